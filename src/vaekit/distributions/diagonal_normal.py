@@ -1,0 +1,95 @@
+"""The diagonal Gaussian, lean enough for the inner loop."""
+
+import math
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Distribution, constraints, register_kl
+
+__all__ = ["DiagonalNormal"]
+
+_HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+
+
+class DiagonalNormal(Distribution):
+    """A Gaussian over vectors with independent entries.
+
+    It is ``Independent(Normal(loc, scale), 1)`` with fewer and larger operations: on a small
+    network that wrapper alone costs 3 % of a training step.
+
+    Args:
+        loc: Means, shape (..., latent).
+        log_scale: Logs of the standard deviations, same shape.
+        is_standard: Promises that both are 0, which shortens the KL.
+
+    Example:
+        >>> q = DiagonalNormal(torch.zeros(3, 2), torch.zeros(3, 2))
+        >>> q.batch_shape, q.event_shape
+        (torch.Size([3]), torch.Size([2]))
+    """
+
+    arg_constraints: dict[str, constraints.Constraint] = {}
+    has_rsample = True
+
+    def __init__(
+        self,
+        loc: Float[Tensor, "*batch latent"],
+        log_scale: Float[Tensor, "*batch latent"],
+        is_standard: bool = False,
+    ) -> None:
+        self.is_standard = is_standard
+        self.loc, self.log_scale, self.scale = loc, log_scale, log_scale.exp()
+        super().__init__(loc.shape[:-1], loc.shape[-1:], validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        """The means."""
+        return self.loc
+
+    @property
+    def mode(self) -> Tensor:
+        """The means."""
+        return self.loc
+
+    @property
+    def variance(self) -> Tensor:
+        """The variances of the entries."""
+        return self.scale.square()
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "DiagonalNormal":
+        """The same distribution with another batch shape."""
+        shape = torch.Size(batch_shape) + self.event_shape
+        loc, log_scale = self.loc.expand(shape), self.log_scale.expand(shape)
+        return DiagonalNormal(loc, log_scale, self.is_standard)
+
+    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
+        """Draw, reparametrised: loc + scale * noise."""
+        shape = self._extended_shape(sample_shape)
+        noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
+        return torch.addcmul(self.loc, self.scale, noise)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density in nats, summed over the entries."""
+        error = (value - self.loc) / self.scale
+        constant = self.loc.shape[-1] * _HALF_LOG_TWO_PI
+        return -0.5 * torch.linalg.vecdot(error, error) - self.log_scale.sum(-1) - constant
+
+    def entropy(self) -> Tensor:
+        """Differential entropy in nats."""
+        return self.log_scale.sum(-1) + self.loc.shape[-1] * (0.5 + _HALF_LOG_TWO_PI)
+
+
+def kl_per_latent(q: DiagonalNormal, p: DiagonalNormal) -> Tensor:
+    """KL(q || p) of each entry in nats (Kingma & Welling 2014, appendix B)."""
+    ratio, error = q.scale / p.scale, (q.loc - p.loc) / p.scale
+    return 0.5 * (ratio.square() + error.square() - 1) + p.log_scale - q.log_scale
+
+
+@register_kl(DiagonalNormal, DiagonalNormal)
+def _kl(q: DiagonalNormal, p: DiagonalNormal) -> Tensor:
+    if p.is_standard:
+        squares = torch.addcmul(q.loc.square(), q.scale, q.scale)
+        return 0.5 * (squares.sub(q.log_scale, alpha=2).sum(-1) - q.loc.shape[-1])
+    return kl_per_latent(q, p).sum(-1)

@@ -1,0 +1,19 @@
+"""Domains: raw data to the tensors that networks see, and back."""
+
+from vaekit.domains.arrays import ArrayDomain
+from vaekit.domains.auto import find_domain
+from vaekit.domains.base import LIKELIHOODS, Domain
+from vaekit.domains.context import Context
+from vaekit.domains.images import ImageDomain
+from vaekit.domains.sources import read_images, read_source
+
+__all__ = [
+    "LIKELIHOODS",
+    "ArrayDomain",
+    "Context",
+    "Domain",
+    "ImageDomain",
+    "find_domain",
+    "read_images",
+    "read_source",
+]

@@ -1,0 +1,218 @@
+"""Numeric tables: numpy arrays, tensors and data frames of numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vaekit.domains.base import Domain, require_fitted
+from vaekit.domains.checks import as_numbers, check_finite, check_rows
+from vaekit.errors import DataError, SpecError
+from vaekit.likelihoods import Likelihood
+from vaekit.networks import make_networks
+from vaekit.presets import Parts
+
+__all__ = ["ArrayDomain"]
+
+
+@dataclass(frozen=True)
+class ArrayDomain(Domain):
+    """Rows of numbers; standardised to mean 0 and deviation 1 by default.
+
+    Attributes:
+        standardise: Learn and apply a scaling of each column. Without it, values are used as
+            they are, and new data must stay within the training range [low, high].
+        mean: Learnt mean of each column.
+        scale: Learnt standard deviation of each column; 1 for a constant one.
+        low: Least value in training.
+        high: Largest value in training.
+        whole: Whether all values were whole numbers.
+        columns: Column names, where the data had them.
+        kind: ``"numpy"``, ``"torch"`` or ``"pandas"``: what `decode` returns.
+        dtype: The float type that `decode` returns.
+
+    Example:
+        >>> domain = ArrayDomain().fit([[1.0, 10.0], [3.0, 10.0]])
+        >>> domain.prepare([[5.0, 10.0]])
+        tensor([[3., 0.]])
+        >>> domain.decode(torch.tensor([[3.0, 0.0]]))
+        array([[ 5., 10.]])
+    """
+
+    standardise: bool = True
+    mean: Sequence[float] | None = None
+    scale: Sequence[float] | None = None
+    low: float = 0.0
+    high: float = 0.0
+    whole: bool = False
+    columns: Sequence[str] | None = None
+    kind: str = "numpy"
+    dtype: str = "float64"
+
+    def fit(self, raw: Any) -> Self:
+        """Learn columns and scaling; a learnt scaling is replaced."""
+        array = _table(raw)
+        columns = _columns(raw)
+        check_rows(array, least=2)
+        check_finite(array, columns)
+        mean, scale = self._scaling(array)
+        return replace(
+            self,
+            mean=tuple(mean.tolist()),
+            scale=tuple(scale.tolist()),
+            low=float(array.min()),
+            high=float(array.max()),
+            whole=bool(array.dtype.kind in "biu" or np.equal(np.mod(array, 1), 0).all()),
+            columns=columns,
+            kind=_kind(raw),
+            dtype="float32" if array.dtype in (np.float32, np.float16) else "float64",
+        )
+
+    def _scaling(self, array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        if not self.standardise:
+            return np.zeros(array.shape[1]), np.ones(array.shape[1])
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, scale = array.mean(0, dtype=np.float64), array.std(0, dtype=np.float64)
+        if not (np.isfinite(mean).all() and np.isfinite(scale).all()):
+            raise DataError(
+                "columns must have a finite variance; got values so large that their squares "
+                f"overflow (largest {np.abs(array).max():g}). Rescale or take logarithms first."
+            )
+        # Rounding leaves a constant column with a tiny deviation; dividing by it would turn
+        # noise of the last bit into whole units.
+        constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+        return mean, np.where(constant | (scale == 0), 1.0, scale)
+
+    def prepare(self, raw: Any) -> Tensor:
+        """Check and scale; computed in double precision, returned in single."""
+        mean = np.asarray(require_fitted(self.mean, self))
+        array = _table(raw)
+        columns = _columns(raw)
+        self._check_columns(columns, array.shape[1])
+        check_rows(array)
+        check_finite(array, columns)
+        if not self.standardise:
+            self._check_range(array)
+        scaled = (array.astype(np.float64) - mean) / np.asarray(self.scale)
+        return torch.from_numpy(scaled.astype(np.float32))
+
+    def _check_columns(self, columns: tuple[str, ...] | None, count: int) -> None:
+        learnt = tuple(self.columns) if self.columns else None
+        expected = len(require_fitted(self.mean, self))
+        if count != expected:
+            raise DataError(
+                f"X has {count} features, but Autoencoder is expecting {expected} features as "
+                "input: pass the columns that it was fitted on."
+            )
+        if columns is None or learnt is None or columns == learnt:
+            return
+        if set(columns) == set(learnt):
+            raise DataError(
+                "columns must be in the order of training; got them in another. Feature names "
+                "must be in the same order as they were in fit: pass X[list(columns)] with "
+                f"columns {list(learnt)}."
+            )
+        raise DataError(
+            f"columns must be those of training; missing {sorted(set(learnt) - set(columns))}, "
+            f"unexpected {sorted(set(columns) - set(learnt))}."
+        )
+
+    def _check_range(self, array: NDArray[Any]) -> None:
+        if array.min() < self.low or array.max() > self.high:
+            raise DataError(
+                f"values must lie within [{self.low:g}, {self.high:g}] as in training, because "
+                f"standardise=False; got [{array.min():g}, {array.max():g}]."
+            )
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """Rows are stored as the networks see them."""
+        return rows
+
+    def decode(self, x: Tensor) -> Any:
+        """Undo the scaling."""
+        scale, mean = np.asarray(self.scale), np.asarray(require_fitted(self.mean, self))
+        array = (x.detach().cpu().double().numpy() * scale + mean).astype(self.dtype)
+        if self.kind == "torch":
+            return torch.from_numpy(array)
+        if self.kind == "pandas":
+            import pandas as pd
+
+            return pd.DataFrame(array, columns=list(self.columns or range(array.shape[1])))
+        return array
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """(columns,)."""
+        return (len(require_fitted(self.mean, self)),)
+
+    @property
+    def supports(self) -> frozenset[str]:
+        """Real; within 0 and 1, or codes, where the unscaled data were."""
+        unit = not self.standardise and self.low >= 0 and self.high <= 1
+        codes = not self.standardise and self.whole and self.low >= 0
+        kinds = {"real": True, "unit": unit, "codes": codes}
+        return frozenset(kind for kind, holds in kinds.items() if holds)
+
+    @property
+    def default_likelihood(self) -> str:
+        """Normal noise of a learned size for each column."""
+        return "per_feature_gaussian"
+
+    def parts(
+        self,
+        rows: Tensor,
+        latent_dim: int,
+        *,
+        context_dim: int = 0,
+        network: str = "auto",
+        size: str = "small",
+        likelihood: str | Likelihood = "auto",
+    ) -> Parts:
+        """Fully connected networks."""
+        chosen = self.choose_likelihood(likelihood)
+        if chosen.support == "codes" and self.high >= chosen.features_per_value:
+            raise SpecError(
+                f"Categorical has {chosen.features_per_value} classes; the data have codes up to "
+                f"{self.high:g}. Pass likelihood=Categorical({int(self.high) + 1})."
+            )
+        encoder, decoder, features_dim = make_networks(
+            "mlp" if network == "auto" else network,
+            size,
+            self.event_shape,
+            latent_dim + context_dim,
+            chosen.features_per_value,
+        )
+        return Parts(encoder, decoder, chosen, features_dim, latent_dim, context_dim)
+
+
+def _table(raw: Any) -> NDArray[Any]:
+    array = as_numbers(raw)
+    if array.ndim != 2:
+        raise DataError(
+            f"a numeric table must have 2 dimensions (rows, columns); got shape {array.shape}. "
+            "Expected 2D array, got 1D array instead or more. Reshape your data: "
+            "X.reshape(-1, 1) for one column, X.reshape(1, -1) for one row."
+        )
+    if array.shape[1] == 0:
+        raise DataError(
+            f"X must have at least one column; got 0 feature(s) (shape={array.shape}) while a "
+            "minimum of 1 is required."
+        )
+    return array
+
+
+def _columns(raw: Any) -> tuple[str, ...] | None:
+    if _kind(raw) != "pandas":
+        return None
+    names = list(raw.columns)
+    return tuple(names) if all(isinstance(name, str) for name in names) else None
+
+
+def _kind(raw: Any) -> str:
+    if isinstance(raw, Tensor):
+        return "torch"
+    return "pandas" if type(raw).__module__.startswith("pandas") else "numpy"

@@ -1,0 +1,101 @@
+"""Checks of raw data that more than one domain makes."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vaekit.errors import DataError, DataTypeError
+
+__all__ = ["as_numbers", "check_finite", "check_rows"]
+
+
+def as_numbers(raw: Any) -> NDArray[Any]:
+    """Numpy array of a numeric dtype from an array, tensor, data frame or nested list.
+
+    Raises:
+        DataTypeError: Sparse, complex, text, dates or objects that are no numbers.
+    """
+    if type(raw).__module__.startswith("scipy.sparse"):
+        raise DataTypeError(
+            "X must be a dense array; got a sparse matrix, and sparse input is not supported. "
+            "Pass X.toarray()."
+        )
+    if isinstance(raw, torch.Tensor):
+        raw = raw.detach().cpu().numpy()
+    array = np.asarray(raw)
+    if array.dtype.kind == "O":
+        array = _numbers_from_objects(array)
+    if array.dtype.kind == "c":
+        raise DataTypeError(
+            "X must be real numbers; got complex ones. Complex data not supported: pass "
+            "real and imaginary parts as columns."
+        )
+    if array.dtype.kind not in "biuf":
+        raise DataTypeError(
+            f"X must be numbers; got dtype {array.dtype}. Encode text and dates as numbers first."
+        )
+    return array
+
+
+def _numbers_from_objects(array: NDArray[Any]) -> NDArray[Any]:
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        place = next(
+            (index for index, value in np.ndenumerate(array) if not _is_number(value)), None
+        )
+        where = "" if place is None else f" (first at index {place}: {array[place]!r})"
+        raise DataTypeError(
+            f"X must be numbers; got dtype object{where}. Every value must be a number, not "
+            f"text or a container: argument must be a string or a number. Encode it first."
+        ) from error
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def check_rows(array: NDArray[Any], *, least: int = 1) -> None:
+    """Refuse sets with fewer rows than needed.
+
+    Raises:
+        DataError: Says how many there are.
+    """
+    if len(array) == 0:
+        raise DataError(
+            "X must have at least one row; got an empty set: 0 sample(s) "
+            f"(shape={array.shape}) while a minimum of {least} is required."
+        )
+    if len(array) < least:
+        raise DataError(
+            f"X must have at least {least} rows to fit; got 1 sample. A distribution cannot be "
+            "learnt from one item: pass more."
+        )
+
+
+def check_finite(array: NDArray[Any], columns: tuple[str, ...] | None = None) -> None:
+    """Refuse NaN and infinity, naming the first place.
+
+    Raises:
+        DataError: Says row and column (or pixel), and how many there are.
+    """
+    if array.dtype.kind != "f" or np.isfinite(array.sum(dtype=np.float64)):
+        return  # a finite sum proves every term finite, without a mask as large as the data
+    bad = ~np.isfinite(array)
+    if not bad.any():
+        return
+    place = tuple(int(i) for i in np.argwhere(bad)[0])
+    column = columns[place[1]] if columns else place[1:] if len(place) > 2 else place[-1]
+    kind = "NaN" if np.isnan(array[place]) else "infinity"
+    raise DataError(
+        f"X must be finite; got {kind} at row {place[0]}, column {column!r} "
+        f"({int(bad.sum())} such cells in {int(bad.reshape(len(bad), -1).any(1).sum())} rows; "
+        "X contains NaN or inf). Drop those rows or fill the cells, for instance with "
+        "sklearn.impute.SimpleImputer."
+    )

@@ -1,0 +1,234 @@
+"""Images: arrays of any usual layout, and folders and files of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vaekit.domains.base import Domain, batch_mean, require_fitted
+from vaekit.domains.checks import as_numbers, check_finite, check_rows
+from vaekit.domains.sources import read_source
+from vaekit.errors import DataError, SpecError
+from vaekit.likelihoods import Likelihood
+from vaekit.networks import Chain, Offset, make_networks
+from vaekit.presets import Parts
+
+__all__ = ["ImageDomain"]
+
+_LAYOUTS = {"NHW": 3, "NHWC": 4, "NCHW": 4}
+_COLOURS = (1, 3, 4)
+_MLP_LIMIT = 32 * 32  # beyond this many values a fully connected net is the slower learner
+
+
+@dataclass(frozen=True)
+class ImageDomain(Domain):
+    """Images in uint8, or in float from 0 to 1 or from 0 to 255.
+
+    Attributes:
+        layout: ``"NHW"``, ``"NHWC"`` or ``"NCHW"``; ``None`` tells it from the shape.
+        size: Height and width to which image *files* are scaled and cropped; ``None`` takes
+            them as they are, and then all must have one size.
+        on_bad: ``"raise"`` or ``"skip"`` files that are no readable images.
+        shape: Learnt (colours, height, width).
+        scale: Learnt largest value of float images, 1 or 255.
+        kind: ``"numpy"`` or ``"torch"``: what `decode` returns.
+        dtype: Learnt dtype: ``"uint8"`` or a float type.
+
+    Example:
+        >>> domain = ImageDomain().fit(np.zeros((2, 28, 28), np.uint8))
+        >>> domain.encode(domain.prepare(np.full((5, 28, 28), 255, np.uint8))).shape
+        torch.Size([5, 1, 28, 28])
+    """
+
+    layout: str | None = None
+    size: Sequence[int] | None = None
+    on_bad: str = "raise"
+    shape: Sequence[int] | None = None
+    scale: float = 1.0
+    kind: str = "numpy"
+    dtype: str = "uint8"
+
+    def fit(self, raw: Any) -> Self:
+        """Learn layout, shape, dtype and range."""
+        array = self._read(raw)
+        check_rows(array, least=2)
+        layout = self.layout if self.shape is None else None
+        layout = _layout(array, layout)
+        check_finite(array)
+        return replace(
+            self,
+            layout=layout,
+            shape=_event_shape(array, layout),
+            scale=_range(array),
+            kind="torch" if isinstance(raw, Tensor) else "numpy",
+            dtype="uint8" if array.dtype == np.uint8 else str(_float_dtype(array)),
+        )
+
+    def prepare(self, raw: Any) -> Tensor:
+        """Check; uint8 stays uint8, floats become float32 from 0 to 1, the layout stays."""
+        shape = tuple(require_fitted(self.shape, self))
+        array = self._read(raw)
+        layout = str(self.layout)
+        if array.ndim != _LAYOUTS[layout] or _event_shape(array, layout) != shape:
+            raise DataError(
+                f"images must have shape {_describe(shape, layout)} as in training; got an array "
+                f"of shape {array.shape}. Transpose, convert or resize them."
+            )
+        check_rows(array)
+        check_finite(array)
+        if array.dtype == np.uint8:
+            return torch.from_numpy(_writable(array))
+        scale = self._check_range(array)
+        return torch.from_numpy((array / scale).astype(np.float32))
+
+    def _read(self, raw: Any) -> NDArray[Any]:
+        if isinstance(raw, str | Path):
+            raw = read_source(raw, size=self.size, on_bad=self.on_bad)
+        return as_numbers(raw)
+
+    def _check_range(self, array: NDArray[Any]) -> float:
+        got = _range(array)
+        if got > self.scale:
+            raise DataError(
+                f"float images must be between 0 and {self.scale:g} as in training "
+                f"(dtype {self.dtype}); got values up to {array.max():g}. "
+                "Divide by 255, or pass uint8, which is never ambiguous."
+            )
+        if got < self.scale and array.max() > 0:
+            raise DataError(
+                f"float images must be between 0 and {self.scale:g} as in training; got none "
+                f"above {array.max():g}, which looks like 0 to 1. Multiply by 255, or pass uint8."
+            )
+        return self.scale
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """Scale to 0 … 1 and bring colours first."""
+        x = rows.to(torch.float32)
+        if rows.dtype == torch.uint8:
+            x = x.div_(255)
+        if self.layout == "NHW":
+            return x.unsqueeze(1)
+        return x.movedim(-1, 1).contiguous() if self.layout == "NHWC" else x
+
+    def decode(self, x: Tensor) -> Any:
+        """Back to the layout, dtype and range of the training data."""
+        x = x.detach().cpu().clamp(0, 1)
+        if self.layout == "NHW":
+            x = x.squeeze(1)
+        elif self.layout == "NHWC":
+            x = x.movedim(1, -1)
+        if self.dtype == "uint8":
+            x = (x * 255).round().to(torch.uint8)
+        else:
+            x = (x * self.scale).to(getattr(torch, self.dtype))
+        return x.contiguous() if self.kind == "torch" else x.contiguous().numpy()
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """(colours, height, width)."""
+        return tuple(require_fitted(self.shape, self))
+
+    @property
+    def supports(self) -> frozenset[str]:
+        """Real, and between 0 and 1."""
+        return frozenset({"real", "unit"})
+
+    @property
+    def default_likelihood(self) -> str:
+        """Bernoulli: robust, keeps latents alive, needs no scale."""
+        return "bernoulli"
+
+    def parts(
+        self,
+        rows: Tensor,
+        latent_dim: int,
+        *,
+        context_dim: int = 0,
+        network: str = "auto",
+        size: str = "small",
+        likelihood: str | Likelihood = "auto",
+    ) -> Parts:
+        """Networks that start from the mean image: fully connected up to 32x32, else conv."""
+        chosen = self.choose_likelihood(likelihood)
+        if network == "auto":
+            network = "mlp" if int(np.prod(self.event_shape)) <= _MLP_LIMIT else "conv"
+        encoder, decoder, features_dim = make_networks(
+            network, size, self.event_shape, latent_dim + context_dim, chosen.features_per_value
+        )
+        mean = batch_mean(self, rows)
+        before, after = Offset(mean.shape), Offset((chosen.features_per_value, *mean.shape))
+        before.value.data.copy_(-mean)
+        after.value.data.copy_(chosen.initial_features(mean))
+        encoder, decoder = Chain(before, encoder), Chain(decoder, after)
+        return Parts(encoder, decoder, chosen, features_dim, latent_dim, context_dim)
+
+
+def _layout(array: NDArray[Any], chosen: str | None) -> str:
+    """The layout chosen, or the only one that the shape allows."""
+    if chosen is not None:
+        if chosen not in _LAYOUTS:
+            raise SpecError(f"layout must be one of {', '.join(_LAYOUTS)}; got {chosen!r}.")
+        if array.ndim != _LAYOUTS[chosen]:
+            raise DataError(
+                f"layout {chosen!r} needs {_LAYOUTS[chosen]} axes; got shape {array.shape}."
+            )
+        return chosen
+    if array.ndim == 3:
+        return "NHW"
+    if array.ndim != 4:
+        raise DataError(
+            "images must be an array with axes NHW, NHWC or NCHW; got shape "
+            f"{array.shape}. Reshape flattened images to (n, height, width)."
+        )
+    fitting = [
+        layout for layout, axis in (("NCHW", 1), ("NHWC", 3)) if array.shape[axis] in _COLOURS
+    ]
+    if len(fitting) != 1:
+        why = "both are possible" if fitting else "neither axis has 1, 3 or 4 colours"
+        raise DataError(
+            f"images must be NHWC or NCHW; got shape {array.shape}, where {why}. Pass "
+            "domain=ImageDomain(layout='NHWC') or 'NCHW'."
+        )
+    return fitting[0]
+
+
+def _event_shape(array: NDArray[Any], layout: str) -> tuple[int, ...]:
+    n = array.shape
+    return {"NHW": (1, *n[1:]), "NHWC": (n[-1], *n[1:-1]), "NCHW": n[1:]}[layout]
+
+
+def _describe(shape: tuple[int, ...], layout: str) -> str:
+    colours, height, width = shape
+    axes = {
+        "NHW": ("n", height, width),
+        "NHWC": ("n", height, width, colours),
+        "NCHW": ("n", colours, height, width),
+    }[layout]
+    return f"({', '.join(map(str, axes))}) [{layout}]"
+
+
+def _range(array: NDArray[Any]) -> float:
+    """1 for uint8 and floats from 0 to 1, 255 for numbers from 0 to 255."""
+    if array.dtype == np.uint8:
+        return 1.0
+    low, high = float(array.min()), float(array.max())
+    if low < 0 or high > 255:
+        raise DataError(
+            f"images must have values in 0 … 255 or 0 … 1; got [{low:g}, {high:g}]. Shift and "
+            "scale them, for instance (x + 1) / 2 for images in -1 … 1."
+        )
+    return 255.0 if high > 1 or array.dtype.kind in "iu" else 1.0
+
+
+def _float_dtype(array: NDArray[Any]) -> np.dtype[Any]:
+    return array.dtype if array.dtype.kind == "f" else np.dtype(np.float32)
+
+
+def _writable(array: NDArray[Any]) -> NDArray[Any]:
+    """Torch warns about read-only memory (np.frombuffer, memory maps); such data are copied."""
+    return array if array.flags.writeable and array.flags.c_contiguous else array.copy()

@@ -1,0 +1,110 @@
+"""Writing files so that a reader finds either the old content or the new, never a part."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from vaekit.errors import FormatError, SaveError
+
+__all__ = ["atomic_folder", "atomic_write", "read_json", "to_json"]
+
+_MOST_JSON_BYTES = 256 * 2**20
+
+
+def atomic_write(path: Path, content: bytes) -> None:
+    """Write a file: to a neighbour first, synced, then renamed over it.
+
+    Raises:
+        SaveError: The disk is full or not writable; the old file is untouched.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise SaveError(f"cannot write to {path.parent}: {error}.") from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)  # noqa: PTH105 - the temporary name is a string
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise SaveError(
+            f"{path} could not be written ({error}); what was there before is unchanged. Free "
+            "disk space or choose another place."
+        ) from error
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of ``path`` when the block ends well.
+
+    Raises:
+        SaveError: The disk is full or not writable; the old folder is untouched.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except OSError as error:
+        raise SaveError(f"cannot write to {path.parent}: {error}.") from error
+    try:
+        yield fresh
+        fresh.chmod(0o755)
+        for file in fresh.rglob("*"):
+            _sync_folder(file)
+        _swap(fresh, path)
+    except OSError as error:
+        raise SaveError(
+            f"{path} could not be written ({error}); what was there before is unchanged. Free "
+            "disk space or choose another place."
+        ) from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _swap(fresh: Path, path: Path) -> None:
+    """Put a folder in the place of another; a folder cannot be renamed over a full one."""
+    old = fresh.with_name(fresh.name + ".old")
+    if path.exists():
+        path.rename(old)
+    fresh.rename(path)
+    _sync_folder(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync_folder(path: Path) -> None:
+    """Make a rename last through a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def to_json(value: Any) -> bytes:
+    """JSON with sorted keys and no NaN: the same value gives the same bytes."""
+    return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        FormatError: Missing, too large, truncated, or no JSON.
+    """
+    try:
+        if path.stat().st_size > _MOST_JSON_BYTES:
+            raise FormatError(f"{path} is larger than any file that vaekit writes; refused.")
+        return json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise FormatError(f"{path} is missing; this is no complete run folder.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise FormatError(f"{path} must be a JSON file; it is damaged: {error}.") from error

@@ -1,0 +1,22 @@
+"""Likelihoods p(x | z): modules whose forward turns decoder features into a distribution."""
+
+from vaekit.likelihoods.base import Elementwise, Likelihood
+from vaekit.likelihoods.bernoulli import Bernoulli
+from vaekit.likelihoods.categorical import Categorical
+from vaekit.likelihoods.continuous_bernoulli import ContinuousBernoulli
+from vaekit.likelihoods.discretised import DiscretisedLogistic
+from vaekit.likelihoods.gaussian import Gaussian, LearnedGaussian, OptimalGaussian
+from vaekit.likelihoods.student import Student
+
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "ContinuousBernoulli",
+    "DiscretisedLogistic",
+    "Elementwise",
+    "Gaussian",
+    "LearnedGaussian",
+    "Likelihood",
+    "OptimalGaussian",
+    "Student",
+]

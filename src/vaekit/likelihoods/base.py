@@ -1,0 +1,71 @@
+"""What every likelihood promises."""
+
+import abc
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from vaekit.types import Batch
+
+__all__ = ["Elementwise", "Likelihood"]
+
+
+class Likelihood(nn.Module, abc.ABC):
+    """Turns decoder features of shape (draws, batch, channels, *event) into p(x | z).
+
+    Attributes:
+        normalised: False for energies, which have no log-likelihood to report.
+        features_per_value: How many decoder outputs (``channels``) one value of x needs.
+        support: Which values x may take: ``"real"``, ``"unit"`` (0 to 1) or ``"codes"``
+            (0 … K-1).
+    """
+
+    normalised: ClassVar[bool] = True
+    support: ClassVar[str]
+
+    def __init__(self, features_per_value: int = 1) -> None:
+        super().__init__()
+        self.features_per_value = features_per_value
+
+    @abc.abstractmethod
+    def forward(self, features: Float[Tensor, "draws batch channels *event"]) -> Distribution:
+        """Return p(x | z), with batch shape (draws, batch, *event)."""
+
+    @abc.abstractmethod
+    def log_prob(self, px: Distribution, batch: Batch) -> Float[Tensor, "draws batch"]:
+        """log p(x | z) in nats, summed over the observed cells of each item."""
+
+    @abc.abstractmethod
+    def point(self, px: Distribution) -> Tensor:
+        """The value of x to show for p(x | z): its mean, or its mode where a mean is no value."""
+
+    @abc.abstractmethod
+    def initial_features(self, mean: Float[Tensor, "*event"]) -> Float[Tensor, "channels *event"]:
+        """Decoder features under which every item is predicted by the mean of the data.
+
+        Starting there saves the first epochs, in which the decoder would only learn that mean.
+        """
+
+
+class Elementwise(Likelihood, abc.ABC):
+    """A likelihood under which the cells of x are independent given z."""
+
+    def log_prob(self, px: Distribution, batch: Batch) -> Float[Tensor, "draws batch"]:
+        """Sum the log-probabilities of the observed cells."""
+        return sum_observed(px.log_prob(batch.visible), batch)
+
+    def point(self, px: Distribution) -> Tensor:
+        """The mean."""
+        return px.mean
+
+
+def sum_observed(
+    log_px: Float[Tensor, "draws batch *event"], batch: Batch
+) -> Float[Tensor, "draws batch"]:
+    """Sum over the event, leaving missing cells out."""
+    if batch.observed is not None:
+        log_px = torch.where(batch.observed, log_px, torch.zeros_like(log_px))
+    return log_px.flatten(start_dim=2).sum(-1)

@@ -1,0 +1,6 @@
+"""The model classes; every named model is one of these, filled with parts."""
+
+from vaekit.models.base import Model
+from vaekit.models.vae import VAE
+
+__all__ = ["VAE", "Model"]

@@ -1,0 +1,203 @@
+"""The variational autoencoder: encoder, latent, decoder, likelihood."""
+
+import math
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from vaekit.errors import CompositionError
+from vaekit.latents import Latent
+from vaekit.latents.single import draw_prior
+from vaekit.likelihoods import Likelihood
+from vaekit.models.base import Model
+from vaekit.priors import FittedPrior
+from vaekit.randomness import seeded
+from vaekit.types import Batch, Evidence, LogDensity
+
+__all__ = ["VAE"]
+
+_DRAWS_AT_ONCE = 16
+
+
+class VAE(Model):
+    """Every autoencoder of this package, deterministic ones included.
+
+    A context is appended to the encoder's features and to the latents, so that any network can
+    be made conditional.
+
+    Args:
+        encoder: x (batch, *event) -> h (batch, features).
+        latent: Posterior and prior.
+        decoder: z, with the context appended, (batch, latent + context) -> features
+            (batch, channels, *event).
+        likelihood: How the features become p(x | z).
+        context_dim: Size of the context; 0 for an unconditional model.
+        fitted_prior: A density fitted to the latents after training, for sampling.
+
+    Source: Kingma & Welling 2014; Sohn et al. 2015 for the context.
+
+    Example:
+        >>> from vaekit import latents, likelihoods, networks, posteriors, priors
+        >>> model = VAE(
+        ...     networks.MLPEncoder((4,), (8,)),
+        ...     latents.Single(posteriors.DiagonalGaussian(8, 2), priors.StandardNormal(2)),
+        ...     networks.MLPDecoder(2, (8,), (1, 4)),
+        ...     likelihoods.Gaussian(0.5),
+        ... )
+        >>> model.evidence(Batch(torch.zeros(3, 4)), draws=5).log_w.shape
+        torch.Size([5, 3])
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        latent: Latent,
+        decoder: nn.Module,
+        likelihood: Likelihood,
+        context_dim: int = 0,
+        fitted_prior: FittedPrior | None = None,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.latent = latent
+        self.decoder = decoder
+        self.likelihood = likelihood
+        self.context_dim = context_dim
+        self.fitted_prior = fitted_prior
+
+    @property
+    def provides(self) -> frozenset[str]:
+        """What the latent provides, and ``"normalised"`` where the likelihood is."""
+        extra = frozenset({"normalised"}) if self.likelihood.normalised else frozenset()
+        return self.latent.provides | extra
+
+    def evidence(self, batch: Batch, draws: int = 1) -> Evidence:
+        """Encode, draw, decode and score a batch: all that an objective reads.
+
+        Args:
+            batch: The items.
+            draws: Latents per item, at least 1.
+        """
+        features, context = self._features(batch.visible, batch.context), batch.context
+        draw = self.latent.infer(
+            features, context, draws, self._log_likelihood(batch), self._aggregate
+        )
+        px = self._px(draw.z, context)
+        return Evidence(batch, draw, px, self.likelihood.log_prob(px, batch))
+
+    def encode(
+        self, x: Shaped[Tensor, "batch *event"], context: Tensor | None = None
+    ) -> Float[Tensor, "batch *latent"]:
+        """The posterior mean of each item: the same at every call."""
+        likelihood = self._log_likelihood(Batch(x, context))
+        mean: Tensor = self.latent.posterior_of(self._features(x, context), likelihood).mean
+        return mean
+
+    def decode(
+        self, z: Float[Tensor, "batch *latent"], context: Tensor | None = None
+    ) -> Distribution:
+        """p(x | z), with batch shape (1, batch, *event)."""
+        return self._px(z.unsqueeze(0), self._checked(context))
+
+    def show(
+        self, z: Float[Tensor, "batch *latent"], context: Tensor | None = None
+    ) -> Shaped[Tensor, "batch *event"]:
+        """The item to show for each latent: the mean (or mode) of p(x | z)."""
+        return self.likelihood.point(self.decode(z, context)).squeeze(0)
+
+    def sample(
+        self,
+        n: int,
+        context: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Generate items from the fitted prior where there is one, else from the prior."""
+        with seeded(generator), torch.no_grad():
+            z = self.generate(n, context, fitted=self.fitted_prior is not None)
+            return self.show(z, context)
+
+    def generate(
+        self, n: int, context: Tensor | None = None, *, fitted: bool
+    ) -> Float[Tensor, "batch *latent"]:
+        """Draw latents; reads the global random stream.
+
+        Args:
+            n: How many.
+            context: One row per latent, for conditional models.
+            fitted: From the density fitted after training, else from the model's own prior.
+
+        Raises:
+            CompositionError: No density was fitted.
+        """
+        context = self._checked(context)
+        if not fitted:
+            return self.latent.generate(n, context, self._aggregate)
+        if self.fitted_prior is None:
+            raise CompositionError("no prior was fitted; call refit_prior(model, ...) first.")
+        return draw_prior(self.fitted_prior, n, context, self._aggregate)
+
+    @torch.no_grad()
+    def log_prob(
+        self,
+        x: Shaped[Tensor, "batch *event"],
+        context: Tensor | None = None,
+        *,
+        draws: int = 100,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "batch"]:
+        """Importance-weighted lower bound of log p(x), in nats per item.
+
+        Args:
+            x: Items as the networks see them.
+            context: One row per item, for conditional models.
+            draws: Importance samples per item; more are tighter (64 to 1,000 are usual).
+            generator: Source of randomness; ``None`` uses fresh entropy.
+
+        Source: Burda et al. 2016, "Importance weighted autoencoders", eq. 8.
+        """
+        batch = Batch(x, context)
+        with seeded(generator):
+            parts = [
+                self.evidence(batch, min(_DRAWS_AT_ONCE, draws - done)).log_w
+                for done in range(0, draws, _DRAWS_AT_ONCE)
+            ]
+        return torch.logsumexp(torch.cat(parts), dim=0) - math.log(draws)
+
+    def _features(self, x: Tensor, context: Tensor | None) -> Tensor:
+        h: Tensor = self.encoder(x)
+        return _append(h, self._checked(context))
+
+    def _px(self, z: Float[Tensor, "draws batch *latent"], context: Tensor | None) -> Distribution:
+        """Decode with the draws folded into the batch, so that any decoder serves."""
+        if context is not None:
+            context = context.expand(z.shape[0], *context.shape)
+        out: Tensor = self.decoder(_append(z, context).flatten(0, 1))
+        px: Distribution = self.likelihood(out.float().unflatten(0, z.shape[:2]))
+        return px
+
+    def _log_likelihood(self, batch: Batch) -> LogDensity:
+        """log p(x | z) of a batch as a function of z, for posteriors that follow its gradient."""
+        return lambda z: self.likelihood.log_prob(self._px(z, batch.context), batch)
+
+    def _aggregate(self, x: Tensor) -> Distribution:
+        """q(z | x) of pseudo-inputs, in no context."""
+        context = x.new_zeros(len(x), self.context_dim) if self.context_dim else None
+        features = self._features(x, context)
+        return self.latent.posterior_of(features, self._log_likelihood(Batch(x, context)))
+
+    def _checked(self, context: Tensor | None) -> Tensor | None:
+        """The context, if it is what the model was built for."""
+        got = 0 if context is None else context.shape[-1]
+        if got != self.context_dim:
+            raise CompositionError(
+                f"this model takes a context of size {self.context_dim}; got {got}. "
+                + ("Pass context=." if got == 0 else "Leave the context out or refit with it.")
+            )
+        return context
+
+
+def _append(a: Tensor, b: Tensor | None) -> Tensor:
+    return a if b is None else torch.cat([a, b], dim=-1)

@@ -1,0 +1,21 @@
+"""Encoders and decoders; any ``nn.Module`` of the right shapes serves as well."""
+
+from vaekit.networks.blocks import Chain, Offset
+from vaekit.networks.conv import ConvDecoder, ConvEncoder
+from vaekit.networks.mlp import MLPDecoder, MLPEncoder
+from vaekit.networks.residual import ResidualDecoder, ResidualEncoder
+from vaekit.networks.sizes import NETWORKS, SIZES, make_networks
+
+__all__ = [
+    "NETWORKS",
+    "SIZES",
+    "Chain",
+    "ConvDecoder",
+    "ConvEncoder",
+    "MLPDecoder",
+    "MLPEncoder",
+    "Offset",
+    "ResidualDecoder",
+    "ResidualEncoder",
+    "make_networks",
+]

@@ -1,0 +1,93 @@
+"""Named networks in named sizes, so that a user need not choose widths."""
+
+import math
+from collections.abc import Callable, Sequence
+
+from torch import nn
+
+from vaekit.errors import CompositionError, unknown_name
+from vaekit.networks.conv import ConvDecoder, ConvEncoder
+from vaekit.networks.mlp import MLPDecoder, MLPEncoder
+from vaekit.networks.residual import ResidualDecoder, ResidualEncoder
+
+__all__ = ["NETWORKS", "SIZES", "make_networks"]
+
+Pair = tuple[nn.Module, nn.Module]
+
+_COARSEST = 4  # strided stages stop at about this height or width
+_MLP_WIDTHS = {"small": (512, 256), "medium": (1024, 512), "large": (2048, 1024, 512)}
+_CONV_WIDTHS = {"small": 16, "medium": 32, "large": 64}
+
+SIZES = tuple(_MLP_WIDTHS)
+"""Sizes that every named network has."""
+
+
+def make_networks(
+    network: str, size: str, shape: Sequence[int], in_dim: int, channels: int
+) -> tuple[nn.Module, nn.Module, int]:
+    """Make an encoder and its mirror.
+
+    Args:
+        network: ``"mlp"``, ``"conv"`` or ``"resnet"``.
+        size: ``"small"``, ``"medium"`` or ``"large"``.
+        shape: Shape of one item; (colours, height, width) for the convolutional ones.
+        in_dim: Inputs of the decoder: latents and context.
+        channels: Features that the likelihood needs for each value.
+
+    Returns:
+        Encoder, decoder, and the size of the encoder's features.
+
+    Raises:
+        SpecError: Unknown network or size.
+        CompositionError: A convolutional network for items that are no images.
+
+    Example:
+        >>> encoder, decoder, features_dim = make_networks("mlp", "small", (1, 28, 28), 16, 1)
+        >>> features_dim
+        256
+    """
+    if network not in NETWORKS:
+        raise unknown_name("network", network, NETWORKS)
+    if size not in SIZES:
+        raise unknown_name("size", size, SIZES)
+    if network != "mlp" and len(shape) != 3:
+        raise CompositionError(
+            f"network {network!r} needs images of shape (colours, height, width); got items of "
+            f"shape {tuple(shape)}. Use network='mlp'."
+        )
+    return NETWORKS[network](size, tuple(shape), in_dim, (channels, *shape))
+
+
+def _mlp(
+    size: str, shape: tuple[int, ...], in_dim: int, out_shape: tuple[int, ...]
+) -> tuple[nn.Module, nn.Module, int]:
+    # A layer much wider than a narrow item only overfits and costs time.
+    widest = max(64, 8 * math.prod(shape))
+    hidden = tuple(min(width, widest) for width in _MLP_WIDTHS[size])
+    return MLPEncoder(shape, hidden), MLPDecoder(in_dim, hidden[::-1], out_shape), hidden[-1]
+
+
+def _convolutional(
+    encoder: Callable[..., nn.Module], decoder: Callable[..., nn.Module]
+) -> Callable[..., tuple[nn.Module, nn.Module, int]]:
+    def build(
+        size: str, shape: tuple[int, ...], in_dim: int, out_shape: tuple[int, ...]
+    ) -> tuple[nn.Module, nn.Module, int]:
+        stages = max(1, round(math.log2(min(shape[1:]) / _COARSEST)))
+        channels = tuple(_CONV_WIDTHS[size] * 2**i for i in range(1, stages + 1))
+        features_dim = 8 * _CONV_WIDTHS[size]
+        return (
+            encoder(shape, channels, features_dim),
+            decoder(in_dim, channels[::-1], out_shape),
+            features_dim,
+        )
+
+    return build
+
+
+NETWORKS: dict[str, Callable[..., tuple[nn.Module, nn.Module, int]]] = {
+    "mlp": _mlp,
+    "conv": _convolutional(ConvEncoder, ConvDecoder),
+    "resnet": _convolutional(ResidualEncoder, ResidualDecoder),
+}
+"""Builders of the named networks."""

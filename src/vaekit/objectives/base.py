@@ -1,0 +1,68 @@
+"""What every objective and every term promises."""
+
+import abc
+from collections.abc import Iterable, Iterator, Mapping
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from vaekit.errors import CompositionError
+from vaekit.models import Model
+from vaekit.types import Batch, Clock, Evidence, Update
+
+__all__ = ["Objective", "Term", "check_composition"]
+
+
+class Objective(nn.Module, abc.ABC):
+    """What training minimises; it owns its critics, so that the model stays clean."""
+
+    @property
+    @abc.abstractmethod
+    def requires(self) -> frozenset[str]:
+        """What the model must provide."""
+
+    def groups(self, model: Model) -> Mapping[str, Iterable[nn.Parameter]]:
+        """Parameters by group; each group has an optimiser of its own."""
+        return {"model": model.parameters()}
+
+    @abc.abstractmethod
+    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """Yield one `Update` for each optimiser update; it has happened when this resumes."""
+
+
+class Term(abc.ABC):
+    """One addend of a `Sum`.
+
+    Attributes:
+        name: Its column in the history.
+        requires: What it needs of the model.
+    """
+
+    name: ClassVar[str]
+    requires: ClassVar[frozenset[str]] = frozenset()
+
+    @abc.abstractmethod
+    def __call__(self, evidence: Evidence, clock: Clock) -> Tensor:
+        """Nats to minimise, of any shape: the mean over draws and items is taken last."""
+
+
+_MEANING = {
+    "density": "a posterior with a density (DiagonalGaussian, FullGaussian, ...)",
+    "factorised": "independent latents (DiagonalGaussian)",
+    "normalised": "a likelihood that is a density (Gaussian, Bernoulli, ...)",
+}
+
+
+def check_composition(model: Model, objective: Objective) -> None:
+    """Compare what the objective requires with what the model provides.
+
+    Raises:
+        CompositionError: Something is missing; names it and what would fit.
+    """
+    missing = objective.requires - model.provides
+    if missing:
+        cures = "; ".join(_MEANING.get(need, need) for need in sorted(missing))
+        raise CompositionError(
+            f"{objective!r} requires {sorted(missing)}, which this {type(model).__name__} does "
+            f"not provide (it provides {sorted(model.provides)}). What fits: {cures}."
+        )

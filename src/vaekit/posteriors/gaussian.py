@@ -1,0 +1,82 @@
+"""Gaussian posteriors."""
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.distributions import Distribution, MultivariateNormal
+
+from vaekit.distributions import DiagonalNormal
+from vaekit.posteriors.base import Posterior
+from vaekit.types import LogDensity
+
+__all__ = ["DiagonalGaussian", "FullGaussian"]
+
+# Beyond these bounds a standard deviation is 0 or infinite for any practical purpose, and its
+# square would leave float32.
+_LOG_SCALE_BOUNDS = (-12.0, 8.0)
+_MIN_DIAGONAL = 1e-5
+
+
+class DiagonalGaussian(Posterior):
+    """A Gaussian with independent latents: the posterior of the original VAE.
+
+    Args:
+        features_dim: Size of the encoder's features.
+        latent_dim: Number of latents.
+
+    Source: Kingma & Welling 2014, "Auto-encoding variational Bayes", eq. 9.
+
+    Example:
+        >>> q = DiagonalGaussian(8, 2)(torch.zeros(5, 8), log_joint=lambda z: z.sum(-1))
+        >>> q.rsample((3,)).shape
+        torch.Size([3, 5, 2])
+    """
+
+    provides: ClassVar[frozenset[str]] = frozenset({"density", "factorised"})
+
+    def __init__(self, features_dim: int, latent_dim: int) -> None:
+        super().__init__(features_dim, latent_dim)
+        self.head = nn.Linear(features_dim, 2 * latent_dim)
+
+    def forward(self, h: Float[Tensor, "batch features"], log_joint: LogDensity) -> Distribution:
+        """Return N(mean(h), diag(scale(h)²))."""
+        mean, log_scale = self.head(h).float().chunk(2, dim=-1)
+        return DiagonalNormal(mean, log_scale.clamp(*_LOG_SCALE_BOUNDS))
+
+
+class FullGaussian(Posterior):
+    """A Gaussian with a full covariance, given by its Cholesky factor.
+
+    Args:
+        features_dim: Size of the encoder's features.
+        latent_dim: Number of latents; the head has latent_dim * (latent_dim + 3) / 2 outputs.
+
+    Source: Kingma & Welling 2019, "An introduction to variational autoencoders", section 2.5.1.
+
+    Example:
+        >>> q = FullGaussian(8, 2)(torch.zeros(5, 8), log_joint=lambda z: z.sum(-1))
+        >>> q.covariance_matrix.shape
+        torch.Size([5, 2, 2])
+    """
+
+    provides: ClassVar[frozenset[str]] = frozenset({"density"})
+
+    def __init__(self, features_dim: int, latent_dim: int) -> None:
+        super().__init__(features_dim, latent_dim)
+        self.head = nn.Linear(features_dim, latent_dim + latent_dim * (latent_dim + 1) // 2)
+        rows, columns = torch.tril_indices(latent_dim, latent_dim).unbind()
+        self.register_buffer("rows", rows, persistent=False)
+        self.register_buffer("columns", columns, persistent=False)
+
+    def forward(self, h: Float[Tensor, "batch features"], log_joint: LogDensity) -> Distribution:
+        """Return N(mean(h), L(h) L(h)ᵀ)."""
+        out = self.head(h).float()
+        mean, entries = out[..., : self.latent_dim], out[..., self.latent_dim :]
+        raw = out.new_zeros(*out.shape[:-1], self.latent_dim, self.latent_dim)
+        raw[..., self.rows, self.columns] = entries
+        diagonal = F.softplus(raw.diagonal(dim1=-2, dim2=-1)) + _MIN_DIAGONAL
+        factor = raw.tril(-1) + torch.diag_embed(diagonal)
+        return MultivariateNormal(mean, scale_tril=factor, validate_args=False)

@@ -1,0 +1,117 @@
+"""How a preset is defined, named and found."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Concatenate, NamedTuple, ParamSpec
+
+from torch import nn
+
+from vaekit.errors import SpecError, unknown_name
+from vaekit.latents import Latent, Single
+from vaekit.likelihoods import Likelihood
+from vaekit.models import VAE, Model
+from vaekit.objectives import Objective
+from vaekit.posteriors import DiagonalGaussian
+from vaekit.priors import StandardNormal
+
+__all__ = ["Parts", "Preset", "Recipe", "find_preset", "preset"]
+
+P = ParamSpec("P")
+
+
+class Recipe(NamedTuple):
+    """What a preset makes: an untrained model and the objective that trains it."""
+
+    model: Model
+    objective: Objective
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a domain offers a preset.
+
+    Attributes:
+        encoder: x -> features.
+        decoder: latents and context -> likelihood features.
+        likelihood: The domain's default, or the user's choice.
+        features_dim: Size of the encoder's features.
+        latent_dim: Number of latents.
+        context_dim: Size of the context; 0 without one.
+    """
+
+    encoder: nn.Module
+    decoder: nn.Module
+    likelihood: Likelihood
+    features_dim: int
+    latent_dim: int
+    context_dim: int = 0
+
+    @property
+    def posterior_dim(self) -> int:
+        """Size of what the posterior reads: features and context."""
+        return self.features_dim + self.context_dim
+
+    def vae(self, latent: Latent | None = None) -> VAE:
+        """A VAE of these parts, by default with Gaussian posterior and standard normal prior."""
+        latent = latent or Single(
+            DiagonalGaussian(self.posterior_dim, self.latent_dim), StandardNormal(self.latent_dim)
+        )
+        return VAE(self.encoder, latent, self.decoder, self.likelihood, self.context_dim)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named model with its options chosen; call `build` with a domain's parts.
+
+    Attributes:
+        name: Its name.
+        options: The options chosen, by name.
+        make: The function behind it.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    make: Callable[..., Recipe] = field(repr=False, default=lambda parts: _unmade(), compare=False)
+
+    def build(self, parts: Parts) -> Recipe:
+        """Fill the slots."""
+        return self.make(parts, **self.options)
+
+
+PRESETS: dict[str, Callable[..., Preset]] = {}
+"""All presets by name, filled by the decorator `preset`."""
+
+
+def preset(make: Callable[Concatenate[Parts, P], Recipe]) -> Callable[P, Preset]:
+    """Turn a recipe into a preset: calling it with options gives a `Preset` of that name."""
+    name = getattr(make, "__name__")  # noqa: B009 - a Callable is not known to have one
+
+    def choose(*args: P.args, **options: P.kwargs) -> Preset:
+        if args:
+            raise SpecError(f"options of {name} must be given by name; got {args!r}.")
+        return Preset(name, options, make)
+
+    choose.__doc__, choose.__name__ = make.__doc__, name
+    PRESETS[name] = choose
+    return choose
+
+
+def find_preset(chosen: str | Preset) -> Preset:
+    """The preset of that name with its default options, or the one given.
+
+    Raises:
+        SpecError: No preset has that name; suggests the nearest.
+
+    Example:
+        >>> find_preset("beta_vae").name
+        'beta_vae'
+    """
+    if isinstance(chosen, Preset):
+        return chosen
+    if chosen not in PRESETS:
+        raise unknown_name("preset", chosen, PRESETS)
+    return PRESETS[chosen]()
+
+
+def _unmade() -> Recipe:
+    raise SpecError("this Preset was made without a recipe; take one from vaekit.presets.")

@@ -1,0 +1,158 @@
+"""Objects to JSON and back, by name and constructor arguments; nothing stored is ever executed.
+
+The rule that makes it work is scikit-learn's: a component's constructor arguments are its
+configuration, and each is kept under its own name. So an object is described by
+``{"type": "posteriors.DiagonalGaussian", "args": {"features_dim": 256, "latent_dim": 16}}``,
+and only names that a slot of this package exports can be built again. A module of the user's
+own is described as ``{"external": "package.Class"}`` and has to be handed in again on loading.
+"""
+
+import functools
+import importlib
+import inspect
+import math
+import typing
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from vaekit.errors import SpecError, unknown_name
+
+__all__ = ["build", "describe", "registry"]
+
+_SLOTS = (
+    "posteriors",
+    "priors",
+    "likelihoods",
+    "networks",
+    "latents",
+    "models",
+    "objectives",
+    "domains",
+)
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+@functools.cache
+def registry() -> dict[str, type]:
+    """All concrete classes that the slots export, by ``slot.Name``.
+
+    Example:
+        >>> registry()["priors.StandardNormal"].__name__
+        'StandardNormal'
+    """
+    modules = [importlib.import_module(f"vaekit.{slot}") for slot in _SLOTS]
+    return {name: cls for module in modules for name, cls in _exported(module)}
+
+
+def _exported(module: ModuleType) -> list[tuple[str, type]]:
+    slot = module.__name__.removeprefix("vaekit.")
+    members = [(name, getattr(module, name)) for name in module.__all__]
+    return [
+        (f"{slot}.{name}", member)
+        for name, member in members
+        if inspect.isclass(member) and not inspect.isabstract(member)
+    ]
+
+
+@functools.cache
+def _names() -> dict[type, str]:
+    return {cls: name for name, cls in registry().items()}
+
+
+def describe(value: Any) -> Json:
+    """Describe a component, or an argument of one, as JSON.
+
+    Raises:
+        SpecError: An argument is neither JSON, nor a component, nor a user's own module.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SpecError(f"a stored number must be finite; got {value!r}.")
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple | nn.ModuleList):
+        return [describe(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): describe(item) for key, item in value.items()}
+    name = _names().get(type(value))
+    if name is None:
+        return {"external": external_name(value)}
+    return {"type": name, "args": describe(arguments(value))}
+
+
+def external_name(value: object) -> str:
+    """The name under which a module of the user's own must be handed in on loading."""
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def arguments(value: object) -> dict[str, Any]:
+    """The constructor arguments of a component, read from the attributes of the same names."""
+    names = inspect.signature(type(value).__init__).parameters
+    try:
+        return {name: getattr(value, name) for name in names if name != "self"}
+    except AttributeError as error:
+        raise SpecError(
+            f"{type(value).__name__} must keep each constructor argument in an attribute of the "
+            f"same name, so that it can be stored; {error}."
+        ) from error
+
+
+def build(
+    spec: Any, components: Mapping[str, Callable[[], Any] | Any] | None = None
+) -> Any:
+    """Build what `describe` described.
+
+    Args:
+        spec: JSON from `describe`.
+        components: The user's own modules by the name in the spec: an object or a factory.
+
+    Raises:
+        SpecError: A name is not registered, an argument is unknown or out of range, or a module
+            of the user's own was not handed in.
+
+    Example:
+        >>> build({"type": "priors.StandardNormal", "args": {"latent_dim": 2}}).latent_dim
+        2
+    """
+    if isinstance(spec, list):
+        return tuple(build(item, components) for item in spec)
+    if not isinstance(spec, dict):
+        return spec
+    if "external" in spec:
+        return _external(str(spec["external"]), components or {})
+    if set(spec) != {"type", "args"}:
+        return {key: build(item, components) for key, item in spec.items()}
+    return _construct(spec["type"], spec["args"], components)
+
+
+def _construct(name: Any, args: Any, components: Mapping[str, Any] | None) -> Any:
+    known = registry()
+    if not isinstance(name, str) or name not in known:
+        raise unknown_name("component", name, known)
+    if not isinstance(args, dict):
+        raise SpecError(f"the arguments of {name} must be a JSON object; got {args!r}.")
+    values = {key: build(item, components) for key, item in args.items()}
+    positional = _variadic(known[name])
+    spread = values.pop(positional, ()) if positional else ()
+    try:
+        return known[name](*spread, **values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise SpecError(f"{name} refuses the stored arguments {values!r}: {error}") from error
+
+
+def _variadic(cls: type) -> str | None:
+    parameters = inspect.signature(typing.cast(Any, cls).__init__).parameters.values()
+    return next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+
+
+def _external(name: str, components: Mapping[str, Any]) -> Any:
+    if name not in components:
+        raise SpecError(
+            f"the model uses your own module {name!r}, whose code is not stored; pass "
+            f"load(..., components={{{name!r}: YourModule(...)}})."
+        )
+    given = components[name]
+    return given() if inspect.isfunction(given) or inspect.isclass(given) else given

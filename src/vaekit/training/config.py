@@ -1,0 +1,114 @@
+"""The options of a training run."""
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+from vaekit.errors import SpecError, unknown_name
+
+__all__ = ["PRECISIONS", "TrainConfig"]
+
+PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+"""Our names of precisions, and Fabric's."""
+
+_STEPS_BY_DEFAULT = 2500
+_EPOCHS_BY_DEFAULT = (10, 300)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train; every field has a default that works.
+
+    Attributes:
+        max_epochs: Passes over the training items; ``None`` takes as many as give about 2,500
+            steps, but 10 to 300.
+        max_minutes: Stop after this time; the learning rate then comes down in time.
+        batch_size: Items per step, over all devices.
+        learning_rate: Peak of AdamW's step size; warm-up and cosine lead to and from it.
+        warm_up: Share of the steps in which the learning rate rises.
+        weight_decay: AdamW's decoupled weight decay.
+        gradient_clip: Largest norm of each group's gradient; ``None`` does not clip.
+        ema: Decay of an exponential moving average of the weights, for instance 0.999;
+            ``None`` keeps none.
+        validation: Share of the items held out to choose the best weights.
+        patience: Stop after so many epochs without a better validation loss; ``None`` never.
+        precision: ``"fp32"``, ``"bf16"`` or ``"fp16"`` (mixed: weights stay in fp32).
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        devices: How many devices, or processes on a CPU.
+        strategy: ``"auto"`` or ``"ddp"``; how several devices work together.
+        seed: Seed of weights, order and noise.
+        checkpoint_seconds: Time between checkpoints, where a folder for them is given.
+        tensorboard: Also log for TensorBoard (extra ``tensorboard``).
+        progress: Show a progress bar; ``None`` does so on a terminal.
+    """
+
+    max_epochs: int | None = None
+    max_minutes: float | None = None
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    warm_up: float = 0.05
+    weight_decay: float = 0.0
+    gradient_clip: float | None = None
+    ema: float | None = None
+    validation: float = 0.1
+    patience: int | None = None
+    precision: str = "fp32"
+    device: str = "auto"
+    devices: int = 1
+    strategy: str = "auto"
+    seed: int = 0
+    checkpoint_seconds: float = 30.0
+    tensorboard: bool = False
+    progress: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise unknown_name("precision", self.precision, PRECISIONS)
+        for name, (rule, holds) in _RULES.items():
+            value = getattr(self, name)
+            if not _holds(holds, value):
+                raise SpecError(f"{name} must be {rule}; got {value!r}.")
+
+    def epochs(self, items: int) -> int:
+        """Passes over a training set of this size."""
+        if self.max_epochs is not None:
+            return self.max_epochs
+        least, most = _EPOCHS_BY_DEFAULT
+        return min(most, max(least, round(_STEPS_BY_DEFAULT * self.batch_size / items)))
+
+    def schedule_identity(self) -> dict[str, Any]:
+        """The options that a resumed run must share with the one it goes on with."""
+        free = {"max_minutes", "checkpoint_seconds", "tensorboard", "progress"}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in free}
+
+
+def _positive(value: Any) -> bool:
+    return bool(math.isfinite(value) and value > 0)
+
+
+def _holds(rule: Any, value: Any) -> bool:
+    try:
+        return bool(rule(value))
+    except TypeError:
+        return False
+
+
+_RULES: dict[str, tuple[str, Any]] = {
+    "max_epochs": (
+        "None or a whole number of at least 1",
+        lambda v: v is None or (v >= 1 and v == int(v)),
+    ),
+    "max_minutes": ("None or positive", lambda v: v is None or _positive(v)),
+    "batch_size": ("a whole number of at least 1", lambda v: v >= 1 and v == int(v)),
+    "learning_rate": ("positive and finite", _positive),
+    "warm_up": ("in [0, 1)", lambda v: 0 <= v < 1),
+    "weight_decay": ("at least 0", lambda v: v >= 0),
+    "gradient_clip": ("None or positive", lambda v: v is None or _positive(v)),
+    "ema": ("None or in (0, 1)", lambda v: v is None or 0 < v < 1),
+    "validation": ("in [0, 1)", lambda v: 0 <= v < 1),
+    "patience": ("None or a whole number of at least 1", lambda v: v is None or v >= 1),
+    "devices": ("a whole number of at least 1", lambda v: v >= 1 and v == int(v)),
+    "strategy": ("'auto' or 'ddp'", lambda v: v in ("auto", "ddp")),
+    "seed": ("a whole number of at least 0", lambda v: v >= 0 and v == int(v)),
+    "checkpoint_seconds": ("at least 0", lambda v: v >= 0),
+}

@@ -1,0 +1,27 @@
+"""What a running training tells the outside."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Callback", "Event"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened.
+
+    Attributes:
+        kind: ``"step"`` after each optimiser step, ``"epoch"`` after each epoch, ``"end"``.
+        step: Optimiser steps done.
+        total: Optimiser steps planned.
+        values: Loss terms of the step, or the history's row of the epoch.
+    """
+
+    kind: Literal["step", "epoch", "end"]
+    step: int
+    total: int
+    values: Mapping[str, float]
+
+
+Callback = Callable[[Event], None]

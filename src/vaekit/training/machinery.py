@@ -1,0 +1,151 @@
+"""What a step runs on: devices and precision (Lightning Fabric), optimisers, weight averages."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_, parameters_to_vector, vector_to_parameters
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from vaekit.errors import SpecError
+from vaekit.models import Model
+from vaekit.objectives import Objective
+from vaekit.training.config import PRECISIONS, TrainConfig
+from vaekit.training.data import Items
+from vaekit.types import Batch, Clock, Update
+
+__all__ = ["Machinery", "make_fabric"]
+
+_FUSED_DEVICES = ("cpu", "cuda")
+
+
+class Machinery:
+    """A model, its objective and their optimisers, placed on the devices.
+
+    Several devices each take their part of every batch; gradients are averaged by one
+    all-reduce after ``backward``. That, unlike the hooks of DistributedDataParallel, holds for
+    objectives with several groups and several passes through the model.
+    """
+
+    def __init__(self, model: Model, objective: Objective, config: TrainConfig) -> None:
+        self.config = config
+        self.fabric = make_fabric(config)
+        self.model = self.fabric.to_device(model)
+        self.objective = self.fabric.to_device(objective)
+        if self.fabric.world_size > 1:
+            self.model.load_state_dict(self.fabric.broadcast(self.model.state_dict()))
+            torch.manual_seed(config.seed + self.fabric.global_rank)
+        self.groups = {name: list(group) for name, group in objective.groups(model).items()}
+        self.optimisers = {name: self._optimiser(group) for name, group in self.groups.items()}
+        self.averaged = None if config.ema is None else _average(self.model, config.ema)
+
+    def _optimiser(self, group: list[nn.Parameter]) -> torch.optim.Optimizer:
+        optimiser = torch.optim.AdamW(
+            group,
+            lr=self.config.learning_rate,
+            weight_decay=self.config.weight_decay,
+            fused=self.fabric.device.type in _FUSED_DEVICES,
+        )
+        if self.config.precision == "fp16":  # only then does Fabric's wrapper scale the loss
+            return self.fabric.setup_optimizers(optimiser)  # type: ignore[return-value]
+        return optimiser
+
+    @property
+    def current(self) -> Model:
+        """The model to evaluate: the averaged one where an average is kept."""
+        return self.model if self.averaged is None else self.averaged.module
+
+    def batch(self, items: Items, index: Tensor, *, shared: bool = True) -> tuple[Batch, float]:
+        """This process's part of a batch, and the share of the whole that it is."""
+        world = self.fabric.world_size
+        if world == 1 or not shared:
+            return items.batch(index, self.fabric.device), 1.0
+        part = index[self.fabric.global_rank :: world]
+        return items.batch(part, self.fabric.device), len(part) * 1.0 / len(index)
+
+    def updates(self, batch: Batch, clock: Clock, *, evaluate: bool = False) -> Iterator[Update]:
+        """The objective's updates, each computed in the chosen precision."""
+        model = self.current if evaluate else self.model
+        losses = self.objective.losses(model, batch, clock)
+        while True:
+            with self.fabric.autocast():
+                update = next(losses, None)
+            if update is None:
+                return
+            yield update
+
+    def descend(self, update: Update, rate: float, share: float) -> None:
+        """Back-propagate each loss into its own group, then step those groups."""
+        for optimiser in map(self.optimisers.__getitem__, update.losses):
+            optimiser.zero_grad()
+        self._backward(update, share)
+        for name in update.losses:
+            self._reduce(self.groups[name])
+            if self.config.gradient_clip is not None:
+                clip_grad_norm_(self.groups[name], self.config.gradient_clip)
+            optimiser = self.optimisers[name]
+            for options in optimiser.param_groups:
+                options["lr"] = rate
+            optimiser.step()
+
+    def _backward(self, update: Update, share: float) -> None:
+        last = len(update.losses) - 1
+        for number, (name, loss) in enumerate(update.losses.items()):
+            # With one group all gradients are its own; `inputs` keeps those of others out.
+            inputs = None if len(self.groups) == 1 else self.groups[name]
+            scaled = loss if share == 1.0 else loss * share
+            self.fabric.backward(scaled, inputs=inputs, retain_graph=number < last)
+
+    def _reduce(self, group: list[nn.Parameter]) -> None:
+        """Sum gradients over the processes; each has weighted its own by its share."""
+        if self.fabric.world_size == 1:
+            return
+        gradients = [p.grad for p in group if p.grad is not None]
+        total = self.fabric.all_reduce(parameters_to_vector(gradients), reduce_op="sum")
+        vector_to_parameters(total, gradients)
+
+    def average(self) -> None:
+        """Move the averaged weights towards the current ones."""
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.model)
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Switch the model to evaluation and back."""
+        self.current.eval()
+        self.objective.eval()
+        try:
+            yield
+        finally:
+            self.current.train()
+            self.objective.train()
+
+
+def make_fabric(config: TrainConfig) -> Fabric:
+    """Fabric for these options, launched.
+
+    Raises:
+        SpecError: The device is not there.
+    """
+    try:
+        fabric = Fabric(
+            accelerator=config.device,
+            devices=config.devices,
+            strategy=config.strategy,
+            precision=PRECISIONS[config.precision],  # type: ignore[arg-type]
+        )
+    except (RuntimeError, ValueError) as error:
+        raise SpecError(
+            f"device={config.device!r}, devices={config.devices}, strategy={config.strategy!r} "
+            f"must name hardware of this machine; {error}"
+        ) from error
+    fabric.launch()
+    return fabric
+
+
+def _average(model: Model, decay: float) -> AveragedModel:
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    average.module.train(model.training)
+    return average

@@ -1,0 +1,203 @@
+"""The training loop: short, and the same for every objective."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vaekit.errors import DataError, NonFiniteLossError
+from vaekit.models import Model
+from vaekit.objectives import Objective, WarmUpCosine, check_composition
+from vaekit.randomness import seeded
+from vaekit.training.callbacks import listening
+from vaekit.training.config import TrainConfig
+from vaekit.training.data import Items, epoch_order, split_batches
+from vaekit.training.events import Callback, Event
+from vaekit.training.machinery import Machinery
+from vaekit.training.state import State
+from vaekit.types import Clock, Update
+
+__all__ = ["TrainResult", "train"]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training leaves behind; the model itself holds the best weights.
+
+    Attributes:
+        history: One row per epoch: epoch, step, learning_rate, the terms of the objective over
+            the training items, and the same with ``validation_`` before them (nats per item).
+        best_epoch: Epoch of the weights kept.
+        seconds: Time spent, over all resumed runs.
+    """
+
+    history: list[dict[str, float]]
+    best_epoch: int
+    seconds: float
+
+
+def train(
+    model: Model,
+    objective: Objective,
+    items: Items,
+    config: TrainConfig | None = None,
+    *,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    callbacks: Sequence[Callback] = (),
+) -> TrainResult:
+    """Train a model; it ends with the weights of the best validation loss.
+
+    Args:
+        model: Trained in place.
+        objective: What to minimise.
+        items: The training set; a share of it is held out for validation.
+        config: Options.
+        folder: Where checkpoints and ``history.csv`` go; ``None`` writes nothing.
+        resume: Go on from the checkpoint in ``folder``, if there is one.
+        callbacks: Called with each `Event`.
+
+    Raises:
+        CompositionError: The objective needs what the model does not provide.
+        DataError: Nothing to train on.
+        NonFiniteLossError: The loss became NaN or infinite.
+        TrainingError: The checkpoint belongs to other data, another model or other options.
+
+    Example:
+        >>> from vaekit import networks, likelihoods, presets
+        >>> encoder, decoder, width = networks.make_networks("mlp", "small", (4,), 2, 1)
+        >>> parts = presets.Parts(encoder, decoder, likelihoods.Gaussian(), width, 2)
+        >>> model, objective = presets.vae().build(parts)
+        >>> result = train(model, objective, Items(torch.randn(64, 4)), TrainConfig(max_epochs=2))
+        >>> len(result.history)
+        2
+    """
+    config = config or TrainConfig()
+    check_composition(model, objective)
+    if len(items) < 1:
+        raise DataError("the training set must have at least one item; got none.")
+    generator = torch.Generator().manual_seed(config.seed)
+    training, validation = items.split(config.validation, generator)
+    with seeded(config.seed):
+        machinery = Machinery(model, objective, config)
+        state = State(machinery, items, Path(folder) if folder else None, config)
+        if resume:
+            state.resume()
+        elif state.folder is not None:
+            state.discard()
+        with listening(callbacks, state, config) as tell:
+            _Loop(machinery, state, training, validation, config, tell).run()
+    return TrainResult(state.history, state.best_epoch, state.seconds)
+
+
+class _Loop:
+    """The loop over epochs and batches."""
+
+    def __init__(
+        self,
+        machinery: Machinery,
+        state: State,
+        training: Items,
+        validation: Items | None,
+        config: TrainConfig,
+        tell: Callback,
+    ) -> None:
+        self.machinery, self.state, self.config, self.tell = machinery, state, config, tell
+        self.training, self.validation = training, validation
+        self.epochs = config.epochs(len(training))
+        self.per_epoch = len(split_batches(torch.arange(len(training)), config.batch_size))
+        self.rate = WarmUpCosine(config.learning_rate, config.warm_up)
+
+    def run(self) -> None:
+        """Train until the epochs, the time or the patience are used up."""
+        state = self.state
+        state.start_clock()
+        while state.epoch < self.epochs and not self._out_of_time() and not self._out_of_patience():
+            self._epoch()
+        state.finish()
+        self.tell(Event("end", state.step, self._clock().total, state.history[-1]))
+
+    def _epoch(self) -> None:
+        state = self.state
+        order = epoch_order(len(self.training), self.config.seed, state.epoch)
+        batches = split_batches(order, self.config.batch_size)
+        for index in batches[state.position :]:
+            clock = self._clock()
+            values = self._step(index, clock)
+            state.advance(values)
+            self.tell(Event("step", state.step, clock.total, values))
+            if state.is_due():
+                state.save()
+            if self._out_of_time():
+                break
+        row = {
+            "epoch": state.epoch + 1,
+            "step": state.step,
+            "learning_rate": self.rate(self._clock()),
+            **state.means(),
+            **self._validate(),
+        }
+        state.end_epoch(row)
+        self.tell(Event("epoch", state.step, self._clock().total, row))
+
+    def _step(self, index: Tensor, clock: Clock) -> Mapping[str, float]:
+        machinery = self.machinery
+        batch, share = machinery.batch(self.training, index)
+        values: dict[str, float] = {}
+        for update in machinery.updates(batch, clock):
+            values |= self._read(update, clock)
+            machinery.descend(update, self.rate(clock), share)
+        machinery.average()
+        return values
+
+    def _read(self, update: Update, clock: Clock) -> dict[str, float]:
+        """The terms as numbers, refused before the step if the loss is not finite."""
+        values = {name: term.item() for name, term in update.terms.items()}
+        for group, loss in update.losses.items():
+            if not math.isfinite(loss.item()):
+                bad = [name for name, value in values.items() if not math.isfinite(value)]
+                raise NonFiniteLossError(
+                    f"the loss of group {group!r} must stay finite; it became {loss.item()} at "
+                    f"step {clock.step} (terms not finite: {', '.join(bad) or group}). "
+                    f"{self.state.last_good()} Try a smaller learning_rate, gradient_clip=1.0, "
+                    "or precision='fp32'."
+                )
+        return values
+
+    @torch.no_grad()
+    def _validate(self) -> dict[str, float]:
+        """Mean terms over the held-out items, with the same noise in every epoch."""
+        if self.validation is None:
+            return {}
+        totals: dict[str, float] = {}
+        places = torch.arange(len(self.validation))
+        # Schedules stand at their end, so that epochs compare: an annealed KL would make the
+        # first epoch look best.
+        planned = self._clock().total
+        clock = Clock(planned, planned, len(self.training))
+        with seeded(self.config.seed), self.machinery.evaluating():
+            for index in places.split(max(self.config.batch_size, 512)):
+                batch, _ = self.machinery.batch(self.validation, index, shared=False)
+                for update in self.machinery.updates(batch, clock, evaluate=True):
+                    for name, term in update.terms.items():
+                        totals[name] = totals.get(name, 0.0) + term.item() * len(index)
+        return {f"validation_{name}": total / len(places) for name, total in totals.items()}
+
+    def _clock(self) -> Clock:
+        """Where the training is; with a time limit, the plan shrinks to what fits in it."""
+        planned, step = self.epochs * self.per_epoch, self.state.step
+        if self.config.max_minutes is not None and step > 0:
+            spent = self.state.elapsed() / (60 * self.config.max_minutes)
+            planned = min(planned, max(step, int(step / max(spent, 1e-9))))
+        return Clock(step, planned, len(self.training))
+
+    def _out_of_time(self) -> bool:
+        limit = self.config.max_minutes
+        return limit is not None and self.state.elapsed() >= 60 * limit
+
+    def _out_of_patience(self) -> bool:
+        patience = self.config.patience
+        return patience is not None and self.state.epoch - self.state.best_epoch >= patience
