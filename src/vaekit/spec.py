@@ -100,9 +100,7 @@ def arguments(value: object) -> dict[str, Any]:
         ) from error
 
 
-def build(
-    spec: Any, components: Mapping[str, Callable[[], Any] | Any] | None = None
-) -> Any:
+def build(spec: Any, components: Mapping[str, Callable[[], Any] | Any] | None = None) -> Any:
     """Build what `describe` described.
 
     Args:

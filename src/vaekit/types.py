@@ -158,16 +158,19 @@ class Samples(Protocol):
 
     def sample(
         self, n: int, context: Tensor | None = None, *, generator: torch.Generator | None = None
-    ) -> Tensor: ...
+    ) -> Tensor:
+        """Generate items; see `Model.sample`."""
 
 
 @runtime_checkable
 class Encodes(Protocol):
     """A model with a latent representation in both directions."""
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor: ...
+    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """The posterior mean; see `VAE.encode`."""
 
-    def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution: ...
+    def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
+        """p(x | z); see `VAE.decode`."""
 
 
 @runtime_checkable
@@ -181,4 +184,5 @@ class Scores(Protocol):
         *,
         draws: int = 100,
         generator: torch.Generator | None = None,
-    ) -> Tensor: ...
+    ) -> Tensor:
+        """Nats per item; see `VAE.log_prob`."""

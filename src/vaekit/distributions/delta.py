@@ -1,6 +1,6 @@
 """A point mass."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ class Delta(Distribution):
         torch.Size([5, 3, 2])
     """
 
-    arg_constraints: dict[str, constraints.Constraint] = {}
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
     has_rsample = True
 
     def __init__(self, point: Tensor, event_dim: int = 1) -> None:

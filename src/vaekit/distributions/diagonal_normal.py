@@ -1,7 +1,7 @@
 """The diagonal Gaussian, lean enough for the inner loop."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -30,7 +30,7 @@ class DiagonalNormal(Distribution):
         (torch.Size([3]), torch.Size([2]))
     """
 
-    arg_constraints: dict[str, constraints.Constraint] = {}
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
     has_rsample = True
 
     def __init__(
@@ -74,7 +74,8 @@ class DiagonalNormal(Distribution):
         """Log density in nats, summed over the entries."""
         error = (value - self.loc) / self.scale
         constant = self.loc.shape[-1] * _HALF_LOG_TWO_PI
-        return -0.5 * torch.linalg.vecdot(error, error) - self.log_scale.sum(-1) - constant
+        squares: Tensor = torch.linalg.vecdot(error, error)
+        return -0.5 * squares - self.log_scale.sum(-1) - constant
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats."""
@@ -87,7 +88,7 @@ def kl_per_latent(q: DiagonalNormal, p: DiagonalNormal) -> Tensor:
     return 0.5 * (ratio.square() + error.square() - 1) + p.log_scale - q.log_scale
 
 
-@register_kl(DiagonalNormal, DiagonalNormal)
+@register_kl(DiagonalNormal, DiagonalNormal)  # type: ignore[untyped-decorator]
 def _kl(q: DiagonalNormal, p: DiagonalNormal) -> Tensor:
     if p.is_standard:
         squares = torch.addcmul(q.loc.square(), q.scale, q.scale)

@@ -1,6 +1,6 @@
 """The discretised logistic of PixelCNN++ and of inverse autoregressive flow."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +31,7 @@ class DiscretisedLogistic(Distribution):
         1.0
     """
 
-    arg_constraints: dict[str, constraints.Constraint] = {}
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
 
     def __init__(self, loc: Tensor, log_scale: Tensor, levels: int = 256) -> None:
         self.loc, self.log_scale = broadcast_all(loc, log_scale)
@@ -72,7 +72,9 @@ class DiscretisedLogistic(Distribution):
         lower = (value - self.loc - half) * inverse_scale
         mass = torch.sigmoid(upper) - torch.sigmoid(lower)
         middle = (value - self.loc) * inverse_scale
-        tail = middle - self.log_scale - 2 * F.softplus(middle) + torch.log(value.new_tensor(2 * half))
+        tail = (
+            middle - self.log_scale - 2 * F.softplus(middle) + torch.log(value.new_tensor(2 * half))
+        )
         inner = torch.where(mass > 1e-5, torch.log(mass.clamp_min(1e-12)), tail)
         inner = torch.where(value < half, F.logsigmoid(upper), inner)
         return torch.where(value > 1 - half, F.logsigmoid(-lower), inner)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import as_numbers, check_finite, check_rows
+from vaekit.domains.sources import read_source
 from vaekit.errors import DataError, SpecError
 from vaekit.likelihoods import Likelihood
 from vaekit.networks import make_networks
@@ -55,7 +57,7 @@ class ArrayDomain(Domain):
 
     def fit(self, raw: Any) -> Self:
         """Learn columns and scaling; a learnt scaling is replaced."""
-        array = _table(raw)
+        array = _table(self.read(raw))
         columns = _columns(raw)
         check_rows(array, least=2)
         check_finite(array, columns)
@@ -90,7 +92,7 @@ class ArrayDomain(Domain):
     def prepare(self, raw: Any) -> Tensor:
         """Check and scale; computed in double precision, returned in single."""
         mean = np.asarray(require_fitted(self.mean, self))
-        array = _table(raw)
+        array = _table(self.read(raw))
         columns = _columns(raw)
         self._check_columns(columns, array.shape[1])
         check_rows(array)
@@ -128,6 +130,10 @@ class ArrayDomain(Domain):
                 f"standardise=False; got [{array.min():g}, {array.max():g}]."
             )
 
+    def read(self, raw: Any) -> Any:
+        """Read a .csv, .npz or .npy file."""
+        return read_source(raw) if isinstance(raw, str | Path) else raw
+
     def encode(self, rows: Tensor) -> Tensor:
         """Rows are stored as the networks see them."""
         return rows
@@ -143,6 +149,11 @@ class ArrayDomain(Domain):
 
             return pd.DataFrame(array, columns=list(self.columns or range(array.shape[1])))
         return array
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Column names, where the data had them."""
+        return None if self.columns is None else tuple(self.columns)
 
     @property
     def event_shape(self) -> tuple[int, ...]:

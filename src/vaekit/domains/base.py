@@ -1,6 +1,7 @@
 """What every domain promises."""
 
 import abc
+import math
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -68,6 +69,20 @@ class Domain(abc.ABC):
     def decode(self, x: Tensor) -> Any:
         """x back to the kind, layout, dtype and range of the training data."""
 
+    @abc.abstractmethod
+    def read(self, raw: Any) -> Any:
+        """Read a path into data, so that it is read once; data are returned as they are."""
+
+    @property
+    def num_features(self) -> int:
+        """Values per item."""
+        return math.prod(self.event_shape)
+
+    @property
+    @abc.abstractmethod
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Column names, where the data have them."""
+
     @property
     @abc.abstractmethod
     def event_shape(self) -> tuple[int, ...]:
@@ -111,7 +126,7 @@ class Domain(abc.ABC):
             fitting = [k for k, f in LIKELIHOODS.items() if f(()).support in self.supports]
             raise CompositionError(
                 f"{type(likelihood).__name__} needs values that are {_SUPPORT[likelihood.support]}, "
-                f"which {type(self).__name__} does not give here; use one of {', '.join(fitting)}."
+                f"which these data are not; use one of {', '.join(fitting)}."
             )
         return likelihood
 
@@ -123,11 +138,11 @@ _SUPPORT = {
 }
 
 
-def batch_mean(domain: Domain, rows: Tensor, chunk: int = 4096) -> Tensor:
+def batch_mean(domain: Domain, rows: Tensor, chunk: int = 512) -> Tensor:
     """The mean of x over all rows, in bounded memory."""
     total = torch.zeros(domain.event_shape, dtype=torch.float64)
     for start in range(0, len(rows), chunk):
-        total += domain.encode(rows[start : start + chunk]).sum(0, dtype=torch.float64)
+        total += domain.encode(rows[start : start + chunk]).sum(0)
     return (total / len(rows)).to(torch.get_default_dtype())
 
 

@@ -103,9 +103,7 @@ class Context:
     def _scaled(self, array: NDArray[Any]) -> Tensor:
         values = _properties(array)
         if values.shape[1] != self.dim:
-            raise DataError(
-                f"the context must have {self.dim} properties; got {values.shape[1]}."
-            )
+            raise DataError(f"the context must have {self.dim} properties; got {values.shape[1]}.")
         scaled = (values - np.asarray(self.mean)) / np.asarray(self.scale)
         return torch.from_numpy(scaled.astype(np.float32))
 

@@ -55,7 +55,7 @@ class ImageDomain(Domain):
 
     def fit(self, raw: Any) -> Self:
         """Learn layout, shape, dtype and range."""
-        array = self._read(raw)
+        array = as_numbers(self.read(raw))
         check_rows(array, least=2)
         layout = self.layout if self.shape is None else None
         layout = _layout(array, layout)
@@ -72,7 +72,7 @@ class ImageDomain(Domain):
     def prepare(self, raw: Any) -> Tensor:
         """Check; uint8 stays uint8, floats become float32 from 0 to 1, the layout stays."""
         shape = tuple(require_fitted(self.shape, self))
-        array = self._read(raw)
+        array = as_numbers(self.read(raw))
         layout = str(self.layout)
         if array.ndim != _LAYOUTS[layout] or _event_shape(array, layout) != shape:
             raise DataError(
@@ -86,10 +86,11 @@ class ImageDomain(Domain):
         scale = self._check_range(array)
         return torch.from_numpy((array / scale).astype(np.float32))
 
-    def _read(self, raw: Any) -> NDArray[Any]:
+    def read(self, raw: Any) -> Any:
+        """Read a folder of images, or an .npz, .npy or idx .gz file."""
         if isinstance(raw, str | Path):
-            raw = read_source(raw, size=self.size, on_bad=self.on_bad)
-        return as_numbers(raw)
+            return read_source(raw, size=self.size, on_bad=self.on_bad)
+        return raw
 
     def _check_range(self, array: NDArray[Any]) -> float:
         got = _range(array)
@@ -127,6 +128,11 @@ class ImageDomain(Domain):
         else:
             x = (x * self.scale).to(getattr(torch, self.dtype))
         return x.contiguous() if self.kind == "torch" else x.contiguous().numpy()
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """None: pixels have no names."""
+        return None
 
     @property
     def event_shape(self) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ __all__ = ["IMAGE_SUFFIXES", "read_images", "read_source"]
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 _ARRAY_KEYS = ("X", "x", "images", "data", "x_train", "arr_0")
 _IDX_UINT8 = 8
+_PIECE = 2**20
 
 
 def read_source(
@@ -147,13 +148,25 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
         if len(head) != 4 or head[:2] != b"\0\0" or head[2] != _IDX_UINT8:
             raise DataError(f"{path} must be an idx file of bytes (MNIST's format); it is not.")
         shape = tuple(int.from_bytes(file.read(4), "big") for _ in range(head[3]))
-        values = file.read()
-    if len(values) != int(np.prod(shape)):
+        array = np.empty(shape, np.uint8)
+        count = _fill(array.reshape(-1), file)
+    if count != array.size:
         raise DataError(
-            f"{path} must hold {int(np.prod(shape))} values by its header; got {len(values)}. "
+            f"{path} must hold {array.size} values by its header; got {count}. "
             "The file is truncated: fetch it again."
         )
-    return np.frombuffer(values, np.uint8).reshape(shape)
+    return array
+
+
+def _fill(values: NDArray[np.uint8], file: gzip.GzipFile) -> int:
+    """Read in place, a piece at a time, so that there is no second copy of the data."""
+    count = 0
+    while count < len(values):
+        got = file.readinto(values[count : count + _PIECE].data)
+        if not got:
+            break
+        count += got
+    return count
 
 
 def _read_csv(path: Path) -> Any:

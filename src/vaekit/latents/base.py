@@ -19,6 +19,11 @@ class Latent(nn.Module, abc.ABC):
     def provides(self) -> frozenset[str]:
         """What objectives may count on; see `Posterior.provides`."""
 
+    @property
+    @abc.abstractmethod
+    def latent_dim(self) -> int:
+        """Number of latents."""
+
     @abc.abstractmethod
     def infer(
         self,

@@ -48,6 +48,11 @@ class Single(Latent):
         """What the posterior provides."""
         return self.posterior.provides
 
+    @property
+    def latent_dim(self) -> int:
+        """Number of latents."""
+        return self.posterior.latent_dim
+
     def infer(
         self,
         h: Float[Tensor, "batch features"],

@@ -48,7 +48,8 @@ class Bernoulli(Likelihood):
         if batch.observed is not None:
             return sum_observed(px.log_prob(batch.visible), batch)
         logits = logits.flatten(2)
-        return torch.linalg.vecdot(logits, batch.x.flatten(1)) - F.softplus(logits).sum(-1)
+        product: Tensor = torch.linalg.vecdot(logits, batch.x.flatten(1))
+        return product - F.softplus(logits).sum(-1)
 
     def point(self, px: Distribution) -> Tensor:
         """The mean."""

@@ -14,7 +14,7 @@ from vaekit.likelihoods import Likelihood
 from vaekit.models.base import Model
 from vaekit.priors import FittedPrior
 from vaekit.randomness import seeded
-from vaekit.types import Batch, Evidence, LogDensity
+from vaekit.types import Batch, Draw, Evidence, LogDensity
 
 __all__ = ["VAE"]
 
@@ -73,6 +73,11 @@ class VAE(Model):
         extra = frozenset({"normalised"}) if self.likelihood.normalised else frozenset()
         return self.latent.provides | extra
 
+    @property
+    def latent_dim(self) -> int:
+        """Number of latents."""
+        return self.latent.latent_dim
+
     def evidence(self, batch: Batch, draws: int = 1) -> Evidence:
         """Encode, draw, decode and score a batch: all that an objective reads.
 
@@ -80,12 +85,20 @@ class VAE(Model):
             batch: The items.
             draws: Latents per item, at least 1.
         """
-        features, context = self._features(batch.visible, batch.context), batch.context
-        draw = self.latent.infer(
-            features, context, draws, self._log_likelihood(batch), self._aggregate
-        )
-        px = self._px(draw.z, context)
+        draw = self.infer(batch, draws)
+        px = self._px(draw.z, batch.context)
         return Evidence(batch, draw, px, self.likelihood.log_prob(px, batch))
+
+    def infer(self, batch: Batch, draws: int = 1) -> Draw:
+        """Encode and draw only: what needs latents but no decoder.
+
+        Args:
+            batch: The items.
+            draws: Latents per item, at least 1.
+        """
+        h = self._features(batch.visible, batch.context)
+        likelihood = self._log_likelihood(batch)
+        return self.latent.infer(h, batch.context, draws, likelihood, self._aggregate)
 
     def encode(
         self, x: Shaped[Tensor, "batch *event"], context: Tensor | None = None
@@ -174,8 +187,8 @@ class VAE(Model):
         """Decode with the draws folded into the batch, so that any decoder serves."""
         if context is not None:
             context = context.expand(z.shape[0], *context.shape)
-        out: Tensor = self.decoder(_append(z, context).flatten(0, 1))
-        px: Distribution = self.likelihood(out.float().unflatten(0, z.shape[:2]))
+        out: Tensor = self.decoder(_append(z, context).flatten(0, 1)).float()
+        px: Distribution = self.likelihood(out.unflatten(0, z.shape[:2]))
         return px
 
     def _log_likelihood(self, batch: Batch) -> LogDensity:

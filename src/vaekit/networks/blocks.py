@@ -1,5 +1,6 @@
 """Small pieces that the networks share."""
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -56,7 +57,7 @@ def dense(widths: Sequence[int]) -> nn.Sequential:
     Args:
         widths: Input width, then the width of each layer.
     """
-    pairs = zip(widths[:-1], widths[1:], strict=True)
+    pairs = itertools.pairwise(widths)
     layers = [layer for a, b in pairs for layer in (nn.Linear(a, b), nn.SiLU())]
     return nn.Sequential(*layers)
 

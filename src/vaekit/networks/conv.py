@@ -1,8 +1,10 @@
 """Small convolutional networks for images of any size."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -31,7 +33,7 @@ class ConvEncoder(nn.Module):
         widths = (shape[0], *channels)
         stages = [
             stage
-            for a, b in zip(widths[:-1], widths[1:], strict=True)
+            for a, b in itertools.pairwise(widths)
             for stage in (nn.Conv2d(a, b, 3, stride=2, padding=1), nn.SiLU())
         ]
         height, width = halved(shape[1:], len(channels))[-1]
@@ -74,7 +76,7 @@ class ConvDecoder(nn.Module):
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch channels *event"]:
         """Decode."""
         out: Tensor = self.body(self.head(z))
-        return out.unflatten(1, self.shape[:2])
+        return torch.unflatten(out, 1, self.shape[:2])
 
 
 def halved(size: Sequence[int], times: int) -> list[tuple[int, int]]:

@@ -1,8 +1,10 @@
 """Residual convolutional networks: slower and finer than `ConvEncoder` and `ConvDecoder`."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -37,7 +39,7 @@ class ResidualEncoder(nn.Module):
         widths = (shape[0], *channels)
         stages = [
             stage
-            for a, b in zip(widths[:-1], widths[1:], strict=True)
+            for a, b in itertools.pairwise(widths)
             for stage in (nn.Conv2d(a, b, 3, stride=2, padding=1), _Residual(b))
         ]
         height, width = halved(shape[1:], len(channels))[-1]
@@ -83,7 +85,7 @@ class ResidualDecoder(nn.Module):
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch channels *event"]:
         """Decode."""
         out: Tensor = self.body(self.head(z))
-        return out.unflatten(1, self.shape[:2])
+        return torch.unflatten(out, 1, self.shape[:2])
 
 
 class _Residual(nn.Module):

@@ -126,9 +126,7 @@ class WarmUpCosine:
         if clock.step < rise:
             return self.peak * (clock.step + 1) / rise if rise > 1 else self.peak
         place = min(1.0, (clock.step - rise) / max(1.0, clock.total - rise))
-        return self.peak * (
-            self.final + (1 - self.final) * (1 + math.cos(math.pi * place)) / 2
-        )
+        return self.peak * (self.final + (1 - self.final) * (1 + math.cos(math.pi * place)) / 2)
 
 
 def _progress(clock: Clock, share: float) -> float:

@@ -1,5 +1,6 @@
 """How a preset is defined, named and found."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, NamedTuple, ParamSpec
@@ -14,7 +15,7 @@ from vaekit.objectives import Objective
 from vaekit.posteriors import DiagonalGaussian
 from vaekit.priors import StandardNormal
 
-__all__ = ["Parts", "Preset", "Recipe", "find_preset", "preset"]
+__all__ = ["PRESETS", "Parts", "Preset", "Recipe", "choose_preset", "find_preset", "preset"]
 
 P = ParamSpec("P")
 
@@ -92,6 +93,11 @@ def preset(make: Callable[Concatenate[Parts, P], Recipe]) -> Callable[P, Preset]
         return Preset(name, options, make)
 
     choose.__doc__, choose.__name__ = make.__doc__, name
+    signature = inspect.signature(make)
+    options_only = list(signature.parameters.values())[1:]
+    choose.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=options_only, return_annotation=Preset
+    )
     PRESETS[name] = choose
     return choose
 
@@ -106,11 +112,26 @@ def find_preset(chosen: str | Preset) -> Preset:
         >>> find_preset("beta_vae").name
         'beta_vae'
     """
-    if isinstance(chosen, Preset):
-        return chosen
-    if chosen not in PRESETS:
-        raise unknown_name("preset", chosen, PRESETS)
-    return PRESETS[chosen]()
+    return chosen if isinstance(chosen, Preset) else choose_preset(chosen, {})
+
+
+def choose_preset(name: str, options: Mapping[str, Any]) -> Preset:
+    """The preset of that name with these options.
+
+    Raises:
+        SpecError: Unknown name or option; suggests the nearest.
+
+    Example:
+        >>> choose_preset("beta_vae", {"beta": 2.0}).options
+        {'beta': 2.0}
+    """
+    if name not in PRESETS:
+        raise unknown_name("preset", name, PRESETS)
+    known = list(inspect.signature(PRESETS[name]).parameters)
+    for option in options:
+        if option not in known:
+            raise unknown_name(f"option of preset {name!r}", option, known or ["(none)"])
+    return PRESETS[name](**options)
 
 
 def _unmade() -> Recipe:

@@ -13,7 +13,13 @@ from torch import Tensor
 from vaekit.errors import FormatError
 from vaekit.files import atomic_write
 
-__all__ = ["FILE_NAME", "flatten_optimiser", "read_checkpoint", "restore_optimiser", "write_checkpoint"]
+__all__ = [
+    "FILE_NAME",
+    "flatten_optimiser",
+    "read_checkpoint",
+    "restore_optimiser",
+    "write_checkpoint",
+]
 
 FILE_NAME = "checkpoint.safetensors"
 _FORMAT = 1

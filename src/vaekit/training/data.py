@@ -60,7 +60,7 @@ class Items:
     def fingerprint(self) -> str:
         """Shape, dtype and checksum of all rows: tells other data from the same."""
         parts = [self.rows, self.context, self.observed]
-        sums = [zlib.crc32(part.contiguous().numpy()) for part in parts if part is not None]
+        sums = [zlib.crc32(part.contiguous().numpy().data) for part in parts if part is not None]
         return f"{tuple(self.rows.shape)} {self.rows.dtype} {sums}"
 
 

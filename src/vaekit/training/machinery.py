@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 from lightning_fabric import Fabric
@@ -32,8 +33,8 @@ class Machinery:
     def __init__(self, model: Model, objective: Objective, config: TrainConfig) -> None:
         self.config = config
         self.fabric = make_fabric(config)
-        self.model = self.fabric.to_device(model)
-        self.objective = self.fabric.to_device(objective)
+        self.model = cast(Model, self.fabric.to_device(model))
+        self.objective = cast(Objective, self.fabric.to_device(objective))
         if self.fabric.world_size > 1:
             self.model.load_state_dict(self.fabric.broadcast(self.model.state_dict()))
             torch.manual_seed(config.seed + self.fabric.global_rank)
@@ -55,7 +56,7 @@ class Machinery:
     @property
     def current(self) -> Model:
         """The model to evaluate: the averaged one where an average is kept."""
-        return self.model if self.averaged is None else self.averaged.module
+        return self.model if self.averaged is None else cast(Model, self.averaged.module)
 
     def batch(self, items: Items, index: Tensor, *, shared: bool = True) -> tuple[Batch, float]:
         """This process's part of a batch, and the share of the whole that it is."""
@@ -104,6 +105,7 @@ class Machinery:
             return
         gradients = [p.grad for p in group if p.grad is not None]
         total = self.fabric.all_reduce(parameters_to_vector(gradients), reduce_op="sum")
+        assert isinstance(total, Tensor)
         vector_to_parameters(total, gradients)
 
     def average(self) -> None:

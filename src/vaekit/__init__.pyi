@@ -1,0 +1,22 @@
+from . import (
+    datasets as datasets,
+    distributions as distributions,
+    domains as domains,
+    errors as errors,
+    latents as latents,
+    likelihoods as likelihoods,
+    metrics as metrics,
+    models as models,
+    networks as networks,
+    objectives as objectives,
+    plots as plots,
+    posteriors as posteriors,
+    presets as presets,
+    priors as priors,
+    tasks as tasks,
+    training as training,
+)
+
+from .autoencoder import Autoencoder as Autoencoder, load as load
+
+__version__: str

@@ -1,0 +1,345 @@
+"""The front door: one estimator with scikit-learn's manners."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from torch import nn
+
+from vaekit.domains import Context, Domain, find_domain
+from vaekit.domains.custom import use_networks
+from vaekit.errors import NotFittedError, SpecError
+from vaekit.io import RunFolder, options_from_json, options_to_json, read_run, versions, write_run
+from vaekit.likelihoods import Likelihood
+from vaekit.metrics import Health
+from vaekit.presets import Preset, Recipe, find_preset
+from vaekit.randomness import seeded
+from vaekit.tasks import Trained, examine
+from vaekit.tasks.trained import as_items
+from vaekit.training import Items, TrainConfig, train
+
+__all__ = ["Autoencoder", "load"]
+
+
+class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Any model of this package, fitted to your data.
+
+    Args:
+        preset: A name (``vaekit.presets``), or a preset with options:
+            ``presets.beta_vae(beta=4.0)``.
+        latent_dim: Number of latents, at least 1.
+        domain: ``"auto"``, ``"images"``, ``"arrays"``, or a `Domain` with options.
+        network: ``"auto"``, ``"mlp"``, ``"conv"`` or ``"resnet"``.
+        network_size: ``"small"``, ``"medium"`` or ``"large"``.
+        likelihood: ``"auto"``, a name in ``vaekit.domains.LIKELIHOODS``, or a `Likelihood`.
+        encoder: Your own module, (batch, *event) -> (batch, features).
+        decoder: Your own module, (batch, latent + context) -> (batch, channels, *event).
+        checkpoint_dir: Folder for checkpoints and ``history.csv`` while training.
+        resume: Go on from the checkpoint there, if there is one.
+        max_epochs: See `TrainConfig`, as for all options from here on.
+        max_minutes: Stop after this time.
+        batch_size: Items per step.
+        learning_rate: Peak step size.
+        warm_up: Share of steps in which it rises.
+        weight_decay: AdamW's.
+        gradient_clip: Largest gradient norm.
+        ema: Decay of averaged weights.
+        validation: Share of items held out.
+        patience: Epochs without improvement before stopping.
+        precision: ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        devices: Number of devices.
+        strategy: ``"auto"`` or ``"ddp"``.
+        seed: Seed of everything random.
+        checkpoint_seconds: Time between checkpoints.
+        tensorboard: Also log for TensorBoard.
+        progress: Show a bar; ``None`` does so on a terminal.
+
+    Attributes:
+        model_: The trained model.
+        domain_: What was learnt about the data.
+        context_: What was learnt about the context; ``None`` without one.
+        history_: One dict per epoch, nats per item.
+        health_: `Health` of the latent space; ``None`` for models without latents.
+        n_features_in_: Values per item.
+
+    Example:
+        >>> from vaekit import Autoencoder
+        >>> from vaekit.datasets import digits
+        >>> model = Autoencoder(latent_dim=4, max_epochs=2, progress=False)
+        >>> model = model.fit(digits().images)
+        >>> model.sample(3, seed=0).shape
+        (3, 8, 8)
+    """
+
+    def __init__(
+        self,
+        preset: str | Preset = "vae",
+        latent_dim: int = 16,
+        *,
+        domain: str | Domain = "auto",
+        network: str = "auto",
+        network_size: str = "small",
+        likelihood: str | Likelihood = "auto",
+        encoder: nn.Module | None = None,
+        decoder: nn.Module | None = None,
+        checkpoint_dir: str | Path | None = None,
+        resume: bool = False,
+        max_epochs: int | None = None,
+        max_minutes: float | None = None,
+        batch_size: int = 128,
+        learning_rate: float = 2e-3,
+        warm_up: float = 0.05,
+        weight_decay: float = 0.0,
+        gradient_clip: float | None = None,
+        ema: float | None = None,
+        validation: float = 0.1,
+        patience: int | None = None,
+        precision: str = "fp32",
+        device: str = "auto",
+        devices: int = 1,
+        strategy: str = "auto",
+        seed: int = 0,
+        checkpoint_seconds: float = 30.0,
+        tensorboard: bool = False,
+        progress: bool | None = None,
+    ) -> None:
+        self.preset = preset
+        self.latent_dim = latent_dim
+        self.domain = domain
+        self.network = network
+        self.network_size = network_size
+        self.likelihood = likelihood
+        self.encoder = encoder
+        self.decoder = decoder
+        self.checkpoint_dir = checkpoint_dir
+        self.resume = resume
+        self.max_epochs = max_epochs
+        self.max_minutes = max_minutes
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.warm_up = warm_up
+        self.weight_decay = weight_decay
+        self.gradient_clip = gradient_clip
+        self.ema = ema
+        self.validation = validation
+        self.patience = patience
+        self.precision = precision
+        self.device = device
+        self.devices = devices
+        self.strategy = strategy
+        self.seed = seed
+        self.checkpoint_seconds = checkpoint_seconds
+        self.tensorboard = tensorboard
+        self.progress = progress
+
+    def fit(self, X: Any, y: Any = None, context: Any = None) -> Self:
+        """Learn the schema, train, fit the sampling prior, and examine the latents.
+
+        Args:
+            X: Images, a numeric table, or a path to a file or folder of them.
+            y: Ignored, as scikit-learn's unsupervised estimators do.
+            context: Labels or properties, one per item, to condition the model on.
+
+        Raises:
+            DataError: The data break a rule.
+            SpecError: An option is not valid.
+            CompositionError: Two parts do not fit.
+            NonFiniteLossError: Training diverged.
+        """
+        config, preset = self._config(), find_preset(self.preset)
+        domain = find_domain(X, self.domain)
+        X = domain.read(X)
+        domain = domain.fit(X)
+        learnt = None if context is None else Context().fit(context)
+        items = as_items(domain, learnt, X, context)
+        model, objective = self._assemble(preset, domain, learnt, items)
+        result = train(
+            model, objective, items, config, folder=self.checkpoint_dir, resume=self.resume
+        )
+        trained = Trained(model.eval(), domain, learnt)
+        self.health_ = examine(trained, items, config)
+        return self._adopt(trained, result.history, {"seconds": result.seconds})
+
+    def _config(self) -> TrainConfig:
+        if not (isinstance(self.latent_dim, int | np.integer) and self.latent_dim >= 1):
+            raise SpecError(
+                f"latent_dim must be a whole number of at least 1; got {self.latent_dim!r}."
+            )
+        return TrainConfig(**{f.name: getattr(self, f.name) for f in fields(TrainConfig)})
+
+    def _assemble(
+        self, preset: Preset, domain: Domain, context: Context | None, items: Items
+    ) -> Recipe:
+        values = int(np.prod(domain.event_shape))
+        if self.latent_dim >= values:
+            warnings.warn(
+                f"latent_dim={self.latent_dim} is not below the {values} values of an item, so "
+                "nothing is compressed; fewer latents usually sample better.",
+                stacklevel=3,
+            )
+        with seeded(self.seed):
+            parts = domain.parts(
+                items.rows,
+                int(self.latent_dim),
+                context_dim=0 if context is None else context.dim,
+                network=self.network,
+                size=self.network_size,
+                likelihood=self.likelihood,
+            )
+            x = domain.encode(items.rows[:1])
+            return preset.build(use_networks(parts, x, self.encoder, self.decoder))
+
+    def _adopt(self, trained: Trained, history: Any, notes: Mapping[str, Any]) -> Self:
+        self.trained_, self.history_, self.notes_ = trained, list(history), dict(notes)
+        self.model_, self.domain_ = trained.model, trained.domain
+        self.context_ = trained.context
+        self.n_features_in_ = self.domain_.num_features
+        self._n_features_out = int(self.latent_dim)
+        names = self.domain_.feature_names
+        if names is not None:
+            self.feature_names_in_ = np.asarray(names, dtype=object)
+        return self
+
+    def transform(self, X: Any, context: Any = None) -> NDArray[np.float32]:
+        """Encode: the posterior mean of each item, the same at every call.
+
+        Args:
+            X: Items of the kind seen in `fit`.
+            context: Their labels or properties, if the model is conditional.
+
+        Returns:
+            Shape (n, latent_dim).
+        """
+        return self._fitted("transform").encode(X, context).cpu().numpy()
+
+    def inverse_transform(self, Z: Any, context: Any = None) -> Any:
+        """Decode latents into items, in the form of the training data.
+
+        Args:
+            Z: Shape (n, latent_dim).
+            context: One label or property per row, or one for all.
+        """
+        return self._fitted("inverse_transform").decode(Z, context)
+
+    def reconstruct(self, X: Any, context: Any = None) -> Any:
+        """Encode and decode: what the model keeps of each item."""
+        return self._fitted("reconstruct").reconstruct(X, context)
+
+    def sample(
+        self, n: int = 1, context: Any = None, seed: int | None = None, prior: str = "fitted"
+    ) -> Any:
+        """Generate items, in the form of the training data.
+
+        Args:
+            n: How many.
+            context: One label or property per item, or one for all.
+            seed: For the same items again; ``None`` gives new ones at each call.
+            prior: ``"fitted"``: latents from the density fitted to the training items;
+                ``"model"``: from the prior that the model was trained with.
+        """
+        return self._fitted("sample").sample(n, context, seed, prior)
+
+    def score_samples(self, X: Any, context: Any = None, draws: int = 64) -> NDArray[np.float64]:
+        """Importance-weighted log p(x) of each item, in nats: a lower bound.
+
+        Args:
+            X: Items.
+            context: Their labels or properties, if the model is conditional.
+            draws: Importance samples per item; more are tighter.
+
+        Raises:
+            CompositionError: The model has no density (plain autoencoder).
+        """
+        trained = self._fitted("score_samples")
+        return trained.log_prob(X, context, draws, self.seed).double().cpu().numpy()
+
+    def score(self, X: Any, y: Any = None, context: Any = None) -> float:
+        """Mean of `score_samples`: larger is better, so model selection can use it."""
+        return float(self.score_samples(X, context).mean())
+
+    def interpolate(
+        self, a: Any, b: Any, steps: int = 8, path: str = "linear", context: Any = None
+    ) -> Any:
+        """Items on the way from each a to its b through the latent space.
+
+        Args:
+            a: Items where the ways begin.
+            b: As many items, where they end.
+            steps: Items on each way, both ends included; at least 2.
+            path: ``"linear"`` or ``"spherical"``.
+            context: Labels or properties, one for each way.
+
+        Returns:
+            Shape (n, steps, ...).
+        """
+        return self._fitted("interpolate").interpolate(a, b, steps, path, context)
+
+    def save(self, path: str | Path) -> None:
+        """Write a run folder; `load` reads it. An older run there is replaced at once.
+
+        Raises:
+            SaveError: Disk full, or the folder holds something else; nothing is changed.
+        """
+        trained = self._fitted("save")
+        health = None if self.health_ is None else self.health_.to_json()
+        run = RunFolder(
+            trained.model,
+            trained.domain,
+            trained.context,
+            options_to_json(self.get_params(deep=False)),
+            self.history_,
+            {**self.notes_, "health": health, "versions": versions()},
+        )
+        write_run(path, run)
+
+    def _fitted(self, method: str) -> Trained:
+        if not self.__sklearn_is_fitted__():
+            raise NotFittedError(
+                f"this Autoencoder is not fitted yet; call fit(X) before {method}, or "
+                "vaekit.load(path)."
+            )
+        return self.trained_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "trained_" in vars(self)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []  # latents are float32, whatever X is
+        tags.non_deterministic = False
+        return tags
+
+
+def load(path: str | Path, components: Mapping[str, Any] | None = None) -> Autoencoder:
+    """Read a run folder; nothing in it is ever executed.
+
+    Args:
+        path: What `Autoencoder.save` or ``vaekit fit`` wrote.
+        components: Your own modules by the name in the folder, as objects or factories.
+
+    Raises:
+        FormatError: Damaged, truncated, foreign, of a newer format.
+        SpecError: An unknown component, or one of your own that was not handed in.
+
+    Example:
+        >>> import tempfile
+        >>> from vaekit import Autoencoder, load
+        >>> from vaekit.datasets import digits
+        >>> model = Autoencoder(latent_dim=2, max_epochs=1, progress=False).fit(digits().images)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(f"{folder}/run")
+        ...     load(f"{folder}/run").latent_dim
+        2
+    """
+    run = read_run(path, components)
+    notes = dict(run.notes)
+    health, _ = notes.pop("health", None), notes.pop("versions", None)
+    estimator = Autoencoder(**options_from_json(run.estimator, Autoencoder))
+    estimator.health_ = None if health is None else Health.from_json(health)
+    return estimator._adopt(Trained(run.model, run.domain, run.context), run.history, notes)

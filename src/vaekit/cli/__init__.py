@@ -1,0 +1,37 @@
+"""The command line: ``vaekit --help``."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from vaekit.cli.demo import demo
+from vaekit.cli.fit import fit
+from vaekit.cli.use import info, interpolate, reconstruct, sample, score
+from vaekit.errors import VaekitError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Variational autoencoders on your own data: compress, generate, score, explain.",
+    epilog="Start with: vaekit demo",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
+)
+for command in (demo, fit, sample, reconstruct, interpolate, score, info):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run a command; an expected error is one message and exit status 1, no traceback."""
+    try:
+        app()
+    except VaekitError as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {type(error).__name__}:", end=" ")
+        Console(stderr=True, markup=False, highlight=False).print(str(error))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

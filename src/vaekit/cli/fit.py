@@ -1,0 +1,82 @@
+"""``vaekit fit``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vaekit.autoencoder import Autoencoder
+from vaekit.cli.data import DATA_HELP, image_domain, read_context, read_data
+from vaekit.cli.options import accept_estimator_options, parse_assignments
+from vaekit.cli.outputs import console, print_table
+from vaekit.domains import find_domain
+from vaekit.domains.images import ImageDomain
+from vaekit.plots import save_figure, training_curves
+from vaekit.presets import choose_preset
+
+__all__ = ["fit"]
+
+
+@accept_estimator_options
+def fit(
+    data: Annotated[str, typer.Argument(help=DATA_HELP)],
+    run: Annotated[Path, typer.Argument(help="Folder for the trained model.")],
+    context: Annotated[
+        str | None,
+        typer.Option(
+            help="Labels or properties to condition on: a .npz, .npy, idx .gz or .csv file, or "
+            "'digits' or 'fashion_mnist' for those labels."
+        ),
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="Option of the preset, as in --option beta=4.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Scale and crop image files: 64, or 48x64 (height x width).")
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out files that are no readable images.")
+    ] = False,
+    layout: Annotated[
+        str | None, typer.Option(help="NHW, NHWC or NCHW, where the shape leaves it open.")
+    ] = None,
+    **options: Any,
+) -> None:
+    """Train a model on your data.
+
+    Examples:
+
+    vaekit fit photos/ runs/photos --size 64
+
+    vaekit fit fashion_mnist runs/fashion --latent-dim 16
+
+    vaekit fit table.csv runs/table --preset beta_vae --option beta=0.5 --max-minutes 5
+
+    vaekit fit digits runs/digits --context digits
+    """
+    domain = find_domain(data)
+    if isinstance(domain, ImageDomain):
+        domain = image_domain(size, skip_bad, layout)
+    items = read_data(data, domain)
+    domain = domain if isinstance(domain, ImageDomain) and items.ndim > 2 else find_domain(items)
+    preset = choose_preset(options.pop("preset"), parse_assignments(option or []))
+    model = Autoencoder(preset, domain=domain, checkpoint_dir=run, **options)
+    model.fit(items, context=read_context(context))
+    model.save(run)
+    save_figure(training_curves(model.history_), run / "training.png")
+    _report(model, run)
+
+
+def _report(model: Autoencoder, run: Path) -> None:
+    last = model.history_[-1]
+    shown = "validation_loss" if "validation_loss" in last else "loss"
+    best = min(row[shown] for row in model.history_)
+    rows = {
+        "items": f"{model.n_features_in_} values each",
+        "epochs": f"{len(model.history_)} in {model.notes_['seconds']:.1f} s",
+        shown.replace("_", " "): f"{best:.2f} nats per item",
+    }
+    print_table(f"{run}", rows)
+    if model.health_ is not None:
+        console.print(model.health_.summary(), highlight=False)
+    console.print(f"Next: vaekit sample {run}", highlight=False)

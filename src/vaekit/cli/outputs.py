@@ -1,0 +1,71 @@
+"""What a command writes, in the form that its file name asks for."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from vaekit.errors import SpecError
+from vaekit.files import atomic_write
+from vaekit.plots import save_figure
+
+__all__ = ["console", "print_table", "write_items", "write_table"]
+
+console = Console()
+
+
+def write_items(path: Path, items: Any, draw: Callable[[Any], Figure]) -> None:
+    """Write images as a picture, a table as CSV, either as an array.
+
+    Args:
+        path: Ends in .png, .npz, .npy or .csv.
+        items: What the model made.
+        draw: Makes the picture.
+
+    Raises:
+        SpecError: The ending does not fit the items.
+    """
+    array = np.asarray(items)
+    is_image = array.ndim > 2
+    if path.suffix == ".png" and is_image:
+        save_figure(draw(items), path)
+    elif path.suffix == ".csv" and not is_image:
+        columns = [str(c) for c in getattr(items, "columns", range(array.shape[1]))]
+        write_table(path, dict(zip(columns, array.T, strict=True)))
+    elif path.suffix == ".npz":
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, X=array)
+        atomic_write(path, buffer.getvalue())
+    elif path.suffix == ".npy":
+        buffer = io.BytesIO()
+        np.save(buffer, array, allow_pickle=False)
+        atomic_write(path, buffer.getvalue())
+    else:
+        fitting = ".png, .npz or .npy" if is_image else ".csv, .npz or .npy"
+        raise SpecError(f"--out must end in {fitting} for these items; got {str(path)!r}.")
+    console.print(f"wrote {path}", highlight=False)
+
+
+def write_table(path: Path, columns: dict[str, NDArray[Any]]) -> None:
+    """Write columns as CSV."""
+    names = ",".join(columns)
+    rows = (",".join(_text(v) for v in row) for row in zip(*columns.values(), strict=True))
+    atomic_write(path, ("\n".join([names, *rows]) + "\n").encode())
+
+
+def _text(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def print_table(title: str, rows: dict[str, str]) -> None:
+    """Print names and values."""
+    table = Table(title=title, show_header=False, title_justify="left")
+    for name, value in rows.items():
+        table.add_row(name, value)
+    console.print(table)

@@ -1,0 +1,183 @@
+"""Commands on a trained model: sample, reconstruct, interpolate, score, info."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.progress import track
+
+from vaekit.autoencoder import Autoencoder, load
+from vaekit.cli.data import DATA_HELP, read_context, read_data
+from vaekit.cli.outputs import console, print_table, write_items, write_table
+from vaekit.errors import DataError
+from vaekit.plots import image_grid, interpolation_strips, reconstruction_pairs
+
+__all__ = ["info", "interpolate", "reconstruct", "sample", "score"]
+
+_CHUNK = 512
+
+Run = Annotated[Path, typer.Argument(help="Folder written by vaekit fit.")]
+Data = Annotated[str, typer.Argument(help=DATA_HELP)]
+Out = Annotated[
+    Path | None, typer.Option(help="File to write; its ending decides: .png, .csv, .npz, .npy.")
+]
+ContextOption = Annotated[
+    str | None,
+    typer.Option(help="For conditional models: a file, or values separated by commas."),
+]
+
+
+def sample(
+    run: Run,
+    n: Annotated[int, typer.Option("--n", "-n", min=1, help="How many.")] = 64,
+    out: Out = None,
+    context: ContextOption = None,
+    seed: Annotated[int, typer.Option(help="For the same items again.")] = 0,
+    prior: Annotated[
+        str, typer.Option(help="'fitted' to the latents after training, or the 'model' prior.")
+    ] = "fitted",
+) -> None:
+    """Generate new items.
+
+    Examples:
+
+    vaekit sample runs/fashion -n 100 --out samples.png
+
+    vaekit sample runs/digits --context 7 -n 20
+    """
+    model = load(run)
+    with console.status(f"sampling {n}"):
+        items = model.sample(n, _one_or_many(read_context(context)), seed, prior)
+    write_items(out or _name(run, "samples", model), items, image_grid)
+
+
+def reconstruct(
+    run: Run,
+    data: Data,
+    out: Out = None,
+    n: Annotated[
+        int | None, typer.Option("--n", "-n", min=1, help="Only the first so many items.")
+    ] = None,
+    context: ContextOption = None,
+) -> None:
+    """Encode and decode items: what the model keeps of them.
+
+    Examples:
+
+    vaekit reconstruct runs/fashion fashion_mnist_test -n 30 --out pairs.png
+
+    vaekit reconstruct runs/table table.csv --out reconstructed.csv
+    """
+    model, items = load(run), read_data(data)
+    path = out or _name(run, "reconstructions", model)
+    most = 40 if path.suffix == ".png" and n is None else n
+    items = _first(items, most)
+    parts = [
+        np.asarray(model.reconstruct(_slice(items, i), _context_slice(context, i)))
+        for i in track(_chunks(items), "reconstructing", console=console)
+    ]
+    write_items(path, np.concatenate(parts), lambda made: reconstruction_pairs(items, made))
+
+
+def interpolate(
+    run: Run,
+    data: Data,
+    out: Out = None,
+    pairs: Annotated[int, typer.Option(min=1, help="Ways to show.")] = 6,
+    steps: Annotated[int, typer.Option(min=2, help="Items on each way.")] = 10,
+    path: Annotated[str, typer.Option(help="'linear' or 'spherical'.")] = "linear",
+    context: ContextOption = None,
+    seed: Annotated[int, typer.Option(help="Which pairs are chosen.")] = 0,
+) -> None:
+    """Walk through the latent space from one item to another.
+
+    Example:
+
+    vaekit interpolate runs/fashion fashion_mnist_test --pairs 8 --out strips.png
+    """
+    model, items = load(run), read_data(data)
+    if len(items) < 2 * pairs:
+        raise DataError(f"{pairs} pairs need {2 * pairs} items; got {len(items)}.")
+    chosen = np.random.default_rng(seed).permutation(len(items))[: 2 * pairs]
+    a, b = _slice(items, chosen[:pairs]), _slice(items, chosen[pairs:])
+    with console.status("interpolating"):
+        ways = model.interpolate(a, b, steps, path, _one_or_many(read_context(context)))
+    write_items(out or _name(run, "interpolation", model), ways, interpolation_strips)
+
+
+def score(
+    run: Run,
+    data: Data,
+    out: Out = None,
+    draws: Annotated[int, typer.Option(min=1, help="Importance samples per item.")] = 64,
+    context: ContextOption = None,
+) -> None:
+    """Write log p(x) of each item in nats: low means unlike the training data.
+
+    Example:
+
+    vaekit score runs/fashion fashion_mnist_test --out scores.csv
+    """
+    model, items = load(run), read_data(data)
+    parts = [
+        model.score_samples(_slice(items, i), _context_slice(context, i), draws)
+        for i in track(_chunks(items), "scoring", console=console)
+    ]
+    scores = np.concatenate(parts)
+    path = out or run.with_name(f"{run.name}-scores.csv")
+    write_table(path, {"item": np.arange(len(scores)), "log_p": scores})
+    low, middle = np.quantile(scores, [0.05, 0.5])
+    rows = {"mean": scores.mean(), "median": middle, "lowest 5 % below": low}
+    print_table(f"log p(x), {len(scores)} items", {k: f"{v:.2f} nats" for k, v in rows.items()})
+    console.print(f"wrote {path}", highlight=False)
+
+
+def info(run: Run) -> None:
+    """Say what a run folder holds.
+
+    Example:
+
+    vaekit info runs/fashion
+    """
+    model = load(run)
+    changed = {k: v for k, v in model.get_params(deep=False).items() if v is not None}
+    count = sum(p.numel() for p in model.model_.parameters())
+    rows = {
+        "preset": str(changed["preset"]),
+        "data": f"{type(model.domain_).__name__}, items of shape {model.domain_.event_shape}",
+        "context": "none" if model.context_ is None else f"{model.context_.dim} values",
+        "latents": str(model.latent_dim),
+        "parameters": f"{count:,}",
+        "epochs": f"{len(model.history_)} in {model.notes_.get('seconds', 0.0):.1f} s",
+    }
+    print_table(str(run), rows)
+    if model.health_ is not None:
+        console.print(model.health_.summary(), highlight=False)
+
+
+def _name(run: Path, what: str, model: Autoencoder) -> Path:
+    """A file beside the run: a picture of images, a table of tables."""
+    ending = "png" if len(model.domain_.event_shape) == 3 else "csv"
+    return run.with_name(f"{run.name}-{what}.{ending}")
+
+
+def _chunks(items: Any) -> list[Any]:
+    return np.array_split(np.arange(len(items)), max(1, -(-len(items) // _CHUNK)))
+
+
+def _slice(items: Any, index: Any) -> Any:
+    return items.iloc[index] if hasattr(items, "iloc") else items[index]
+
+
+def _first(items: Any, n: int | None) -> Any:
+    return items if n is None else items[:n]
+
+
+def _context_slice(context: str | None, index: Any) -> Any:
+    values = read_context(context)
+    return values if values is None or len(values) == 1 else values[index]
+
+
+def _one_or_many(values: Any) -> Any:
+    return values

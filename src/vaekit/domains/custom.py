@@ -1,0 +1,71 @@
+"""A user's own networks in the place of a domain's."""
+
+import copy
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from vaekit.errors import CompositionError
+from vaekit.presets import Parts
+
+__all__ = ["use_networks"]
+
+
+def use_networks(
+    parts: Parts, x: Tensor, encoder: nn.Module | None, decoder: nn.Module | None
+) -> Parts:
+    """Replace a domain's networks by copies of the user's own, after trying them on two items.
+
+    Args:
+        parts: What the domain offers.
+        x: Some items as the networks see them, at least one.
+        encoder: (batch, *event) -> (batch, features), any number of features.
+        decoder: (batch, latent + context) -> (batch, channels, *event); the axis of channels
+            may be left out where the likelihood needs one feature per value.
+
+    Raises:
+        CompositionError: A network refuses the items or returns the wrong shape.
+    """
+    x = x[:1].expand(2, *x.shape[1:])
+    if encoder is not None:
+        h = _try(encoder, x, "encoder")
+        if h.dim() != 2:
+            raise CompositionError(
+                f"an encoder must return (batch, features); got shape {tuple(h.shape)} for two "
+                "items. Add nn.Flatten()."
+            )
+        parts = replace(parts, encoder=copy.deepcopy(encoder), features_dim=h.shape[1])
+    if decoder is not None:
+        parts = replace(parts, decoder=_fitting_decoder(parts, decoder, tuple(x.shape[1:])))
+    return parts
+
+
+def _fitting_decoder(parts: Parts, decoder: nn.Module, event: tuple[int, ...]) -> nn.Module:
+    in_dim = parts.latent_dim + parts.context_dim
+    out = _try(decoder, torch.zeros(2, in_dim), "decoder")
+    channels = parts.likelihood.features_per_value
+    own = copy.deepcopy(decoder)
+    if tuple(out.shape) == (2, channels, *event):
+        return own
+    if channels == 1 and tuple(out.shape) == (2, *event):
+        return nn.Sequential(own, nn.Unflatten(1, (1, event[0])))
+    raise CompositionError(
+        f"a decoder for {type(parts.likelihood).__name__} must return shape "
+        f"{(2, channels, *event)} for two rows of {in_dim} inputs; got {tuple(out.shape)} "
+        f"({math.prod(out.shape)} values). Add nn.Unflatten(1, {(channels, *event)})."
+    )
+
+
+@torch.no_grad()
+def _try(network: nn.Module, x: Tensor, role: str) -> Tensor:
+    try:
+        out = copy.deepcopy(network)(x)  # a copy, so that batch statistics do not move
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise CompositionError(
+            f"the {role} must take inputs of shape {tuple(x.shape)}; it refuses them: {error}"
+        ) from error
+    if not isinstance(out, Tensor):
+        raise CompositionError(f"the {role} must return a tensor; got {type(out).__name__}.")
+    return out

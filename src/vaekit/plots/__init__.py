@@ -1,0 +1,26 @@
+"""Pictures of data, reconstructions, latent spaces and trainings.
+
+Every function takes arrays and returns a ``matplotlib.figure.Figure``; none touches pyplot, its
+global figures or the backend. Show a figure as the last value of a notebook's cell, or write it
+with `save_figure`.
+"""
+
+from vaekit.plots.curves import training_curves
+from vaekit.plots.grid import image_grid
+from vaekit.plots.health import latent_health
+from vaekit.plots.latents import latent_map
+from vaekit.plots.pairs import reconstruction_pairs
+from vaekit.plots.save import save_figure
+from vaekit.plots.strips import interpolation_strips
+from vaekit.plots.traversals import latent_traversals
+
+__all__ = [
+    "image_grid",
+    "interpolation_strips",
+    "latent_health",
+    "latent_map",
+    "latent_traversals",
+    "reconstruction_pairs",
+    "save_figure",
+    "training_curves",
+]

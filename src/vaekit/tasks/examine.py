@@ -1,0 +1,47 @@
+"""What happens once training is over: fit the sampling prior, look at the latents."""
+
+import torch
+
+from vaekit.metrics import Health, latent_health
+from vaekit.models import VAE
+from vaekit.priors import GaussianMixture
+from vaekit.randomness import make_generator, seeded
+from vaekit.tasks.refit import refit_prior
+from vaekit.tasks.trained import Trained, batches_of
+from vaekit.training import Items, TrainConfig
+
+__all__ = ["examine"]
+
+_HEALTH_ITEMS = 2000
+_PRIOR_ITEMS = 20_000
+
+
+def examine(trained: Trained, items: Items, config: TrainConfig) -> Health | None:
+    """Fit a Gaussian mixture to the training items, and measure both priors on held-out ones.
+
+    Args:
+        trained: The model; its fitted prior is set.
+        items: What it was trained on.
+        config: How: the same split and seed are used here.
+
+    Returns:
+        The health of the latents; ``None`` for a model without latents.
+    """
+    if not isinstance(trained.model, VAE):
+        return None
+    generator = make_generator(config.seed)
+    training, held_out = items.split(config.validation, generator)
+    size = 0 if trained.context is None else trained.context.dim
+    prior = GaussianMixture(trained.vae.latent_dim, context_dim=size)
+    fitting = batches_of(_some(training, _PRIOR_ITEMS), trained.device)
+    refit_prior(trained.vae, fitting, prior, generator=generator)
+    measured = batches_of(_some(held_out or training, _HEALTH_ITEMS), trained.device)
+    with seeded(config.seed):
+        return latent_health(trained.vae, measured)
+
+
+def _some(items: Items, most: int) -> Items:
+    """The items, or evenly spaced ones where there are too many."""
+    if len(items) <= most:
+        return items
+    return items.subset(torch.linspace(0, len(items) - 1, most).long())

@@ -1,0 +1,174 @@
+"""A trained model together with what it knows of the data: raw items in, raw items out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaekit.domains import Context, Domain
+from vaekit.errors import CompositionError, DataError, SpecError
+from vaekit.models import VAE, Model
+from vaekit.randomness import make_generator, seeded
+from vaekit.tasks.interpolate import interpolate_latents
+from vaekit.training import Items
+from vaekit.types import Batch
+
+__all__ = ["Trained", "as_items", "batches_of"]
+
+_CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What every task works on. All methods run without gradients, in bounded memory.
+
+    Attributes:
+        model: The trained model.
+        domain: What was learnt about the data.
+        context: What was learnt about the context; ``None`` for unconditional models.
+    """
+
+    model: Model
+    domain: Domain
+    context: Context | None = None
+
+    @property
+    def vae(self) -> VAE:
+        """The model, if it has latents.
+
+        Raises:
+            CompositionError: It has none.
+        """
+        if not isinstance(self.model, VAE):
+            raise CompositionError(
+                f"this needs a model with latents; {type(self.model).__name__} has none."
+            )
+        return self.model
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
+    def batches(self, raw: Any, context: Any = None) -> Iterator[Batch]:
+        """Check and encode raw items."""
+        return batches_of(as_items(self.domain, self.context, raw, context), self.device)
+
+    def rows(self, context: Any, count: int) -> Tensor | None:
+        """Check a context; one label or property stands for all rows.
+
+        Raises:
+            DataError: Given to an unconditional model, missing for a conditional one, or unknown.
+        """
+        prepared = _prepared(self.context, context, count)
+        return None if prepared is None else prepared.to(self.device)
+
+    @torch.no_grad()
+    def encode(self, raw: Any, context: Any = None) -> Tensor:
+        """Posterior means, shape (n, latent)."""
+        batches = self.batches(raw, context)
+        return torch.cat([self.vae.encode(b.x, b.context) for b in batches])
+
+    @torch.no_grad()
+    def decode(self, z: Any, context: Any = None) -> Any:
+        """Items for latents of shape (n, latent).
+
+        Raises:
+            DataError: Latents of another shape, or not finite.
+        """
+        z = torch.as_tensor(np.asarray(z, dtype=np.float32), device=self.device)
+        size = self.vae.latent_dim
+        if z.dim() != 2 or z.shape[1] != size or not len(z):
+            raise DataError(f"latents must have shape (n, {size}); got {tuple(z.shape)}.")
+        if not torch.isfinite(z).all():
+            raise DataError("latents must be finite; got NaN or infinity.")
+        return self._show(z, self.rows(context, len(z)))
+
+    @torch.no_grad()
+    def reconstruct(self, raw: Any, context: Any = None) -> Any:
+        """Encode and decode."""
+        vae, batches = self.vae, self.batches(raw, context)
+        x = [vae.show(vae.encode(b.x, b.context), b.context) for b in batches]
+        return self.domain.decode(torch.cat(x))
+
+    @torch.no_grad()
+    def sample(self, n: int, context: Any, seed: int | None, prior: str) -> Any:
+        """Generate items; see `Autoencoder.sample`."""
+        if not (isinstance(n, int | np.integer) and n >= 1):
+            raise SpecError(f"n must be a whole number of at least 1; got {n!r}.")
+        if prior not in ("fitted", "model"):
+            raise SpecError(f"prior must be 'fitted' or 'model'; got {prior!r}.")
+        rows = self.rows(context, int(n))
+        with seeded(seed):
+            z = self.vae.generate(int(n), rows, fitted=prior == "fitted")
+        return self._show(z, rows)
+
+    def log_prob(self, raw: Any, context: Any, draws: int, seed: int) -> Tensor:
+        """Importance-weighted log p(x), nats per item.
+
+        Raises:
+            CompositionError: The model has no density.
+        """
+        if "density" not in self.vae.provides:
+            raise CompositionError(
+                "score_samples needs a posterior with a density; this model's codes are points "
+                "(preset 'autoencoder'). Use a VAE, or compare X with reconstruct(X)."
+            )
+        if not (isinstance(draws, int | np.integer) and draws >= 1):
+            raise SpecError(f"draws must be a whole number of at least 1; got {draws!r}.")
+        generator = make_generator(seed)
+        batches = self.batches(raw, context)
+        return torch.cat(
+            [self.vae.log_prob(b.x, b.context, draws=draws, generator=generator) for b in batches]
+        )
+
+    def interpolate(self, a: Any, b: Any, steps: int, path: str, context: Any) -> Any:
+        """Items on the way from each a to its b, shape (n, steps, ...)."""
+        start, end = self.encode(a, context), self.encode(b, context)
+        if len(start) != len(end):
+            raise DataError(f"a and b must have as many items; got {len(start)} and {len(end)}.")
+        z = interpolate_latents(start, end, steps, path)
+        rows = self.rows(context, len(start))
+        shown = self._show(z.flatten(0, 1), _repeated(rows, steps))
+        if isinstance(shown, np.ndarray | Tensor):
+            return shown.reshape(len(start), steps, *shown.shape[1:])
+        return shown  # a data frame has no third axis: its rows are the ways, one after another
+
+    @torch.no_grad()
+    def _show(self, z: Tensor, rows: Tensor | None) -> Any:
+        places = torch.arange(len(z), device=z.device).split(_CHUNK)
+        x = [self.vae.show(z[i], None if rows is None else rows[i]) for i in places]
+        return self.domain.decode(torch.cat(x))
+
+
+def as_items(domain: Domain, learnt: Context | None, raw: Any, context: Any) -> Items:
+    """Raw data and context, checked, as a training set."""
+    rows = domain.prepare(raw)
+    return Items(rows, domain.encode, _prepared(learnt, context, len(rows)))
+
+
+def batches_of(items: Items, device: torch.device) -> Iterator[Batch]:
+    """A set cut into encoded batches, one in memory at a time."""
+    for index in torch.arange(len(items)).split(_CHUNK):
+        yield items.batch(index, device)
+
+
+def _prepared(learnt: Context | None, context: Any, count: int) -> Tensor | None:
+    if learnt is None and context is not None:
+        raise DataError(
+            "this model was fitted without a context and takes none; leave context= out, or fit "
+            "again with it."
+        )
+    if learnt is None:
+        return None
+    if context is None:
+        known = f"labels {list(learnt.classes)}" if learnt.classes else f"{learnt.dim} properties"
+        raise DataError(f"this model is conditional; pass context= with {known}.")
+    return learnt.prepare(context, count)
+
+
+def _repeated(rows: Tensor | None, times: int) -> Tensor | None:
+    return None if rows is None else rows.repeat_interleave(times, dim=0)

@@ -1,0 +1,16 @@
+"""Before the first import of vaekit: every annotated shape is checked while testing."""
+
+import jaxtyping
+import pytest
+import torch
+
+jaxtyping.install_import_hook("vaekit", "shape_checks.check")
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _fixed_global_stream():
+    """The same global random stream for every test, in any order."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
