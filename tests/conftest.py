@@ -1,11 +1,16 @@
 """Before the first import of vaekit: every annotated shape is checked while testing."""
 
+import hypothesis
 import jaxtyping
 import pytest
 import torch
 
 jaxtyping.install_import_hook("vaekit", "shape_checks.check")
 torch.set_num_threads(1)
+hypothesis.settings.register_profile(
+    "vaekit", deadline=None, max_examples=60, derandomize=True, database=None
+)
+hypothesis.settings.load_profile("vaekit")
 
 
 @pytest.fixture(autouse=True)

@@ -90,8 +90,8 @@ def _sync_folder(path: Path) -> None:
 
 
 def to_json(value: Any) -> bytes:
-    """JSON with sorted keys and no NaN: the same value gives the same bytes."""
-    return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+    """JSON without NaN, keys in their order: the same value gives the same bytes."""
+    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
 
 
 def read_json(path: Path) -> Any:

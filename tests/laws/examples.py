@@ -154,6 +154,8 @@ def loss_of(model: models.VAE, batch: Batch, seed: int = 0) -> Tensor:
 def items(likelihood: likelihoods.Likelihood, n: int = 5) -> Tensor:
     """Items of shape `EVENT` within the support of a likelihood."""
     generator = torch.Generator().manual_seed(3)
+    if likelihood.support == "real":
+        return torch.randn(n, *EVENT, generator=generator)
     values = values_of(likelihood)
     return values[torch.randint(len(values), (n, *EVENT), generator=generator)]
 

@@ -75,7 +75,9 @@ def test_likelihood_samples_follow_their_density(name):
     assert_mean(samples, (values * mass).sum())
 
 
-@pytest.mark.parametrize("name", [n for n in names("likelihoods") if n != "likelihoods.Categorical"])
+@pytest.mark.parametrize(
+    "name", [n for n in names("likelihoods") if n != "likelihoods.Categorical"]
+)
 def test_likelihood_mean_is_the_mean_of_its_density(name):
     """Not of a categorical: the mean of unordered codes is no code."""
     px, values, mass = one_value(name)

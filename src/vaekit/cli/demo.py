@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 
 from vaekit.cli.outputs import console, print_table
@@ -23,6 +24,7 @@ def demo(
 
     vaekit demo
     """
+    torch.set_num_threads(1)  # on networks this small, threads wait for each other longer than work
     result = run_demo(out, seed)
     print_table("A VAE of 8x8 digits", result.figures)
     console.print(f"Open {result.page} in a browser.", highlight=False)

@@ -62,7 +62,7 @@ def _mlp(
     size: str, shape: tuple[int, ...], in_dim: int, out_shape: tuple[int, ...]
 ) -> tuple[nn.Module, nn.Module, int]:
     # A layer much wider than a narrow item only overfits and costs time.
-    widest = max(64, 8 * math.prod(shape))
+    widest = max(64, 4 * math.prod(shape))
     hidden = tuple(min(width, widest) for width in _MLP_WIDTHS[size])
     return MLPEncoder(shape, hidden), MLPDecoder(in_dim, hidden[::-1], out_shape), hidden[-1]
 

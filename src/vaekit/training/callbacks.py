@@ -33,7 +33,7 @@ class ProgressBar:
 
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=20),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeRemainingColumn(elapsed_when_finished=True),
             TextColumn("{task.fields[terms]}"),
@@ -49,7 +49,8 @@ class ProgressBar:
             return
         self._drawn = now
         self._progress.start()
-        terms = "  ".join(f"{k} {v:.4g}" for k, v in event.values.items() if k not in _PLACES)
+        shown = {k: v for k, v in event.values.items() if not k.startswith(_NOT_IN_THE_BAR)}
+        terms = "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
         self._progress.update(
             self._task, completed=event.step, total=event.total, terms=terms, refresh=True
         )
@@ -61,7 +62,7 @@ class ProgressBar:
         self._progress.stop()
 
 
-_PLACES = frozenset({"epoch", "step", "learning_rate"})
+_NOT_IN_THE_BAR = ("epoch", "step", "learning_rate", "validation")
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def write_checkpoint(
         for part, state in tensors.items()
         for name, tensor in state.items()
     }
-    metadata = {"vaekit": json.dumps({"format": _FORMAT, **place}, sort_keys=True)}
+    metadata = {"vaekit": json.dumps({"format": _FORMAT, **place})}
     atomic_write(folder / FILE_NAME, safetensors.torch.save(flat, metadata))
 
 

@@ -128,9 +128,9 @@ class _Loop:
             clock = self._clock()
             values = self._step(index, clock)
             state.advance(values)
-            self.tell(Event("step", state.step, clock.total, values))
             if state.is_due():
                 state.save()
+            self.tell(Event("step", state.step, clock.total, values))
             if self._out_of_time():
                 break
         row = {

@@ -1,0 +1,66 @@
+"""What is described can be built again, and is the same."""
+
+import json
+
+import pytest
+import torch
+from laws.examples import IMAGE, example, example_prior, example_vae, items, names
+from torch import nn
+
+from vaekit.spec import build, describe, registry
+from vaekit.types import Batch
+
+
+def again(component):
+    """The component after a journey through JSON text."""
+    return build(json.loads(json.dumps(describe(component), allow_nan=False)))
+
+
+def shapes(module):
+    return {name: tensor.shape for name, tensor in module.state_dict().items()}
+
+
+@pytest.mark.parametrize("name", registry())
+def test_description_survives_json(name):
+    component = example(name)
+    assert describe(again(component)) == describe(component)
+    assert type(again(component)) is type(component)
+
+
+@pytest.mark.parametrize("name", [n for n in registry() if issubclass(registry()[n], nn.Module)])
+def test_rebuilt_modules_have_parameters_of_the_same_names_and_shapes(name):
+    component = example(name)
+    assert shapes(again(component)) == shapes(component)
+
+
+@pytest.mark.parametrize("name", names("priors"))
+def test_a_fitted_or_trained_prior_is_stored_whole(name):
+    prior = example_prior(name)
+    copy = again(prior)
+    copy.load_state_dict(prior.state_dict())
+    z = torch.randn(5, 2)
+    assert torch.equal(copy(None, None).log_prob(z), prior(None, None).log_prob(z))
+
+
+@pytest.mark.parametrize("name", [n for n in names("networks") if "coder" in n])
+def test_networks_with_the_same_state_give_the_same_output(name):
+    network = example(name)
+    copy = again(network)
+    copy.load_state_dict(network.state_dict())
+    shape = (2,) if "Decoder" in name else (4,) if "MLP" in name else IMAGE
+    x = torch.randn(3, *shape)
+    assert torch.equal(copy(x), network(x))
+
+
+@pytest.mark.parametrize("posterior", names("posteriors"))
+@pytest.mark.parametrize("likelihood", names("likelihoods"))
+def test_models_with_the_same_state_score_alike(likelihood, posterior):
+    model = example_vae(likelihood, posterior).eval()
+    copy = again(model).eval()
+    copy.load_state_dict(model.state_dict())
+    batch = Batch(items(model.likelihood))
+    scores = []
+    for m in (model, copy):
+        torch.manual_seed(0)
+        scores.append(m.evidence(batch).log_px)
+    assert torch.equal(*scores)

@@ -1,0 +1,109 @@
+import pytest
+import torch
+from torch import nn
+
+from vaekit.errors import CompositionError, SpecError
+from vaekit.networks import NETWORKS, SIZES, Chain, Offset, make_networks
+from vaekit.networks.blocks import norm
+from vaekit.networks.conv import halved
+
+SHAPES = [(1, 7, 9), (3, 28, 30), (1, 1, 1), (2, 3, 40), (1, 28, 28), (3, 5, 4)]
+CONVOLUTIONAL = [name for name in NETWORKS if name != "mlp"]
+
+
+def check_mirror(network, size, shape, channels=2, in_dim=5):
+    encoder, decoder, features_dim = make_networks(network, size, shape, in_dim, channels)
+    assert encoder(torch.rand(3, *shape)).shape == (3, features_dim)
+    assert decoder(torch.randn(3, in_dim)).shape == (3, channels, *shape)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_decoder_returns_what_the_encoder_takes(network, shape):
+    check_mirror(network, "small", shape)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_network_has_every_size(network, size):
+    check_mirror(network, size, (3, 28, 30), channels=1)
+
+
+@pytest.mark.parametrize("shape", [(4,), (1,), (3, 5), (2, 2, 2, 2)], ids=str)
+def test_an_mlp_takes_items_of_any_shape(shape):
+    check_mirror("mlp", "small", shape)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_larger_size_has_more_parameters(network):
+    counts = [
+        sum(p.numel() for p in make_networks(network, size, (1, 16, 16), 4, 1)[0].parameters())
+        for size in SIZES
+    ]
+    assert counts == sorted(set(counts))
+
+
+@pytest.mark.parametrize("network", CONVOLUTIONAL)
+@pytest.mark.parametrize("shape", [(16,), (16, 16), (1, 1, 16, 16)], ids=str)
+def test_convolutions_need_images(network, shape):
+    with pytest.raises(CompositionError, match="needs images of shape.*Use network='mlp'"):
+        make_networks(network, "small", shape, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("network", "size", "message"),
+    [("cnov", "small", "did you mean 'conv'"), ("mlp", "smal", "did you mean 'small'")],
+)
+def test_unknown_names_suggest_the_near_one(network, size, message):
+    with pytest.raises(SpecError, match=message):
+        make_networks(network, size, (1, 8, 8), 4, 1)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_outputs_depend_on_each_item_alone(network):
+    encoder, decoder, _ = make_networks(network, "small", (1, 7, 9), 4, 1)
+    x, z = torch.rand(4, 1, 7, 9), torch.randn(4, 4)
+    torch.testing.assert_close(encoder(x[1:2]), encoder(x)[1:2])
+    torch.testing.assert_close(decoder(z[1:2]), decoder(z)[1:2])
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_input_reaches_the_features(network):
+    encoder, _, _ = make_networks(network, "small", (1, 7, 9), 4, 1)
+    x = torch.rand(1, 1, 7, 9, requires_grad=True)
+    encoder(x).sum().backward()
+    assert (x.grad != 0).all()
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_outputs_take_both_signs(network):
+    """The last layer has no activation: logits and standardised values are signed."""
+    _, decoder, _ = make_networks(network, "small", (1, 8, 8), 4, 1)
+    out = decoder(3 * torch.randn(20, 4))
+    assert out.min() < 0 < out.max()
+
+
+def test_a_chain_applies_its_links_in_order():
+    double = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(double.weight, 2.0)
+    shift = Offset((1,))
+    nn.init.constant_(shift.value, 1.0)
+    assert Chain(double, shift)(torch.ones(1, 1)).item() == 3.0
+    assert Chain(shift, double)(torch.ones(1, 1)).item() == 4.0
+
+
+def test_an_empty_chain_changes_nothing():
+    assert Chain()(torch.ones(2)).tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("size", "times", "sizes"),
+    [((28, 30), 3, [(28, 30), (14, 15), (7, 8), (4, 4)]), ((7, 9), 1, [(7, 9), (4, 5)])],
+)
+def test_halving_rounds_up(size, times, sizes):
+    assert halved(size, times) == sizes
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(1, 1), (3, 1), (6, 2), (12, 4), (64, 8)])
+def test_norm_groups_divide_the_channels(channels, groups):
+    assert norm(channels).num_groups == groups

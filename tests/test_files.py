@@ -1,0 +1,193 @@
+import errno
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vaekit import files
+from vaekit.errors import FormatError, SaveError
+from vaekit.files import atomic_folder, atomic_write, read_json, to_json
+
+
+def full_disk(*args, **kwargs):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def tree(folder):
+    """Every file below a folder with its content."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def write_folder(path, **contents):
+    with atomic_folder(path) as fresh:
+        for name, content in contents.items():
+            (fresh / name).write_bytes(content)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A file system of 64 KiB, where this machine lets us mount one."""
+    place = tmp_path / "tiny"
+    place.mkdir()
+    mount = shutil.which("mount")
+    command = [str(mount), "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    if mount is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_file_is_written_with_its_parents(tmp_path):
+    atomic_write(tmp_path / "a" / "b.bin", b"new")
+    assert tree(tmp_path) == {"a/b.bin": b"new"}
+
+
+def test_a_file_is_replaced(tmp_path):
+    path = tmp_path / "f"
+    path.write_bytes(b"a much longer old content")
+    atomic_write(path, b"new")
+    assert tree(tmp_path) == {"f": b"new"}
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, step):
+    atomic_write(tmp_path / "f", b"old")
+    monkeypatch.setattr(files.os, step, full_disk)
+    with pytest.raises(SaveError, match="No space left.*unchanged.*Free disk space"):
+        atomic_write(tmp_path / "f", b"new")
+    assert tree(tmp_path) == {"f": b"old"}
+
+
+def test_an_interruption_leaves_no_temporary_file(tmp_path, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        atomic_write(tmp_path / "f", b"new")
+    assert tree(tmp_path) == {}
+
+
+def test_a_file_in_the_place_of_the_parent_folder_is_a_save_error(tmp_path):
+    (tmp_path / "f").write_bytes(b"")
+    with pytest.raises(SaveError, match="cannot write to"):
+        atomic_write(tmp_path / "f" / "g", b"new")
+
+
+def test_a_reader_finds_the_old_file_until_the_rename(tmp_path, monkeypatch):
+    path = tmp_path / "f"
+    atomic_write(path, b"old")
+    seen = []
+    real = os.fsync
+    monkeypatch.setattr(files.os, "fsync", lambda fd: seen.append(path.read_bytes()) or real(fd))
+    atomic_write(path, b"new")
+    assert seen == [b"old", b"new"]  # before the rename, and when the folder is synced
+
+
+def test_a_folder_appears_whole(tmp_path):
+    with atomic_folder(tmp_path / "run") as fresh:
+        (fresh / "a").write_bytes(b"1")
+        assert not (tmp_path / "run").exists()
+    assert tree(tmp_path) == {"run/a": b"1"}
+
+
+def test_a_folder_is_replaced_without_a_trace_of_the_old_one(tmp_path):
+    write_folder(tmp_path / "run", a=b"1", b=b"2")
+    write_folder(tmp_path / "run", a=b"3")
+    assert tree(tmp_path) == {"run/a": b"3"}
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_folder_can_be_read_by_others(tmp_path):
+    write_folder(tmp_path / "run", a=b"1")
+    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("failure", [OSError, ValueError, KeyboardInterrupt])
+def test_a_failing_block_leaves_the_old_folder_and_nothing_else(tmp_path, failure):
+    write_folder(tmp_path / "run", a=b"old")
+    with pytest.raises(SaveError if failure is OSError else failure), atomic_folder(
+        tmp_path / "run"
+    ) as fresh:
+        (fresh / "a").write_bytes(b"new")
+        raise failure
+    assert tree(tmp_path) == {"run/a": b"old"}
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_full_disk_leaves_the_old_folder(tmp_path, monkeypatch):
+    write_folder(tmp_path / "run", a=b"old")
+    monkeypatch.setattr(files.os, "fsync", full_disk)
+    with pytest.raises(SaveError, match="No space left.*unchanged"):
+        write_folder(tmp_path / "run", a=b"new")
+    assert tree(tmp_path) == {"run/a": b"old"}
+
+
+def test_a_failing_second_rename_puts_the_old_folder_back(tmp_path, monkeypatch):
+    """A folder gives way by a rename of its own; if the next one fails, it must come back."""
+    write_folder(tmp_path / "run", a=b"old")
+    real = Path.rename
+
+    def rename(self, target):
+        return full_disk() if Path(target).name == "run" and ".old" not in self.name else real(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(SaveError):
+        write_folder(tmp_path / "run", a=b"new")
+    monkeypatch.undo()
+    assert tree(tmp_path) == {"run/a": b"old"}
+
+
+def test_a_truly_full_disk_keeps_the_old_file(tiny_disk):
+    atomic_write(tiny_disk / "f", b"old")
+    with pytest.raises(SaveError, match="unchanged"):
+        atomic_write(tiny_disk / "f", bytes(200_000))
+    assert tree(tiny_disk) == {"f": b"old"}
+
+
+def test_a_truly_full_disk_keeps_the_old_folder(tiny_disk):
+    write_folder(tiny_disk / "run", a=b"old")
+    with pytest.raises(SaveError, match="unchanged"):
+        write_folder(tiny_disk / "run", a=b"new", b=bytes(200_000))
+    assert tree(tiny_disk) == {"run/a": b"old"}
+    atomic_write(tiny_disk / "f", bytes(20_000))  # the space was given back
+
+
+def test_json_has_sorted_keys_and_comes_back(tmp_path):
+    value = {"b": [1, 2.5, None], "a": "ü"}
+    assert to_json(value) == to_json(dict(reversed(value.items())))
+    atomic_write(tmp_path / "v.json", to_json(value))
+    assert read_json(tmp_path / "v.json") == value
+
+
+def test_json_refuses_nan():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        to_json({"a": float("nan")})
+
+
+def test_a_missing_json_file_is_named(tmp_path):
+    with pytest.raises(FormatError, match=r"model\.json is missing"):
+        read_json(tmp_path / "model.json")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b'{"a": 1', b"\xff\xfe\x00", b"[" * 100_000, b"PK\x03\x04"]
+)
+def test_damaged_json_is_a_format_error(tmp_path, content):
+    (tmp_path / "f.json").write_bytes(content)
+    with pytest.raises(FormatError, match="damaged"):
+        read_json(tmp_path / "f.json")
+
+
+def test_a_huge_json_file_is_refused_unread(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_MOST_JSON_BYTES", 3)
+    (tmp_path / "f.json").write_bytes(b"[1, 2]")
+    with pytest.raises(FormatError, match="larger than any file"):
+        read_json(tmp_path / "f.json")
+
+
+def test_a_folder_in_the_place_of_json_is_a_format_error(tmp_path):
+    with pytest.raises(FormatError):
+        read_json(tmp_path)
