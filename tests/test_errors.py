@@ -33,7 +33,7 @@ def test_the_drawn_tree_shows_every_error():
 
 @pytest.mark.parametrize(
     ("given", "near"),
-    [("beta-vae", "beta_vae"), ("VAE", None), ("iwea", "iwae"), ("xyzzy", None), (3, None)],
+    [("beta-vae", "beta_vae"), ("IWAE", "iwae"), ("iwea", "iwae"), ("xyzzy", None), (3, None)],
 )
 def test_the_nearest_name_is_suggested_where_one_is_near(given, near):
     message = str(errors.unknown_name("preset", given, ["iwae", "beta_vae"]))

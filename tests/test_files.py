@@ -108,9 +108,10 @@ def test_a_folder_can_be_read_by_others(tmp_path):
 @pytest.mark.parametrize("failure", [OSError, ValueError, KeyboardInterrupt])
 def test_a_failing_block_leaves_the_old_folder_and_nothing_else(tmp_path, failure):
     write_folder(tmp_path / "run", a=b"old")
-    with pytest.raises(SaveError if failure is OSError else failure), atomic_folder(
-        tmp_path / "run"
-    ) as fresh:
+    with (
+        pytest.raises(SaveError if failure is OSError else failure),
+        atomic_folder(tmp_path / "run") as fresh,
+    ):
         (fresh / "a").write_bytes(b"new")
         raise failure
     assert tree(tmp_path) == {"run/a": b"old"}
@@ -131,7 +132,11 @@ def test_a_failing_second_rename_puts_the_old_folder_back(tmp_path, monkeypatch)
     real = Path.rename
 
     def rename(self, target):
-        return full_disk() if Path(target).name == "run" and ".old" not in self.name else real(self, target)
+        return (
+            full_disk()
+            if Path(target).name == "run" and ".old" not in self.name
+            else real(self, target)
+        )
 
     monkeypatch.setattr(Path, "rename", rename)
     with pytest.raises(SaveError):

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -152,6 +153,11 @@ def test_json_stays_json(value):
 def test_what_is_no_json_and_no_module_is_refused(value):
     with pytest.raises(SpecError):
         describe(value)
+
+
+@pytest.mark.parametrize("number", [np.int64(2), np.float32(2), np.float64(2)])
+def test_numbers_of_numpy_are_numbers(number):
+    assert json.dumps(describe(number)) in ("2", "2.0")
 
 
 def test_lists_come_back_as_tuples():

@@ -37,7 +37,9 @@ def test_a_momentum_is_a_share(momentum):
         OptimalGaussian(momentum)
 
 
-@pytest.mark.parametrize(("cls", "word"), [(Categorical, "classes"), (DiscretisedLogistic, "levels")])
+@pytest.mark.parametrize(
+    ("cls", "word"), [(Categorical, "classes"), (DiscretisedLogistic, "levels")]
+)
 def test_there_are_at_least_two_values(cls, word):
     with pytest.raises(ValueError, match=rf"{word} must be at least 2; got 1"):
         cls(1)
@@ -46,7 +48,9 @@ def test_there_are_at_least_two_values(cls, word):
 def test_bernoulli_is_minus_the_cross_entropy_for_grey_values_too():
     likelihood = Bernoulli()
     got = likelihood.log_prob(likelihood(FEATURES), Batch(X))
-    cost = F.binary_cross_entropy_with_logits(FEATURES[:, :, 0], X.expand(4, 2, 3), reduction="none")
+    cost = F.binary_cross_entropy_with_logits(
+        FEATURES[:, :, 0], X.expand(4, 2, 3), reduction="none"
+    )
     torch.testing.assert_close(got, -cost.sum(-1))
 
 

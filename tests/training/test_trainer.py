@@ -88,9 +88,7 @@ def test_resumed_run_ends_in_the_same_bytes(tmp_path, step, extra):
     expected = train(straight, objective, data(), config, folder=tmp_path / "a")
     model, objective = make()
     with pytest.raises(Stop):
-        train(
-            model, objective, data(), config, folder=tmp_path / "b", callbacks=[killed_at(step)]
-        )
+        train(model, objective, data(), config, folder=tmp_path / "b", callbacks=[killed_at(step)])
     model, objective = make(seed=5)
     result = train(model, objective, data(), config, folder=tmp_path / "b", resume=True)
     assert same(weights(straight), weights(model))
@@ -254,9 +252,7 @@ def test_a_last_batch_of_one_joins_the_one_before():
     assert [len(b) for b in split_batches(torch.arange(1), 16)] == [1]
     normalised = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8))
     model, objective = make()
-    batch_norm = VAE(
-        normalised, presets_latent(8), model.decoder, model.likelihood
-    )
+    batch_norm = VAE(normalised, presets_latent(8), model.decoder, model.likelihood)
     train(batch_norm, objective, data(33), replace(CONFIG, validation=0.0))
 
 

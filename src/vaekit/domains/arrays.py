@@ -86,8 +86,8 @@ class ArrayDomain(Domain):
             )
         # Rounding leaves a constant column with a tiny deviation; dividing by it would turn
         # noise of the last bit into whole units.
-        constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(mean)
-        return mean, np.where(constant | (scale == 0), 1.0, scale)
+        constant = array.max(0) == array.min(0)
+        return np.where(constant, array[0], mean), np.where(constant, 1.0, scale)
 
     def prepare(self, raw: Any) -> Tensor:
         """Check and scale; computed in double precision, returned in single."""

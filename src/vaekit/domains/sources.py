@@ -1,6 +1,8 @@
 """Files to arrays: image folders, ``.npz``, ``.npy``, idx ``.gz`` and ``.csv``."""
 
 import gzip
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -46,9 +48,9 @@ def read_source(
         )
     try:
         return readers[path.suffix](path)
-    except (OSError, ValueError, EOFError) as error:
-        if isinstance(error, DataError):
-            raise
+    except DataError:
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} must be a readable {path.suffix} file; {error}.") from error
 
 
@@ -125,7 +127,7 @@ def _with_colour(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _read_npz(path: Path) -> NDArray[Any]:
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         key = next((k for k in _ARRAY_KEYS if k in archive.files), None)
         if key is None and len(archive.files) == 1:
             key = archive.files[0]

@@ -1,0 +1,218 @@
+"""Images in every usual form, and every kind of bad input."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vaekit.domains import ImageDomain, find_domain, read_source
+from vaekit.errors import DataError, SpecError
+
+
+def images(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("shape", "layout", "event"),
+    [
+        ((4, 9, 7), "NHW", (1, 9, 7)),
+        ((4, 9, 7, 3), "NHWC", (3, 9, 7)),
+        ((4, 3, 9, 7), "NCHW", (3, 9, 7)),
+        ((4, 9, 7, 1), "NHWC", (1, 9, 7)),
+        ((4, 9, 7, 4), "NHWC", (4, 9, 7)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["uint8", "unit", "bytes as floats", "tensor"])
+def test_every_layout_and_range_comes_back_as_it_was(shape, layout, event, kind):
+    raw = images(*shape)
+    raw[0].flat[0], raw[0].flat[1] = 0, 255
+    given = {
+        "uint8": raw,
+        "unit": (raw / 255).astype(np.float32),
+        "bytes as floats": raw.astype(np.float64),
+        "tensor": torch.from_numpy(raw),
+    }[kind]
+    domain = find_domain(given).fit(given)
+    assert (domain.layout, domain.event_shape) == (layout, event)
+    rows = domain.prepare(given)
+    assert rows.dtype == (torch.uint8 if given.dtype in (np.uint8, torch.uint8) else torch.float32)
+    x = domain.encode(rows)
+    assert x.shape == (4, *event)
+    assert x.min() >= 0
+    assert x.max() == 1
+    back = domain.decode(x)
+    assert isinstance(back, type(given))
+    assert back.dtype == given.dtype
+    assert np.allclose(np.asarray(back), np.asarray(given), atol=1e-4)
+
+
+def test_uint8_is_not_copied():
+    raw = images(4, 9, 7)
+    assert ImageDomain().fit(raw).prepare(raw).data_ptr() == raw.ctypes.data
+
+
+def test_same_number_of_values_in_another_shape_is_refused():
+    domain = ImageDomain().fit(images(5, 8, 8))
+    with pytest.raises(DataError, match=r"shape \(n, 8, 8\) \[NHW\] as in training; got .*4, 16"):
+        domain.prepare(images(5, 4, 16))
+    colour = ImageDomain().fit(images(5, 8, 8, 3))
+    with pytest.raises(DataError, match=r"\(n, 8, 8, 3\) \[NHWC\]"):
+        colour.prepare(images(5, 3, 8, 8))
+    with pytest.raises(DataError, match="as in training"):
+        colour.prepare(images(5, 8, 8, 1))
+
+
+def test_ambiguous_layout_asks():
+    with pytest.raises(DataError, match=r"both are possible.*layout="):
+        ImageDomain().fit(images(5, 3, 8, 3))
+    assert ImageDomain(layout="NCHW").fit(images(5, 3, 8, 3)).event_shape == (3, 8, 3)
+    with pytest.raises(DataError, match="neither axis"):
+        ImageDomain().fit(images(5, 8, 8, 7))
+    with pytest.raises(SpecError, match="layout must be one of"):
+        ImageDomain(layout="HWC").fit(images(5, 3, 8, 3))
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (images(0, 8, 8), "at least one row"),
+        (images(1, 8, 8), "at least 2 rows"),
+        (np.full((3, 8, 8), -1.0), r"0 … 255 or 0 … 1; got \[-1, -1\].*\(x \+ 1\) / 2"),
+        (np.full((3, 8, 8), 300.0), "0 … 255"),
+        (images(3, 64), "axes NHW"),
+        (np.full((3, 8, 8), "a"), "must be numbers"),
+    ],
+)
+def test_bad_images_are_explained(raw, message):
+    with pytest.raises(DataError, match=message):
+        ImageDomain().fit(raw)
+
+
+def test_nan_is_located_by_pixel():
+    raw = np.zeros((3, 8, 8))
+    raw[1, 2, 5] = np.nan
+    with pytest.raises(DataError, match=r"NaN at row 1, column \(2, 5\)"):
+        ImageDomain().fit(raw)
+
+
+def test_ranges_must_agree_with_training():
+    raw = images(5, 8, 8)
+    raw[:, 0, 0] = 255
+    byte, unit, wide = raw, raw / 255.0, raw.astype(float)
+    trained_on = {
+        name: ImageDomain().fit(x) for name, x in (("byte", byte), ("unit", unit), ("wide", wide))
+    }
+    expected = trained_on["byte"].encode(trained_on["byte"].prepare(byte))
+    for domain in trained_on.values():
+        assert torch.allclose(domain.encode(domain.prepare(byte)), expected)
+    assert torch.allclose(trained_on["byte"].encode(trained_on["byte"].prepare(unit)), expected)
+    for name in ("byte", "unit"):
+        with pytest.raises(DataError, match=r"between 0 and 1 as in training.*Divide by 255"):
+            trained_on[name].prepare(wide)
+    with pytest.raises(DataError, match=r"looks like 0 to 1. Multiply by 255"):
+        trained_on["wide"].prepare(unit)
+
+
+def write_folder(folder: Path, sizes, mode="RGB"):
+    folder.mkdir()
+    for i, size in enumerate(sizes):
+        Image.fromarray(images(*size, 3, seed=i)).convert(mode).save(folder / f"{i:02}.png")
+    return folder
+
+
+def test_a_folder_of_colour_and_grey_images(tmp_path):
+    colour = read_source(write_folder(tmp_path / "c", [(8, 6)] * 3))
+    assert (colour.shape, colour.dtype) == ((3, 8, 6, 3), np.uint8)
+    assert np.array_equal(colour[1], images(8, 6, 3, seed=1))
+    assert read_source(write_folder(tmp_path / "g", [(8, 6)] * 3, "L")).shape == (3, 8, 6)
+    domain = find_domain(tmp_path / "c").fit(tmp_path / "c")
+    assert domain.event_shape == (3, 8, 6)
+
+
+def test_mixed_sizes_are_named_and_can_be_scaled(tmp_path):
+    folder = write_folder(tmp_path / "m", [(8, 6), (10, 6)])
+    with pytest.raises(DataError, match=r"00.png is 8x6 and .*01.png is 10x6.*--size"):
+        read_source(folder)
+    assert read_source(folder, size=(4, 5)).shape == (2, 4, 5, 3)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\nbroken"])
+def test_a_file_that_is_no_image_is_named_and_can_be_skipped(tmp_path, content):
+    folder = write_folder(tmp_path / "f", [(8, 6)] * 2)
+    (folder / "01b.png").write_bytes(content)
+    with pytest.raises(DataError, match=r"01b.png is not.*on_bad='skip'"):
+        read_source(folder)
+    assert len(read_source(folder, on_bad="skip")) == 2
+    with pytest.raises(SpecError, match="on_bad"):
+        read_source(folder, on_bad="ignore")
+
+
+def test_a_truncated_image_is_named(tmp_path):
+    folder = write_folder(tmp_path / "f", [(60, 60)] * 2)
+    content = (folder / "01.png").read_bytes()
+    (folder / "01.png").write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"01.png is not"):
+        read_source(folder)
+
+
+def test_transparency_becomes_white_and_rotation_is_applied(tmp_path):
+    folder = tmp_path / "t"
+    folder.mkdir()
+    Image.new("RGBA", (4, 4), (255, 0, 0, 0)).save(folder / "a.png")
+    Image.new("RGBA", (4, 4), (255, 0, 0, 255)).save(folder / "b.png")
+    read = read_source(folder)
+    assert (read[0] == 255).all()
+    assert read[1, 0, 0].tolist() == [255, 0, 0]
+    turned = tmp_path / "r"
+    turned.mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held upright
+    for name in "ab":
+        Image.new("RGB", (8, 4)).save(turned / f"{name}.jpg", exif=exif)
+    assert read_source(turned).shape[1:3] == (8, 4)
+
+
+def test_empty_and_missing_sources(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="must hold image files"):
+        read_source(tmp_path / "empty")
+    with pytest.raises(DataError, match="there is nothing at"):
+        read_source(tmp_path / "absent")
+    (tmp_path / "a.xyz").touch()
+    with pytest.raises(DataError, match="must end in"):
+        read_source(tmp_path / "a.xyz")
+
+
+def test_array_files(tmp_path):
+    raw = images(3, 8, 6)
+    np.save(tmp_path / "a.npy", raw)
+    np.savez(tmp_path / "a.npz", X=raw, y=np.zeros(3))
+    with gzip.open(tmp_path / "a.gz", "wb") as file:
+        file.write(bytes([0, 0, 8, 3]) + b"".join(n.to_bytes(4, "big") for n in raw.shape))
+        file.write(raw.tobytes())
+    for name in ("a.npy", "a.npz", "a.gz"):
+        assert np.array_equal(read_source(tmp_path / name), raw)
+        assert isinstance(find_domain(tmp_path / name), ImageDomain)
+
+
+def test_damaged_array_files_are_named(tmp_path):
+    np.savez(tmp_path / "two.npz", a=np.zeros(2), b=np.zeros(2))
+    with pytest.raises(DataError, match=r"one array, or one named .*got \['a', 'b'\]"):
+        read_source(tmp_path / "two.npz")
+    np.save(tmp_path / "object.npy", np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(DataError, match="allow_pickle"):
+        read_source(tmp_path / "object.npy")
+    (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04nonsense")
+    with pytest.raises(DataError, match=r"bad.npz must be a readable"):
+        read_source(tmp_path / "bad.npz")
+    header = bytes([0, 0, 8, 1]) + (100).to_bytes(4, "big")
+    (tmp_path / "short.gz").write_bytes(gzip.compress(header + b"x" * 50))
+    with pytest.raises(DataError, match="100 values by its header; got 50"):
+        read_source(tmp_path / "short.gz")
+    (tmp_path / "plain.gz").write_bytes(b"no gzip")
+    with pytest.raises(DataError, match=r"plain.gz must be a readable"):
+        read_source(tmp_path / "plain.gz")

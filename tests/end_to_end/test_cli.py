@@ -1,0 +1,142 @@
+"""The command line, end to end on real images."""
+
+import csv
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from vaekit.autoencoder import Autoencoder
+from vaekit.cli import app, main
+from vaekit.cli.options import _estimator_options
+from vaekit.errors import DataError, SpecError
+
+COMMANDS = ("demo", "fit", "sample", "reconstruct", "interpolate", "score", "info")
+
+
+@pytest.fixture(scope="module")
+def runner():
+    return CliRunner()
+
+
+@pytest.fixture(scope="module")
+def run(runner, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    arguments = ["fit", "digits", str(folder / "run"), "--latent-dim", "4", "--max-epochs", "3"]
+    result = runner.invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "nats per item" in result.output
+    return folder / "run"
+
+
+def width(picture):
+    with Image.open(picture) as image:
+        return image.size[0]
+
+
+def call(runner, *arguments):
+    result = runner.invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_fit_writes_a_run_with_curves_and_no_checkpoint(run):
+    names = {p.name for p in run.iterdir()}
+    assert {"model.json", "model.safetensors", "history.csv", "training.png"} <= names
+    assert "checkpoint.safetensors" not in names
+
+
+def test_sample(runner, run, tmp_path):
+    call(runner, "sample", run, "-n", 9, "--out", tmp_path / "a.npz", "--seed", 1)
+    call(runner, "sample", run, "-n", 9, "--out", tmp_path / "b.npz", "--seed", 1)
+    a = np.load(tmp_path / "a.npz")["X"]
+    assert (a.shape, a.dtype) == ((9, 8, 8), np.uint8)
+    assert np.array_equal(a, np.load(tmp_path / "b.npz")["X"])
+    output = call(runner, "sample", run)
+    picture = run.with_name("run-samples.png")
+    assert str(picture.name) in output.replace("\n", "")
+    assert width(picture) > 200
+
+
+def test_reconstruct_interpolate_and_score(runner, run, tmp_path):
+    call(runner, "reconstruct", run, "digits", "--out", tmp_path / "r.npy")
+    assert np.load(tmp_path / "r.npy").shape == (1797, 8, 8)
+    call(runner, "reconstruct", run, "digits", "-n", 6, "--out", tmp_path / "r.png")
+    call(runner, "interpolate", run, "digits", "--pairs", 2, "--out", tmp_path / "i.png")
+    call(runner, "score", run, "digits", "--draws", 2, "--out", tmp_path / "s.csv")
+    with (tmp_path / "s.csv").open() as file:
+        scores = [float(row["log_p"]) for row in csv.DictReader(file)]
+    assert len(scores) == 1797
+    assert np.mean(scores) < 0
+    assert all(width(tmp_path / name) > 100 for name in ("r.png", "i.png"))
+
+
+def test_info(runner, run):
+    output = call(runner, "info", run)
+    assert "items of shape (1, 8, 8)" in output
+    assert "latents are active" in output
+
+
+def test_conditional_fit_and_sample(runner, tmp_path):
+    options = ["--context", "digits", "--preset", "cvae", "--max-epochs", 2, "--latent-dim", 3]
+    call(runner, "fit", "digits", tmp_path / "run", *options)
+    call(runner, "sample", tmp_path / "run", "--context", "7", "-n", 5, "--out", tmp_path / "a.npy")
+    assert np.load(tmp_path / "a.npy").shape == (5, 8, 8)
+
+
+def test_a_folder_of_images_with_a_bad_file(runner, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(12):
+        pixels = np.random.default_rng(i).integers(0, 256, (20 + i, 30, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i:02}.jpg")
+    (folder / "broken.jpg").write_bytes(b"no")
+    fit = ["fit", folder, tmp_path / "run", "--size", "16", "--max-epochs", 1, "--latent-dim", 2]
+    with pytest.raises(DataError, match=r"broken.jpg.*--skip-bad"):
+        runner.invoke(app, [str(a) for a in fit], catch_exceptions=False)
+    call(runner, *fit, "--skip-bad")
+    call(runner, "sample", tmp_path / "run", "--out", tmp_path / "a.npy", "-n", 2)
+    assert np.load(tmp_path / "a.npy").shape == (2, 16, 16, 3)
+
+
+def test_a_table(runner, tmp_path):
+    rows = np.random.default_rng(0).normal(size=(60, 4))
+    table = tmp_path / "table.csv"
+    np.savetxt(table, rows, delimiter=",", header="a,b,c,d", comments="")
+    preset = ["--preset", "beta_vae", "--option", "beta=0.5"]
+    call(runner, "fit", table, tmp_path / "run", "--max-epochs", 2, "--latent-dim", 2, *preset)
+    call(runner, "sample", tmp_path / "run", "-n", 7, "--out", tmp_path / "s.csv")
+    assert (tmp_path / "s.csv").read_text().splitlines()[0] == "a,b,c,d"
+    assert len((tmp_path / "s.csv").read_text().splitlines()) == 8
+    call(runner, "score", tmp_path / "run", table)
+    with pytest.raises(SpecError, match=r"must end in .csv"):
+        runner.invoke(
+            app, ["sample", str(tmp_path / "run"), "--out", "x.png"], catch_exceptions=False
+        )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(runner, command):
+    output = call(runner, command, "--help")
+    assert f"vaekit {command}" in output
+
+
+def test_fit_offers_every_simple_option_of_the_estimator(runner):
+    output = re.sub(r"\x1b\[[0-9;]*m", "", call(runner, "fit", "--help"))
+    names = [p.name for p in _estimator_options()]
+    assert {"preset", "latent_dim", "max_minutes", "precision", "resume"} <= set(names)
+    assert all(f"--{name.replace('_', '-')}"[:20] in output for name in names)
+    defaults = {p.name: p.default.default for p in _estimator_options()}
+    assert all(getattr(Autoencoder(), name) == value for name, value in defaults.items())
+
+
+def test_errors_are_one_message_without_traceback(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["vaekit", "info", "nowhere"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 1
+    shown = capsys.readouterr().err
+    assert "FormatError: a run must be a folder" in shown
+    assert "Traceback" not in shown

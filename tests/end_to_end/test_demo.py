@@ -1,0 +1,61 @@
+"""The demonstration, seen in a real browser."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vaekit import load
+from vaekit.datasets import digits
+from vaekit.demo import run_demo
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+).split()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    return run_demo(tmp_path_factory.mktemp("demo") / "out")
+
+
+@pytest.mark.slow
+def test_every_picture_of_the_page_is_there_and_no_other(demo):
+    page = demo.page.read_text()
+    shown = set(re.findall(r'<img src="([^"]+)" alt="[^"]+"', page))
+    assert shown == {p.name for p in demo.page.parent.glob("*.png")}
+    assert len(shown) == page.count("<img")
+    assert "$" not in page
+    assert all(value in page.replace("&lt;", "<") for value in demo.figures.values())
+
+
+@pytest.mark.slow
+def test_the_run_in_the_folder_can_be_used(demo):
+    model = load(demo.page.parent / "run")
+    images = digits().images[:100]
+    noise = np.random.default_rng(0).integers(0, 256, images.shape, dtype=np.uint8)
+    assert model.score(images) > model.score(noise) + 100
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="needs chromium")
+def test_a_browser_shows_the_page_with_its_pictures(demo, tmp_path):
+    shot = tmp_path / "page.png"
+    arguments = [f"--user-data-dir={tmp_path}/profile", f"--screenshot={shot}"]
+    size = "--window-size=1000,6000"
+    subprocess.run(
+        [BROWSER, *FLAGS, *arguments, size, demo.page.as_uri()],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    with Image.open(shot) as image:
+        pixels = np.asarray(image.convert("L"))
+    assert pixels.shape == (6000, 1000)
+    dark = (pixels < 40).mean(axis=1)  # rows of digits are dark, text hardly
+    assert (dark > 0.2).sum() > 800

@@ -1,0 +1,100 @@
+"""The documentation is true: its Python runs, its commands exist, its links lead somewhere."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from pytest_examples import find_examples
+
+from vaekit.cli import app
+from vaekit.cli.options import parse_assignments
+from vaekit.domains import LIKELIHOODS
+from vaekit.presets import choose_preset
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+BASH = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+def python_of(page):
+    return [e for e in find_examples(page) if e.prefix.split()[:1] == ["python"]]
+
+
+def lines_of(page):
+    """The lines of a page's bash blocks, without comments, continued lines joined."""
+    blocks = "".join(BASH.findall(page.read_text("utf-8"))).replace("\\\n", " ")
+    return [words for line in blocks.splitlines() if (words := shlex.split(line, comments=True))]
+
+
+def commands_of(page):
+    return [words[1:] for words in lines_of(page) if words[0] == "vaekit"]
+
+
+COMMANDS = [(page, words) for page in PAGES for words in commands_of(page)]
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if python_of(p)], ids=name_of)
+def test_the_python_of_a_page_runs_from_top_to_bottom(page, eval_example, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # put back afterwards
+    names = {}
+    for example in python_of(page):
+        names = eval_example.run(example, module_globals=names)
+
+
+def parse(words):
+    """Read a command line as ``vaekit`` would, without running it."""
+    group = typer.main.get_command(app)
+    context = group.make_context("vaekit", list(words))
+    name, command, rest = group.resolve_command(context, list(words))
+    return command.make_context(name, rest, parent=context).params
+
+
+@pytest.mark.parametrize(
+    ("page", "words"), COMMANDS, ids=[f"{name_of(p)}: {' '.join(w)}" for p, w in COMMANDS]
+)
+def test_a_command_line_is_understood(page, words):
+    options = parse(words)
+    if "preset" in options:
+        choose_preset(options["preset"], parse_assignments(options["option"] or []))
+    assert options.get("likelihood", "auto") in ("auto", *LIKELIHOODS)
+
+
+def test_a_wrong_command_line_is_not_understood():
+    with pytest.raises(Exception, match="No such option"):
+        parse(["fit", "digits", "run", "--latents", "8"])
+    with pytest.raises(Exception, match="No such command"):
+        parse(["train", "digits"])
+
+
+@pytest.mark.parametrize("page", ["docs/index.md", "docs/reference/command-line.md"])
+def test_the_commands_of_a_page_run_on_built_in_data(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = typer.main.get_command(app)
+    lines = commands_of(ROOT / page)
+    assert lines
+    for words in lines:
+        short = ["--max-epochs", "1"] if words[0] == "fit" else []
+        words = ["digits" if word == "shapes" else word for word in words]
+        command.main([*words, *short], prog_name="vaekit", standalone_mode=False)
+        if "--out" in words:
+            assert Path(words[words.index("--out") + 1]).stat().st_size > 0
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if lines_of(p)], ids=name_of)
+def test_make_has_the_targets_that_a_page_names(page):
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert {words[1] for words in lines_of(page) if words[0] == "make"} <= set(targets)
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")), ids=name_of)
+def test_links_of_the_pages_outside_the_documentation_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)#]+)", page.read_text("utf-8"))
+    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
