@@ -1,4 +1,4 @@
-"""Draw the pictures of the documentation with the current code: ``python docs/make_pictures.py``."""
+"""Draw the pictures of the documentation: ``python docs/make_pictures.py``."""
 
 from pathlib import Path
 

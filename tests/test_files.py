@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -24,6 +25,12 @@ def write_folder(path, **contents):
     with atomic_folder(path) as fresh:
         for name, content in contents.items():
             (fresh / name).write_bytes(content)
+
+
+def fail_while_writing(path, failure):
+    with atomic_folder(path) as fresh:
+        (fresh / "a").write_bytes(b"new")
+        raise failure
 
 
 @pytest.fixture
@@ -55,7 +62,7 @@ def test_a_file_is_replaced(tmp_path):
 def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, step):
     atomic_write(tmp_path / "f", b"old")
     monkeypatch.setattr(files.os, step, full_disk)
-    with pytest.raises(SaveError, match="No space left.*unchanged.*Free disk space"):
+    with pytest.raises(SaveError, match=r"No space left.*unchanged.*Free disk space"):
         atomic_write(tmp_path / "f", b"new")
     assert tree(tmp_path) == {"f": b"old"}
 
@@ -108,12 +115,8 @@ def test_a_folder_can_be_read_by_others(tmp_path):
 @pytest.mark.parametrize("failure", [OSError, ValueError, KeyboardInterrupt])
 def test_a_failing_block_leaves_the_old_folder_and_nothing_else(tmp_path, failure):
     write_folder(tmp_path / "run", a=b"old")
-    with (
-        pytest.raises(SaveError if failure is OSError else failure),
-        atomic_folder(tmp_path / "run") as fresh,
-    ):
-        (fresh / "a").write_bytes(b"new")
-        raise failure
+    with pytest.raises(SaveError if failure is OSError else failure):
+        fail_while_writing(tmp_path / "run", failure)
     assert tree(tmp_path) == {"run/a": b"old"}
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
@@ -121,7 +124,7 @@ def test_a_failing_block_leaves_the_old_folder_and_nothing_else(tmp_path, failur
 def test_a_full_disk_leaves_the_old_folder(tmp_path, monkeypatch):
     write_folder(tmp_path / "run", a=b"old")
     monkeypatch.setattr(files.os, "fsync", full_disk)
-    with pytest.raises(SaveError, match="No space left.*unchanged"):
+    with pytest.raises(SaveError, match=r"No space left.*unchanged"):
         write_folder(tmp_path / "run", a=b"new")
     assert tree(tmp_path) == {"run/a": b"old"}
 
@@ -160,9 +163,9 @@ def test_a_truly_full_disk_keeps_the_old_folder(tiny_disk):
     atomic_write(tiny_disk / "f", bytes(20_000))  # the space was given back
 
 
-def test_json_has_sorted_keys_and_comes_back(tmp_path):
+def test_json_keeps_the_order_of_its_keys_and_comes_back(tmp_path):
     value = {"b": [1, 2.5, None], "a": "ü"}
-    assert to_json(value) == to_json(dict(reversed(value.items())))
+    assert list(json.loads(to_json(value))) == ["b", "a"]
     atomic_write(tmp_path / "v.json", to_json(value))
     assert read_json(tmp_path / "v.json") == value
 

@@ -24,7 +24,7 @@ def fitted():
     return Autoencoder(latent_dim=2, max_epochs=2, progress=False).fit(x)
 
 
-@pytest.fixture()
+@pytest.fixture
 def run(fitted, tmp_path):
     fitted.save(tmp_path / "run")
     return tmp_path / "run"

@@ -21,6 +21,10 @@ class Own(nn.Module):
         self.layer = nn.Linear(width, width)
 
 
+def make_own():
+    return Own()
+
+
 class Child(StandardNormal):
     """A subclass is not the registered class."""
 
@@ -128,7 +132,7 @@ def test_a_module_that_is_not_handed_in_is_named():
         build(OWN)
 
 
-@pytest.mark.parametrize("given", [Own, lambda: Own()], ids=["class", "factory"])
+@pytest.mark.parametrize("given", [Own, make_own], ids=["class", "factory"])
 def test_a_factory_makes_the_users_module(given):
     assert isinstance(build(OWN, {OWN["external"]: given}), Own)
 

@@ -83,7 +83,7 @@ def test_log_w_adds_likelihood_and_prior_and_takes_off_the_posterior(normal):
 
 
 def test_log_w_of_a_point_names_the_remedy():
-    with pytest.raises(CompositionError, match="density.*Gaussian posterior"):
+    with pytest.raises(CompositionError, match=r"density.*Gaussian posterior"):
         _ = evidence(Delta(torch.ones(3, 2)), has_density=False).log_w
 
 

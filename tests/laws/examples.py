@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit import latents, likelihoods, models, networks, objectives, posteriors, priors
+from vaekit import latents, likelihoods, models, networks, objectives, priors
 from vaekit.spec import registry
 from vaekit.types import Batch, Clock
 

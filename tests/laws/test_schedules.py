@@ -1,6 +1,7 @@
 """Schedules stay within their bounds, move the right way and do not jump."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ def course(schedule, total, steps=None):
 
 
 def steepest(curve):
-    return max(abs(b - a) for a, b in zip(curve[:-1], curve[1:], strict=True))
+    return max(abs(b - a) for a, b in pairwise(curve))
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
@@ -39,7 +40,7 @@ def test_every_schedule_is_finite_and_reads_step_and_total_alone(name):
 @given(cls=st.sampled_from([Linear, Cosine]), start=values, end=values, share=shares, total=totals)
 def test_a_way_goes_from_start_to_end_and_never_back(cls, start, end, share, total):
     curve = course(cls(start, end, share), total)
-    upward = [(b - a) * (1 if end >= start else -1) for a, b in zip(curve, curve[1:], strict=False)]
+    upward = [(b - a) * (1 if end >= start else -1) for a, b in pairwise(curve)]
     assert curve[0] == start
     assert curve[-1] == pytest.approx(end, abs=1e-9)
     assert min(upward) >= -1e-9

@@ -85,7 +85,7 @@ def test_a_conditional_model_insists_on_its_context(conditional, use, context):
         "sample": lambda: conditional.sample(2, context),
         "generate": lambda: conditional.generate(2, context, fitted=False),
     }
-    with pytest.raises(CompositionError, match="takes a context of size 3; got [01]"):
+    with pytest.raises(CompositionError, match=r"takes a context of size 3; got [01]"):
         calls[use]()
 
 

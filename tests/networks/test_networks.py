@@ -46,7 +46,7 @@ def test_a_larger_size_has_more_parameters(network):
 @pytest.mark.parametrize("network", CONVOLUTIONAL)
 @pytest.mark.parametrize("shape", [(16,), (16, 16), (1, 1, 16, 16)], ids=str)
 def test_convolutions_need_images(network, shape):
-    with pytest.raises(CompositionError, match="needs images of shape.*Use network='mlp'"):
+    with pytest.raises(CompositionError, match=r"needs images of shape.*Use network='mlp'"):
         make_networks(network, "small", shape, 4, 1)
 
 

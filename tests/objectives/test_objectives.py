@@ -142,7 +142,7 @@ def test_a_sum_requires_what_its_terms_require():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Sum(), "at least one term"),
+        (Sum, "at least one term"),
         (lambda: elbo(draws=0), "draws must be at least 1; got 0"),
         (lambda: elbo(-1.0), "beta must not be negative; got -1"),
         (lambda: importance_weighted(0), "at least 1; got 0"),
