@@ -109,7 +109,7 @@ def test_a_folder_is_replaced_without_a_trace_of_the_old_one(tmp_path):
 
 def test_a_folder_can_be_read_by_others(tmp_path):
     write_folder(tmp_path / "run", a=b"1")
-    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "run").stat().st_mode & 0o055 == 0o055
 
 
 @pytest.mark.parametrize("failure", [OSError, ValueError, KeyboardInterrupt])

@@ -30,8 +30,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     """Any model of this package, fitted to your data.
 
     Args:
-        preset: A name (``vaekit.presets``), or a preset with options:
-            ``presets.beta_vae(beta=4.0)``.
+        preset: ``"autoencoder"``, ``"vae"``, ``"beta_vae"``, ``"annealed_vae"``, ``"iwae"`` or
+            ``"cvae"``; in Python also with options: ``presets.beta_vae(beta=4.0)``.
         latent_dim: Number of latents, at least 1.
         domain: ``"auto"``, ``"images"``, ``"arrays"``, or a `Domain` with options.
         network: ``"auto"``, ``"mlp"``, ``"conv"`` or ``"resnet"``.
@@ -41,7 +41,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         decoder: Your own module, (batch, latent + context) -> (batch, channels, *event).
         checkpoint_dir: Folder for checkpoints and ``history.csv`` while training.
         resume: Go on from the checkpoint there, if there is one.
-        max_epochs: See `TrainConfig`, as for all options from here on.
+        max_epochs: Passes over the data; ``None`` takes as many as give about 2,500 steps. This
+            and all options from here on are those of `TrainConfig`.
         max_minutes: Stop after this time.
         batch_size: Items per step.
         learning_rate: Peak step size.

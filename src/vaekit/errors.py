@@ -91,6 +91,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> SpecError:
         "unknown preset 'beta-vae': did you mean 'beta_vae'? Known: beta_vae, vae."
     """
     choices = sorted(known)
-    near = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
-    hint = f": did you mean {near[0]!r}?" if near else "."
+    folded = {choice.lower(): choice for choice in choices}
+    near = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.5)
+    hint = f": did you mean {folded[near[0]]!r}?" if near else "."
     return SpecError(f"unknown {kind} {name!r}{hint} Known: {', '.join(choices)}.")

@@ -2,8 +2,8 @@
 
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +24,8 @@ def atomic_write(path: Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        name = _neighbour(path)
+        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     except OSError as error:
         raise SaveError(f"cannot write to {path.parent}: {error}.") from error
     try:
@@ -32,7 +33,7 @@ def atomic_write(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)  # noqa: PTH105 - the temporary name is a string
+        name.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
         raise SaveError(
@@ -40,7 +41,7 @@ def atomic_write(path: Path, content: bytes) -> None:
             "disk space or choose another place."
         ) from error
     finally:
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -52,12 +53,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        fresh = _neighbour(path)
+        fresh.mkdir()
     except OSError as error:
         raise SaveError(f"cannot write to {path.parent}: {error}.") from error
     try:
         yield fresh
-        fresh.chmod(0o755)
         for file in fresh.rglob("*"):
             _sync_folder(file)
         _swap(fresh, path)
@@ -70,12 +71,22 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
+def _neighbour(path: Path) -> Path:
+    """A new name in the same folder; made with the caller's umask, unlike ``tempfile``'s."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+
+
 def _swap(fresh: Path, path: Path) -> None:
     """Put a folder in the place of another; a folder cannot be renamed over a full one."""
     old = fresh.with_name(fresh.name + ".old")
     if path.exists():
         path.rename(old)
-    fresh.rename(path)
+    try:
+        fresh.rename(path)
+    except OSError:
+        if old.exists():
+            old.rename(path)
+        raise
     _sync_folder(path.parent)
     shutil.rmtree(old, ignore_errors=True)
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from vaekit.errors import SpecError, unknown_name
@@ -63,8 +64,13 @@ def _names() -> dict[type, str]:
     return {cls: name for name, cls in registry().items()}
 
 
-def describe(value: Any) -> Json:
+def describe(value: Any, place: str = "") -> Json:
     """Describe a component, or an argument of one, as JSON.
+
+    Args:
+        value: What to describe.
+        place: Where it stands, as in ``encoder.links.0``: the name by which a module of the
+            user's own is asked for on loading.
 
     Raises:
         SpecError: An argument is neither JSON, nor a component, nor a user's own module.
@@ -73,19 +79,25 @@ def describe(value: Any) -> Json:
         raise SpecError(f"a stored number must be finite; got {value!r}.")
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if isinstance(value, np.generic):
+        return describe(value.item(), place)
     if isinstance(value, list | tuple | nn.ModuleList):
-        return [describe(item) for item in value]
+        return [describe(item, _inside(place, i)) for i, item in enumerate(value)]
     if isinstance(value, Mapping):
-        return {str(key): describe(item) for key, item in value.items()}
+        return {str(key): describe(item, _inside(place, key)) for key, item in value.items()}
     name = _names().get(type(value))
+    if name is None and callable(value):  # a network, a term, a schedule
+        return {"external": place or type(value).__qualname__}
     if name is None:
-        return {"external": external_name(value)}
-    return {"type": name, "args": describe(arguments(value))}
+        raise SpecError(
+            f"{place or 'the value'} must be JSON, a component of vaekit or a module of your own "
+            f"to be stored; got {type(value).__name__}."
+        )
+    return {"type": name, "args": describe(arguments(value), place)}
 
 
-def external_name(value: object) -> str:
-    """The name under which a module of the user's own must be handed in on loading."""
-    return f"{type(value).__module__}.{type(value).__qualname__}"
+def _inside(place: str, name: object) -> str:
+    return f"{place}.{name}" if place else str(name)
 
 
 def arguments(value: object) -> dict[str, Any]:
@@ -105,7 +117,8 @@ def build(spec: Any, components: Mapping[str, Callable[[], Any] | Any] | None = 
 
     Args:
         spec: JSON from `describe`.
-        components: The user's own modules by the name in the spec: an object or a factory.
+        components: The user's own modules by their place, as in ``{"encoder": MyNet()}``: an
+            object, or a factory.
 
     Raises:
         SpecError: A name is not registered, an argument is unknown or out of range, or a module
@@ -149,7 +162,7 @@ def _variadic(cls: type) -> str | None:
 def _external(name: str, components: Mapping[str, Any]) -> Any:
     if name not in components:
         raise SpecError(
-            f"the model uses your own module {name!r}, whose code is not stored; pass "
+            f"the model's {name} is a module of your own, whose code is not stored; pass "
             f"load(..., components={{{name!r}: YourModule(...)}})."
         )
     given = components[name]

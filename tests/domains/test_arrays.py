@@ -36,7 +36,7 @@ def test_a_constant_column_stays_constant_and_does_not_explode(value):
     x = np.column_stack([table(d=1)[:, 0], np.full(50, value)])
     domain = ArrayDomain().fit(x)
     assert domain.prepare(x)[:, 1].abs().max() == 0
-    off = x[:1] + [[0, 0.5]]
+    off = x[:1] + np.array([[0, 0.5]])
     assert domain.prepare(off)[0, 1].item() == pytest.approx(0.5, rel=1e-3)
     assert np.allclose(domain.decode(domain.prepare(x))[:, 1], value)
 

@@ -48,7 +48,7 @@ def sample(
     """
     model = load(run)
     with console.status(f"sampling {n}"):
-        items = model.sample(n, _one_or_many(read_context(context)), seed, prior)
+        items = model.sample(n, read_context(context), seed, prior)
     write_items(out or _name(run, "samples", model), items, image_grid)
 
 
@@ -69,7 +69,8 @@ def reconstruct(
 
     vaekit reconstruct runs/table table.csv --out reconstructed.csv
     """
-    model, items = load(run), read_data(data)
+    model = load(run)
+    items = read_data(data, model.domain_)
     path = out or _name(run, "reconstructions", model)
     most = 40 if path.suffix == ".png" and n is None else n
     items = _first(items, most)
@@ -96,13 +97,14 @@ def interpolate(
 
     vaekit interpolate runs/fashion fashion_mnist_test --pairs 8 --out strips.png
     """
-    model, items = load(run), read_data(data)
+    model = load(run)
+    items = read_data(data, model.domain_)
     if len(items) < 2 * pairs:
         raise DataError(f"{pairs} pairs need {2 * pairs} items; got {len(items)}.")
     chosen = np.random.default_rng(seed).permutation(len(items))[: 2 * pairs]
     a, b = _slice(items, chosen[:pairs]), _slice(items, chosen[pairs:])
     with console.status("interpolating"):
-        ways = model.interpolate(a, b, steps, path, _one_or_many(read_context(context)))
+        ways = model.interpolate(a, b, steps, path, _context_slice(context, chosen[:pairs]))
     write_items(out or _name(run, "interpolation", model), ways, interpolation_strips)
 
 
@@ -119,7 +121,8 @@ def score(
 
     vaekit score runs/fashion fashion_mnist_test --out scores.csv
     """
-    model, items = load(run), read_data(data)
+    model = load(run)
+    items = read_data(data, model.domain_)
     parts = [
         model.score_samples(_slice(items, i), _context_slice(context, i), draws)
         for i in track(_chunks(items), "scoring", console=console)
@@ -177,7 +180,3 @@ def _first(items: Any, n: int | None) -> Any:
 def _context_slice(context: str | None, index: Any) -> Any:
     values = read_context(context)
     return values if values is None or len(values) == 1 else values[index]
-
-
-def _one_or_many(values: Any) -> Any:
-    return values

@@ -63,18 +63,15 @@ class DiscretisedLogistic(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Log probability of grid values, in nats.
 
-        In the far tails, where the difference of two sigmoids underflows, the density at the
-        centre times the bin width stands in for it (as in PixelCNN++).
+        With u, l the standardised edges of the bin, sigmoid(u) - sigmoid(l) is
+        sigmoid(u) sigmoid(-l) (1 - exp(l - u)): exact in the far tails as well, where the
+        difference itself is 0 in floating point.
         """
         inverse_scale = torch.exp(-self.log_scale)
         half = 0.5 / (self.levels - 1)
-        upper = (value - self.loc + half) * inverse_scale
-        lower = (value - self.loc - half) * inverse_scale
-        mass = torch.sigmoid(upper) - torch.sigmoid(lower)
-        middle = (value - self.loc) * inverse_scale
-        tail = (
-            middle - self.log_scale - 2 * F.softplus(middle) + torch.log(value.new_tensor(2 * half))
-        )
-        inner = torch.where(mass > 1e-5, torch.log(mass.clamp_min(1e-12)), tail)
-        inner = torch.where(value < half, F.logsigmoid(upper), inner)
-        return torch.where(value > 1 - half, F.logsigmoid(-lower), inner)
+        log_below_upper = F.logsigmoid((value - self.loc + half) * inverse_scale)
+        log_above_lower = F.logsigmoid((self.loc - value + half) * inverse_scale)
+        width = torch.log(-torch.expm1(-2 * half * inverse_scale))
+        inner = log_below_upper + log_above_lower + width
+        inner = torch.where(value < half, log_below_upper, inner)
+        return torch.where(value > 1 - half, log_above_lower, inner)

@@ -125,8 +125,9 @@ class Domain(abc.ABC):
         if likelihood.support not in self.supports:
             fitting = [k for k, f in LIKELIHOODS.items() if f(()).support in self.supports]
             raise CompositionError(
-                f"{type(likelihood).__name__} needs values that are {_SUPPORT[likelihood.support]}, "
-                f"which these data are not; use one of {', '.join(fitting)}."
+                f"{type(likelihood).__name__} needs values that are "
+                f"{_SUPPORT[likelihood.support]}, which these data are not; use one of "
+                f"{', '.join(fitting)}."
             )
         return likelihood
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from vaekit.errors import CompositionError
+from vaekit.networks import Chain, Reshape
 from vaekit.presets import Parts
 
 __all__ = ["use_networks"]
@@ -50,7 +51,7 @@ def _fitting_decoder(parts: Parts, decoder: nn.Module, event: tuple[int, ...]) -
     if tuple(out.shape) == (2, channels, *event):
         return own
     if channels == 1 and tuple(out.shape) == (2, *event):
-        return nn.Sequential(own, nn.Unflatten(1, (1, event[0])))
+        return Chain(own, Reshape((1, *event)))
     raise CompositionError(
         f"a decoder for {type(parts.likelihood).__name__} must return shape "
         f"{(2, channels, *event)} for two rows of {in_dim} inputs; got {tuple(out.shape)} "

@@ -5,12 +5,15 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import ContinuousBernoulli as ContinuousBernoulliDistribution
 from torch.distributions import Distribution
 
+from vaekit.distributions import ContinuousBernoulli as ContinuousBernoulliDistribution
 from vaekit.likelihoods.base import Elementwise
 
 __all__ = ["ContinuousBernoulli"]
+
+_EDGE = 0.01  # means beyond it need logits beyond ±100
+_HALVINGS = 30
 
 
 class ContinuousBernoulli(Elementwise):
@@ -32,8 +35,14 @@ class ContinuousBernoulli(Elementwise):
 
     def forward(self, features: Float[Tensor, "draws batch channels *event"]) -> Distribution:
         """Read the features as logits."""
-        return ContinuousBernoulliDistribution(logits=features.squeeze(2), validate_args=False)
+        return ContinuousBernoulliDistribution(features.squeeze(2))
 
     def initial_features(self, mean: Float[Tensor, "*event"]) -> Float[Tensor, "channels *event"]:
-        """The logits of the mean: near the parameter of that mean, which has no closed form."""
-        return torch.logit(mean, eps=1e-2).unsqueeze(0)
+        """The logits of that mean, found by bisection: they have no closed form."""
+        target = mean.clamp(_EDGE, 1 - _EDGE)
+        low, high = torch.full_like(mean, -1 / _EDGE), torch.full_like(mean, 1 / _EDGE)
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            too_dark = ContinuousBernoulliDistribution(middle).mean < target
+            low, high = torch.where(too_dark, middle, low), torch.where(too_dark, high, middle)
+        return middle.unsqueeze(0)

@@ -7,7 +7,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit.errors import CompositionError
+from vaekit.errors import CompositionError, SpecError
 from vaekit.latents import Latent
 from vaekit.latents.single import draw_prior
 from vaekit.likelihoods import Likelihood
@@ -169,8 +169,13 @@ class VAE(Model):
             draws: Importance samples per item; more are tighter (64 to 1,000 are usual).
             generator: Source of randomness; ``None`` uses fresh entropy.
 
+        Raises:
+            SpecError: Fewer than one draw.
+
         Source: Burda et al. 2016, "Importance weighted autoencoders", eq. 8.
         """
+        if draws < 1:
+            raise SpecError(f"draws must be at least 1; got {draws}.")
         batch = Batch(x, context)
         with seeded(generator):
             parts = [

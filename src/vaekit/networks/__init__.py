@@ -1,6 +1,6 @@
 """Encoders and decoders; any ``nn.Module`` of the right shapes serves as well."""
 
-from vaekit.networks.blocks import Chain, Offset
+from vaekit.networks.blocks import Chain, Offset, Reshape
 from vaekit.networks.conv import ConvDecoder, ConvEncoder
 from vaekit.networks.mlp import MLPDecoder, MLPEncoder
 from vaekit.networks.residual import ResidualDecoder, ResidualEncoder
@@ -15,6 +15,7 @@ __all__ = [
     "MLPDecoder",
     "MLPEncoder",
     "Offset",
+    "Reshape",
     "ResidualDecoder",
     "ResidualEncoder",
     "make_networks",

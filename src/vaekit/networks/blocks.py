@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Chain", "Offset", "dense", "norm"]
+__all__ = ["Chain", "Offset", "Reshape", "dense", "norm"]
 
 
 class Chain(nn.Module):
@@ -49,6 +49,26 @@ class Offset(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Add it."""
         return x + self.value
+
+
+class Reshape(nn.Module):
+    """Give each item a shape.
+
+    Args:
+        shape: Shape of one item.
+
+    Example:
+        >>> Reshape((2, 3))(torch.zeros(5, 6)).shape
+        torch.Size([5, 2, 3])
+    """
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Reshape all but the first axis."""
+        return x.reshape(len(x), *self.shape)
 
 
 def dense(widths: Sequence[int]) -> nn.Sequential:

@@ -77,7 +77,7 @@ def elbo(beta: Weight = 1.0, draws: int = 1) -> Sum:
 
     Source: Kingma & Welling 2014, eq. 3; Higgins et al. 2017 for beta.
     """
-    if not callable(beta) and beta < 0:
+    if not callable(beta) and not beta >= 0:
         raise SpecError(f"beta must not be negative; got {beta}.")
     return Sum(Reconstruction(), (beta, KL()), draws=draws)
 

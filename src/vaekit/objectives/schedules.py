@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from vaekit.errors import SpecError
 from vaekit.types import Clock
 
 __all__ = ["Cosine", "Cyclical", "Linear", "WarmUpCosine"]
@@ -91,7 +92,7 @@ class Cyclical:
     def __post_init__(self) -> None:
         _check_share(self.ramp)
         if self.cycles < 1:
-            raise ValueError(f"cycles must be at least 1; got {self.cycles}.")
+            raise SpecError(f"cycles must be at least 1; got {self.cycles}.")
 
     def __call__(self, clock: Clock) -> float:
         """The value now."""
@@ -120,11 +121,15 @@ class WarmUpCosine:
     warm_up: float = 0.05
     final: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.warm_up < 1:
+            raise SpecError(f"warm_up must be in [0, 1); got {self.warm_up}.")
+
     def __call__(self, clock: Clock) -> float:
         """The value now."""
-        rise = max(1.0, self.warm_up * clock.total)
+        rise = self.warm_up * clock.total
         if clock.step < rise:
-            return self.peak * (clock.step + 1) / rise if rise > 1 else self.peak
+            return self.peak * min(1.0, (clock.step + 1) / rise)
         place = min(1.0, (clock.step - rise) / max(1.0, clock.total - rise))
         return self.peak * (self.final + (1 - self.final) * (1 + math.cos(math.pi * place)) / 2)
 
@@ -135,4 +140,4 @@ def _progress(clock: Clock, share: float) -> float:
 
 def _check_share(share: float) -> None:
     if not 0 < share <= 1:
-        raise ValueError(f"a share of the training must be in (0, 1]; got {share}.")
+        raise SpecError(f"a share of the training must be in (0, 1]; got {share}.")

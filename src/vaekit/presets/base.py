@@ -90,6 +90,10 @@ def preset(make: Callable[Concatenate[Parts, P], Recipe]) -> Callable[P, Preset]
     def choose(*args: P.args, **options: P.kwargs) -> Preset:
         if args:
             raise SpecError(f"options of {name} must be given by name; got {args!r}.")
+        known = list(inspect.signature(make).parameters)[1:]
+        for option in options:
+            if option not in known:
+                raise unknown_name(f"option of preset {name!r}", option, known or ["(none)"])
         return Preset(name, options, make)
 
     choose.__doc__, choose.__name__ = make.__doc__, name
@@ -127,10 +131,6 @@ def choose_preset(name: str, options: Mapping[str, Any]) -> Preset:
     """
     if name not in PRESETS:
         raise unknown_name("preset", name, PRESETS)
-    known = list(inspect.signature(PRESETS[name]).parameters)
-    for option in options:
-        if option not in known:
-            raise unknown_name(f"option of preset {name!r}", option, known or ["(none)"])
     return PRESETS[name](**options)
 
 

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, MixtureSameFamily, MultivariateNormal
 
-from vaekit.errors import DataError
+from vaekit.errors import CompositionError, DataError
 from vaekit.priors.base import FittedPrior
 from vaekit.randomness import fresh_seed
 from vaekit.types import Aggregate
@@ -73,6 +73,7 @@ class GaussianMixture(FittedPrior):
         needed = max(2, self.num_components or 0)
         if len(z) < needed:
             raise DataError(f"this mixture needs at least {needed} items; got {len(z)}.")
+        self._check_sizes(z, context)
         joint = z if context is None else torch.cat([z, context], dim=-1)
         seed = fresh_seed(generator)
         rows = np.random.default_rng(seed).permutation(len(joint))[:_MAX_ROWS]
@@ -80,6 +81,18 @@ class GaussianMixture(FittedPrior):
         self.num_components = self.num_components or self._choose(points, seed)
         self._adopt(_fit_mixture(points, self.num_components, seed))
         return self
+
+    def _check_sizes(self, z: Tensor, context: Tensor | None) -> None:
+        sizes = {
+            "latent": (z.shape[-1], self.latent_dim),
+            "context": (0 if context is None else context.shape[-1], self.context_dim),
+        }
+        for name, (got, expected) in sizes.items():
+            if got != expected:
+                raise CompositionError(
+                    f"the {name} of this GaussianMixture must have size {expected}; got {got}. "
+                    f"Make it with {name}_dim={got}."
+                )
 
     def _choose(self, points: np.ndarray[Any, Any], seed: int) -> int:
         """The number of components under which held-out latents are most likely."""

@@ -1,5 +1,6 @@
 """What a step runs on: devices and precision (Lightning Fabric), optimisers, weight averages."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
@@ -132,12 +133,13 @@ def make_fabric(config: TrainConfig) -> Fabric:
         SpecError: The device is not there.
     """
     try:
-        fabric = Fabric(
-            accelerator=config.device,
-            devices=config.devices,
-            strategy=config.strategy,
-            precision=PRECISIONS[config.precision],  # type: ignore[arg-type]
-        )
+        with _quiet():
+            fabric = Fabric(
+                accelerator=config.device,
+                devices=config.devices,
+                strategy=config.strategy,
+                precision=PRECISIONS[config.precision],  # type: ignore[arg-type]
+            )
     except (RuntimeError, ValueError) as error:
         raise SpecError(
             f"device={config.device!r}, devices={config.devices}, strategy={config.strategy!r} "
@@ -145,6 +147,18 @@ def make_fabric(config: TrainConfig) -> Fabric:
         ) from error
     fabric.launch()
     return fabric
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Fabric announces what the caller has just asked for."""
+    logger = logging.getLogger("lightning_fabric")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _average(model: Model, decay: float) -> AveragedModel:
