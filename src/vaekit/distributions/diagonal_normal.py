@@ -1,6 +1,7 @@
 """The diagonal Gaussian, lean enough for the inner loop."""
 
 import math
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
@@ -40,8 +41,13 @@ class DiagonalNormal(Distribution):
         is_standard: bool = False,
     ) -> None:
         self.is_standard = is_standard
-        self.loc, self.log_scale, self.scale = loc, log_scale, log_scale.exp()
+        self.loc, self.log_scale = loc, log_scale
         super().__init__(loc.shape[:-1], loc.shape[-1:], validate_args=False)
+
+    @cached_property
+    def scale(self) -> Tensor:
+        """Standard deviations of the entries."""
+        return self.log_scale.exp()
 
     @property
     def mean(self) -> Tensor:
@@ -68,6 +74,9 @@ class DiagonalNormal(Distribution):
         """Draw, reparametrised: loc + scale * noise."""
         shape = self._extended_shape(sample_shape)
         noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
+        if noise.numel() == self.loc.numel():
+            # One draw needs no broadcasting, whose backward pass would sum over the draws.
+            return torch.addcmul(self.loc, self.scale, noise.view_as(self.loc)).view(shape)
         return torch.addcmul(self.loc, self.scale, noise)
 
     def log_prob(self, value: Tensor) -> Tensor:
