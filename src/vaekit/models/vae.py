@@ -193,7 +193,7 @@ class VAE(Model):
         if context is not None:
             context = context.expand(z.shape[0], *context.shape)
         out: Tensor = self.decoder(_append(z, context).flatten(0, 1)).float()
-        px: Distribution = self.likelihood(out.unflatten(0, z.shape[:2]))
+        px: Distribution = self.likelihood(out.reshape(*z.shape[:2], *out.shape[1:]))
         return px
 
     def _log_likelihood(self, batch: Batch) -> LogDensity:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -62,4 +61,4 @@ class MLPDecoder(nn.Module):
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch channels *event"]:
         """Decode."""
         out: Tensor = self.head(self.body(z))
-        return torch.unflatten(out, 1, self.shape)
+        return out.view(-1, *self.shape)

@@ -50,7 +50,7 @@ class Machinery:
             weight_decay=self.config.weight_decay,
             fused=self.fabric.device.type in _FUSED_DEVICES,
         )
-        if self.config.precision == "fp16":  # only then does Fabric's wrapper scale the loss
+        if self.config.precision == "fp16":
             return self.fabric.setup_optimizers(optimiser)  # type: ignore[return-value]
         return optimiser
 
@@ -80,8 +80,9 @@ class Machinery:
 
     def descend(self, update: Update, rate: float, share: float) -> None:
         """Back-propagate each loss into its own group, then step those groups."""
-        for optimiser in map(self.optimisers.__getitem__, update.losses):
-            optimiser.zero_grad()
+        for name in update.losses:
+            for parameter in self.groups[name]:
+                parameter.grad = None  # what zero_grad does, without its 50 us of profiling hooks
         self._backward(update, share)
         for name in update.losses:
             self._reduce(self.groups[name])
@@ -98,7 +99,11 @@ class Machinery:
             # With one group all gradients are its own; `inputs` keeps those of others out.
             inputs = None if len(self.groups) == 1 else self.groups[name]
             scaled = loss if share == 1.0 else loss * share
-            self.fabric.backward(scaled, inputs=inputs, retain_graph=number < last)
+            retain = number < last
+            if self.config.precision == "fp16":  # only then is there a loss scale to apply
+                self.fabric.backward(scaled, inputs=inputs, retain_graph=retain)
+            else:
+                scaled.backward(inputs=inputs, retain_graph=retain)
 
     def _reduce(self, group: list[nn.Parameter]) -> None:
         """Sum gradients over the processes; each has weighted its own by its share."""
