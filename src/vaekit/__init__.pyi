@@ -17,6 +17,7 @@ from . import (
     training as training,
 )
 
-from .autoencoder import Autoencoder as Autoencoder, load as load
+from .autoencoder import Autoencoder as Autoencoder
+from .loading import load as load
 
 __version__: str

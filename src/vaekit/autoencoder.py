@@ -1,6 +1,5 @@
 """The front door: one estimator with scikit-learn's manners."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -12,18 +11,15 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from torch import nn
 
 from vaekit.domains import Context, Domain, find_domain
-from vaekit.domains.custom import use_networks
-from vaekit.errors import NotFittedError, SpecError
-from vaekit.io import RunFolder, options_from_json, options_to_json, read_run, versions, write_run
+from vaekit.errors import NotFittedError
+from vaekit.io import RunFolder, options_to_json, versions, write_run
 from vaekit.likelihoods import Likelihood
-from vaekit.metrics import Health
-from vaekit.presets import Preset, Recipe, find_preset
-from vaekit.randomness import seeded
-from vaekit.tasks import Trained, examine
+from vaekit.presets import Preset, find_preset
+from vaekit.tasks import Trained, assemble, examine
 from vaekit.tasks.trained import as_items
-from vaekit.training import Items, TrainConfig, train
+from vaekit.training import TrainConfig, train
 
-__all__ = ["Autoencoder", "load"]
+__all__ = ["Autoencoder"]
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -67,13 +63,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         context_: What was learnt about the context; ``None`` without one.
         history_: One dict per epoch, nats per item.
         health_: `Health` of the latent space; ``None`` for models without latents.
-        n_features_in_: Values per item.
 
     Example:
         >>> from vaekit import Autoencoder
         >>> from vaekit.datasets import digits
-        >>> model = Autoencoder(latent_dim=4, max_epochs=2, progress=False)
-        >>> model = model.fit(digits().images)
+        >>> model = Autoencoder(latent_dim=4, max_epochs=2, progress=False).fit(digits().images)
         >>> model.sample(3, seed=0).shape
         (3, 8, 8)
     """
@@ -153,53 +147,43 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             CompositionError: Two parts do not fit.
             NonFiniteLossError: Training diverged.
         """
-        config, preset = self._config(), find_preset(self.preset)
+        config = TrainConfig(**{f.name: getattr(self, f.name) for f in fields(TrainConfig)})
+        preset = find_preset(self.preset)
         domain = find_domain(X, self.domain)
         X = domain.read(X)
         domain = domain.fit(X)
         learnt = None if context is None else Context().fit(context)
         items = as_items(domain, learnt, X, context)
-        model, objective = self._assemble(preset, domain, learnt, items)
+        model, objective = assemble(
+            preset,
+            domain,
+            items.rows,
+            self.latent_dim,
+            context_dim=0 if learnt is None else learnt.dim,
+            network=self.network,
+            network_size=self.network_size,
+            likelihood=self.likelihood,
+            encoder=self.encoder,
+            decoder=self.decoder,
+            seed=config.seed,
+        )
         result = train(
             model, objective, items, config, folder=self.checkpoint_dir, resume=self.resume
         )
         trained = Trained(model.eval(), domain, learnt)
         self.health_ = examine(trained, items, config)
-        return self._adopt(trained, result.history, {"seconds": result.seconds})
+        return self.adopt(trained, result.history, {"seconds": result.seconds})
 
-    def _config(self) -> TrainConfig:
-        if not (isinstance(self.latent_dim, int | np.integer) and self.latent_dim >= 1):
-            raise SpecError(
-                f"latent_dim must be a whole number of at least 1; got {self.latent_dim!r}."
-            )
-        return TrainConfig(**{f.name: getattr(self, f.name) for f in fields(TrainConfig)})
+    def adopt(self, trained: Trained, history: Any, notes: Mapping[str, Any]) -> Self:
+        """Take over a model that was trained elsewhere, as `load` does.
 
-    def _assemble(
-        self, preset: Preset, domain: Domain, context: Context | None, items: Items
-    ) -> Recipe:
-        values = int(np.prod(domain.event_shape))
-        if self.latent_dim >= values:
-            warnings.warn(
-                f"latent_dim={self.latent_dim} is not below the {values} values of an item, so "
-                "nothing is compressed; fewer latents usually sample better.",
-                stacklevel=3,
-            )
-        with seeded(self.seed):
-            parts = domain.parts(
-                items.rows,
-                int(self.latent_dim),
-                context_dim=0 if context is None else context.dim,
-                network=self.network,
-                size=self.network_size,
-                likelihood=self.likelihood,
-            )
-            x = domain.encode(items.rows[:1])
-            return preset.build(use_networks(parts, x, self.encoder, self.decoder))
-
-    def _adopt(self, trained: Trained, history: Any, notes: Mapping[str, Any]) -> Self:
+        Args:
+            trained: The model, with what it knows of the data.
+            history: One row per epoch.
+            notes: What else is worth keeping, as JSON.
+        """
         self.trained_, self.history_, self.notes_ = trained, list(history), dict(notes)
-        self.model_, self.domain_ = trained.model, trained.domain
-        self.context_ = trained.context
+        self.model_, self.domain_, self.context_ = trained.model, trained.domain, trained.context
         self.n_features_in_ = self.domain_.num_features
         self._n_features_out = int(self.latent_dim)
         names = self.domain_.feature_names
@@ -302,8 +286,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _fitted(self, method: str) -> Trained:
         if not self.__sklearn_is_fitted__():
             raise NotFittedError(
-                f"this Autoencoder is not fitted yet; call fit(X) before {method}, or "
-                "vaekit.load(path)."
+                f"this Autoencoder is not fitted yet; call fit(X) before {method}, or load one."
             )
         return self.trained_
 
@@ -315,32 +298,3 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         tags.transformer_tags.preserves_dtype = []  # latents are float32, whatever X is
         tags.non_deterministic = False
         return tags
-
-
-def load(path: str | Path, components: Mapping[str, Any] | None = None) -> Autoencoder:
-    """Read a run folder; nothing in it is ever executed.
-
-    Args:
-        path: What `Autoencoder.save` or ``vaekit fit`` wrote.
-        components: Your own modules by the name in the folder, as objects or factories.
-
-    Raises:
-        FormatError: Damaged, truncated, foreign, of a newer format.
-        SpecError: An unknown component, or one of your own that was not handed in.
-
-    Example:
-        >>> import tempfile
-        >>> from vaekit import Autoencoder, load
-        >>> from vaekit.datasets import digits
-        >>> model = Autoencoder(latent_dim=2, max_epochs=1, progress=False).fit(digits().images)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     model.save(f"{folder}/run")
-        ...     load(f"{folder}/run").latent_dim
-        2
-    """
-    run = read_run(path, components)
-    notes = dict(run.notes)
-    health, _ = notes.pop("health", None), notes.pop("versions", None)
-    estimator = Autoencoder(**options_from_json(run.estimator, Autoencoder))
-    estimator.health_ = None if health is None else Health.from_json(health)
-    return estimator._adopt(Trained(run.model, run.domain, run.context), run.history, notes)

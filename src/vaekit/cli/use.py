@@ -7,10 +7,11 @@ import numpy as np
 import typer
 from rich.progress import track
 
-from vaekit.autoencoder import Autoencoder, load
+from vaekit.autoencoder import Autoencoder
 from vaekit.cli.data import DATA_HELP, read_context, read_data
 from vaekit.cli.outputs import console, print_table, write_items, write_table
 from vaekit.errors import DataError
+from vaekit.loading import load
 from vaekit.plots import image_grid, interpolation_strips, reconstruction_pairs
 
 __all__ = ["info", "interpolate", "reconstruct", "sample", "score"]

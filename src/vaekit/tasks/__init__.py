@@ -1,8 +1,16 @@
 """Functions over a trained model."""
 
+from vaekit.tasks.assemble import assemble
 from vaekit.tasks.examine import examine
 from vaekit.tasks.interpolate import interpolate_latents, traverse_latents
 from vaekit.tasks.refit import refit_prior
 from vaekit.tasks.trained import Trained
 
-__all__ = ["Trained", "examine", "interpolate_latents", "refit_prior", "traverse_latents"]
+__all__ = [
+    "Trained",
+    "assemble",
+    "examine",
+    "interpolate_latents",
+    "refit_prior",
+    "traverse_latents",
+]
