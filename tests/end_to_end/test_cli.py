@@ -76,6 +76,7 @@ def test_reconstruct_interpolate_and_score(runner, run, tmp_path):
 def test_info(runner, run):
     output = call(runner, "info", run)
     assert "items of shape (1, 8, 8)" in output
+    assert "Preset(" not in output
     assert "latents are active" in output
 
 

@@ -74,6 +74,11 @@ class Preset:
     options: Mapping[str, Any] = field(default_factory=dict)
     make: Callable[..., Recipe] = field(repr=False, default=lambda parts: _unmade(), compare=False)
 
+    def __str__(self) -> str:
+        """As it would be typed: ``beta_vae(beta=4.0)``."""
+        chosen = ", ".join(f"{name}={value}" for name, value in self.options.items())
+        return f"{self.name}({chosen})" if chosen else self.name
+
     def build(self, parts: Parts) -> Recipe:
         """Fill the slots."""
         return self.make(parts, **self.options)
