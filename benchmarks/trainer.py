@@ -172,7 +172,7 @@ def main(options):
     pythons = dict.fromkeys(("ours", "by hand", "ours bf16"), sys.executable)
     if options.peer:
         pythons["pythae"] = options.peer
-    for batch_size in (128, 512):
+    for batch_size in options.batches:
         taken = {name: [] for name in pythons}
         for _ in range(options.rounds):
             for name, python in pythons.items():
@@ -202,6 +202,7 @@ if __name__ == "__main__":
     parser.add_argument("--data", default=FOLDER)
     parser.add_argument("--worker", choices=WORKERS)
     parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--batches", type=int, nargs="+", default=[128, 512])
     chosen = parser.parse_args()
     if chosen.worker:
         worker(chosen.worker, chosen.batch, chosen.epochs, chosen.data, chosen.threads)
