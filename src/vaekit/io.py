@@ -32,6 +32,7 @@ from vaekit.training.checkpoint import FILE_NAME as CHECKPOINT_NAME
 __all__ = [
     "FORMAT",
     "RunFolder",
+    "check_destination",
     "options_from_json",
     "options_to_json",
     "read_run",
@@ -72,11 +73,7 @@ def write_run(path: str | Path, run: RunFolder) -> None:
         SpecError: A part of the model cannot be described.
     """
     path = Path(path)
-    if path.exists() and not _may_replace(path):
-        raise SaveError(
-            f"{path} must be a new folder or a vaekit run; it holds something else, which would "
-            "be lost. Choose another name."
-        )
+    check_destination(path)
     documents = _documents(run)
     weights = {k: v.detach().cpu().contiguous() for k, v in run.model.state_dict().items()}
     content = safetensors.torch.save(weights)
@@ -86,6 +83,19 @@ def write_run(path: str | Path, run: RunFolder) -> None:
         (folder / "model.safetensors").write_bytes(content)
         if path.exists():
             _carry_over(path, folder)
+
+
+def check_destination(path: Path) -> None:
+    """Refuse a place that holds something else; worth asking before a long training, too.
+
+    Raises:
+        SaveError: Neither new, nor empty, nor a run (finished or in training).
+    """
+    if path.exists() and not _may_replace(path):
+        raise SaveError(
+            f"{path} must be a new folder or a vaekit run; it holds something else, which would "
+            "be lost. Choose another name."
+        )
 
 
 def _carry_over(old: Path, fresh: Path) -> None:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from vaekit.autoencoder import Autoencoder
 from vaekit.cli import app, main
 from vaekit.cli.options import _estimator_options
-from vaekit.errors import DataError, SpecError
+from vaekit.errors import DataError, SaveError, SpecError
 
 COMMANDS = ("demo", "fit", "sample", "reconstruct", "interpolate", "score", "info")
 
@@ -46,6 +46,17 @@ def test_fit_writes_a_run_with_curves_and_no_checkpoint(run):
     names = {p.name for p in run.iterdir()}
     assert {"model.json", "model.safetensors", "history.csv", "training.png"} <= names
     assert "checkpoint.safetensors" not in names
+
+
+def test_fit_refuses_a_foreign_folder_before_it_trains(runner, tmp_path):
+    (tmp_path / "history.csv").write_text("mine")
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(SaveError, match="holds something else"):
+        runner.invoke(app, ["fit", "digits", str(tmp_path)], catch_exceptions=False)
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {
+        "history.csv": "mine",
+        "thesis.tex": "years of work",
+    }
 
 
 def test_sample(runner, run, tmp_path):

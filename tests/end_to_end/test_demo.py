@@ -11,6 +11,7 @@ from PIL import Image
 from vaekit import load
 from vaekit.datasets import digits
 from vaekit.demo import run_demo
+from vaekit.errors import SaveError
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = [
@@ -38,6 +39,13 @@ def test_every_picture_of_the_page_is_there_and_no_other(demo):
     assert len(shown) == page.count("<img")
     assert "$" not in page
     assert all(value in page.replace("&lt;", "<") for value in demo.figures.values())
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(SaveError, match="holds something else"):
+        run_demo(tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
 @pytest.mark.slow

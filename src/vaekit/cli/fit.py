@@ -11,6 +11,7 @@ from vaekit.cli.options import accept_estimator_options, parse_assignments
 from vaekit.cli.outputs import console, print_table
 from vaekit.domains import find_domain
 from vaekit.domains.images import ImageDomain
+from vaekit.io import check_destination
 from vaekit.plots import save_figure, training_curves
 from vaekit.presets import choose_preset
 
@@ -54,6 +55,7 @@ def fit(
 
     vaekit fit digits runs/digits --context digits
     """
+    check_destination(run)
     domain = find_domain(data)
     if isinstance(domain, ImageDomain):
         domain = image_domain(size, skip_bad, layout)

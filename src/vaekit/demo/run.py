@@ -9,6 +9,7 @@ from vaekit.autoencoder import Autoencoder
 from vaekit.datasets import Dataset, digits
 from vaekit.demo.page import write_page
 from vaekit.demo.pictures import draw_pictures
+from vaekit.errors import SaveError
 from vaekit.files import atomic_folder
 from vaekit.plots import save_figure
 
@@ -56,8 +57,9 @@ def run_demo(out: Path, seed: int = 0) -> DemoResult:
         seed: Seed of everything random.
 
     Raises:
-        SaveError: The disk is full or not writable.
+        SaveError: The disk is full or not writable, or the folder holds something else.
     """
+    _check_destination(out)
     data = digits()
     order = np.random.default_rng(seed).permutation(len(data))
     test, training = order[:_HELD_OUT], order[_HELD_OUT:]
@@ -71,6 +73,18 @@ def run_demo(out: Path, seed: int = 0) -> DemoResult:
             save_figure(figure, folder / f"{name}.png")
         write_page(folder / "index.html", figures)
     return DemoResult(out / "index.html", figures)
+
+
+def _check_destination(out: Path) -> None:
+    """The folder is replaced whole, so it may hold nothing but an older demonstration."""
+    if not out.exists():
+        return
+    is_demo = (out / "index.html").is_file() and (out / "run" / "model.json").is_file()
+    if not out.is_dir() or (any(out.iterdir()) and not is_demo):
+        raise SaveError(
+            f"{out} must be a new folder or an older demonstration; it holds something else, "
+            "which would be lost. Choose another name."
+        )
 
 
 def _train(data: Dataset, training: np.ndarray, seed: int) -> DemoModels:
