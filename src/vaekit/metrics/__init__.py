@@ -1,5 +1,70 @@
 """Measures of trained models."""
 
+from vaekit.metrics.annealed import annealed_log_likelihood
+from vaekit.metrics.classifier import classifier_features
+from vaekit.metrics.codebook import CodebookUsage, codebook_usage
+from vaekit.metrics.disentanglement import (
+    DCI,
+    Disentanglement,
+    dci,
+    disentanglement,
+    factor_vae_score,
+    modularity,
+    mutual_information_gap,
+    sap,
+)
+from vaekit.metrics.features import (
+    FeatureMap,
+    Features,
+    module_features,
+    raw_features,
+    reduced_features,
+)
+from vaekit.metrics.fidelity import Fidelity, Figures, fidelity
+from vaekit.metrics.frechet import frechet_distance
+from vaekit.metrics.information import Information, latent_information
 from vaekit.metrics.latent_health import Health, latent_health
+from vaekit.metrics.likelihood import Estimate, bits_per_dim, elbo_estimate, log_likelihood
+from vaekit.metrics.neighbours import PRDC, prdc
+from vaekit.metrics.pretrained import efficientnet_features
+from vaekit.metrics.reconstruction import Reconstruction, reconstruction_quality
+from vaekit.metrics.sharpness import sharpness, sharpness_ratio
 
-__all__ = ["Health", "latent_health"]
+__all__ = [
+    "DCI",
+    "PRDC",
+    "CodebookUsage",
+    "Disentanglement",
+    "Estimate",
+    "FeatureMap",
+    "Features",
+    "Fidelity",
+    "Figures",
+    "Health",
+    "Information",
+    "Reconstruction",
+    "annealed_log_likelihood",
+    "bits_per_dim",
+    "classifier_features",
+    "codebook_usage",
+    "dci",
+    "disentanglement",
+    "efficientnet_features",
+    "elbo_estimate",
+    "factor_vae_score",
+    "fidelity",
+    "frechet_distance",
+    "latent_health",
+    "latent_information",
+    "log_likelihood",
+    "modularity",
+    "module_features",
+    "mutual_information_gap",
+    "prdc",
+    "raw_features",
+    "reconstruction_quality",
+    "reduced_features",
+    "sap",
+    "sharpness",
+    "sharpness_ratio",
+]
