@@ -148,17 +148,6 @@ def test_context_is_required_exactly_where_it_was_learnt(conditional, fitted, da
         Autoencoder("cvae", **QUICK).fit(data.images, context=[1, 2, 3])
 
 
-@pytest.mark.parametrize("name", sorted(presets.PRESETS))
-def test_every_preset_trains_samples_and_scores_or_says_why_not(name, data):
-    model = Autoencoder(name, **QUICK).fit(data.images, context=data.labels)
-    assert model.sample(3, 7, seed=0).shape == (3, 8, 8)
-    if name == "autoencoder":
-        with pytest.raises(CompositionError, match="codes are points"):
-            model.score(data.images, context=data.labels)
-    else:
-        assert np.isfinite(model.score(data.images[:20], context=data.labels[:20]))
-
-
 @pytest.mark.parametrize("network", ["mlp", "conv", "resnet"])
 @pytest.mark.parametrize("likelihood", ["optimal_gaussian", "discretised_logistic", "student"])
 def test_networks_and_likelihoods_by_name(network, likelihood, data):

@@ -15,6 +15,7 @@ from vaekit.errors import NotFittedError
 from vaekit.io import RunFolder, options_to_json, versions, write_run
 from vaekit.likelihoods import Likelihood
 from vaekit.presets import Preset, find_preset
+from vaekit.priors import FittedPrior, Vamp
 from vaekit.tasks import Trained, assemble, examine
 from vaekit.tasks.trained import as_items
 from vaekit.training import TrainConfig, train
@@ -26,8 +27,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     """Any model of this package, fitted to your data.
 
     Args:
-        preset: ``"autoencoder"``, ``"vae"``, ``"beta_vae"``, ``"annealed_vae"``, ``"iwae"`` or
-            ``"cvae"``; in Python also with options: ``presets.beta_vae(beta=4.0)``.
+        preset: A name that ``vaekit models`` lists, ``"vae"`` for one; in Python also with
+            options: ``presets.beta_vae(beta=4.0)``.
         latent_dim: Number of latents, at least 1.
         domain: ``"auto"``, ``"images"``, ``"arrays"``, or a `Domain` with options.
         network: ``"auto"``, ``"mlp"``, ``"conv"`` or ``"resnet"``.
@@ -138,14 +139,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         Args:
             X: Images, a numeric table, or a path to a file or folder of them.
-            y: Ignored, as scikit-learn's unsupervised estimators do.
-            context: Labels or properties, one per item, to condition the model on.
+            y: Ignored, as in scikit-learn.
+            context: Labels or properties to condition the model on.
 
         Raises:
-            DataError: The data break a rule.
-            SpecError: An option is not valid.
-            CompositionError: Two parts do not fit.
-            NonFiniteLossError: Training diverged.
+            VaekitError: Bad data (`DataError`), options (`SpecError`), parts
+                (`CompositionError`), or training that diverged (`TrainingError`).
         """
         config = TrainConfig(**{f.name: getattr(self, f.name) for f in fields(TrainConfig)})
         preset = find_preset(self.preset)
@@ -171,35 +170,25 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             model, objective, items, config, folder=self.checkpoint_dir, resume=self.resume
         )
         trained = Trained(model.eval(), domain, learnt)
-        self.health_ = examine(trained, items, config)
+        self.health_ = examine(trained, items, config, preset.prior)
         return self.adopt(trained, result.history, {"seconds": result.seconds})
 
     def adopt(self, trained: Trained, history: Any, notes: Mapping[str, Any]) -> Self:
-        """Take over a model that was trained elsewhere, as `load` does.
-
-        Args:
-            trained: The model, with what it knows of the data.
-            history: One row per epoch.
-            notes: What else is worth keeping, as JSON.
-        """
+        """Take over a model that was trained elsewhere, as `load` does."""
         self.trained_, self.history_, self.notes_ = trained, list(history), dict(notes)
         self.model_, self.domain_, self.context_ = trained.model, trained.domain, trained.context
         self.n_features_in_ = self.domain_.num_features
         self._n_features_out = int(self.latent_dim)
-        names = self.domain_.feature_names
-        if names is not None:
+        if (names := self.domain_.feature_names) is not None:
             self.feature_names_in_ = np.asarray(names, dtype=object)
         return self
 
     def transform(self, X: Any, context: Any = None) -> NDArray[np.float32]:
-        """Encode: the posterior mean of each item, the same at every call.
+        """Encode: the posterior mean of each item, shape (n, latent_dim), the same at every call.
 
         Args:
             X: Items of the kind seen in `fit`.
             context: Their labels or properties, if the model is conditional.
-
-        Returns:
-            Shape (n, latent_dim).
         """
         return self._fitted("transform").encode(X, context).cpu().numpy()
 
@@ -225,8 +214,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             n: How many.
             context: One label or property per item, or one for all.
             seed: For the same items again; ``None`` gives new ones at each call.
-            prior: ``"fitted"``: latents from the density fitted to the training items;
-                ``"model"``: from the prior that the model was trained with.
+            prior: ``"fitted"`` to the training items, or the ``"model"``'s own.
         """
         return self._fitted("sample").sample(n, context, seed, prior)
 
@@ -239,7 +227,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             draws: Importance samples per item; more are tighter.
 
         Raises:
-            CompositionError: The model has no density (plain autoencoder).
+            CompositionError: The model has no density.
         """
         trained = self._fitted("score_samples")
         return trained.log_prob(X, context, draws, self.seed).double().cpu().numpy()
@@ -264,6 +252,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Shape (n, steps, ...).
         """
         return self._fitted("interpolate").interpolate(a, b, steps, path, context)
+
+    def refit_prior(self, prior: str | FittedPrior | Vamp, X: Any, context: Any = None) -> Self:
+        """Fit another density to the latents of these items, for `sample` to draw from.
+
+        Args:
+            prior: A name in `vaekit.tasks.NAMED_PRIORS` (``"nsf"``, ``"diffusion"``, ...), or a
+                prior. The model's own prior and all scores stay as they are.
+            X: Training items.
+            context: Their labels or properties, if the model is conditional.
+        """
+        self._fitted("refit_prior").refit_prior(prior, X, context, self.seed)
+        return self
 
     def save(self, path: str | Path) -> None:
         """Write a run folder; `load` reads it. An older run there is replaced at once.

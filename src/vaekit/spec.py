@@ -21,7 +21,7 @@ from torch import nn
 
 from vaekit.errors import SpecError, unknown_name
 
-__all__ = ["build", "describe", "registry"]
+__all__ = ["arguments", "build", "describe", "registry"]
 
 _SLOTS = (
     "posteriors",

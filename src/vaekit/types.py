@@ -88,17 +88,23 @@ class Draw:
         z: The draws.
         q: The posterior q(z | x, c).
         p: The prior p(z | c).
-        has_density: False for posteriors that are points (autoencoder, vector quantisation).
+        has_density: False for posteriors that are points (plain autoencoders).
+        traced: log q(z | x) where drawing has told it, shape (draws, batch).
+        kl: KL(q || p) of each item where drawing has told it, shape (draws, batch).
     """
 
     z: Float[Tensor, "draws batch *latent"]
     q: Distribution
     p: Distribution
     has_density: bool = True
+    traced: Float[Tensor, "draws batch"] | None = None
+    kl: Float[Tensor, "draws batch"] | None = None
 
     @cached_property
     def log_q(self) -> Tensor | None:
         """Effective log q(z | x) in nats, shape (draws, batch); ``None`` without a density."""
+        if self.traced is not None:
+            return self.traced
         return self.q.log_prob(self.z) if self.has_density else None
 
     @cached_property

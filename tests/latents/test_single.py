@@ -73,7 +73,7 @@ def test_a_posterior_is_given_the_log_joint_under_the_prior_of_this_context():
 def test_the_code_is_the_mean_of_the_posterior():
     h = torch.randn(3, 2)
     latent = Single(Curious(2, 2), StandardNormal(2))
-    assert torch.equal(latent.posterior_of(h, log_likelihood).mean, h)
+    assert torch.equal(latent.code(h, None, log_likelihood, None), h)
 
 
 def test_a_prior_without_context_gives_as_many_draws_as_wanted():

@@ -4,7 +4,10 @@ A part registered later is covered at once: its constructor arguments are inferr
 names. Where that does not work, `example` fails and asks for a line in `ARGUMENTS`.
 """
 
+import copy
+import functools
 import inspect
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit import latents, likelihoods, models, networks, objectives, priors
+from vaekit import latents, likelihoods, models, networks, objectives, posteriors, priors
+from vaekit.distributions import REAL, DiagonalNormal
 from vaekit.spec import registry
 from vaekit.types import Batch, Clock
 
@@ -31,6 +35,9 @@ COMMON: dict[str, Any] = {
     "num_components": 3,
     "num_classes": 5,
     "levels": 8,
+    "num_codes": 5,
+    "num_centroids": 4,
+    "sizes": (1, 1),
 }
 """Arguments by parameter name; parameters that are not here keep their defaults."""
 
@@ -40,6 +47,17 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "networks.ConvDecoder": lambda: {"shape": (2, *IMAGE)},
     "networks.ResidualEncoder": lambda: {"shape": IMAGE},
     "networks.ResidualDecoder": lambda: {"shape": (2, *IMAGE)},
+    "networks.FeatureCritic": lambda: {"body": example("networks.MLPEncoder")},
+    "posteriors.VectorQuantised": lambda: {"depth": 2},
+    "posteriors.FiniteScalar": lambda: {"levels": 5},
+    "posteriors.Riemannian": lambda: {"step_size": 0.02},
+    "priors.FittedFlow": lambda: {"steps": 200, "hidden": (32,)},
+    "priors.FlowMatching": lambda: {"steps": 60, "width": 8, "depth": 1, "solver_steps": 5},
+    "priors.SecondStage": lambda: {"steps": 20},
+    "priors.AutoregressiveCodes": lambda: {"steps": 20, "width": 8},
+    "priors.RiemannianManifold": lambda: {"neighbours": 5, "steps": 2},
+    "latents.Ladder": lambda: {"hidden": 8},
+    "latents.Discrete": lambda: {"quantiser": example("posteriors.FiniteScalar")},
     "networks.Chain": lambda: {"links": (networks.Offset(EVENT), networks.Offset(EVENT))},
     "latents.Single": lambda: {
         "posterior": example("posteriors.DiagonalGaussian"),
@@ -56,6 +74,10 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "objectives.Cyclical": lambda: {"start": 0.0, "end": 2.0},
     "objectives.WarmUpCosine": lambda: {"peak": 0.1},
     "objectives.CapacityKL": lambda: {"capacity": objectives.Linear(0.0, 5.0)},
+    "objectives.ClusterStart": lambda: {"base": objectives.elbo(), "memory": 20},
+    "objectives.PriorCritic": lambda: _judged(),
+    "objectives.TotalCorrelationCritic": lambda: _judged(),
+    "objectives.VAEGAN": lambda: {"critic": example("networks.FeatureCritic", features_dim=8)},
     "objectives.Sum": lambda: {
         "terms": (objectives.Reconstruction(), (objectives.Linear(0.0, 4.0), objectives.KL())),
         "draws": 2,
@@ -64,14 +86,42 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
 """Arguments by registered name, where those by parameter name do not serve."""
 
 
+def _judged() -> dict[str, Any]:
+    critic = example("networks.Critic", in_dim=LATENT_DIM)
+    return {"base": objectives.elbo(), "critic": critic, "weight": 2.0}
+
+
 def names(slot: str) -> list[str]:
     """The registered names of a slot."""
     return [name for name in registry() if name.startswith(f"{slot}.")]
 
 
-def with_density() -> list[str]:
-    """The posteriors that have a density."""
-    return [name for name in names("posteriors") if "density" in registry()[name].provides]
+def likelihood_names() -> list[str]:
+    """The likelihoods that are densities of items of any shape."""
+    return [name for name in names("likelihoods") if registry()[name].normalised]
+
+
+def flat_posteriors(*provides: str) -> list[str]:
+    """The posteriors over real vectors that provide all this."""
+    flat = [name for name in names("posteriors") if _is_flat(name)]
+    return [name for name in flat if set(provides) <= registry()[name].provides]
+
+
+def flat_priors() -> list[str]:
+    """The priors with a density over real vectors."""
+    codes = ("priors.AutoregressiveCodes",)
+    normalised = [n for n in names("priors") if registry()[n].normalised and n not in codes]
+    return [name for name in normalised if _is_flat(name)]
+
+
+def trained_priors() -> list[str]:
+    """The priors over real vectors that are trained with the model."""
+    return [n for n in flat_priors() if not issubclass(registry()[n], priors.FittedPrior)]
+
+
+def _is_flat(name: str) -> bool:
+    part = example(name)
+    return part.manifold == REAL and not isinstance(part, posteriors.Quantiser)
 
 
 def example(name: str, **chosen: Any) -> Any:
@@ -108,12 +158,35 @@ def randomised(module: nn.Module, spread: float = 0.3) -> nn.Module:
     return module
 
 
-def example_prior(name: str) -> priors.Prior:
-    """A prior with its parameters moved, or fitted to two clusters."""
+@functools.cache
+def _fitted(name: str) -> priors.Prior:
     prior = randomised(example(name))
     if isinstance(prior, priors.FittedPrior):
-        prior.fit(two_clusters(400), generator=torch.Generator().manual_seed(0))
+        points = two_clusters(400)
+        if isinstance(prior, priors.AutoregressiveCodes):
+            points = (points.sign() + 1).round()
+        prior.fit(points, generator=torch.Generator().manual_seed(0))
     return prior
+
+
+def example_prior(name: str) -> priors.Prior:
+    """A prior with its parameters moved, or fitted to two clusters."""
+    return copy.deepcopy(_fitted(name))
+
+
+def aggregate(x: Tensor) -> Distribution:
+    """q(z | x) of pseudo-inputs, for priors that are made of posteriors."""
+    return DiagonalNormal(2 * x[:, :2], x[:, 2:] - 1)
+
+
+def example_latent(posterior: str, prior: str | None = None) -> latents.Latent:
+    """The posterior joined with a prior, by default one that fits it."""
+    part = example(posterior)
+    if isinstance(part, posteriors.Quantiser):
+        return latents.Discrete(part)
+    fitting = {"Sphere": "priors.UniformSphere", "Ball": "priors.WrappedNormal"}
+    default = fitting.get(type(part.manifold).__name__, "priors.StandardNormal")
+    return latents.Single(part, example_prior(prior or default))
 
 
 def two_clusters(n: int) -> Tensor:
@@ -126,15 +199,14 @@ def two_clusters(n: int) -> Tensor:
 def example_vae(
     likelihood: str = "likelihoods.Gaussian",
     posterior: str = "posteriors.DiagonalGaussian",
-    prior: str = "priors.StandardNormal",
+    prior: str | None = None,
 ) -> models.VAE:
     """A small VAE over items of shape `EVENT`, made of these parts."""
     noise = example(likelihood)
     shape = (noise.features_per_value, *EVENT)
     encoder = example("networks.MLPEncoder", hidden=(FEATURES_DIM,))
     decoder = example("networks.MLPDecoder", shape=shape)
-    latent = latents.Single(example(posterior), example_prior(prior))
-    return randomised(models.VAE(encoder, latent, decoder, noise))
+    return randomised(models.VAE(encoder, example_latent(posterior, prior), decoder, noise))
 
 
 def default_objective(model: models.VAE) -> objectives.Sum:
@@ -200,14 +272,15 @@ def example_posterior(name: str, n: int = 3) -> Distribution:
     return randomised(example(name), spread=0.2)(h, no_joint)
 
 
-def parts_of(slots: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """All combinations of one registered part from each slot."""
-    if not slots:
-        yield ()
-        return
-    for name in names(slots[0]):
-        for rest in parts_of(slots[1:]):
-            yield (name, *rest)
+def combinations() -> Iterator[tuple[str, str, str | None]]:
+    """Each likelihood with the default latents, and all posteriors with all priors that fit."""
+    for likelihood in likelihood_names():
+        yield likelihood, "posteriors.DiagonalGaussian", None
+    for posterior in names("posteriors"):
+        yield "likelihoods.Gaussian", posterior, None
+    for posterior, prior in itertools.product(flat_posteriors(), trained_priors()):
+        if registry()[prior].requires <= registry()[posterior].provides:
+            yield "likelihoods.Gaussian", posterior, prior
 
 
 def assert_mean(samples: Tensor, expected: Tensor | float) -> None:

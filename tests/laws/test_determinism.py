@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from laws.examples import example_vae, items, names, with_density
+from laws.examples import example_vae, flat_posteriors, items, likelihood_names, names
 
 from vaekit.types import Batch
 
@@ -16,7 +16,7 @@ def model(request):
     return example_vae(posterior=request.param).eval()
 
 
-@pytest.fixture(params=names("likelihoods"))
+@pytest.fixture(params=likelihood_names())
 def scorer(request):
     return example_vae(request.param).eval()
 
@@ -47,7 +47,7 @@ def test_sample_leaves_the_global_stream_alone(scorer):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("posterior", with_density())
+@pytest.mark.parametrize("posterior", flat_posteriors("density"))
 def test_log_prob_leaves_the_global_stream_alone(posterior):
     model = example_vae(posterior=posterior)
     state = torch.get_rng_state()

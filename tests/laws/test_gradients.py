@@ -3,20 +3,20 @@
 import pytest
 import torch
 from laws.examples import (
+    combinations,
     default_objective,
     example,
     example_vae,
     items,
     loss_of,
     names,
-    parts_of,
     registry,
 )
 
 from vaekit.objectives import Objective
 from vaekit.types import Batch
 
-COMBINATIONS = list(parts_of(("likelihoods", "posteriors", "priors")))
+COMBINATIONS = list(combinations())
 OBJECTIVES = [name for name in names("objectives") if issubclass(registry()[name], Objective)]
 
 
@@ -25,7 +25,7 @@ def excepted(model, parameter_name):
     return "density" not in model.provides and parameter_name.startswith("latent.prior.")
 
 
-@pytest.mark.parametrize("parts", COMBINATIONS, ids="-".join)
+@pytest.mark.parametrize("parts", COMBINATIONS, ids=str)
 def test_every_parameter_gets_a_finite_gradient(parts):
     model = example_vae(*parts)
     loss_of(model, Batch(items(model.likelihood))).backward()
@@ -38,7 +38,7 @@ def test_every_parameter_gets_a_finite_gradient(parts):
     assert bad == []
 
 
-@pytest.mark.parametrize("parts", COMBINATIONS, ids="-".join)
+@pytest.mark.parametrize("parts", COMBINATIONS, ids=str)
 def test_an_excepted_parameter_truly_gets_none(parts):
     model = example_vae(*parts)
     loss_of(model, Batch(items(model.likelihood))).backward()
@@ -52,7 +52,7 @@ def test_an_excepted_parameter_truly_gets_none(parts):
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_groups_share_no_parameter_and_leave_none_out(name):
-    model, objective = example_vae(), example(name)
+    model, objective = example_vae(prior="priors.LearnedMixture"), example(name)
     grouped = [p for group in objective.groups(model).values() for p in group]
     trained = [*model.parameters(), *objective.parameters()]
     assert len(grouped) == len({id(p) for p in grouped})

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from laws.examples import EVENT, example, names
+from laws.examples import EVENT, example, likelihood_names
 
 MEAN = torch.tensor([0.1, 0.3, 0.5, 0.85])
 
 
-@pytest.fixture(params=names("likelihoods"))
+@pytest.fixture(params=likelihood_names())
 def likelihood(request):
     return example(request.param).eval()
 

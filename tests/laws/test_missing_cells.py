@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from laws.examples import CLOCK, default_objective, example_vae, items, names
+from laws.examples import CLOCK, default_objective, example_vae, items, likelihood_names
 
 from vaekit.types import Batch
 
 OBSERVED = torch.tensor([[1, 1, 0, 1], [0, 1, 1, 0], [1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 1]]) > 0
 
 
-@pytest.fixture(params=names("likelihoods"))
+@pytest.fixture(params=likelihood_names())
 def model(request):
     return example_vae(request.param)
 

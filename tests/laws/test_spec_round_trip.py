@@ -4,7 +4,17 @@ import json
 
 import pytest
 import torch
-from laws.examples import IMAGE, example, example_prior, example_vae, items, names
+from laws.examples import (
+    IMAGE,
+    aggregate,
+    combinations,
+    example,
+    example_prior,
+    example_vae,
+    flat_priors,
+    items,
+    names,
+)
 from torch import nn
 
 from vaekit.spec import build, describe, registry
@@ -33,13 +43,13 @@ def test_rebuilt_modules_have_parameters_of_the_same_names_and_shapes(name):
     assert shapes(again(component)) == shapes(component)
 
 
-@pytest.mark.parametrize("name", names("priors"))
+@pytest.mark.parametrize("name", flat_priors())
 def test_a_fitted_or_trained_prior_is_stored_whole(name):
     prior = example_prior(name)
     copy = again(prior)
     copy.load_state_dict(prior.state_dict())
     z = torch.randn(5, 2)
-    assert torch.equal(copy(None, None).log_prob(z), prior(None, None).log_prob(z))
+    assert torch.equal(copy(None, aggregate).log_prob(z), prior(None, aggregate).log_prob(z))
 
 
 @pytest.mark.parametrize("name", [n for n in names("networks") if "coder" in n])
@@ -52,10 +62,9 @@ def test_networks_with_the_same_state_give_the_same_output(name):
     assert torch.equal(copy(x), network(x))
 
 
-@pytest.mark.parametrize("posterior", names("posteriors"))
-@pytest.mark.parametrize("likelihood", names("likelihoods"))
-def test_models_with_the_same_state_score_alike(likelihood, posterior):
-    model = example_vae(likelihood, posterior).eval()
+@pytest.mark.parametrize("parts", list(combinations()), ids=str)
+def test_models_with_the_same_state_score_alike(parts):
+    model = example_vae(*parts).eval()
     copy = again(model).eval()
     copy.load_state_dict(model.state_dict())
     batch = Batch(items(model.likelihood))

@@ -7,6 +7,8 @@ from rich.console import Console
 
 from vaekit.cli.demo import demo
 from vaekit.cli.fit import fit
+from vaekit.cli.models import models
+from vaekit.cli.refit import refit
 from vaekit.cli.use import info, interpolate, reconstruct, sample, score
 from vaekit.errors import VaekitError
 
@@ -19,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     add_completion=False,
 )
-for command in (demo, fit, sample, reconstruct, interpolate, score, info):
+for command in (demo, models, fit, refit, sample, reconstruct, interpolate, score, info):
     app.command()(command)
 
 

@@ -62,24 +62,25 @@ def _descriptions() -> dict[str, str]:
 
 
 def parse_assignments(pairs: list[str]) -> dict[str, Any]:
-    """``["beta=4", "k=8"]`` to ``{"beta": 4.0, "k": 8}``.
+    """``["beta=4.5", "k=8", "family=normal"]`` to a dictionary of numbers and words.
 
     Raises:
-        SpecError: A pair without ``=`` or with a value that is no number.
+        SpecError: A pair without ``=``, or without anything after it.
 
     Example:
-        >>> parse_assignments(["beta=0.5", "k=8"])
-        {'beta': 0.5, 'k': 8}
+        >>> parse_assignments(["beta=0.5", "k=8", "gradient=path"])
+        {'beta': 0.5, 'k': 8, 'gradient': 'path'}
     """
     return dict(_assignment(pair) for pair in pairs)
 
 
-def _assignment(pair: str) -> tuple[str, int | float]:
-    name, equals, value = pair.partition("=")
+def _assignment(pair: str) -> tuple[str, int | float | str]:
+    name, _, value = pair.partition("=")
+    if not name or not value:
+        raise SpecError(f"a preset option must be NAME=VALUE, as in beta=4; got {pair!r}.")
+    if re.fullmatch(r"[+-]?\d+", value):
+        return name, int(value)
     try:
-        number = float(value)
+        return name, float(value)
     except ValueError:
-        equals = ""
-    if not equals:
-        raise SpecError(f"a preset option must be NAME=NUMBER, as in beta=4; got {pair!r}.")
-    return name, int(number) if re.fullmatch(r"[+-]?\d+", value) else number
+        return name, value

@@ -18,6 +18,7 @@ from vaekit.likelihoods import (
     LearnedGaussian,
     Likelihood,
     OptimalGaussian,
+    StructuralSimilarity,
     Student,
 )
 from vaekit.presets import Parts
@@ -34,6 +35,7 @@ LIKELIHOODS: dict[str, Callable[[tuple[int, ...]], Likelihood]] = {
     "per_feature_gaussian": LearnedGaussian,
     "optimal_gaussian": lambda _: OptimalGaussian(),
     "student": Student,
+    "structural_similarity": lambda _: StructuralSimilarity(),
 }
 """Likelihoods by name, made for an event shape."""
 
@@ -134,6 +136,7 @@ class Domain(abc.ABC):
 
 _SUPPORT = {
     "unit": "between 0 and 1",
+    "image": "images with values between 0 and 1",
     "codes": "whole numbers from 0",
     "real": "real numbers",
 }

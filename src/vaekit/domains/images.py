@@ -141,8 +141,8 @@ class ImageDomain(Domain):
 
     @property
     def supports(self) -> frozenset[str]:
-        """Real, and between 0 and 1."""
-        return frozenset({"real", "unit"})
+        """Real, between 0 and 1, and images."""
+        return frozenset({"real", "unit", "image"})
 
     @property
     def default_likelihood(self) -> str:

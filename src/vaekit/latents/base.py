@@ -12,7 +12,11 @@ __all__ = ["Latent"]
 
 
 class Latent(nn.Module, abc.ABC):
-    """Joins posterior and prior; hierarchies, in which the two share parts, are one `Latent`."""
+    """Joins posterior and prior; hierarchies, in which the two share parts, are one `Latent`.
+
+    Besides drawing, a latent maps its points to and from coordinates in which a density can be
+    fitted: flat vectors, or the numbers of codes.
+    """
 
     @property
     @abc.abstractmethod
@@ -22,7 +26,22 @@ class Latent(nn.Module, abc.ABC):
     @property
     @abc.abstractmethod
     def latent_dim(self) -> int:
-        """Number of latents."""
+        """Size of what the decoder reads."""
+
+    @property
+    @abc.abstractmethod
+    def num_codes(self) -> int:
+        """How many values each coordinate may take; 0 where coordinates are real."""
+
+    @property
+    @abc.abstractmethod
+    def num_coordinates(self) -> int:
+        """How many coordinates a point has."""
+
+    @property
+    @abc.abstractmethod
+    def keeps_density(self) -> bool:
+        """Whether a density in coordinates compares with one of the points themselves."""
 
     @abc.abstractmethod
     def infer(
@@ -44,10 +63,26 @@ class Latent(nn.Module, abc.ABC):
         """
 
     @abc.abstractmethod
+    def code(
+        self,
+        h: Float[Tensor, "batch features"],
+        context: Float[Tensor, "batch context"] | None,
+        log_likelihood: LogDensity,
+        aggregate: Aggregate,
+    ) -> Float[Tensor, "batch latent"]:
+        """The one point that stands for each item: the posterior's mean, or its mode."""
+
+    @abc.abstractmethod
     def posterior_of(
         self, h: Float[Tensor, "batch features"], log_likelihood: LogDensity
     ) -> Distribution:
-        """q(z | x); its mean is the deterministic code of x."""
+        """q(z | x), of which priors are mixed that are made of posteriors."""
+
+    @abc.abstractmethod
+    def prior_of(
+        self, context: Float[Tensor, "batch context"] | None, aggregate: Aggregate
+    ) -> Distribution:
+        """p(z | c), with batch shape () where it ignores the context."""
 
     @abc.abstractmethod
     def generate(
@@ -60,3 +95,11 @@ class Latent(nn.Module, abc.ABC):
             context: What the model is conditioned on.
             aggregate: q(z | x) of pseudo-inputs.
         """
+
+    @abc.abstractmethod
+    def flatten(self, draw: Draw) -> Float[Tensor, "batch coordinates"]:
+        """The coordinates of the first draw of each item."""
+
+    @abc.abstractmethod
+    def unflatten(self, u: Float[Tensor, "batch coordinates"]) -> Float[Tensor, "batch latent"]:
+        """The points at coordinates."""

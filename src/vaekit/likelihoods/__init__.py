@@ -6,6 +6,7 @@ from vaekit.likelihoods.categorical import Categorical
 from vaekit.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from vaekit.likelihoods.discretised import DiscretisedLogistic
 from vaekit.likelihoods.gaussian import Gaussian, LearnedGaussian, OptimalGaussian
+from vaekit.likelihoods.structural import StructuralSimilarity
 from vaekit.likelihoods.student import Student
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "LearnedGaussian",
     "Likelihood",
     "OptimalGaussian",
+    "StructuralSimilarity",
     "Student",
 ]

@@ -19,8 +19,8 @@ class Likelihood(nn.Module, abc.ABC):
     Attributes:
         normalised: False for energies, which have no log-likelihood to report.
         features_per_value: How many decoder outputs (``channels``) one value of x needs.
-        support: Which values x may take: ``"real"``, ``"unit"`` (0 to 1) or ``"codes"``
-            (0 … K-1).
+        support: Which values x may take: ``"real"``, ``"unit"`` (0 to 1), ``"image"`` (the same,
+            in the shape of an image) or ``"codes"`` (0 … K-1).
     """
 
     normalised: ClassVar[bool] = True

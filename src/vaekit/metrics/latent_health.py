@@ -6,11 +6,12 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from vaekit.distributions import DiagonalNormal, kl_per_latent
 from vaekit.errors import FormatError
 from vaekit.models import VAE
-from vaekit.types import Batch
+from vaekit.types import Batch, Draw
 
 __all__ = ["ACTIVE_VARIANCE", "Health", "latent_health"]
 
@@ -112,14 +113,25 @@ def latent_health(model: VAE, batches: Iterable[Batch]) -> Health:
 
 
 def _measure(model: VAE, batch: Batch) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
-    """Posterior means, KL per latent, and log densities under both priors, of one batch."""
+    """Codes, KL per latent, and log densities under both priors, of one batch."""
     draw = model.infer(batch)
+    code = model.encode(batch.visible, batch.context)
+    kl = _marginal_kl(draw.q, draw.p) if _has_marginals(model) else None
+    return code, kl, draw.p.log_prob(draw.z[0]), _log_fitted(model, draw, batch)
+
+
+def _log_fitted(model: VAE, draw: Draw, batch: Batch) -> Tensor | None:
+    """Under the fitted prior, where its density is one and compares with the model's own."""
     fitted = model.fitted_prior
-    log_fitted = (
-        None if fitted is None else fitted(batch.context, _no_aggregate).log_prob(draw.z[0])
-    )
-    kl = _marginal_kl(draw.q, draw.p) if draw.has_density else None
-    return draw.q.mean, kl, draw.p.log_prob(draw.z[0]), log_fitted
+    if fitted is None or not fitted.normalised or not model.latent.keeps_density:
+        return None
+    p: Distribution = fitted(batch.context, model.aggregate)
+    return p.log_prob(model.latent.flatten(draw))
+
+
+def _has_marginals(model: VAE) -> bool:
+    """Whether means and variances of each latent tell its KL: Gaussians in flat space."""
+    return {"density", "path"} <= model.provides and model.latent.keeps_density
 
 
 def _marginal_kl(q: Any, p: Any) -> Tensor:
@@ -135,7 +147,3 @@ def _marginal_kl(q: Any, p: Any) -> Tensor:
 
 def _moments(d: Any) -> DiagonalNormal:
     return DiagonalNormal(d.mean, 0.5 * torch.log(d.variance))
-
-
-def _no_aggregate(x: Tensor) -> Any:
-    raise NotImplementedError("a fitted prior is made of no posteriors")

@@ -12,7 +12,7 @@ from vaekit.latents import Latent
 from vaekit.latents.single import draw_prior
 from vaekit.likelihoods import Likelihood
 from vaekit.models.base import Model
-from vaekit.priors import FittedPrior
+from vaekit.priors import Prior
 from vaekit.randomness import seeded
 from vaekit.types import Batch, Draw, Evidence, LogDensity
 
@@ -34,7 +34,8 @@ class VAE(Model):
             (batch, channels, *event).
         likelihood: How the features become p(x | z).
         context_dim: Size of the context; 0 for an unconditional model.
-        fitted_prior: A density fitted to the latents after training, for sampling.
+        fitted_prior: A density fitted to the latents after training, in the coordinates of
+            `Latent.flatten`, for sampling.
 
     Source: Kingma & Welling 2014; Sohn et al. 2015 for the context.
 
@@ -57,7 +58,7 @@ class VAE(Model):
         decoder: nn.Module,
         likelihood: Likelihood,
         context_dim: int = 0,
-        fitted_prior: FittedPrior | None = None,
+        fitted_prior: Prior | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -78,35 +79,51 @@ class VAE(Model):
         """Number of latents."""
         return self.latent.latent_dim
 
-    def evidence(self, batch: Batch, draws: int = 1) -> Evidence:
+    def evidence(self, batch: Batch, draws: int = 1, seen: Tensor | None = None) -> Evidence:
         """Encode, draw, decode and score a batch: all that an objective reads.
 
         Args:
             batch: The items.
             draws: Latents per item, at least 1.
+            seen: What the encoder sees instead of the items, for instance with noise added.
         """
-        draw = self.infer(batch, draws)
+        draw = self.infer(batch, draws, seen)
         px = self._px(draw.z, batch.context)
         return Evidence(batch, draw, px, self.likelihood.log_prob(px, batch))
 
-    def infer(self, batch: Batch, draws: int = 1) -> Draw:
+    def infer(self, batch: Batch, draws: int = 1, seen: Tensor | None = None) -> Draw:
         """Encode and draw only: what needs latents but no decoder.
 
         Args:
             batch: The items.
             draws: Latents per item, at least 1.
+            seen: What the encoder sees instead of the items.
         """
-        h = self._features(batch.visible, batch.context)
-        likelihood = self._log_likelihood(batch)
-        return self.latent.infer(h, batch.context, draws, likelihood, self._aggregate)
+        h = self._features(batch.visible if seen is None else seen, batch.context)
+        likelihood = self.log_likelihood(batch)
+        return self.latent.infer(h, batch.context, draws, likelihood, self.aggregate)
+
+    def log_likelihood(self, batch: Batch) -> LogDensity:
+        """log p(x | z) of a batch as a function of z (draws, batch, *latent), in nats."""
+        return lambda z: self.likelihood.log_prob(self._px(z, batch.context), batch)
+
+    def prior(self, context: Tensor | None = None) -> Distribution:
+        """p(z | c) as trained, with batch shape () where it ignores the context."""
+        return self.latent.prior_of(self._checked(context), self.aggregate)
+
+    def aggregate(self, x: Shaped[Tensor, "batch *event"]) -> Distribution:
+        """q(z | x) of pseudo-inputs, in no context; what a VAMP prior mixes."""
+        context = x.new_zeros(len(x), self.context_dim) if self.context_dim else None
+        features = self._features(x, context)
+        return self.latent.posterior_of(features, self.log_likelihood(Batch(x, context)))
 
     def encode(
         self, x: Shaped[Tensor, "batch *event"], context: Tensor | None = None
     ) -> Float[Tensor, "batch *latent"]:
-        """The posterior mean of each item: the same at every call."""
-        likelihood = self._log_likelihood(Batch(x, context))
-        mean: Tensor = self.latent.posterior_of(self._features(x, context), likelihood).mean
-        return mean
+        """The posterior mean of each item, or its most probable code: the same at every call."""
+        likelihood = self.log_likelihood(Batch(x, context))
+        h = self._features(x, context)
+        return self.latent.code(h, context, likelihood, self.aggregate)
 
     def decode(
         self, z: Float[Tensor, "batch *latent"], context: Tensor | None = None
@@ -147,10 +164,11 @@ class VAE(Model):
         """
         context = self._checked(context)
         if not fitted:
-            return self.latent.generate(n, context, self._aggregate)
+            return self.latent.generate(n, context, self.aggregate)
         if self.fitted_prior is None:
             raise CompositionError("no prior was fitted; call refit_prior(model, ...) first.")
-        return draw_prior(self.fitted_prior, n, context, self._aggregate)
+        u = draw_prior(self.fitted_prior, n, context, self.aggregate)
+        return self.latent.unflatten(u)
 
     @torch.no_grad()
     def log_prob(
@@ -195,16 +213,6 @@ class VAE(Model):
         out: Tensor = self.decoder(_append(z, context).flatten(0, 1)).float()
         px: Distribution = self.likelihood(out.reshape(*z.shape[:2], *out.shape[1:]))
         return px
-
-    def _log_likelihood(self, batch: Batch) -> LogDensity:
-        """log p(x | z) of a batch as a function of z, for posteriors that follow its gradient."""
-        return lambda z: self.likelihood.log_prob(self._px(z, batch.context), batch)
-
-    def _aggregate(self, x: Tensor) -> Distribution:
-        """q(z | x) of pseudo-inputs, in no context."""
-        context = x.new_zeros(len(x), self.context_dim) if self.context_dim else None
-        features = self._features(x, context)
-        return self.latent.posterior_of(features, self._log_likelihood(Batch(x, context)))
 
     def _checked(self, context: Tensor | None) -> Tensor | None:
         """The context, if it is what the model was built for."""

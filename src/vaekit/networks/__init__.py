@@ -2,6 +2,7 @@
 
 from vaekit.networks.blocks import Chain, Offset, Reshape
 from vaekit.networks.conv import ConvDecoder, ConvEncoder
+from vaekit.networks.critics import Critic, FeatureCritic
 from vaekit.networks.mlp import MLPDecoder, MLPEncoder
 from vaekit.networks.residual import ResidualDecoder, ResidualEncoder
 from vaekit.networks.sizes import NETWORKS, SIZES, make_networks
@@ -12,6 +13,8 @@ __all__ = [
     "Chain",
     "ConvDecoder",
     "ConvEncoder",
+    "Critic",
+    "FeatureCritic",
     "MLPDecoder",
     "MLPEncoder",
     "Offset",

@@ -1,22 +1,56 @@
 """Objectives: what training minimises, as weighted sums of terms."""
 
+from vaekit.objectives.adversarial import LatentCritic, PriorCritic, TotalCorrelationCritic
 from vaekit.objectives.base import Objective, Term, check_composition
+from vaekit.objectives.clustering import ClusterStart
+from vaekit.objectives.corruption import AddNoise, Corruption, HideValues
+from vaekit.objectives.discrepancy import MeanDiscrepancy
 from vaekit.objectives.elbo import Sum, elbo
-from vaekit.objectives.importance import ImportanceBound, importance_weighted
+from vaekit.objectives.importance import (
+    ImportanceBound,
+    PartialImportance,
+    PathImportanceBound,
+    importance_weighted,
+)
+from vaekit.objectives.regularisers import (
+    Commitment,
+    CovariancePenalty,
+    DecomposedKL,
+    LatentNorm,
+)
 from vaekit.objectives.schedules import Cosine, Cyclical, Linear, WarmUpCosine
+from vaekit.objectives.smoothness import DecoderNorm, GradientPenalty
 from vaekit.objectives.terms import KL, CapacityKL, Reconstruction
+from vaekit.objectives.vaegan import VAEGAN
 
 __all__ = [
     "KL",
+    "VAEGAN",
+    "AddNoise",
     "CapacityKL",
+    "ClusterStart",
+    "Commitment",
+    "Corruption",
     "Cosine",
+    "CovariancePenalty",
     "Cyclical",
+    "DecoderNorm",
+    "DecomposedKL",
+    "GradientPenalty",
+    "HideValues",
     "ImportanceBound",
+    "LatentCritic",
+    "LatentNorm",
     "Linear",
+    "MeanDiscrepancy",
     "Objective",
+    "PartialImportance",
+    "PathImportanceBound",
+    "PriorCritic",
     "Reconstruction",
     "Sum",
     "Term",
+    "TotalCorrelationCritic",
     "WarmUpCosine",
     "check_composition",
     "elbo",

@@ -7,10 +7,10 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from vaekit.errors import CompositionError
-from vaekit.models import Model
+from vaekit.models import VAE, Model
 from vaekit.types import Batch, Clock, Evidence, Update
 
-__all__ = ["Objective", "Term", "check_composition"]
+__all__ = ["Objective", "Term", "check_composition", "vae_of"]
 
 
 class Objective(nn.Module, abc.ABC):
@@ -42,13 +42,29 @@ class Term(abc.ABC):
     requires: ClassVar[frozenset[str]] = frozenset()
 
     @abc.abstractmethod
-    def __call__(self, evidence: Evidence, clock: Clock) -> Tensor:
+    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
         """Nats to minimise, of any shape: the mean over draws and items is taken last."""
+
+
+def vae_of(model: Model, objective: Objective) -> VAE:
+    """The model, if it is a VAE.
+
+    Raises:
+        CompositionError: It is none.
+    """
+    if not isinstance(model, VAE):
+        raise CompositionError(
+            f"{type(objective).__name__} trains a VAE; got {type(model).__name__}."
+        )
+    return model
 
 
 _MEANING = {
     "density": "a posterior with a density (DiagonalGaussian, FullGaussian, ...)",
     "factorised": "independent latents (DiagonalGaussian)",
+    "path": "a posterior whose parameters can be held fast (DiagonalGaussian, FullGaussian)",
+    "components": "a prior of components (LearnedMixture)",
+    "codes": "a posterior over codes (VectorQuantised, FiniteScalar, Categorical)",
     "normalised": "a likelihood that is a density (Gaussian, Bernoulli, ...)",
 }
 

@@ -1,14 +1,17 @@
 """Weighted sums of terms; the evidence lower bound is the first of them."""
 
+import functools
+import operator
 from collections.abc import Callable, Iterator
 
 from torch import Tensor
 
-from vaekit.errors import CompositionError, SpecError
+from vaekit.errors import SpecError
 from vaekit.models import VAE, Model
-from vaekit.objectives.base import Objective, Term
+from vaekit.objectives.base import Objective, Term, vae_of
+from vaekit.objectives.corruption import Corruption
 from vaekit.objectives.terms import KL, Reconstruction
-from vaekit.types import Batch, Clock, Schedule, Update
+from vaekit.types import Batch, Clock, Evidence, Schedule, Update
 
 __all__ = ["Sum", "Weight", "elbo"]
 
@@ -22,6 +25,7 @@ class Sum(Objective):
     Args:
         terms: Each a term, or a pair of weight and term; a weight is a number or a schedule.
         draws: Latents drawn per item.
+        corrupt: Spoils what the encoder sees, while the likelihood is asked for the clean items.
 
     Example:
         >>> from vaekit.objectives import KL, Linear, Reconstruction
@@ -29,7 +33,7 @@ class Sum(Objective):
         Sum(reconstruction + Linear(start=0.0, end=4.0, share=0.3) * kl)
     """
 
-    def __init__(self, *terms: Addend, draws: int = 1) -> None:
+    def __init__(self, *terms: Addend, draws: int = 1, corrupt: Corruption | None = None) -> None:
         super().__init__()
         if not terms:
             raise SpecError("a Sum must have at least one term; got none.")
@@ -37,6 +41,7 @@ class Sum(Objective):
             raise SpecError(f"draws must be at least 1; got {draws}.")
         self.terms = terms
         self.draws = draws
+        self.corrupt = corrupt
         self._weighted = [_pair(term) for term in terms]
 
     @property
@@ -46,18 +51,23 @@ class Sum(Objective):
 
     def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
         """Yield the one update."""
-        if not isinstance(model, VAE):
-            raise CompositionError(f"Sum trains a VAE; got {type(model).__name__}.")
-        evidence = model.evidence(batch, self.draws)
+        vae = vae_of(model, self)
+        seen = None if self.corrupt is None else self.corrupt(batch.visible)
+        loss, terms = self.total(vae.evidence(batch, self.draws, seen), vae, clock)
+        yield Update({"model": loss}, terms)
+
+    def total(
+        self, evidence: Evidence, model: VAE, clock: Clock
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum, and each term's mean without its weight, detached."""
         parts: dict[str, Tensor] = {}
-        loss = None
+        addends = []
         for weight, term in self._weighted:
-            value = term(evidence, clock).mean()
+            value = term(evidence, model, clock).mean()
             parts[term.name] = value.detach()
-            addend = _scaled(value, _at(weight, clock))
-            loss = addend if loss is None else loss + addend
-        assert loss is not None
-        yield Update({"model": loss}, {"loss": loss.detach(), **parts})
+            addends.append(_scaled(value, _at(weight, clock)))
+        loss = functools.reduce(operator.add, addends)
+        return loss, {"loss": loss.detach(), **parts}
 
     def __repr__(self) -> str:
         """Read like the formula."""

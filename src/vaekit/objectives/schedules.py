@@ -17,6 +17,7 @@ class Linear:
         start: Value at step 0.
         end: Value from ``share`` of the training on.
         share: Share of all steps that the way takes, in (0, 1].
+        steps: How many steps the way takes, instead of a share of all.
 
     Source: Bowman et al. 2016, "Generating sentences from a continuous space" (KL annealing).
 
@@ -28,13 +29,15 @@ class Linear:
     start: float
     end: float
     share: float = 1.0
+    steps: int | None = None
 
     def __post_init__(self) -> None:
         _check_share(self.share)
+        _check_steps(self.steps)
 
     def __call__(self, clock: Clock) -> float:
         """The value now."""
-        return self.start + (self.end - self.start) * _progress(clock, self.share)
+        return self.start + (self.end - self.start) * _progress(clock, self.share, self.steps)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Cosine:
         start: Value at step 0.
         end: Value from ``share`` of the training on.
         share: Share of all steps that the way takes, in (0, 1].
+        steps: How many steps the way takes, instead of a share of all.
 
     Source: Loshchilov & Hutter 2017, "SGDR", eq. 5.
 
@@ -56,13 +60,15 @@ class Cosine:
     start: float
     end: float
     share: float = 1.0
+    steps: int | None = None
 
     def __post_init__(self) -> None:
         _check_share(self.share)
+        _check_steps(self.steps)
 
     def __call__(self, clock: Clock) -> float:
         """The value now."""
-        bend = (1 - math.cos(math.pi * _progress(clock, self.share))) / 2
+        bend = (1 - math.cos(math.pi * _progress(clock, self.share, self.steps))) / 2
         return self.start + (self.end - self.start) * bend
 
 
@@ -134,8 +140,14 @@ class WarmUpCosine:
         return self.peak * (self.final + (1 - self.final) * (1 + math.cos(math.pi * place)) / 2)
 
 
-def _progress(clock: Clock, share: float) -> float:
-    return min(1.0, clock.step / max(1.0, share * clock.total))
+def _progress(clock: Clock, share: float, steps: int | None) -> float:
+    way = share * clock.total if steps is None else steps
+    return min(1.0, clock.step / max(1.0, way))
+
+
+def _check_steps(steps: int | None) -> None:
+    if steps is not None and steps < 1:
+        raise SpecError(f"steps must be None or at least 1; got {steps}.")
 
 
 def _check_share(share: float) -> None:

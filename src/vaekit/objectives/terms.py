@@ -6,6 +6,7 @@ from typing import ClassVar
 from torch import Tensor
 from torch.distributions import kl_divergence
 
+from vaekit.models import VAE
 from vaekit.objectives.base import Term
 from vaekit.types import Clock, Draw, Evidence, Schedule
 
@@ -18,7 +19,7 @@ class Reconstruction(Term):
 
     name: ClassVar[str] = "reconstruction"
 
-    def __call__(self, evidence: Evidence, clock: Clock) -> Tensor:
+    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
         """One cost per draw and item."""
         return -evidence.log_px
 
@@ -30,7 +31,7 @@ class KL(Term):
     name: ClassVar[str] = "kl"
     requires: ClassVar[frozenset[str]] = frozenset({"density"})
 
-    def __call__(self, evidence: Evidence, clock: Clock) -> Tensor:
+    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
         """In closed form where there is one, else estimated from the draws."""
         return kl_of(evidence.draw)
 
@@ -50,7 +51,7 @@ class CapacityKL(Term):
 
     capacity: Schedule
 
-    def __call__(self, evidence: Evidence, clock: Clock) -> Tensor:
+    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
         """Distance of the batch's mean KL from the capacity now."""
         return (kl_of(evidence.draw).mean() - self.capacity(clock)).abs()
 
@@ -58,9 +59,11 @@ class CapacityKL(Term):
 def kl_of(draw: Draw) -> Tensor:
     """KL(q || p) of each item, shape (batch,).
 
-    In closed form where ``torch.distributions`` has one for the pair, else the mean over the
-    draws of log q - log p.
+    In closed form where the draw or ``torch.distributions`` has one, else the mean over the draws
+    of log q - log p.
     """
+    if draw.kl is not None:
+        return draw.kl.mean(0)
     try:
         return kl_divergence(draw.q, draw.p)
     except NotImplementedError:

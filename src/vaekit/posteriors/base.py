@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vaekit.distributions import REAL, Manifold
 from vaekit.types import LogDensity
 
 __all__ = ["Posterior"]
@@ -16,14 +17,18 @@ class Posterior(nn.Module, abc.ABC):
     """Turns the encoder's features into q(z | x).
 
     Attributes:
-        provides: What objectives may count on: ``"density"`` (log q exists), ``"factorised"``
-            (latents are independent given x).
+        provides: What objectives and priors may count on: ``"density"`` (log q of a draw is
+            known), ``"pointwise"`` (log q of any point is known), ``"factorised"`` (latents are
+            independent given x), ``"path"`` (`frozen` can stop the gradient of its parameters).
+        manifold: The space that its draws lie in.
     """
 
     provides: ClassVar[frozenset[str]]
 
-    def __init__(self, features_dim: int, latent_dim: int) -> None:
+    def __init__(self, features_dim: int, latent_dim: int, manifold: Manifold = REAL) -> None:
         super().__init__()
+        manifold.check(latent_dim)
+        self.manifold = manifold
         self.features_dim = features_dim
         self.latent_dim = latent_dim
 

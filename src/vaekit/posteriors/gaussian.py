@@ -35,7 +35,7 @@ class DiagonalGaussian(Posterior):
         torch.Size([3, 5, 2])
     """
 
-    provides: ClassVar[frozenset[str]] = frozenset({"density", "factorised"})
+    provides: ClassVar[frozenset[str]] = frozenset({"density", "pointwise", "factorised", "path"})
 
     def __init__(self, features_dim: int, latent_dim: int) -> None:
         super().__init__(features_dim, latent_dim)
@@ -63,7 +63,7 @@ class FullGaussian(Posterior):
         torch.Size([5, 2, 2])
     """
 
-    provides: ClassVar[frozenset[str]] = frozenset({"density"})
+    provides: ClassVar[frozenset[str]] = frozenset({"density", "pointwise", "path"})
 
     def __init__(self, features_dim: int, latent_dim: int) -> None:
         super().__init__(features_dim, latent_dim)

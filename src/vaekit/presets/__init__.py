@@ -1,21 +1,108 @@
 """Named models: each a function of a few lines that fills the slots."""
 
-from vaekit.presets.autoencoders import annealed_vae, autoencoder, beta_vae, vae
+from vaekit.presets.autoencoders import (
+    annealed_vae,
+    autoencoder,
+    beta_vae,
+    denoising_autoencoder,
+    ms_ssim_vae,
+    sigma_vae,
+    vae,
+)
 from vaekit.presets.base import PRESETS, Parts, Preset, Recipe, choose_preset, find_preset
-from vaekit.presets.conditional import cvae
-from vaekit.presets.importance import iwae
+from vaekit.presets.conditional import (
+    cvae,
+)
+from vaekit.presets.disentangled import (
+    beta_tc_vae,
+    dip_vae_i,
+    dip_vae_ii,
+    disentangled_beta_vae,
+    factor_vae,
+)
+from vaekit.presets.hierarchical import (
+    hierarchical_vae,
+    ladder_vae,
+    two_stage_vae,
+)
+from vaekit.presets.importance import (
+    ciwae,
+    iwae,
+    miwae,
+    piwae,
+)
+from vaekit.presets.mixtures import (
+    mixture_vae,
+    vade,
+    vamp,
+)
+from vaekit.presets.quantised import (
+    categorical_vae,
+    fsq_vae,
+    residual_vq_vae,
+    vq_vae,
+)
+from vaekit.presets.regularised import (
+    aae,
+    info_vae,
+    rae_gp,
+    rae_l2,
+    vae_gan,
+    wae,
+)
+from vaekit.presets.richer_posteriors import (
+    hvae,
+    iaf_vae,
+    linear_flow_vae,
+    poincare_vae,
+    rhvae,
+    svae,
+)
 
 __all__ = [
     "PRESETS",
     "Parts",
     "Preset",
     "Recipe",
+    "aae",
     "annealed_vae",
     "autoencoder",
+    "beta_tc_vae",
     "beta_vae",
+    "categorical_vae",
     "choose_preset",
+    "ciwae",
     "cvae",
+    "denoising_autoencoder",
+    "dip_vae_i",
+    "dip_vae_ii",
+    "disentangled_beta_vae",
+    "factor_vae",
     "find_preset",
+    "fsq_vae",
+    "hierarchical_vae",
+    "hvae",
+    "iaf_vae",
+    "info_vae",
     "iwae",
+    "ladder_vae",
+    "linear_flow_vae",
+    "miwae",
+    "mixture_vae",
+    "ms_ssim_vae",
+    "piwae",
+    "poincare_vae",
+    "rae_gp",
+    "rae_l2",
+    "residual_vq_vae",
+    "rhvae",
+    "sigma_vae",
+    "svae",
+    "two_stage_vae",
+    "vade",
     "vae",
+    "vae_gan",
+    "vamp",
+    "vq_vae",
+    "wae",
 ]

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, NamedTuple, ParamSpec
 
-from torch import nn
+from torch import Tensor, nn
 
-from vaekit.errors import SpecError, unknown_name
+from vaekit.errors import CompositionError, SpecError, unknown_name
 from vaekit.latents import Latent, Single
 from vaekit.likelihoods import Likelihood
 from vaekit.models import VAE, Model
@@ -15,7 +15,16 @@ from vaekit.objectives import Objective
 from vaekit.posteriors import DiagonalGaussian
 from vaekit.priors import StandardNormal
 
-__all__ = ["PRESETS", "Parts", "Preset", "Recipe", "choose_preset", "find_preset", "preset"]
+__all__ = [
+    "PRESETS",
+    "Parts",
+    "Preset",
+    "Recipe",
+    "choose_preset",
+    "find_preset",
+    "preset",
+    "preset_for",
+]
 
 P = ParamSpec("P")
 
@@ -38,6 +47,7 @@ class Parts:
         features_dim: Size of the encoder's features.
         latent_dim: Number of latents.
         context_dim: Size of the context; 0 without one.
+        examples: Some training items as the networks see them, for parts that start from data.
     """
 
     encoder: nn.Module
@@ -46,11 +56,26 @@ class Parts:
     features_dim: int
     latent_dim: int
     context_dim: int = 0
+    examples: Tensor | None = None
 
     @property
     def posterior_dim(self) -> int:
         """Size of what the posterior reads: features and context."""
         return self.features_dim + self.context_dim
+
+    def some_items(self, count: int) -> Tensor:
+        """At least so many training items.
+
+        Raises:
+            CompositionError: There are fewer.
+        """
+        got = 0 if self.examples is None else len(self.examples)
+        if self.examples is None or got < count:
+            raise CompositionError(
+                f"this preset starts from {count} training items; got {got}. Use fewer "
+                "components, or more data."
+            )
+        return self.examples
 
     def vae(self, latent: Latent | None = None) -> VAE:
         """A VAE of these parts, by default with Gaussian posterior and standard normal prior."""
@@ -67,11 +92,15 @@ class Preset:
     Attributes:
         name: Its name.
         options: The options chosen, by name.
+        likelihood: Name of the likelihood that it is meant for; ``"auto"`` takes the domain's.
+        prior: Name of the prior that is fitted to its latents after training.
         make: The function behind it.
     """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    likelihood: str = field(default="auto", compare=False)
+    prior: str = field(default="auto", compare=False)
     make: Callable[..., Recipe] = field(repr=False, default=lambda parts: _unmade(), compare=False)
 
     def __str__(self) -> str:
@@ -90,6 +119,23 @@ PRESETS: dict[str, Callable[..., Preset]] = {}
 
 def preset(make: Callable[Concatenate[Parts, P], Recipe]) -> Callable[P, Preset]:
     """Turn a recipe into a preset: calling it with options gives a `Preset` of that name."""
+    return _registered(make, "auto", "auto")
+
+
+def preset_for(
+    *, likelihood: str = "auto", prior: str = "auto"
+) -> Callable[[Callable[Concatenate[Parts, P], Recipe]], Callable[P, Preset]]:
+    """`preset` for a recipe that is meant for this likelihood or fitted prior."""
+
+    def decorate(make: Callable[Concatenate[Parts, P], Recipe]) -> Callable[P, Preset]:
+        return _registered(make, likelihood, prior)
+
+    return decorate
+
+
+def _registered(
+    make: Callable[Concatenate[Parts, P], Recipe], likelihood: str, prior: str
+) -> Callable[P, Preset]:
     name = getattr(make, "__name__")  # noqa: B009 - a Callable is not known to have one
 
     def choose(*args: P.args, **options: P.kwargs) -> Preset:
@@ -99,7 +145,7 @@ def preset(make: Callable[Concatenate[Parts, P], Recipe]) -> Callable[P, Preset]
         for option in options:
             if option not in known:
                 raise unknown_name(f"option of preset {name!r}", option, known or ["(none)"])
-        return Preset(name, options, make)
+        return Preset(name, options, likelihood, prior, make)
 
     choose.__doc__, choose.__name__ = make.__doc__, name
     signature = inspect.signature(make)

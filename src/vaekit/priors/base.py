@@ -1,23 +1,38 @@
 """What every prior promises."""
 
 import abc
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vaekit.distributions import REAL, Manifold
 from vaekit.types import Aggregate
 
 __all__ = ["FittedPrior", "Prior"]
 
 
 class Prior(nn.Module, abc.ABC):
-    """The distribution of latents before any item is seen."""
+    """The distribution of latents before any item is seen.
 
-    def __init__(self, latent_dim: int) -> None:
+    Attributes:
+        requires: What the posterior must provide.
+        provides: What objectives may count on: ``"components"`` that can be put somewhere.
+        normalised: Whether ``log_prob`` is the log of a density; else it is a lower bound, or
+            refused.
+        manifold: The space that its draws lie in.
+    """
+
+    requires: ClassVar[frozenset[str]] = frozenset()
+    provides: ClassVar[frozenset[str]] = frozenset()
+    normalised: ClassVar[bool] = True
+
+    def __init__(self, latent_dim: int, manifold: Manifold = REAL) -> None:
         super().__init__()
+        manifold.check(latent_dim)
+        self.manifold = manifold
         self.latent_dim = latent_dim
 
     @abc.abstractmethod
@@ -38,9 +53,15 @@ class FittedPrior(Prior, abc.ABC):
     @abc.abstractmethod
     def fit(
         self,
-        z: Float[Tensor, "batch latent"],
+        u: Float[Tensor, "batch latent"],
         context: Float[Tensor, "batch context"] | None = None,
         *,
         generator: torch.Generator | None = None,
     ) -> Self:
-        """Fit the density of the latents and return self."""
+        """Fit the density of the latents and return self.
+
+        Args:
+            u: Latents in flat coordinates, or the numbers of codes.
+            context: What they are conditioned on.
+            generator: Source of randomness; ``None`` uses fresh entropy.
+        """

@@ -10,12 +10,12 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, MixtureSameFamily, MultivariateNormal
 
-from vaekit.errors import CompositionError, DataError
 from vaekit.priors.base import FittedPrior
+from vaekit.priors.checks import check_context, check_latents, check_whole
 from vaekit.randomness import fresh_seed
 from vaekit.types import Aggregate
 
-__all__ = ["GaussianMixture"]
+__all__ = ["GaussianMixture", "fit_mixture"]
 
 _CANDIDATES = (1, 5, 10, 20, 40)
 _HELD_OUT = 0.2
@@ -26,7 +26,7 @@ _RIDGE = 1e-4
 class GaussianMixture(FittedPrior):
     """A mixture of full-covariance Gaussians over the latents, conditional where the model is.
 
-    With a context, the mixture is fitted to (z, c) jointly; p(z | c) is then again a mixture, in
+    With a context, the mixture is fitted to (u, c) jointly; p(u | c) is then again a mixture, in
     closed form (Bishop 2006, eq. 2.81-2.82 for each component, reweighted by its p(c)).
 
     Args:
@@ -39,8 +39,8 @@ class GaussianMixture(FittedPrior):
     ("ex-post density estimation").
 
     Example:
-        >>> z = torch.randn(500, 2, generator=torch.Generator().manual_seed(0))
-        >>> prior = GaussianMixture(2, num_components=3).fit(z)
+        >>> u = torch.randn(500, 2, generator=torch.Generator().manual_seed(0))
+        >>> prior = GaussianMixture(2, num_components=3).fit(u)
         >>> prior(None, aggregate=None).sample((4,)).shape
         torch.Size([4, 2])
     """
@@ -53,8 +53,9 @@ class GaussianMixture(FittedPrior):
         self, latent_dim: int, num_components: int | None = None, context_dim: int = 0
     ) -> None:
         super().__init__(latent_dim)
-        if num_components is not None and num_components < 1:
-            raise ValueError(f"num_components must be at least 1; got {num_components}.")
+        if num_components is not None:
+            check_whole(1, num_components=num_components)
+        check_whole(0, context_dim=context_dim)
         self.num_components = num_components
         self.context_dim = context_dim
         count, size = num_components or 1, latent_dim + context_dim
@@ -64,42 +65,27 @@ class GaussianMixture(FittedPrior):
 
     def fit(
         self,
-        z: Float[Tensor, "batch latent"],
+        u: Float[Tensor, "batch latent"],
         context: Float[Tensor, "batch context"] | None = None,
         *,
         generator: torch.Generator | None = None,
     ) -> Self:
         """Fit by expectation-maximisation (scikit-learn); at most 20,000 rows are used."""
-        needed = max(2, self.num_components or 0)
-        if len(z) < needed:
-            raise DataError(f"this mixture needs at least {needed} items; got {len(z)}.")
-        self._check_sizes(z, context)
-        joint = z if context is None else torch.cat([z, context], dim=-1)
+        check_latents(self, u, context, self.context_dim, needed=max(2, self.num_components or 0))
+        joint = u if context is None else torch.cat([u, context], dim=-1)
         seed = fresh_seed(generator)
         rows = np.random.default_rng(seed).permutation(len(joint))[:_MAX_ROWS]
         points = joint.detach().cpu().double().numpy()[rows]
         self.num_components = self.num_components or self._choose(points, seed)
-        self._adopt(_fit_mixture(points, self.num_components, seed))
+        self._adopt(fit_mixture(points, self.num_components, seed))
         return self
-
-    def _check_sizes(self, z: Tensor, context: Tensor | None) -> None:
-        sizes = {
-            "latent": (z.shape[-1], self.latent_dim),
-            "context": (0 if context is None else context.shape[-1], self.context_dim),
-        }
-        for name, (got, expected) in sizes.items():
-            if got != expected:
-                raise CompositionError(
-                    f"the {name} of this GaussianMixture must have size {expected}; got {got}. "
-                    f"Make it with {name}_dim={got}."
-                )
 
     def _choose(self, points: np.ndarray[Any, Any], seed: int) -> int:
         """The number of components under which held-out latents are most likely."""
         cut = max(1, int(len(points) * _HELD_OUT))
         held_out, rest = points[:cut], points[cut:]
         counts = [count for count in _CANDIDATES if count == 1 or len(rest) >= 10 * count]
-        scores = [_fit_mixture(rest, count, seed).score(held_out) for count in counts]
+        scores = [fit_mixture(rest, count, seed).score(held_out) for count in counts]
         return counts[int(np.argmax(scores))]
 
     def _adopt(self, mixture: Any) -> None:
@@ -113,8 +99,13 @@ class GaussianMixture(FittedPrior):
     def forward(
         self, context: Float[Tensor, "batch context"] | None, aggregate: Aggregate
     ) -> Distribution:
-        """Return p(z), or p(z | c) with batch shape (batch,)."""
-        if context is None or self.context_dim == 0:
+        """Return p(u), or p(u | c) with batch shape (batch,).
+
+        Raises:
+            CompositionError: The context is missing, or of another size.
+        """
+        context = check_context(self, context, self.context_dim)
+        if context is None:
             return _mixture(self.logits, self.means, self.factors)
         k = self.latent_dim
         covariance = self.factors @ self.factors.mT
@@ -127,7 +118,8 @@ class GaussianMixture(FittedPrior):
         return _mixture(logits, self.means[:, :k] + shift, factors.expand(len(context), -1, -1, -1))
 
 
-def _fit_mixture(points: np.ndarray[Any, Any], count: int, seed: int) -> Any:
+def fit_mixture(points: np.ndarray[Any, Any], count: int, seed: int) -> Any:
+    """Fit so many full-covariance Gaussians; returns scikit-learn's mixture."""
     import sklearn.mixture  # costs half a second and is needed here only
 
     mixture = sklearn.mixture.GaussianMixture(

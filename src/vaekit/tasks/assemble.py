@@ -1,8 +1,10 @@
 """From a domain's parts and a preset to an untrained model."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from vaekit.domains import Domain
@@ -13,6 +15,8 @@ from vaekit.presets import Preset, Recipe
 from vaekit.randomness import seeded
 
 __all__ = ["assemble"]
+
+_EXAMPLES = 1000
 
 
 def assemble(
@@ -56,6 +60,8 @@ def assemble(
             "so nothing is compressed; fewer latents usually sample better.",
             stacklevel=3,
         )
+    if isinstance(likelihood, str) and likelihood == "auto":
+        likelihood = preset.likelihood
     with seeded(seed):
         parts = domain.parts(
             rows,
@@ -65,4 +71,11 @@ def assemble(
             size=network_size,
             likelihood=likelihood,
         )
-        return preset.build(use_networks(parts, domain.encode(rows[:1]), encoder, decoder))
+        parts = use_networks(parts, domain.encode(rows[:1]), encoder, decoder)
+        return preset.build(replace(parts, examples=_examples(domain, rows)))
+
+
+def _examples(domain: Domain, rows: Tensor) -> Tensor:
+    """Items spread evenly over the data, for parts that start from some."""
+    chosen = torch.linspace(0, len(rows) - 1, min(len(rows), _EXAMPLES)).long()
+    return domain.encode(rows[chosen])

@@ -4,8 +4,8 @@ import torch
 
 from vaekit.metrics import Health, latent_health
 from vaekit.models import VAE
-from vaekit.priors import GaussianMixture
 from vaekit.randomness import make_generator, seeded
+from vaekit.tasks.named_priors import named_prior
 from vaekit.tasks.refit import refit_prior
 from vaekit.tasks.trained import Trained, batches_of
 from vaekit.training import Items, TrainConfig
@@ -16,13 +16,16 @@ _HEALTH_ITEMS = 2000
 _PRIOR_ITEMS = 20_000
 
 
-def examine(trained: Trained, items: Items, config: TrainConfig) -> Health | None:
-    """Fit a Gaussian mixture to the training items, and measure both priors on held-out ones.
+def examine(
+    trained: Trained, items: Items, config: TrainConfig, prior: str = "auto"
+) -> Health | None:
+    """Fit a prior to the latents of training items, and measure both priors on held-out ones.
 
     Args:
         trained: The model; its fitted prior is set.
         items: What it was trained on.
         config: How: the same split and seed are used here.
+        prior: Name of what to fit; see `NAMED_PRIORS`.
 
     Returns:
         The health of the latents; ``None`` for a model without latents.
@@ -31,10 +34,9 @@ def examine(trained: Trained, items: Items, config: TrainConfig) -> Health | Non
         return None
     generator = make_generator(config.seed)
     training, held_out = items.split(config.validation, generator)
-    size = 0 if trained.context is None else trained.context.dim
-    prior = GaussianMixture(trained.vae.latent_dim, context_dim=size)
+    chosen = named_prior(prior, trained.vae, trained.domain.event_shape)
     fitting = batches_of(_some(training, _PRIOR_ITEMS), trained.device)
-    refit_prior(trained.vae, fitting, prior, generator=generator)
+    refit_prior(trained.vae, fitting, chosen, generator=generator)
     measured = batches_of(_some(held_out or training, _HEALTH_ITEMS), trained.device)
     with seeded(config.seed):
         return latent_health(trained.vae, measured)

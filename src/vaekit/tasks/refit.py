@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vaekit.errors import CompositionError
 from vaekit.models import VAE
-from vaekit.priors import FittedPrior
+from vaekit.priors import FittedPrior, Prior, Vamp
 from vaekit.randomness import seeded
 from vaekit.types import Batch
 
@@ -18,7 +18,7 @@ __all__ = ["refit_prior"]
 def refit_prior(
     model: VAE,
     batches: Iterable[Batch],
-    prior: FittedPrior,
+    prior: FittedPrior | Vamp,
     *,
     generator: torch.Generator | None = None,
 ) -> VAE:
@@ -31,7 +31,8 @@ def refit_prior(
     Args:
         model: A trained VAE; changed in place.
         batches: Training items.
-        prior: What to fit, of the model's latent size.
+        prior: What to fit, of the size of the model's coordinates (`Latent.flatten`); a `Vamp`
+            is made of items themselves, and mixes their posteriors.
         generator: Source of randomness; ``None`` uses fresh entropy.
 
     Returns:
@@ -49,20 +50,28 @@ def refit_prior(
         >>> model.sample(5).shape
         torch.Size([5, 4])
     """
-    z, context = _latents(model, batches, generator)
-    if z.shape[-1] != prior.latent_dim:
-        raise CompositionError(
-            f"the prior's latent_dim must be the model's, {z.shape[-1]}; got {prior.latent_dim}."
-        )
-    prior.to(z.device).fit(z, context, generator=generator)
+    if isinstance(prior, Vamp):
+        x = torch.cat([batch.x for batch in batches])
+        prior.to(x.device).start_from(x)
+    else:
+        u, context = _coordinates(model, batches, generator)
+        _check_size(u, prior)
+        prior.to(u.device).fit(u, context, generator=generator)
     model.fitted_prior = prior
     return model
 
 
-def _latents(
+def _check_size(u: Tensor, prior: Prior) -> None:
+    if u.shape[-1] != prior.latent_dim:
+        raise CompositionError(
+            f"the prior's latent_dim must be the model's, {u.shape[-1]}; got {prior.latent_dim}."
+        )
+
+
+def _coordinates(
     model: VAE, batches: Iterable[Batch], generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor | None]:
     with seeded(generator):
-        pairs = [(model.infer(batch).z[0], batch.context) for batch in batches]
+        pairs = [(model.latent.flatten(model.infer(batch)), batch.context) for batch in batches]
     contexts = [context for _, context in pairs if context is not None]
-    return torch.cat([z for z, _ in pairs]), torch.cat(contexts) if contexts else None
+    return torch.cat([u for u, _ in pairs]), torch.cat(contexts) if contexts else None

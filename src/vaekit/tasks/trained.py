@@ -11,8 +11,11 @@ from torch import Tensor
 from vaekit.domains import Context, Domain
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.models import VAE, Model
+from vaekit.priors import FittedPrior, Vamp
 from vaekit.randomness import make_generator, seeded
 from vaekit.tasks.interpolate import interpolate_latents
+from vaekit.tasks.named_priors import named_prior
+from vaekit.tasks.refit import refit_prior
 from vaekit.training import Items
 from vaekit.types import Batch
 
@@ -112,10 +115,12 @@ class Trained:
         Raises:
             CompositionError: The model has no density.
         """
-        if "density" not in self.vae.provides:
+        missing = {"density", "normalised"} - self.vae.provides
+        if missing:
+            why = "latents are points" if "density" in missing else "likelihood is no density"
             raise CompositionError(
-                "score_samples needs a posterior with a density; this model's codes are points "
-                "(preset 'autoencoder'). Use a VAE, or compare X with reconstruct(X)."
+                f"score_samples needs a model with a density; this one's {why}. Use preset 'vae', "
+                "or compare X with reconstruct(X)."
             )
         if not (isinstance(draws, int | np.integer) and draws >= 1):
             raise SpecError(f"draws must be a whole number of at least 1; got {draws!r}.")
@@ -136,6 +141,15 @@ class Trained:
         if isinstance(shown, np.ndarray | Tensor):
             return shown.reshape(len(start), steps, *shown.shape[1:])
         return shown  # a data frame has no third axis: its rows are the ways, one after another
+
+    def refit_prior(
+        self, prior: str | FittedPrior | Vamp, raw: Any, context: Any, seed: int
+    ) -> None:
+        """Fit a prior to the latents of these items; see `Autoencoder.refit_prior`."""
+        if isinstance(prior, str):
+            prior = named_prior(prior, self.vae, self.domain.event_shape)
+        generator = make_generator(seed)
+        refit_prior(self.vae, self.batches(raw, context), prior, generator=generator)
 
     @torch.no_grad()
     def _show(self, z: Tensor, rows: Tensor | None) -> Any:

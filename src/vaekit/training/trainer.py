@@ -1,6 +1,7 @@
 """The training loop: short, and the same for every objective."""
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vaekit.errors import DataError, NonFiniteLossError
-from vaekit.models import Model
+from vaekit.errors import DataError, NonFiniteLossError, TrainingError
+from vaekit.models import VAE, Model
 from vaekit.objectives import Objective, WarmUpCosine, check_composition
+from vaekit.objectives.overrun import overrunning
 from vaekit.randomness import seeded
 from vaekit.training.callbacks import listening
 from vaekit.training.config import TrainConfig
@@ -21,6 +23,9 @@ from vaekit.training.state import State
 from vaekit.types import Clock, Update
 
 __all__ = ["TrainResult", "train"]
+
+_DIVERGED = 1e4
+"""Nats beyond which a critic, whose errors cost a few nats each, is lost."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,8 @@ def train(
         CompositionError: The objective needs what the model does not provide.
         DataError: Nothing to train on.
         NonFiniteLossError: The loss became NaN or infinite.
-        TrainingError: The checkpoint belongs to other data, another model or other options.
+        TrainingError: A critic diverged, or the checkpoint belongs to other data, another model
+            or other options.
 
     Example:
         >>> from vaekit import networks, likelihoods, presets
@@ -79,6 +85,7 @@ def train(
     check_composition(model, objective)
     if len(items) < 1:
         raise DataError("the training set must have at least one item; got none.")
+    _check_codes(model, len(items))
     generator = torch.Generator().manual_seed(config.seed)
     training, validation = items.split(config.validation, generator)
     with seeded(config.seed):
@@ -91,6 +98,16 @@ def train(
         with listening(callbacks, state, config) as tell:
             _Loop(machinery, state, training, validation, config, tell).run()
     return TrainResult(state.history, state.best_epoch, state.seconds)
+
+
+def _check_codes(model: Model, items: int) -> None:
+    """Codes that outnumber the items could each remember one."""
+    codes = model.latent.num_codes if isinstance(model, VAE) else 0
+    if codes > items:
+        raise DataError(
+            f"a codebook must not be larger than the training set; got {codes} codes for {items} "
+            f"items. Use num_codes={max(2, items // 4)} or fewer."
+        )
 
 
 class _Loop:
@@ -114,11 +131,21 @@ class _Loop:
     def run(self) -> None:
         """Train until the epochs, the time or the patience are used up."""
         state = self.state
+        self._warn_of_overruns()
         state.start_clock()
         while state.epoch < self.epochs and not self._out_of_time() and not self._out_of_patience():
             self._epoch()
         state.finish()
         self.tell(Event("end", state.step, self._clock().total, state.history[-1]))
+
+    def _warn_of_overruns(self) -> None:
+        total = self.epochs * self.per_epoch
+        for schedule in overrunning(self.machinery.objective, total):
+            warnings.warn(
+                f"{schedule} takes {schedule.steps} steps and the training has {total}: it ends "
+                f"before {schedule.end} is reached. Train longer, or give a share of the steps.",
+                stacklevel=4,
+            )
 
     def _epoch(self) -> None:
         state = self.state
@@ -157,15 +184,24 @@ class _Loop:
         """The terms as numbers, refused before the step if the loss is not finite."""
         values = {name: term.item() for name, term in update.terms.items()}
         for group, loss in update.losses.items():
-            if not math.isfinite(loss.item()):
-                bad = [name for name, value in values.items() if not math.isfinite(value)]
-                raise NonFiniteLossError(
-                    f"the loss of group {group!r} must stay finite; it became {loss.item()} at "
-                    f"step {clock.step} (terms not finite: {', '.join(bad) or group}). "
-                    f"{self.state.last_good()} Try a smaller learning_rate, gradient_clip=1.0, "
-                    "or precision='fp32'."
-                )
+            self._check(group, loss.item(), values, clock)
         return values
+
+    def _check(self, group: str, loss: float, values: Mapping[str, float], clock: Clock) -> None:
+        if not math.isfinite(loss):
+            bad = [name for name, value in values.items() if not math.isfinite(value)]
+            raise NonFiniteLossError(
+                f"the loss of group {group!r} must stay finite; it became {loss} at "
+                f"step {clock.step} (terms not finite: {', '.join(bad) or group}). "
+                f"{self.state.last_good()} Try a smaller learning_rate, gradient_clip=1.0, "
+                "or precision='fp32'."
+            )
+        if group == "critic" and abs(loss) > _DIVERGED:
+            raise TrainingError(
+                f"the critic must not run away from the model; its loss became {loss:.3g} nats at "
+                f"step {clock.step} (term 'critic'). {self.state.last_good()} Try a smaller "
+                "learning_rate, gradient_clip=1.0, or a smaller adversarial weight."
+            )
 
     @torch.no_grad()
     def _validate(self) -> dict[str, float]:

@@ -1,0 +1,67 @@
+"""``vaekit models``."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from vaekit.cli.outputs import console
+from vaekit.presets.catalogue import Card, card, catalogue
+
+__all__ = ["models"]
+
+
+def models(
+    name: Annotated[str | None, typer.Argument(help="Explain this one.")] = None,
+) -> None:
+    """List the named models, or explain one.
+
+    Examples:
+
+    vaekit models
+
+    vaekit models beta_tc_vae
+    """
+    if name is None:
+        _list()
+    else:
+        _explain(card(name))
+
+
+def _list() -> None:
+    table = Table(show_lines=False, header_style="bold")
+    for column in ("name", "what it is", "needs", "gives", "source"):
+        table.add_column(column, overflow="fold")
+    for entry in catalogue():
+        gives = ", ".join(entry.gives)
+        table.add_row(entry.name, entry.summary, ", ".join(entry.needs), gives, entry.source)
+    console.print(table)
+    console.print("Explain one: vaekit models NAME. Train it: vaekit fit DATA RUN --preset NAME.")
+
+
+def _explain(entry: Card) -> None:
+    console.print(f"[bold]{entry.name}[/]: {entry.summary}", highlight=False)
+    for paragraph in entry.details:
+        console.print(paragraph, highlight=False)
+    rows = {
+        "source": entry.source,
+        "needs": ", ".join(entry.needs) or "nothing but data",
+        "gives": ", ".join(entry.gives),
+        **entry.parts,
+        "options": ", ".join(f"{k}={v}" for k, v in entry.options.items()) or "none",
+    }
+    table = Table(show_header=False)
+    for title, text in rows.items():
+        table.add_row(title, text)
+    console.print(table)
+    console.print("In Python:", style="bold")
+    call = ", ".join(f"{k}={v!r}" for k, v in entry.options.items())
+    console.print(f"  Autoencoder(presets.{entry.name}({call})).fit(X)", highlight=False)
+    console.print("On the command line:", style="bold")
+    options = "".join(f" --option {k}={v}" for k, v in entry.options.items() if _is_word(v))
+    console.print(f"  vaekit fit DATA RUN --preset {entry.name}{options}", highlight=False)
+
+
+def _is_word(value: object) -> bool:
+    """Whether the command line can take it."""
+    return isinstance(value, int | float | str)

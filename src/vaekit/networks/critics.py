@@ -1,0 +1,66 @@
+"""Critics: networks that tell real from made."""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vaekit.networks.blocks import dense
+
+__all__ = ["Critic", "FeatureCritic"]
+
+
+class Critic(nn.Module):
+    """Linear layers from a vector to one logit.
+
+    Args:
+        in_dim: Size of the vector.
+        hidden: Width of each layer, first to last.
+
+    Example:
+        >>> import torch
+        >>> Critic(2, (8,))(torch.zeros(5, 2)).shape
+        torch.Size([5, 1])
+    """
+
+    def __init__(self, in_dim: int, hidden: Sequence[int] = (256, 256)) -> None:
+        super().__init__()
+        self.in_dim = in_dim
+        self.hidden = tuple(hidden)
+        self.body = dense((in_dim, *hidden))
+        self.head = nn.Linear(hidden[-1], 1)
+
+    def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 1"]:
+        """The logit."""
+        logit: Tensor = self.head(self.body(z))
+        return logit
+
+
+class FeatureCritic(nn.Module):
+    """Any encoder with a logit on top; its features compare items.
+
+    Args:
+        body: (batch, *event) -> (batch, features).
+        features_dim: Size of the features.
+
+    Example:
+        >>> import torch
+        >>> FeatureCritic(nn.Flatten(), 4)(torch.zeros(5, 2, 2)).shape
+        torch.Size([5, 1])
+    """
+
+    def __init__(self, body: nn.Module, features_dim: int) -> None:
+        super().__init__()
+        self.body = body
+        self.features_dim = features_dim
+        self.head = nn.Linear(features_dim, 1)
+
+    def features(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch features"]:
+        """What the critic looks at."""
+        h: Tensor = self.body(x)
+        return h
+
+    def forward(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch 1"]:
+        """The logit."""
+        logit: Tensor = self.head(self.features(x))
+        return logit

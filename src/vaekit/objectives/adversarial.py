@@ -1,0 +1,110 @@
+"""Objectives that judge the latents by a critic."""
+
+import abc
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vaekit.models import Model
+from vaekit.objectives.base import Objective, vae_of
+from vaekit.objectives.elbo import Sum
+from vaekit.types import Batch, Clock, Evidence, Update
+
+__all__ = ["LatentCritic", "PriorCritic", "TotalCorrelationCritic", "verdict"]
+
+
+class LatentCritic(Objective, abc.ABC):
+    """A sum of terms plus what a critic says of the latents; the critic learns beside the model.
+
+    Args:
+        base: The terms.
+        critic: (batch, latent) -> (batch, 1), a logit.
+        weight: Nats that one nat of the critic's verdict is worth.
+    """
+
+    def __init__(self, base: Sum, critic: nn.Module, weight: float) -> None:
+        super().__init__()
+        self.base = base
+        self.critic = critic
+        self.weight = weight
+
+    @property
+    def requires(self) -> frozenset[str]:
+        """What the base requires."""
+        return self.base.requires
+
+    def groups(self, model: Model) -> Mapping[str, Iterable[nn.Parameter]]:
+        """The model, and its critic."""
+        return {"model": model.parameters(), "critic": self.critic.parameters()}
+
+    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """Yield one update of both."""
+        vae = vae_of(model, self)
+        evidence = vae.evidence(batch, self.base.draws)
+        loss, terms = self.base.total(evidence, vae, clock)
+        penalty, judged = self.penalty(evidence), self.judge(evidence)
+        yield Update(
+            {"model": loss + self.weight * penalty, "critic": judged},
+            {**terms, "penalty": penalty.detach(), "critic": judged.detach()},
+        )
+
+    @abc.abstractmethod
+    def penalty(self, evidence: Evidence) -> Tensor:
+        """What the model pays, nats."""
+
+    @abc.abstractmethod
+    def judge(self, evidence: Evidence) -> Tensor:
+        """What the critic pays for its errors, nats."""
+
+
+class PriorCritic(LatentCritic):
+    """The critic tells latents from draws of the prior; the model makes it fail.
+
+    Args:
+        base: The terms, usually the reconstruction alone.
+        critic: (batch, latent) -> (batch, 1), a logit: positive for the prior.
+        weight: Nats that one nat of the critic's verdict is worth.
+
+    Source: Makhzani et al. 2016, "Adversarial autoencoders", section 2.
+    """
+
+    def penalty(self, evidence: Evidence) -> Tensor:
+        """Cost of being told from the prior (non-saturating)."""
+        return verdict(self.critic(evidence.draw.z[0]), real=True)
+
+    def judge(self, evidence: Evidence) -> Tensor:
+        """Errors on the prior's draws and on the latents."""
+        z, p = evidence.draw.z[0].detach(), evidence.draw.p
+        drawn = p.sample(torch.Size((len(z),)) if not p.batch_shape else torch.Size())
+        return verdict(self.critic(drawn), real=True) + verdict(self.critic(z), real=False)
+
+
+class TotalCorrelationCritic(LatentCritic):
+    """The critic tells latents from latents shuffled one by one; its logit is their log ratio.
+
+    Args:
+        base: The terms, usually the ELBO.
+        critic: (batch, latent) -> (batch, 1), a logit: positive for latents as they are.
+        weight: Nats that one nat of total correlation is worth.
+
+    Source: Kim & Mnih 2018, "Disentangling by factorising", eq. 2-3 and algorithm 2.
+    """
+
+    def penalty(self, evidence: Evidence) -> Tensor:
+        """The total correlation, as the critic estimates it."""
+        estimate: Tensor = self.critic(evidence.draw.z[0]).mean()
+        return estimate
+
+    def judge(self, evidence: Evidence) -> Tensor:
+        """Errors on latents as they are and shuffled."""
+        z = evidence.draw.z[0].detach()
+        orders = torch.rand(z.shape, device=z.device).argsort(0)
+        right, wrong = self.critic(z), self.critic(z.gather(0, orders))
+        return (verdict(right, real=True) + verdict(wrong, real=False)) / 2
+
+
+def verdict(logits: Tensor, *, real: bool) -> Tensor:
+    """Mean cross-entropy of a critic that should say real, or not, in nats."""
+    return F.softplus(-logits if real else logits).mean()

@@ -1,0 +1,123 @@
+"""What each preset is, needs and gives, read off the preset itself."""
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from vaekit.latents import Single
+from vaekit.likelihoods import Bernoulli
+from vaekit.models import VAE
+from vaekit.networks import make_networks
+from vaekit.presets.base import PRESETS, Parts, Recipe, find_preset
+from vaekit.randomness import seeded
+
+__all__ = ["Card", "card", "catalogue"]
+
+_ENERGY = "structural_similarity"
+_LATENTS, _CONTEXT, _SHAPE = 8, 2, (1, 8, 8)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A preset, described.
+
+    Attributes:
+        name: Its name.
+        summary: One sentence.
+        details: The rest of its description, by paragraph.
+        source: The paper.
+        needs: What it needs beyond data.
+        gives: What the trained model can do.
+        parts: What fills the slots.
+        options: Its options and their defaults.
+    """
+
+    name: str
+    summary: str
+    details: Sequence[str]
+    source: str
+    needs: Sequence[str]
+    gives: Sequence[str]
+    parts: Mapping[str, str]
+    options: Mapping[str, Any]
+
+
+def catalogue() -> list[Card]:
+    """All presets, in the order of their files.
+
+    Example:
+        >>> [entry.name for entry in catalogue()][:2]
+        ['annealed_vae', 'autoencoder']
+    """
+    return [card(name) for name in sorted(PRESETS)]
+
+
+def card(name: str) -> Card:
+    """One preset, described.
+
+    Raises:
+        SpecError: No preset has that name; suggests the nearest.
+
+    Example:
+        >>> card("beta_vae").options
+        {'beta': 4.0}
+    """
+    chosen = find_preset(name)
+    text, _, source = inspect.cleandoc(chosen.make.__doc__ or "").partition("Source: ")
+    summary, *details = [re.sub(r"\s+", " ", part) for part in text.strip().split("\n\n")]
+    parameters = list(inspect.signature(chosen.make).parameters.values())[1:]
+    recipe = _built(name)
+    return Card(
+        name=name,
+        summary=summary,
+        details=details,
+        source=re.sub(r"\s+", " ", source).strip(),
+        needs=_needs(name),
+        gives=_gives(recipe.model.provides, chosen.likelihood),
+        parts=_parts(recipe, chosen.likelihood, chosen.prior),
+        options={p.name: p.default for p in parameters},
+    )
+
+
+def _built(name: str) -> Recipe:
+    """The preset on small made-up parts: it shows what fills the slots."""
+    with seeded(0):
+        encoder, decoder, width = make_networks("mlp", "small", _SHAPE, _LATENTS + _CONTEXT, 1)
+        items = torch.rand(200, *_SHAPE)
+        parts = Parts(encoder, decoder, Bernoulli(), width, _LATENTS, _CONTEXT, items)
+        return find_preset(name).build(parts)
+
+
+def _needs(name: str) -> list[str]:
+    needs = ["labels or properties"] if name == "cvae" else []
+    return needs + (["images"] if find_preset(name).likelihood == _ENERGY else [])
+
+
+def _gives(provides: frozenset[str], likelihood: str) -> list[str]:
+    """In words: what a model that provides this can do beside encoding and sampling."""
+    words = {"density": "scores", "codes": "codes", "components": "clusters"}
+    if likelihood == _ENERGY:
+        del words["density"]
+    return [word for need, word in words.items() if need in provides]
+
+
+def _parts(recipe: Recipe, likelihood: str, prior: str) -> dict[str, str]:
+    model = recipe.model
+    assert isinstance(model, VAE)
+    latent = model.latent
+    shown = {"latent": type(latent).__name__}
+    if isinstance(latent, Single):
+        shown = {
+            "posterior": type(latent.posterior).__name__,
+            "prior": type(latent.prior).__name__,
+        }
+    own = {"likelihood": likelihood, "fitted prior": prior}
+    return {
+        **shown,
+        "objective": repr(recipe.objective).split("(\n")[0],
+        **{k: "the data's default" if v == "auto" else v for k, v in own.items()},
+    }

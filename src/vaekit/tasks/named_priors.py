@@ -1,0 +1,80 @@
+"""Priors that can be fitted to any trained model, by name."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from vaekit.errors import CompositionError, unknown_name
+from vaekit.models import VAE
+from vaekit.priors import (
+    AutoregressiveCodes,
+    FittedFlow,
+    FittedGaussian,
+    FittedPrior,
+    FlowMatching,
+    GaussianMixture,
+    RiemannianManifold,
+    SecondStage,
+    UniformSphere,
+    Vamp,
+)
+
+__all__ = ["NAMED_PRIORS", "default_prior", "named_prior"]
+
+Maker = Callable[[VAE, Sequence[int]], FittedPrior | Vamp]
+
+
+def default_prior(model: VAE) -> FittedPrior:
+    """What is fitted to a model's latents where nothing else is asked for.
+
+    Mixtures of Gaussians take seconds and beat flows at small budgets; codes need a prior that
+    knows which of them go together.
+    """
+    latent, context_dim = model.latent, model.context_dim
+    if latent.num_codes:
+        return AutoregressiveCodes(latent.num_coordinates, latent.num_codes, context_dim)
+    return GaussianMixture(latent.num_coordinates, context_dim=context_dim)
+
+
+def named_prior(name: str, model: VAE, event_shape: Sequence[int]) -> FittedPrior | Vamp:
+    """A prior that fits a model, not fitted yet.
+
+    Args:
+        name: A key of `NAMED_PRIORS`.
+        model: The trained model.
+        event_shape: Shape of one item, which only ``"vamp"`` reads.
+
+    Raises:
+        SpecError: No prior has that name.
+        CompositionError: It does not fit this model's latents.
+    """
+    if name not in NAMED_PRIORS:
+        raise unknown_name("prior", name, NAMED_PRIORS)
+    is_code = model.latent.num_codes > 0
+    if name != "auto" and is_code != (name == "codes"):
+        kind = "codes; use 'codes'" if is_code else "real numbers; 'codes' is for codes"
+        raise CompositionError(f"prior {name!r} does not fit this model, whose latents are {kind}.")
+    return NAMED_PRIORS[name](model, event_shape)
+
+
+def _sized(make: Callable[..., FittedPrior], **options: Any) -> Maker:
+    """A maker for a model's number of coordinates and context."""
+    return lambda m, _: make(m.latent.num_coordinates, context_dim=m.context_dim, **options)
+
+
+NAMED_PRIORS: dict[str, Maker] = {
+    "auto": lambda m, _: default_prior(m),
+    "gaussian": _sized(FittedGaussian),
+    "mixture": _sized(GaussianMixture),
+    "maf": _sized(FittedFlow, kind="maf"),
+    "nsf": _sized(FittedFlow, kind="nsf"),
+    "iaf": _sized(FittedFlow, kind="iaf"),
+    "flow_matching": _sized(FlowMatching),
+    "diffusion": _sized(FlowMatching, path="diffusion"),
+    "second_stage": _sized(SecondStage),
+    "wrapped_normal": _sized(FittedGaussian),  # Gaussian in the tangent space at the origin
+    "manifold": lambda m, _: RiemannianManifold(m.latent.num_coordinates),
+    "uniform_sphere": lambda m, _: UniformSphere(m.latent.num_coordinates),
+    "codes": lambda m, _: default_prior(m),
+    "vamp": lambda m, shape: Vamp(m.latent_dim, shape),
+}
+"""Makers by the name that `Autoencoder.refit_prior` and the command line know."""

@@ -1,0 +1,109 @@
+"""The training loop and the small parts that densities are made of."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from vaekit.distributions import DiagonalNormal
+from vaekit.priors.fitting import train
+from vaekit.priors.ode import follow, with_divergence
+from vaekit.priors.rows import Rows
+
+
+class Point(nn.Module):
+    """Learns the mean of numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.value = nn.Parameter(torch.zeros(()))
+
+
+def test_training_finds_the_minimum():
+    point, x = Point(), 3 + torch.randn(500)
+    train(point, lambda rows: (rows - point.value).square(), (x,), 300, 50, 0.1)
+    assert point.value.item() == pytest.approx(x.mean().item(), abs=0.3)
+
+
+def test_weights_that_suit_the_held_out_rows_best_are_kept():
+    """Steps of 100 only lead away from the start, which is the best."""
+    point = Point()
+    train(point, lambda rows: (rows - point.value).square(), (torch.randn(100),), 10, 20, 100.0)
+    assert point.value.item() == 0
+
+
+def test_weights_that_are_not_finite_are_never_kept():
+    point = Point()
+    train(point, lambda rows: (rows - point.value).square() / 0, (torch.randn(100),), 4, 20, 0.1)
+    assert point.value.item() == 0
+
+
+def test_every_row_is_seen_as_often_as_any_other():
+    seen, point = [], Point()
+
+    def losses(rows):
+        if torch.is_grad_enabled():
+            seen.append(rows)
+        return (rows - point.value).square()
+
+    train(point, losses, (torch.arange(100.0),), 9, 20, 0.1)
+    counts = torch.cat(seen).unique(return_counts=True)[1]
+    assert counts.tolist() == [2] * 90
+
+
+def test_fewer_rows_than_a_batch_are_taken_together():
+    point, sizes = Point(), []
+
+    def losses(rows, partners):
+        assert torch.equal(rows, -partners)
+        sizes.append(len(rows))
+        return (rows - point.value).square()
+
+    x = torch.randn(10)
+    train(point, losses, (x, -x), 2, 256, 0.1)
+    assert set(sizes) == {1, 9}
+
+
+@pytest.fixture
+def rows():
+    """Draws are the context, and so are the means."""
+
+    def draw(n, context):
+        return torch.zeros(n, 2) if context is None else context.clone()
+
+    def score(u, context):
+        mean = torch.zeros(2) if context is None else context
+        return DiagonalNormal(mean, torch.zeros_like(mean)).log_prob(u)
+
+    return lambda context: Rows(2, draw, score, context, part=4)
+
+
+def test_draws_keep_their_context_in_any_shape(rows):
+    context = torch.randn(3, 2)
+    assert torch.equal(rows(context).sample((5, 2)), context.expand(5, 2, 3, 2))
+    assert torch.equal(rows(context).sample(), context)
+    assert rows(None).sample((5, 2)).shape == (5, 2, 2)
+    assert rows(None).sample().shape == (2,)
+
+
+def test_scores_keep_their_context_in_any_shape(rows):
+    context, u = torch.randn(3, 2), torch.randn(5, 3, 2)
+    expected = DiagonalNormal(context, torch.zeros_like(context)).log_prob(u)
+    torch.testing.assert_close(rows(context).log_prob(u), expected)
+    torch.testing.assert_close(
+        rows(context).log_prob(u[0, :1]), rows(context).log_prob(u[0, :1].expand(3, 2))
+    )
+    assert rows(None).log_prob(u).shape == (5, 3)
+    assert rows(None).log_prob(u[0, 0]).shape == ()
+
+
+def test_a_linear_field_is_followed_and_its_divergence_is_its_trace():
+    matrix = torch.tensor([[0.3, -1.0], [1.0, -0.5]])
+    state = follow(
+        with_divergence(lambda x, t: 2 * t * x @ matrix.T), torch.ones(4, 3), 0.0, 1.0, steps=20
+    )
+    expected = torch.linalg.matrix_exp(matrix) @ torch.ones(2)
+    torch.testing.assert_close(state[:, :2], expected.expand(4, 2), atol=1e-4, rtol=0)
+    torch.testing.assert_close(state[:, 2], torch.full((4,), 1 - 0.2))
+    assert math.isclose(torch.trace(matrix).item(), -0.2, abs_tol=1e-6)
