@@ -6,6 +6,7 @@ BASES = {
     "SpecError": (errors.VaekitError, ValueError),
     "FormatError": (errors.SpecError,),
     "CompositionError": (errors.VaekitError, TypeError),
+    "ConformanceError": (errors.VaekitError,),
     "DataError": (errors.VaekitError, ValueError),
     "DataTypeError": (errors.DataError, TypeError),
     "NotFittedError": (errors.VaekitError, ValueError, AttributeError),

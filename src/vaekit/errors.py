@@ -6,6 +6,7 @@ A message says what must be which rule, what was got, and what to do. The tree::
     ├── SpecError           a stored description or an option is not valid
     │   └── FormatError     a run folder is damaged, foreign or too new
     ├── CompositionError    two parts do not fit each other
+    ├── ConformanceError    a part of the user's own breaks a promise (vaekit.testing)
     ├── DataError           the data break a rule (also a ValueError)
     │   └── DataTypeError   the data are of the wrong kind (also a TypeError)
     ├── NotFittedError      used before fit (also a ValueError and an AttributeError)
@@ -20,6 +21,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "CompositionError",
+    "ConformanceError",
     "DataError",
     "DataTypeError",
     "FormatError",
@@ -48,6 +50,10 @@ class FormatError(SpecError):
 
 class CompositionError(VaekitError, TypeError):
     """Two parts do not fit each other; raised before the first training step."""
+
+
+class ConformanceError(VaekitError):
+    """A part of the user's own breaks a promise of its base class."""
 
 
 class DataError(VaekitError, ValueError):

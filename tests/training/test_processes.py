@@ -11,27 +11,59 @@ SCRIPT = """
 import json, os, sys, torch
 torch.set_num_threads(1)
 from vaekit import likelihoods, networks, presets
+from vaekit.distributions import DiagonalNormal
+from vaekit.latents import Single
+from vaekit.models import VAE
+from vaekit.objectives import VAEGAN
+from vaekit.posteriors import Posterior
+from vaekit.priors import Prior
 from vaekit.training import Items, TrainConfig, train
+
+class Quiet(DiagonalNormal):
+    def rsample(self, sample_shape=torch.Size()):
+        return self.loc.expand(self._extended_shape(sample_shape))
+    sample = rsample
+
+class QuietPosterior(Posterior):
+    provides = frozenset({"density"})
+    def __init__(self, features_dim, latent_dim):
+        super().__init__(features_dim, latent_dim)
+        self.head = torch.nn.Linear(features_dim, 2 * latent_dim)
+    def forward(self, h, log_joint):
+        return Quiet(*self.head(h).chunk(2, -1))
+
+class QuietPrior(Prior):
+    def forward(self, context, aggregate):
+        return Quiet(torch.zeros(2), torch.zeros(2))
+
+def three_groups():
+    latent = Single(QuietPosterior(width, 2), QuietPrior(2))
+    model = VAE(encoder, latent, decoder, likelihoods.Gaussian())
+    body = networks.MLPEncoder((6,), (8,))
+    return model, VAEGAN(networks.FeatureCritic(body, 8))
 
 torch.manual_seed(0)
 encoder, decoder, width = networks.make_networks("mlp", "small", (6,), 2, 1)
 parts = presets.Parts(encoder, decoder, likelihoods.Gaussian(), width, 2)
-model, objective = presets.autoencoder().build(parts)
+devices, kind = int(sys.argv[1]), sys.argv[3]
+model, objective = three_groups() if kind == "three" else presets.autoencoder().build(parts)
 x = torch.randn(90, 6, generator=torch.Generator().manual_seed(0))
-devices = int(sys.argv[1])
 config = TrainConfig(
     max_epochs=3, batch_size=16, progress=False, device="cpu", devices=devices,
     strategy="ddp" if devices > 1 else "auto", validation=0.0,
 )
 result = train(model, objective, Items(x), config)
 rank = int(os.environ.get("LOCAL_RANK", 0))
-total = sum(p.double().sum().item() for p in model.parameters())
+sums = [
+    sum(p.double().sum().item() for p in group)
+    for group in objective.groups(model).values()
+]
 with open(f"{sys.argv[2]}/{devices}-{rank}.json", "w") as file:
-    json.dump({"sum": total, "loss": [row["loss"] for row in result.history]}, file)
+    json.dump({"sums": sums, "loss": [row["loss"] for row in result.history]}, file)
 """
 
 
-def run(folder, devices):
+def run(folder, devices, kind):
     launcher = [sys.executable]
     if devices > 1:
         launcher += ["-m", "torch.distributed.run", f"--nproc_per_node={devices}"]
@@ -40,7 +72,7 @@ def run(folder, devices):
     script.write_text(SCRIPT)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run(
-        [*launcher, str(script), str(devices), str(folder)],
+        [*launcher, str(script), str(devices), str(folder), kind],
         check=True,
         capture_output=True,
         timeout=300,
@@ -49,14 +81,19 @@ def run(folder, devices):
 
 
 @pytest.mark.slow
-def test_two_processes_train_like_one(tmp_path):
-    """Without noise in the model, a group must take the very steps of one process."""
-    run(tmp_path, 1)
-    run(tmp_path, 2)
+@pytest.mark.parametrize("kind", ["one", "three"])
+def test_two_processes_train_like_one(tmp_path, kind):
+    """Without noise in the model, a group must take the very steps of one process.
+
+    ``three`` trains encoder, decoder and critic of a VAE-GAN, each with an optimiser of its own.
+    """
+    run(tmp_path, 1, kind)
+    run(tmp_path, 2, kind)
     one, first, second = (
         json.loads((tmp_path / f"{name}.json").read_text()) for name in ("1-0", "2-0", "2-1")
     )
-    assert first["sum"] == second["sum"]
-    assert first["sum"] == pytest.approx(one["sum"], abs=1e-4)
+    assert len(one["sums"]) == {"one": 1, "three": 3}[kind]
+    assert first["sums"] == second["sums"]
+    assert first["sums"] == pytest.approx(one["sums"], abs=1e-4)
     losses = [(a + b) / 2 for a, b in zip(first["loss"], second["loss"], strict=True)]
     assert losses == pytest.approx(one["loss"], rel=0.02)

@@ -11,9 +11,15 @@ from safetensors.torch import load_file
 from torch import nn
 
 from vaekit import likelihoods, networks, presets
-from vaekit.errors import CompositionError, NonFiniteLossError, SpecError, TrainingError
+from vaekit.errors import (
+    CompositionError,
+    DataError,
+    NonFiniteLossError,
+    SpecError,
+    TrainingError,
+)
 from vaekit.models import VAE
-from vaekit.objectives import KL, Reconstruction, Sum
+from vaekit.objectives import KL, CapacityKL, Linear, PriorCritic, Reconstruction, Sum, elbo
 from vaekit.training import Items, TrainConfig, train
 from vaekit.training.checkpoint import FILE_NAME
 from vaekit.training.data import epoch_order, split_batches
@@ -324,3 +330,45 @@ def test_progress_bar_shows_the_terms(capsys):
     shown = capsys.readouterr().out
     assert "reconstruction" in shown
     assert "100%" in shown
+
+
+def test_annealing_longer_than_the_training_is_warned_of():
+    model, _ = make()
+    objective = Sum(Reconstruction(), (Linear(0.0, 1.0, steps=10_000), KL()))
+    with pytest.warns(UserWarning, match="takes 10000 steps and the training has"):
+        train(model, objective, data(), replace(CONFIG, max_epochs=1))
+
+
+def test_a_schedule_within_a_term_is_found_too():
+    model, _ = make()
+    objective = Sum(Reconstruction(), CapacityKL(Linear(0.0, 5.0, steps=10_000)))
+    with pytest.warns(UserWarning, match="Train longer"):
+        train(model, objective, data(), replace(CONFIG, max_epochs=1))
+
+
+class Wild(nn.Module):
+    """A critic whose logits leave all bounds from its third call on."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 1)
+        self.calls = 0
+
+    def forward(self, z):
+        self.calls += 1
+        return self.layer(z) * (1e7 if self.calls >= 7 else 1.0)
+
+
+def test_a_critic_that_diverges_stops_with_term_and_step():
+    model, _ = make()
+    objective = PriorCritic(elbo(), Wild(), 0.0)
+    with pytest.raises(TrainingError, match=r"critic must not run away.*at step 2 \(term 'critic'"):
+        train(model, objective, data(), replace(CONFIG, max_epochs=2))
+
+
+def test_more_codes_than_items_are_refused():
+    encoder, decoder, width = networks.make_networks("mlp", "small", (6,), 2, 1)
+    parts = presets.Parts(encoder, decoder, likelihoods.Gaussian(), width, 2)
+    model, objective = presets.vq_vae(num_codes=512).build(parts)
+    with pytest.raises(DataError, match="got 512 codes for 90 items"):
+        train(model, objective, data(90), CONFIG)

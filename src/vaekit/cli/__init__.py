@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from vaekit.cli.demo import demo
+from vaekit.cli.evaluate import evaluate
 from vaekit.cli.fit import fit
 from vaekit.cli.models import models
 from vaekit.cli.refit import refit
@@ -21,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     add_completion=False,
 )
-for command in (demo, models, fit, refit, sample, reconstruct, interpolate, score, info):
+for command in (demo, models, fit, refit, sample, reconstruct, interpolate, score, evaluate, info):
     app.command()(command)
 
 

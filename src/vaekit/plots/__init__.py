@@ -5,17 +5,21 @@ global figures or the backend. Show a figure as the last value of a notebook's c
 with `save_figure`.
 """
 
+from vaekit.plots.codes import code_usage
 from vaekit.plots.curves import training_curves
 from vaekit.plots.grid import image_grid
 from vaekit.plots.health import latent_health
 from vaekit.plots.latents import latent_map
 from vaekit.plots.pairs import reconstruction_pairs
 from vaekit.plots.save import save_figure
+from vaekit.plots.sheets import image_sheets
 from vaekit.plots.strips import interpolation_strips
 from vaekit.plots.traversals import latent_traversals
 
 __all__ = [
+    "code_usage",
     "image_grid",
+    "image_sheets",
     "interpolation_strips",
     "latent_health",
     "latent_map",

@@ -1,6 +1,7 @@
 """Functions over a trained model."""
 
 from vaekit.tasks.assemble import assemble
+from vaekit.tasks.evaluation import Evaluation, EvaluationSettings, evaluate
 from vaekit.tasks.examine import examine
 from vaekit.tasks.interpolate import interpolate_latents, traverse_latents
 from vaekit.tasks.named_priors import NAMED_PRIORS, named_prior
@@ -9,8 +10,11 @@ from vaekit.tasks.trained import Trained
 
 __all__ = [
     "NAMED_PRIORS",
+    "Evaluation",
+    "EvaluationSettings",
     "Trained",
     "assemble",
+    "evaluate",
     "examine",
     "interpolate_latents",
     "named_prior",
