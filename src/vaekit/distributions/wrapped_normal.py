@@ -56,7 +56,8 @@ class WrappedNormal(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats."""
-        v = self.ball.flatten(self.ball.add(-self.centre.expand_as(value), value))
+        centre, value = torch.broadcast_tensors(self.centre, value)
+        v = self.ball.flatten(self.ball.add(-centre, value))
         r = self.ball.curvature**0.5 * v.norm(dim=-1).clamp_min(1e-6)
         # log(sinh(r) / r) without overflow
         log_stretch = r + torch.log1p(-torch.exp(-2 * r)) - torch.log(2 * r)

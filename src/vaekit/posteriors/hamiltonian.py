@@ -73,10 +73,12 @@ class Hamiltonian(Posterior):
         step = self.log_step.exp()
         factors = tempered(self.temperature, self.steps)
         momentum = momentum / self.temperature**0.5
+        gradient = gradient_of(log_joint, z)
         for factor in factors:
-            momentum = momentum + step / 2 * gradient_of(log_joint, z)
+            momentum = momentum + step / 2 * gradient
             z = z + step * momentum
-            momentum = factor * (momentum + step / 2 * gradient_of(log_joint, z))
+            gradient = gradient_of(log_joint, z)  # serves the end of this step and the next start
+            momentum = factor * (momentum + step / 2 * gradient)
         return z, momentum
 
 

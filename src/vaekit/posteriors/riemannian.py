@@ -89,8 +89,8 @@ class Riemannian(Posterior):
         """
         half = self.log_step.exp() / 2
         momentum = momentum / self.temperature**0.5
+        slope = gradient_of(log_joint, z) + self.metric.volume_slope(z)
         for factor in tempered(self.temperature, self.steps):
-            slope = gradient_of(log_joint, z) + self.metric.volume_slope(z)
             momentum = self._implicit_kick(z, momentum + half * slope, half)
             z = self._implicit_move(z, momentum, half)
             slope = gradient_of(log_joint, z) + self.metric.volume_slope(z)
