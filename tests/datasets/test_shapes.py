@@ -93,6 +93,12 @@ def test_edges_are_smooth_and_the_inside_full():
     assert ((image > 0) & (image < 255)).sum() > 20
 
 
+@pytest.mark.parametrize("shape", [0, 1, 2])
+def test_no_sprite_has_a_hole_in_its_centre(shape):
+    image = draw(shape=shape, scale=5, x=8, y=8)
+    assert image[16, 16] == 255
+
+
 def test_no_sprite_is_cut_off():
     wide = [draw(64, shape=s, scale=5, rotation=r) for s in range(3) for r in range(8)]
     middle = [draw(64, shape=s, scale=5, rotation=r, x=8, y=8) for s in range(3) for r in range(8)]

@@ -95,7 +95,9 @@ def _ellipse(u: _Plane, v: _Plane) -> _Plane:
     a, b = _ELLIPSE
     level = np.hypot(u / a, v / b)
     slope = np.hypot(u / a**2, v / b**2)
-    distance: _Plane = level * (level - 1) / np.maximum(slope, np.float32(1e-6))
+    # At the very centre both are 0; the nearest outline is at the end of the short axis.
+    reach = np.divide(level, slope, out=np.full_like(level, b), where=slope > 0)
+    distance: _Plane = (level - 1) * reach
     return distance
 
 

@@ -20,6 +20,7 @@ __all__ = ["GaussianMixture", "fit_mixture"]
 _CANDIDATES = (1, 5, 10, 20, 40)
 _HELD_OUT = 0.2
 _MAX_ROWS = 20_000  # more rows change a 40-component fit little and cost seconds
+_ROWS_TO_CHOOSE = 6_000  # tell the candidates apart as well as all rows, in a third of the time
 _RIDGE = 1e-4
 
 
@@ -82,6 +83,7 @@ class GaussianMixture(FittedPrior):
 
     def _choose(self, points: np.ndarray[Any, Any], seed: int) -> int:
         """The number of components under which held-out latents are most likely."""
+        points = points[:_ROWS_TO_CHOOSE]
         cut = max(1, int(len(points) * _HELD_OUT))
         held_out, rest = points[:cut], points[cut:]
         counts = [count for count in _CANDIDATES if count == 1 or len(rest) >= 10 * count]

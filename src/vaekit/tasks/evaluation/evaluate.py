@@ -1,0 +1,122 @@
+"""Everything that is measured of a trained model, in one go."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from vaekit.tasks.evaluation.disentangled import scores
+from vaekit.tasks.evaluation.latents import code_usage, health, information
+from vaekit.tasks.evaluation.likelihood import annealed, elbo, importance_bound
+from vaekit.tasks.evaluation.reconstruction import reconstruction
+from vaekit.tasks.evaluation.rows import Measure, Row
+from vaekit.tasks.evaluation.samples import SOURCES, compare, describe_features
+from vaekit.tasks.evaluation.settings import EvaluationSettings
+from vaekit.tasks.evaluation.subject import Subject
+from vaekit.tasks.trained import Trained
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["MEASURES", "Evaluation", "evaluate"]
+
+MEASURES = (
+    Measure("likelihood", "ELBO", elbo),
+    Measure("likelihood", "IWAE bound, bits per dimension", importance_bound),
+    Measure("likelihood", "annealed importance sampling", annealed),
+    Measure("latents", "KL, active units, log densities", health),
+    Measure("latents", "mutual information, aggregate KL, total correlation", information),
+    Measure("latents", "codes used, perplexity", code_usage),
+    Measure("reconstruction", "reconstruction", reconstruction),
+    Measure("samples", "features", describe_features),
+    *(Measure("samples", name, partial(compare, source=name)) for name in SOURCES),
+    Measure("disentanglement", "disentanglement", scores),
+)
+"""What is measured, in this order."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured.
+
+    Attributes:
+        measured: One row per number or refusal.
+        items: How many items there were.
+        settings: The options, seed included.
+        pictures: Figures by name, without an ending.
+    """
+
+    measured: tuple[Row, ...]
+    items: int
+    settings: EvaluationSettings
+    pictures: "Mapping[str, Figure]" = field(repr=False, compare=False)
+
+    def rows(self, group: str | None = None) -> list[Row]:
+        """All rows, or those of one group."""
+        return [row for row in self.measured if group in (None, row.group)]
+
+    def value(self, name: str) -> float | None:
+        """The number of the row with that name (`Row.name`); ``None`` where it has none.
+
+        Raises:
+            KeyError: No row has that name.
+        """
+        return {row.name: row.value for row in self.measured}[name]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the pictures, as plain values."""
+        return {
+            "items": self.items,
+            "settings": asdict(self.settings),
+            "rows": [row.to_json() for row in self.measured],
+        }
+
+
+def evaluate(
+    trained: Trained,
+    X: Any,
+    context: Any = None,
+    *,
+    labels: Any = None,
+    factors: Any = None,
+    settings: EvaluationSettings = EvaluationSettings(),
+    watch: Callable[[str, int, int], None] = lambda name, done, of: None,
+) -> Evaluation:
+    """Measure a trained model on items that it was not trained on.
+
+    A measure that the model or the data do not allow is a row that says why. Parts look at a
+    random choice of the items: the likelihood and reconstructions at 5,000, the latents at 2,000;
+    two fifths of the items, at most 5,000, teach the features by which the others are compared
+    with samples.
+
+    Args:
+        trained: The model, for instance ``Autoencoder(...).fit(X).trained_``.
+        X: At least 10 items of the kind seen in training; some thousands are better.
+        context: Their labels or properties, for conditional models.
+        labels: Their classes, whole numbers or text; with them samples are compared by features
+            of a classifier.
+        factors: What is known to have made them, whole numbers of shape (items, factors).
+        settings: Options.
+        watch: Called before each measure with its name, how many are done, and of how many.
+
+    Raises:
+        DataError: Items, context, labels or factors that do not fit the model or each other.
+
+    Example:
+        >>> from vaekit import Autoencoder
+        >>> from vaekit.datasets import digits
+        >>> model = Autoencoder(latent_dim=4, max_epochs=2, progress=False).fit(digits().images)
+        >>> few = EvaluationSettings(draws=4)
+        >>> result = evaluate(model.trained_, digits().images[:300], settings=few)
+        >>> result.value("active units") <= 4
+        True
+    """
+    from vaekit.tasks.evaluation.pictures import draw_pictures  # matplotlib costs half a second
+
+    subject = Subject.of(trained, X, context, labels, factors, settings)
+    measured: list[Row] = []
+    for done, measure in enumerate(MEASURES):
+        watch(measure.name, done, len(MEASURES) + 1)
+        measured += measure.rows(subject)
+    watch("pictures", len(MEASURES), len(MEASURES) + 1)
+    return Evaluation(tuple(measured), len(subject.items), settings, draw_pictures(subject))

@@ -1,0 +1,80 @@
+"""The pictures of an evaluation."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from vaekit import plots
+from vaekit.metrics.latent_health import ACTIVE_VARIANCE
+from vaekit.tasks.evaluation.settings import LATENT_ITEMS
+from vaekit.tasks.evaluation.subject import Subject
+
+__all__ = ["PICTURES", "draw_pictures"]
+
+_SHOWN, _PAIRS = 30, 20
+
+
+def draw_pictures(subject: Subject) -> dict[str, Figure]:
+    """Those of `PICTURES` that the model and the data allow, by name."""
+    drawn = {name: draw(subject) for name, draw in PICTURES.items()}
+    return {name: figure for name, figure in drawn.items() if figure is not None}
+
+
+def _samples(subject: Subject) -> Figure | None:
+    if not subject.are_images:
+        return None
+    items = subject.some(_SHOWN)
+    sheets = {"real items": subject.x(items)}
+    if subject.vae.fitted_prior is not None:
+        sheets["fitted prior"] = subject.generated(items, fitted=True)
+    sheets["model prior"] = subject.generated(items, fitted=False)
+    return plots.image_sheets({name: _raw(subject, x) for name, x in sheets.items()})
+
+
+def _reconstructions(subject: Subject) -> Figure | None:
+    if not subject.are_images:
+        return None
+    items = subject.some(_PAIRS)
+    real, given_back = subject.x(items), subject.reconstructed(items)
+    return plots.reconstruction_pairs(_raw(subject, real), _raw(subject, given_back))
+
+
+def _kl_per_latent(subject: Subject) -> Figure | None:
+    health = subject.health
+    if health.kl_per_latent is None:
+        return None
+    active = np.asarray(health.mean_variance) > ACTIVE_VARIANCE
+    return plots.latent_health(health.kl_per_latent, active)
+
+
+def _latent_map(subject: Subject) -> Figure | None:
+    codes = subject.codes[:LATENT_ITEMS]
+    if codes.shape[1] < 2:
+        return None
+    return plots.latent_map(codes, None if subject.labels is None else subject.labels[: len(codes)])
+
+
+def _code_usage(subject: Subject) -> Figure | None:
+    count = subject.vae.latent.num_codes
+    if not count:
+        return None
+    return plots.code_usage(torch.bincount(subject.code_numbers.flatten(), minlength=count))
+
+
+def _raw(subject: Subject, x: Tensor) -> Any:
+    """Items in the form of the training data, whose layout pictures understand."""
+    return subject.trained.domain.decode(x)
+
+
+PICTURES: dict[str, Callable[[Subject], Figure | None]] = {
+    "samples": _samples,
+    "reconstructions": _reconstructions,
+    "kl_per_latent": _kl_per_latent,
+    "latent_map": _latent_map,
+    "code_usage": _code_usage,
+}
+"""By file name; each is ``None`` where there is nothing to draw."""

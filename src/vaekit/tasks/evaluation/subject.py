@@ -1,0 +1,216 @@
+"""What is evaluated: a model, held-out items, and what more than one measure needs of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vaekit.domains import ImageDomain
+from vaekit.errors import DataError
+from vaekit.metrics import Features, Health, latent_health
+from vaekit.models import VAE
+from vaekit.randomness import make_generator, seeded
+from vaekit.tasks.evaluation.features import choose_features
+from vaekit.tasks.evaluation.settings import (
+    CODE_ITEMS,
+    FEATURE_ITEMS,
+    LATENT_ITEMS,
+    EvaluationSettings,
+)
+from vaekit.tasks.trained import Trained, as_items, batches_of
+from vaekit.training import Items
+from vaekit.types import Batch
+
+__all__ = ["Subject"]
+
+_LEAST_ITEMS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A trained model and held-out items in random order.
+
+    Attributes:
+        trained: The model.
+        items: All items, shuffled by the seed, so that the first of them are a random choice.
+        settings: The options.
+        labels: The class of each item in that order; ``None`` where classes are not known.
+        factors: What made each item, whole numbers of shape (items, factors), or ``None``.
+    """
+
+    trained: Trained
+    items: Items
+    settings: EvaluationSettings
+    labels: NDArray[Any] | None = None
+    factors: NDArray[Any] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        trained: Trained,
+        raw: Any,
+        context: Any,
+        labels: Any,
+        factors: Any,
+        settings: EvaluationSettings,
+    ) -> Self:
+        """Check data and shuffle them; see `evaluate`."""
+        items = as_items(trained.domain, trained.context, raw, context)
+        count = len(items)
+        if count < _LEAST_ITEMS:
+            raise DataError(
+                f"an evaluation needs at least {_LEAST_ITEMS} items; got {count}. Pass more, and "
+                "some hundreds for figures that mean something."
+            )
+        order = torch.randperm(count, generator=make_generator(settings.seed))
+        named, made_of = _classes(labels, count), _factors(factors, count)
+        if settings.features == "classifier" and named is None:
+            raise DataError("features 'classifier' need labels, one class per item. Pass them.")
+        return cls(
+            trained,
+            items.subset(order),
+            settings,
+            None if named is None else named[order.numpy()],
+            None if made_of is None else made_of[order.numpy()],
+        )
+
+    @property
+    def vae(self) -> VAE:
+        """The model; see `Trained.vae`."""
+        return self.trained.vae
+
+    @property
+    def are_images(self) -> bool:
+        """Whether items are images, which the networks see from 0 to 1."""
+        return isinstance(self.trained.domain, ImageDomain)
+
+    def generator(self) -> torch.Generator:
+        """A source of randomness, the same at every call."""
+        return make_generator(self.settings.seed)
+
+    def some(self, most: int, start: int = 0) -> Items:
+        """At most so many items, from a place on."""
+        return self.items.subset(torch.arange(start, min(start + most, len(self.items))))
+
+    def batches(self, most: int) -> Iterator[Batch]:
+        """The first items, at most so many, on the model's device."""
+        return batches_of(self.some(most), self.trained.device)
+
+    def x(self, items: Items) -> Tensor:
+        """Items as the networks see them, all at once."""
+        return torch.cat([batch.x for batch in batches_of(items, torch.device("cpu"))])
+
+    @property
+    def compared(self) -> int:
+        """How many items are in each of the two real halves, and in each set of samples."""
+        return min(self.settings.samples, (len(self.items) - len(self.learnt_from)) // 2)
+
+    @property
+    def reference(self) -> Items:
+        """Real items that samples are compared with."""
+        return self.some(self.compared)
+
+    @property
+    def others(self) -> Items:
+        """As many real items, none of which is in the reference."""
+        return self.some(self.compared, start=self.compared)
+
+    @property
+    def learnt_from(self) -> Items:
+        """Real items for the features to learn from, none of which is compared."""
+        count = min(FEATURE_ITEMS, 2 * len(self.items) // 5)
+        return self.some(count, start=len(self.items) - count)
+
+    @cached_property
+    def features(self) -> Features:
+        """What samples are compared by."""
+        items = self.learnt_from
+        labels = None if self.labels is None else self.labels[-len(items) :]
+        return choose_features(self.settings.features, self.x(items), labels, self.settings.seed)
+
+    @cached_property
+    def reference_features(self) -> Tensor:
+        """Features of the reference."""
+        return self.features(self.x(self.reference))
+
+    @cached_property
+    def health(self) -> Health:
+        """The state of the latents."""
+        with seeded(self.settings.seed):
+            return latent_health(self.vae, self.batches(LATENT_ITEMS))
+
+    @cached_property
+    @torch.no_grad()
+    def codes(self) -> Tensor:
+        """What the first items are encoded as, shape (items, latent)."""
+        batches = self.batches(CODE_ITEMS)
+        return torch.cat([self.vae.encode(b.x, b.context) for b in batches]).cpu()
+
+    @cached_property
+    @torch.no_grad()
+    def code_numbers(self) -> Tensor:
+        """The codes of the first items by number, shape (items, tokens), for models with codes."""
+        latent, batches = self.vae.latent, self.batches(CODE_ITEMS)
+        with seeded(self.settings.seed):
+            return torch.cat([latent.flatten(self.vae.infer(b)) for b in batches]).long().cpu()
+
+    @torch.no_grad()
+    def reconstructed(self, items: Items) -> Tensor:
+        """Items encoded and decoded, as the networks see them."""
+        batches = batches_of(items, self.trained.device)
+        pairs = [(self.vae.encode(b.x, b.context), b.context) for b in batches]
+        return torch.cat([self._shown(z, context) for z, context in pairs])
+
+    @torch.no_grad()
+    def generated(self, items: Items, *, fitted: bool) -> Tensor:
+        """As many samples as items, each in the context of one of them.
+
+        Args:
+            items: Only their number and contexts matter.
+            fitted: From the prior fitted after training, else from the model's own.
+        """
+        vae, batches = self.vae, batches_of(items, self.trained.device)
+        with seeded(self.settings.seed):
+            parts = [
+                self._shown(vae.generate(len(b.x), b.context, fitted=fitted), b.context)
+                for b in batches
+            ]
+        return torch.cat(parts)
+
+    def _shown(self, z: Tensor, context: Tensor | None) -> Tensor:
+        """Items for latents; a Gaussian's mean may overshoot what an image can show."""
+        x = self.vae.show(z, context).cpu()
+        return x.clamp(0, 1) if self.are_images else x
+
+
+def _classes(labels: Any, count: int) -> NDArray[Any] | None:
+    """One whole number or text per item."""
+    if labels is None:
+        return None
+    array = np.asarray(labels)
+    array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    array = array.astype(str) if array.dtype.kind == "O" else array
+    if array.shape != (count,) or array.dtype.kind not in "biuUS":
+        raise DataError(
+            f"labels must be one class per item, whole numbers or text of shape ({count},); got "
+            f"dtype {array.dtype} and shape {array.shape}. Pass one for each item."
+        )
+    return array
+
+
+def _factors(factors: Any, count: int) -> NDArray[Any] | None:
+    """One row of whole numbers per item."""
+    if factors is None:
+        return None
+    array = np.asarray(factors)
+    if array.ndim != 2 or len(array) != count or array.dtype.kind not in "biu":
+        raise DataError(
+            f"factors must be whole numbers, one row for each of the {count} items and one column "
+            f"per factor; got dtype {array.dtype} and shape {array.shape}. Number their values."
+        )
+    return array.astype(np.int64)
