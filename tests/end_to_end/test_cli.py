@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -11,9 +12,23 @@ from typer.testing import CliRunner
 from vaekit.autoencoder import Autoencoder
 from vaekit.cli import app, main
 from vaekit.cli.options import _estimator_options
+from vaekit.datasets import digits
 from vaekit.errors import DataError, SaveError, SpecError
+from vaekit.loading import load
+from vaekit.presets import PRESETS
 
-COMMANDS = ("demo", "fit", "sample", "reconstruct", "interpolate", "score", "info")
+COMMANDS = (
+    "demo",
+    "models",
+    "fit",
+    "refit",
+    "sample",
+    "reconstruct",
+    "interpolate",
+    "score",
+    "evaluate",
+    "info",
+)
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +167,42 @@ def test_errors_are_one_message_without_traceback(monkeypatch, capsys):
     shown = capsys.readouterr().err
     assert "FormatError: a run must be a folder" in shown
     assert "Traceback" not in shown
+
+
+def test_models_lists_every_preset_with_its_source(runner):
+    output = runner.invoke(app, ["models"], env={"COLUMNS": "400"}).output
+    for name in PRESETS:
+        assert name in output
+    assert "Chen et al. 2018" in output
+    assert "labels or properties" in output
+
+
+def test_models_explains_one_with_its_options(runner):
+    output = runner.invoke(app, ["models", "beta_tc_vae"], env={"COLUMNS": "400"}).output
+    assert "total correlation" in output
+    assert "--option beta=6.0" in output
+    assert "decomposed_kl" in output
+
+
+def test_models_suggests_the_near_name(runner):
+    result = runner.invoke(app, ["models", "beta_tcvae"])
+    assert "did you mean 'beta_tc_vae'" in str(result.exception)
+
+
+def test_refit_changes_where_samples_come_from_and_nothing_else(runner, run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    before = load(run)
+    call(runner, "refit", str(tmp_path / "run"), "digits", "--prior", "gaussian")
+    after = load(tmp_path / "run")
+    assert type(after.model_.fitted_prior).__name__ == "FittedGaussian"
+    X = digits().images[:20]
+    assert np.array_equal(after.score_samples(X), before.score_samples(X))
+    drawn = [m.sample(5, seed=0) for m in (before, after)]
+    assert not np.array_equal(*drawn)
+
+
+def test_refit_names_the_priors_that_fit(runner, run):
+    result = runner.invoke(app, ["refit", str(run), "digits", "--prior", "codes"])
+    assert "does not fit this model" in str(result.exception)
+    result = runner.invoke(app, ["refit", str(run), "digits", "--prior", "nfs"])
+    assert "did you mean 'nsf'" in str(result.exception)
