@@ -30,7 +30,7 @@ class Sum(Objective):
     Example:
         >>> from vaekit.objectives import KL, Linear, Reconstruction
         >>> Sum(Reconstruction(), (Linear(0.0, 4.0, share=0.3), KL()))
-        Sum(reconstruction + Linear(start=0.0, end=4.0, share=0.3) * kl)
+        Sum(reconstruction + Linear(start=0.0, end=4.0, share=0.3, steps=None) * kl)
     """
 
     def __init__(self, *terms: Addend, draws: int = 1, corrupt: Corruption | None = None) -> None:

@@ -51,7 +51,7 @@ def catalogue() -> list[Card]:
 
     Example:
         >>> [entry.name for entry in catalogue()][:2]
-        ['annealed_vae', 'autoencoder']
+        ['aae', 'annealed_vae']
     """
     return [card(name) for name in sorted(PRESETS)]
 
