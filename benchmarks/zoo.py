@@ -493,11 +493,10 @@ def report(entries, results, options):
         counts["faster"] += fast
         digits = 2 if entry.metric == "nll" else 5
         shown = f"{gap:+.{digits}f} ± {error:.{digits}f}"
-        verdict = (
-            "pass"
-            if good and fast
-            else f"FAIL{'' if good else ' worse'}{'' if fast else ' slower'}"
-        )
+        failed = [word for word, fine in (("worse", good), ("slower", fast)) if not fine]
+        verdict = f"FAIL: {', '.join(failed)}" if failed else "pass"
+        if len(pairs) == 1:
+            verdict += " (1 seed: its spread is not counted)"
         print(
             f"{row} {shown_score(theirs, entry):>22} {shown:>20} {mine:11.1f} {peers:7.1f} "
             f"{mine / peers:6.2f}  {verdict}"
