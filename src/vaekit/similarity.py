@@ -43,12 +43,11 @@ def ssim(
         tensor([1., 1.])
     """
     _check_images(a, b)
-    luminance, contrast = _comparisons(a.float(), b.float())
-    return (luminance * contrast).mean((1, 2, 3))
+    return _one_scale(a, b, edges=False)
 
 
 def ms_ssim(
-    a: Float[Tensor, "batch *event"], b: Float[Tensor, "others *other"]
+    a: Float[Tensor, "batch *event"], b: Float[Tensor, "others *other"], *, edges: bool = False
 ) -> Float[Tensor, "batch"]:
     """Structural similarity on up to five scales, each half as large as the one before.
 
@@ -59,6 +58,8 @@ def ms_ssim(
     Args:
         a: Images from 0 to 1, shape (batch, colours, height, width).
         b: Images to compare them with, same shape.
+        edges: Also centre windows on the pixels at the edges, cut off there, so that these count
+            as much as others: for training. The measure of the source leaves them out.
 
     Returns:
         One value per image, from 0 to 1 (below 0 only where one scale fits), averaged over
@@ -78,9 +79,9 @@ def ms_ssim(
     _check_images(a, b)
     scales = _num_scales(min(a.shape[-2:]))
     if scales == 1:
-        return ssim(a, b)
+        return _one_scale(a, b, edges)
     weights = torch.tensor(_SCALE_WEIGHTS[:scales], device=a.device)
-    factors = torch.stack(_scale_factors(a.float(), b.float(), scales))
+    factors = torch.stack(_scale_factors(a.float(), b.float(), scales, edges))
     powers = factors ** (weights / weights.sum()).view(-1, 1, 1)
     return powers.prod(0).mean(-1)
 
@@ -117,13 +118,18 @@ def _num_scales(side: int) -> int:
     return max(1, sum(side >> scale >= _WINDOW for scale in range(len(_SCALE_WEIGHTS))))
 
 
-def _scale_factors(a: Tensor, b: Tensor, scales: int) -> list[Tensor]:
+def _one_scale(a: Tensor, b: Tensor, edges: bool) -> Tensor:
+    luminance, contrast = _comparisons(a.float(), b.float(), edges)
+    return (luminance * contrast).mean((1, 2, 3))
+
+
+def _scale_factors(a: Tensor, b: Tensor, scales: int, edges: bool) -> list[Tensor]:
     """What each scale contributes, shape (batch, colours): contrast, with luminance in the last."""
     factors = []
     for _ in range(scales - 1):
-        factors.append(_positive_mean(_comparisons(a, b)[1]))
+        factors.append(_positive_mean(_comparisons(a, b, edges)[1]))
         a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
-    luminance, contrast = _comparisons(a, b)
+    luminance, contrast = _comparisons(a, b, edges)
     return [*factors, _positive_mean(luminance * contrast)]
 
 
@@ -131,28 +137,36 @@ def _positive_mean(values: Float[Tensor, "batch colours height width"]) -> Tenso
     return values.mean((2, 3)).clamp_min(_LEAST_CONTRAST)
 
 
-def _comparisons(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+def _comparisons(a: Tensor, b: Tensor, edges: bool) -> tuple[Tensor, Tensor]:
     """Luminance and contrast-structure at each place, shape (batch, colours, height, width)."""
-    mean_a, mean_b, square_a, square_b, product = _blur(torch.stack([a, b, a * a, b * b, a * b]))
+    kinds = torch.stack([a, b, a * a, b * b, a * b])
+    mean_a, mean_b, square_a, square_b, product = _blur(kinds, edges)
     variance = square_a - mean_a.square() + square_b - mean_b.square()
     covariance = product - mean_a * mean_b
     luminance = (2 * mean_a * mean_b + _C1) / (mean_a.square() + mean_b.square() + _C1)
     return luminance, (2 * covariance + _C2) / (variance + _C2)
 
 
-def _blur(images: Float[Tensor, "kinds batch colours height width"]) -> Tensor:
-    """Gaussian-weighted means over the window, one axis after the other."""
-    kernel = _gaussian(_window(min(images.shape[-2:]))).to(images)
-    flat = images.flatten(0, 2).unsqueeze(1)
-    means = F.conv2d(F.conv2d(flat, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
-    return means.view(*images.shape[:3], *means.shape[-2:])
+def _blur(images: Float[Tensor, "kinds batch colours height width"], edges: bool) -> Tensor:
+    """Gaussian-weighted means over the window, one axis after the other.
+
+    Products of matrices: on images as small as these they beat convolutions several times over.
+    """
+    height, width = images.shape[-2:]
+    half = _half_window(min(height, width))
+    rows, columns = (_window_means(side, half, edges).to(images) for side in (height, width))
+    return rows @ images @ columns.mT
 
 
-def _window(side: int) -> int:
-    """The largest odd number of pixels that is at most 11 and fits."""
-    return min(_WINDOW, side - 1 + side % 2)
+def _half_window(side: int) -> int:
+    """Pixels on each side of the middle: of 11 in all, or of what fits."""
+    return (min(_WINDOW, side) - 1) // 2
 
 
-def _gaussian(size: int) -> Tensor:
-    weights = torch.exp(-0.5 * ((torch.arange(size) - size // 2) / _SIGMA) ** 2)
-    return weights / weights.sum()
+def _window_means(side: int, half: int, edges: bool) -> Float[Tensor, "places side"]:
+    """The weight of each pixel in the mean at each place."""
+    pixels = torch.arange(side)
+    centres = pixels if edges else pixels[half : side - half]
+    away = pixels - centres.unsqueeze(1)
+    weights = torch.exp(-0.5 * (away / _SIGMA) ** 2) * (away.abs() <= half)
+    return weights / weights.sum(1, keepdim=True)

@@ -50,7 +50,7 @@ class StructuralSimilarity(Likelihood):
         target = batch.visible.expand_as(shown)
         if batch.observed is not None:
             target = torch.where(batch.observed, target, shown.detach())
-        alike = ms_ssim(shown.flatten(0, 1), target.flatten(0, 1))
+        alike = ms_ssim(shown.flatten(0, 1), target.flatten(0, 1), edges=True)
         return -self.weight * (1 - alike).view(shown.shape[:2])
 
     def point(self, px: Distribution) -> Tensor:

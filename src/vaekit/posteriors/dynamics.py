@@ -11,13 +11,13 @@ from vaekit.types import LogDensity
 __all__ = ["check_steps", "gradient_of", "tempered"]
 
 
-def gradient_of(log_density: LogDensity, z: Tensor) -> Tensor:
-    """The gradient by z, itself differentiable where gradients are on.
+def gradient_of(log_density: LogDensity, z: Tensor, *, second_order: bool = True) -> Tensor:
+    """The gradient by z, itself differentiable where gradients are on and second_order.
 
     It is the *partial* derivative: z is viewed first, so that the graph of how z came about is
     not walked again at every step.
     """
-    learning = torch.is_grad_enabled()
+    learning = torch.is_grad_enabled() and second_order
     with torch.enable_grad():
         here = z.view_as(z) if learning and z.requires_grad else z.detach().requires_grad_()
         total = log_density(here).sum()

@@ -25,6 +25,9 @@ class Hamiltonian(Posterior):
         steps: Leapfrog steps, each with a gradient through the decoder; at least 1.
         step_size: Where the learned step size of each latent starts, positive.
         temperature: Inverse temperature at the start, in (0, 1]; below 1 explores wider.
+        second_order: Whether learning differentiates through the gradients of the steps, as the
+            source does, or takes them as given. Draws and densities are the same. Through them a
+            training step takes about twice the time and learns more, but less than two without.
 
     Source: Caterini et al. 2018, "Hamiltonian variational auto-encoder", algorithm 1. The
     effective log q counts the momenta: log q(z0) + log N(r0) - log N(rK), both steps of the
@@ -46,12 +49,14 @@ class Hamiltonian(Posterior):
         steps: int = 3,
         step_size: float = 0.05,
         temperature: float = 0.3,
+        second_order: bool = False,
     ) -> None:
         super().__init__(features_dim, latent_dim)
         check_steps(steps, step_size, temperature)
         self.steps = steps
         self.step_size = step_size
         self.temperature = temperature
+        self.second_order = second_order
         self.base = DiagonalGaussian(features_dim, latent_dim)
         self.log_step = nn.Parameter(torch.full((latent_dim,), step_size).log())
 
@@ -73,13 +78,16 @@ class Hamiltonian(Posterior):
         step = self.log_step.exp()
         factors = tempered(self.temperature, self.steps)
         momentum = momentum / self.temperature**0.5
-        gradient = gradient_of(log_joint, z)
+        gradient = self._gradient(log_joint, z)
         for factor in factors:
             momentum = momentum + step / 2 * gradient
             z = z + step * momentum
-            gradient = gradient_of(log_joint, z)  # serves the end of this step and the next start
+            gradient = self._gradient(log_joint, z)  # serves this step's end and the next's start
             momentum = factor * (momentum + step / 2 * gradient)
         return z, momentum
+
+    def _gradient(self, log_joint: LogDensity, z: Tensor) -> Tensor:
+        return gradient_of(log_joint, z, second_order=self.second_order)
 
 
 class _Trajectory(Traced):

@@ -8,7 +8,7 @@ from vaekit.group import mean_over_group, take_from_first
 
 __all__ = ["RunningBook"]
 
-_MEMORY = 0.98
+_MEMORY = 0.8
 _DEAD = 0.02
 """A code used less than this share of its even part is moved to where encodings are."""
 

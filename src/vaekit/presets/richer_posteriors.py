@@ -45,14 +45,19 @@ def iaf_vae(parts: Parts, *, transforms: int = 2, hidden: tuple[int, ...] = (64,
 
 @preset
 def hvae(
-    parts: Parts, *, steps: int = 3, step_size: float = 0.05, temperature: float = 0.3
+    parts: Parts,
+    *,
+    steps: int = 3,
+    step_size: float = 0.05,
+    temperature: float = 0.3,
+    second_order: bool = False,
 ) -> Recipe:
     """A VAE whose posterior follows the gradient of the model for a few Hamiltonian steps.
 
     Source: Caterini et al. 2018, "Hamiltonian variational auto-encoder".
     """
     size = parts.posterior_dim, parts.latent_dim
-    return _with(parts, Hamiltonian(*size, steps, step_size, temperature))
+    return _with(parts, Hamiltonian(*size, steps, step_size, temperature, second_order))
 
 
 @preset
