@@ -169,8 +169,10 @@ class Rates(TrainingCallback):
 def trainer_of(name, model, x, job, folder, rates):
     kind, config, prefixes = TRAINERS.get(name, (BaseTrainer, BaseTrainerConfig, ("",)))
     options = {f"{prefix}learning_rate": job["rates"][0] for prefix in prefixes}
+    for prefix in prefixes:
+        options[f"{prefix}optimizer_params"] = {"betas": (0.9, job["beta2"])}
     if name == "RAE_L2":
-        options["decoder_optimizer_params"] = {"weight_decay": model.model_config.reg_weight}
+        options["decoder_optimizer_params"]["weight_decay"] = model.model_config.reg_weight
     options = config(
         output_dir=folder,
         num_epochs=job["epochs"],

@@ -38,11 +38,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         decoder: Your own module, (batch, latent + context) -> (batch, channels, *event).
         checkpoint_dir: Folder for checkpoints and ``history.csv`` while training.
         resume: Go on from the checkpoint there, if there is one.
-        max_epochs: Passes over the data; ``None`` takes as many as give about 2,500 steps. This
+        max_epochs: Passes over the data; ``None`` takes as many as give about 2,800 steps. This
             and all options from here on are those of `TrainConfig`.
         max_minutes: Stop after this time.
         batch_size: Items per step.
-        learning_rate: Peak step size.
+        learning_rate: Peak step size; ``None`` chooses it by the kind of network.
         warm_up: Share of steps in which it rises.
         weight_decay: AdamW's.
         gradient_clip: Largest gradient norm.
@@ -89,7 +89,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         max_epochs: int | None = None,
         max_minutes: float | None = None,
         batch_size: int = 128,
-        learning_rate: float = 2e-3,
+        learning_rate: float | None = None,
         warm_up: float = 0.05,
         weight_decay: float = 0.0,
         gradient_clip: float | None = None,

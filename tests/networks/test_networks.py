@@ -87,7 +87,7 @@ def test_a_chain_applies_its_links_in_order():
     double = nn.Linear(1, 1, bias=False)
     nn.init.constant_(double.weight, 2.0)
     shift = Offset((1,))
-    nn.init.constant_(shift.value, 1.0)
+    shift.value.fill_(1.0)
     assert Chain(double, shift)(torch.ones(1, 1)).item() == 3.0
     assert Chain(shift, double)(torch.ones(1, 1)).item() == 4.0
 

@@ -3,7 +3,9 @@
 from typing import Annotated
 
 import typer
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from vaekit.cli.outputs import console
 from vaekit.presets.catalogue import Card, card, catalogue
@@ -29,14 +31,19 @@ def models(
 
 
 def _list() -> None:
-    table = Table(show_lines=False, header_style="bold")
-    for column in ("name", "what it is", "needs", "gives", "source"):
-        table.add_column(column, overflow="fold")
+    table = Table(box=None, show_header=False, padding=(0, 2, 1, 0))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column()
     for entry in catalogue():
-        gives = ", ".join(entry.gives)
-        table.add_row(entry.name, entry.summary, ", ".join(entry.needs), gives, entry.source)
+        table.add_row(entry.name, Group(entry.summary, Text(_facts(entry), style="dim")))
     console.print(table)
     console.print("Explain one: vaekit models NAME. Train it: vaekit fit DATA RUN --preset NAME.")
+
+
+def _facts(entry: Card) -> str:
+    needs = f"Needs {', '.join(entry.needs)}. " if entry.needs else ""
+    gives = f"Gives {', '.join(entry.gives)}. " if entry.gives else ""
+    return f"{needs}{gives}{entry.source}"
 
 
 def _explain(entry: Card) -> None:

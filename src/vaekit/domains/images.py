@@ -168,8 +168,8 @@ class ImageDomain(Domain):
         )
         mean = batch_mean(self, rows)
         before, after = Offset(mean.shape), Offset((chosen.features_per_value, *mean.shape))
-        before.value.data.copy_(-mean)
-        after.value.data.copy_(chosen.initial_features(mean))
+        before.value.copy_(-mean)
+        after.value.copy_(chosen.initial_features(mean))
         encoder, decoder = Chain(before, encoder), Chain(decoder, after)
         return Parts(encoder, decoder, chosen, features_dim, latent_dim, context_dim)
 

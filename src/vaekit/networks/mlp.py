@@ -12,7 +12,7 @@ __all__ = ["MLPDecoder", "MLPEncoder"]
 
 
 class MLPEncoder(nn.Module):
-    """Linear layers with SiLU, from a flattened item to features.
+    """Linear layers with GELU, from a flattened item to features.
 
     Args:
         shape: Shape of one item.
@@ -37,7 +37,7 @@ class MLPEncoder(nn.Module):
 
 
 class MLPDecoder(nn.Module):
-    """Linear layers with SiLU, from latents to features of the given shape.
+    """Linear layers with GELU, from latents to features of the given shape.
 
     Args:
         in_dim: Latents, and context where there is one.

@@ -44,18 +44,20 @@ class LatentCritic(Objective, abc.ABC):
         vae = vae_of(model, self)
         evidence = vae.evidence(batch, self.base.draws)
         loss, terms = self.base.total(evidence, vae, clock)
-        penalty, judged = self.penalty(evidence), self.judge(evidence)
+        # One pass of the critic serves both: each loss goes back into its own group alone.
+        said = self.critic(evidence.draw.z[0])
+        penalty, judged = self.penalty(said), self.judge(said, evidence)
         yield Update(
             {"model": loss + self.weight * penalty, "critic": judged},
             {**terms, "penalty": penalty.detach(), "critic": judged.detach()},
         )
 
     @abc.abstractmethod
-    def penalty(self, evidence: Evidence) -> Tensor:
-        """What the model pays, nats."""
+    def penalty(self, said: Tensor) -> Tensor:
+        """What the model pays for what the critic said of its latents, nats."""
 
     @abc.abstractmethod
-    def judge(self, evidence: Evidence) -> Tensor:
+    def judge(self, said: Tensor, evidence: Evidence) -> Tensor:
         """What the critic pays for its errors, nats."""
 
 
@@ -70,15 +72,15 @@ class PriorCritic(LatentCritic):
     Source: Makhzani et al. 2016, "Adversarial autoencoders", section 2.
     """
 
-    def penalty(self, evidence: Evidence) -> Tensor:
+    def penalty(self, said: Tensor) -> Tensor:
         """Cost of being told from the prior (non-saturating)."""
-        return verdict(self.critic(evidence.draw.z[0]), real=True)
+        return verdict(said, real=True)
 
-    def judge(self, evidence: Evidence) -> Tensor:
+    def judge(self, said: Tensor, evidence: Evidence) -> Tensor:
         """Errors on the prior's draws and on the latents."""
-        z, p = evidence.draw.z[0].detach(), evidence.draw.p
-        drawn = p.sample(torch.Size((len(z),)) if not p.batch_shape else torch.Size())
-        return verdict(self.critic(drawn), real=True) + verdict(self.critic(z), real=False)
+        p = evidence.draw.p
+        drawn = p.sample(torch.Size((len(said),)) if not p.batch_shape else torch.Size())
+        return verdict(self.critic(drawn), real=True) + verdict(said, real=False)
 
 
 class TotalCorrelationCritic(LatentCritic):
@@ -92,17 +94,16 @@ class TotalCorrelationCritic(LatentCritic):
     Source: Kim & Mnih 2018, "Disentangling by factorising", eq. 2-3 and algorithm 2.
     """
 
-    def penalty(self, evidence: Evidence) -> Tensor:
+    def penalty(self, said: Tensor) -> Tensor:
         """The total correlation, as the critic estimates it."""
-        estimate: Tensor = self.critic(evidence.draw.z[0]).mean()
-        return estimate
+        return said.mean()
 
-    def judge(self, evidence: Evidence) -> Tensor:
+    def judge(self, said: Tensor, evidence: Evidence) -> Tensor:
         """Errors on latents as they are and shuffled."""
         z = evidence.draw.z[0].detach()
         orders = torch.rand(z.shape, device=z.device).argsort(0)
-        right, wrong = self.critic(z), self.critic(z.gather(0, orders))
-        return (verdict(right, real=True) + verdict(wrong, real=False)) / 2
+        shuffled = self.critic(z.gather(0, orders))
+        return (verdict(said, real=True) + verdict(shuffled, real=False)) / 2
 
 
 def verdict(logits: Tensor, *, real: bool) -> Tensor:

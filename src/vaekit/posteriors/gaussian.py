@@ -43,9 +43,9 @@ class DiagonalGaussian(Posterior):
 
     def forward(self, h: Float[Tensor, "batch features"], log_joint: LogDensity) -> Distribution:
         """Return N(mean(h), diag(scale(h)²))."""
-        mean, log_scale = self.head(h).float().chunk(2, dim=-1)
+        mean, log_variance = self.head(h).float().chunk(2, dim=-1)
         # hardtanh is clamp with one kernel instead of five in the backward pass.
-        return DiagonalNormal(mean, F.hardtanh(log_scale, *_LOG_SCALE_BOUNDS))
+        return DiagonalNormal(mean, F.hardtanh(log_variance / 2, *_LOG_SCALE_BOUNDS))
 
 
 class FullGaussian(Posterior):

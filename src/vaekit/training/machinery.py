@@ -21,6 +21,8 @@ from vaekit.types import Batch, Clock, Update
 __all__ = ["Machinery", "make_fabric"]
 
 _FUSED_DEVICES = ("cpu", "cuda")
+_BETAS = (0.9, 0.99)
+"""Trainings of a few thousand steps gain from forgetting old gradients within a hundred."""
 
 
 class Machinery:
@@ -46,7 +48,8 @@ class Machinery:
     def _optimiser(self, group: list[nn.Parameter]) -> torch.optim.Optimizer:
         optimiser = torch.optim.AdamW(
             group,
-            lr=self.config.learning_rate,
+            lr=self.config.peak_rate(self.model),
+            betas=_BETAS,
             weight_decay=self.config.weight_decay,
             fused=self.fabric.device.type in _FUSED_DEVICES,
         )

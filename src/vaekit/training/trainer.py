@@ -126,7 +126,7 @@ class _Loop:
         self.training, self.validation = training, validation
         self.epochs = config.epochs(len(training))
         self.per_epoch = len(split_batches(torch.arange(len(training)), config.batch_size))
-        self.rate = WarmUpCosine(config.learning_rate, config.warm_up)
+        self.rate = WarmUpCosine(config.peak_rate(machinery.model), config.warm_up)
 
     def run(self) -> None:
         """Train until the epochs, the time or the patience are used up."""
