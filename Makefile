@@ -10,7 +10,7 @@ demo: $(VENV)/.core
 	$(BIN)/vaekit demo demo
 
 test: $(VENV)/.dev check docs
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

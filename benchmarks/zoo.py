@@ -225,7 +225,10 @@ def learning_rates(options):
 
 
 def decoder_network():
-    return networks.MLPDecoder(LATENT, (HIDDEN,), (1, *SHAPE))
+    """The decoder of both libraries."""
+    decoder = networks.MLPDecoder(LATENT, (HIDDEN,), (1, *SHAPE))
+    use_silu(decoder)
+    return decoder
 
 
 def build(entry, examples, seed):

@@ -21,7 +21,11 @@ def training(name, data):
     return data.images, data.labels if name == "cvae" else None
 
 
-@pytest.fixture(scope="module", params=sorted(PRESETS))
+# Tests of one model go to one process, which then trains it once.
+EVERY = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in sorted(PRESETS)]
+
+
+@pytest.fixture(scope="module", params=EVERY)
 def fitted(request, data):
     """A model of this name, trained for a few epochs."""
     X, labels = training(request.param, data)

@@ -26,6 +26,9 @@ FLAGS = [
 ]
 
 
+pytestmark = pytest.mark.xdist_group("demo")  # one process runs it once
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     return run_demo(tmp_path_factory.mktemp("demo") / "out")

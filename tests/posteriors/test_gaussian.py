@@ -15,8 +15,8 @@ def with_outputs(posterior, *values):
     return posterior(H, None)
 
 
-def test_the_diagonal_head_holds_means_then_log_scales():
-    q = with_outputs(DiagonalGaussian(3, 2), 1.0, 2.0, -1.0, 0.5)
+def test_the_diagonal_head_holds_means_then_log_variances():
+    q = with_outputs(DiagonalGaussian(3, 2), 1.0, 2.0, -2.0, 1.0)
     assert isinstance(q, DiagonalNormal)
     assert q.mean.tolist() == [[1.0, 2.0]]
     assert q.log_scale.tolist() == [[-1.0, 0.5]]

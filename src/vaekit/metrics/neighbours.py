@@ -43,7 +43,7 @@ def prdc(
     """Measure generated items against real ones by their k nearest neighbours.
 
     A neighbourhood is a ball, without its surface, around an item, up to the k-th nearest other
-    item of the same sample. Distances that rounding cannot tell from 0 count as 0.
+    item of the same sample. What rounding cannot tell from a centre or a surface lies on it.
 
     Args:
         real: Features of real items.
@@ -91,18 +91,22 @@ def _count(real: Tensor, fake: Tensor, real_radii: Tensor, fake_radii: Tensor, k
 
 
 def _radii(items: Tensor, k: int) -> Tensor:
-    """Distance of each item to its k-th nearest other; the nearest of all is the item itself."""
+    """Just below each item's distance to its k-th nearest other; the nearest of all is itself."""
     nearest = [
         _distances(some, items).topk(k + 1, dim=1, largest=False).values[:, -1]
         for some in items.split(_rows(items))
     ]
-    return torch.cat(nearest)
+    return torch.cat(nearest) - _resolution(items)
 
 
 def _distances(some: Tensor, items: Tensor) -> Tensor:
     distances = torch.cdist(some, items)
-    scale = items.norm(dim=1).amax()
-    return distances.masked_fill_(distances < _ROUNDING * scale, 0.0)
+    return distances.masked_fill_(distances < _resolution(items), 0.0)
+
+
+def _resolution(items: Tensor) -> Tensor:
+    """A length that rounding cannot tell from 0."""
+    return _ROUNDING * items.norm(dim=1).amax()
 
 
 def _rows(items: Tensor) -> int:

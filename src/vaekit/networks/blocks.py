@@ -17,7 +17,7 @@ class Chain(nn.Module):
 
     Example:
         >>> Chain(Offset((2,)), Offset((2,)))(torch.ones(1, 2))
-        tensor([[1., 1.]], grad_fn=<AddBackward0>)
+        tensor([[1., 1.]])
     """
 
     def __init__(self, *links: nn.Module) -> None:
