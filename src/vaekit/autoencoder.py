@@ -38,7 +38,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         decoder: Your own module, (batch, latent + context) -> (batch, channels, *event).
         checkpoint_dir: Folder for checkpoints and ``history.csv`` while training.
         resume: Go on from the checkpoint there, if there is one.
-        max_epochs: Passes over the data; ``None`` takes as many as give about 2,800 steps. This
+        max_epochs: Passes over the data; ``None`` takes as many as give about 2,400 steps. This
             and all options from here on are those of `TrainConfig`.
         max_minutes: Stop after this time.
         batch_size: Items per step.

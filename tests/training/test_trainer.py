@@ -315,7 +315,7 @@ def test_unknown_precision_and_device():
 
 def test_default_epochs_follow_the_size_of_the_data():
     epochs = [TrainConfig().epochs(n) for n in (100, 20_000, 60_000, 10**7)]
-    assert epochs == [300, 18, 10, 10]
+    assert epochs == [300, 15, 10, 10]
 
 
 def test_tensorboard_writes_events(tmp_path):

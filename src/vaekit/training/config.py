@@ -13,7 +13,7 @@ __all__ = ["PRECISIONS", "TrainConfig"]
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 """Our names of precisions, and Fabric's."""
 
-_STEPS_BY_DEFAULT = 2800
+_STEPS_BY_DEFAULT = 2400
 _EPOCHS_BY_DEFAULT = (10, 300)
 _RATE_BY_DEFAULT = 4e-3
 _CAREFUL_RATE = 2e-3
@@ -26,7 +26,7 @@ class TrainConfig:
     """How to train; every field has a default that works.
 
     Attributes:
-        max_epochs: Passes over the training items; ``None`` takes as many as give about 2,800
+        max_epochs: Passes over the training items; ``None`` takes as many as give about 2,400
             steps, but 10 to 300.
         max_minutes: Stop after this time; the learning rate then comes down in time.
         batch_size: Items per step, over all devices.
