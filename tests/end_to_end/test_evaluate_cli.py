@@ -64,7 +64,7 @@ def test_every_kind_of_model_is_evaluated(runs, preset):
     rows = rows_of(folder)
     assert all(row["note"] for row in rows.values() if row["value"] is None)
     for source in ("fitted prior", "model prior", "reconstructions", "real items"):
-        assert rows[f"Fréchet distance, {source}"]["value"] >= 0
+        assert rows[f"Frechet distance, {source}"]["value"] >= 0
         assert rows[f"sharpness, {source}"]["value"] > 0
     for picture in folder.glob("*.png"):
         with Image.open(picture) as image:
@@ -148,7 +148,7 @@ def test_too_few_items_are_a_line_that_says_how_many(runs, tmp_path):
     np.save(tmp_path / "few.npy", digits().images[:60])
     output = call("evaluate", run, tmp_path / "few.npy", "--out", tmp_path / "out", "--draws", 2)
     assert "needs more than" in " ".join(output.split())
-    row = rows_of(tmp_path / "out")["Fréchet distance, fitted prior"]
+    row = rows_of(tmp_path / "out")["Frechet distance, fitted prior"]
     assert row["value"] is None
     assert "got 18 real and 18 generated" in row["note"]
 

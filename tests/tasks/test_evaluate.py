@@ -117,8 +117,8 @@ def test_the_mean_kl_is_taken_apart_exactly(whole):
 
 
 def test_real_items_are_the_floor_and_features_saw_none_of_what_is_compared(vae, whole):
-    assert whole.value("Fréchet distance, real items") < whole.value(
-        "Fréchet distance, model prior"
+    assert whole.value("Frechet distance, real items") < whole.value(
+        "Frechet distance, model prior"
     )
     subject = subject_of(vae)
     sets = [set(s.index.tolist()) for s in (subject.reference, subject.others, subject.learnt_from)]
@@ -150,7 +150,7 @@ def test_text_and_numbers_are_the_same_labels(vae, whole):
 def test_too_few_items_for_the_frechet_distance_are_a_row_that_says_how_many(vae):
     result = evaluate(vae, digits().images[:100], labels=digits().labels[:100], settings=FEW)
     rows = {row.name: row for row in result.rows("samples")}
-    refused = rows["Fréchet distance, fitted prior"]
+    refused = rows["Frechet distance, fitted prior"]
     assert refused.value is None
     assert "needs more than 64 items" in refused.note
     assert "got 30 real and 30 generated" in refused.note
@@ -241,3 +241,8 @@ def test_settings_are_checked():
         EvaluationSettings("clasifier")
     with pytest.raises(SpecError, match="draws must be at least 1; got 0"):
         EvaluationSettings(draws=0)
+
+
+def test_a_name_that_no_row_has_is_answered_with_those_there_are(whole):
+    with pytest.raises(KeyError, match="no row is called 'FID'; there are: .*ELBO"):
+        whole.value("FID")

@@ -111,7 +111,7 @@ def evaluate(
     5,000, latents at 2,000; samples are compared with 3 in 10 of the items, at most --n, beside
     as many others; 4 in 10, at most 5,000, teach the features. So figures of two models compare on
     the same data with the same options, the seed included: with another, the classifier is another,
-    and the Fréchet distance may differ by a third. For 10,000 images of 28 x 28 it takes half a
+    and the Frechet distance may differ by a third. For 10,000 images of 28 x 28 it takes half a
     minute on one core.
 
     Examples:

@@ -56,12 +56,21 @@ class Evaluation:
         return [row for row in self.measured if group in (None, row.group)]
 
     def value(self, name: str) -> float | None:
-        """The number of the row with that name (`Row.name`); ``None`` where it has none.
+        """The number of a row, for instance of "ELBO" or "Frechet distance, fitted prior".
+
+        Args:
+            name: As in `Row.name`.
+
+        Returns:
+            ``None`` where the row says why there is no number.
 
         Raises:
             KeyError: No row has that name.
         """
-        return {row.name: row.value for row in self.measured}[name]
+        values = {row.name: row.value for row in self.measured}
+        if name not in values:
+            raise KeyError(f"no row is called {name!r}; there are: {'; '.join(values)}.")
+        return values[name]
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the pictures, as plain values."""

@@ -41,7 +41,7 @@ def compare(subject: Subject, source: str) -> list[Row]:
     x = SOURCES[source](subject)
     mapped = subject.features(x)
     figures = (
-        Measure("", "Fréchet distance", lambda subject: _frechet(subject, mapped)),
+        Measure("", "Frechet distance", lambda subject: _frechet(subject, mapped)),
         Measure("", "precision, recall, density, coverage", lambda s: _neighbours(s, mapped)),
         Measure("", "sharpness", lambda subject: _sharpness(subject, x)),
     )
@@ -51,7 +51,7 @@ def compare(subject: Subject, source: str) -> list[Row]:
 
 def _frechet(subject: Subject, mapped: Tensor) -> list[Row]:
     distance = frechet_distance(subject.reference_features, mapped)
-    return [_compared(subject, "Fréchet distance", distance)]
+    return [_compared(subject, "Frechet distance", distance)]
 
 
 def _neighbours(subject: Subject, mapped: Tensor) -> list[Row]:
