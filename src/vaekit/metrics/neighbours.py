@@ -106,7 +106,8 @@ def _distances(some: Tensor, items: Tensor) -> Tensor:
 
 def _resolution(items: Tensor) -> Tensor:
     """A length that rounding cannot tell from 0."""
-    return _ROUNDING * items.norm(dim=1).amax()
+    length: Tensor = torch.linalg.vector_norm(items, dim=1).amax() * _ROUNDING
+    return length
 
 
 def _rows(items: Tensor) -> int:
