@@ -93,6 +93,25 @@ def test_the_bound_averages_weights_and_not_their_logs(evidence):
     torch.testing.assert_close(got, -evidence.log_w.exp().mean(0, keepdim=True).log())
 
 
+@dataclass(frozen=True)
+class Weighted:
+    """Evidence of which only the log weights are read."""
+
+    log_w: torch.Tensor
+
+
+def test_draws_of_no_weight_change_nothing_and_send_back_exact_zeros():
+    spread = torch.linspace(-120.0, 3.0, 64).view(64, 1).requires_grad_()
+    bound = ImportanceBound()(Weighted(spread), None, CLOCK).sum()
+    exact = math.log(64) - torch.logsumexp(spread.detach().double(), 0).item()
+    assert bound.item() == pytest.approx(exact, rel=1e-6)
+    (gradient,) = torch.autograd.grad(bound, spread)
+    share = -spread.detach().double().softmax(0)
+    torch.testing.assert_close(gradient.double(), share, rtol=1e-5, atol=1e-8)
+    assert gradient.ne(0).any()
+    assert gradient[gradient != 0].abs().min() > 1e-10  # subnormal numbers would be slow
+
+
 def test_the_bound_of_one_draw_is_the_elbo_with_an_estimated_kl(model):
     torch.manual_seed(0)
     evidence = model.evidence(Batch(items(model.likelihood)))
