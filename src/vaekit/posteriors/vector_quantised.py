@@ -60,7 +60,7 @@ class VectorQuantised(Quantiser):
         indices = self._quantise(encoding.detach(), learn=self.training)
         z = self.embed(indices)
         distance = (encoding - z).square().sum(-1)
-        straight = encoding + (z - encoding).detach()
+        straight = z + (encoding - encoding.detach())  # this order adds an exact zero
         return PointCodes(straight, indices, self.num_codes, distance)
 
     def embed(self, indices: Int[Tensor, "batch tokens"]) -> Float[Tensor, "batch latent"]:
