@@ -36,7 +36,8 @@ class FiniteScalar(Quantiser):
         """Bound by a tangent, round; gradients pass straight through the rounding."""
         bounded = torch.tanh(self.head(h).float())
         indices = self._nearest(bounded.detach())
-        straight = bounded + (self.embed(indices) - bounded).detach()
+        z = self.embed(indices)
+        straight = z + (bounded - bounded.detach())  # this order adds an exact zero
         zero = straight.new_zeros(len(straight))
         return PointCodes(straight, indices, self.num_codes, zero)
 
