@@ -46,7 +46,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         warm_up: Share of steps in which it rises.
         weight_decay: AdamW's.
         gradient_clip: Largest gradient norm.
-        ema: Decay of averaged weights.
+        ema: Decay of averaged weights; 0 for none, ``None`` for the preset's choice.
         validation: Share of items held out.
         patience: Epochs without improvement before stopping.
         precision: ``"fp32"``, ``"bf16"`` or ``"fp16"``.
@@ -148,6 +148,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         config = TrainConfig(**{f.name: getattr(self, f.name) for f in fields(TrainConfig)})
         preset = find_preset(self.preset)
+        config = config.suggested(preset.training)
         domain = find_domain(X, self.domain)
         X = domain.read(X)
         domain = domain.fit(X)

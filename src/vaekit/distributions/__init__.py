@@ -8,12 +8,14 @@ from vaekit.distributions.discretised_logistic import DiscretisedLogistic
 from vaekit.distributions.frozen import frozen
 from vaekit.distributions.manifolds import REAL, SPHERE, Ball, Manifold
 from vaekit.distributions.metric import Metric
+from vaekit.distributions.paths import PATHS, Path, find_path
 from vaekit.distributions.pushed import Push, Pushed
 from vaekit.distributions.sphere import PowerSpherical, VonMisesFisher, log_sphere_area
 from vaekit.distributions.traced import Traced
 from vaekit.distributions.wrapped_normal import WrappedNormal
 
 __all__ = [
+    "PATHS",
     "REAL",
     "SPHERE",
     "Ball",
@@ -25,6 +27,7 @@ __all__ = [
     "GumbelCodes",
     "Manifold",
     "Metric",
+    "Path",
     "PointCodes",
     "PowerSpherical",
     "Push",
@@ -33,6 +36,7 @@ __all__ = [
     "UniformCodes",
     "VonMisesFisher",
     "WrappedNormal",
+    "find_path",
     "frozen",
     "kl_per_latent",
     "log_sphere_area",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from vaekit.domains.checks import as_numbers, check_finite, check_rows
 from vaekit.domains.sources import read_source
 from vaekit.errors import DataError, SpecError
 from vaekit.likelihoods import Likelihood
-from vaekit.networks import Chain, Offset, make_networks
+from vaekit.networks import Chain, Offset, make_denoiser, make_networks
 from vaekit.presets import Parts
 
 __all__ = ["ImageDomain"]
@@ -171,7 +172,10 @@ class ImageDomain(Domain):
         before.value.copy_(-mean)
         after.value.copy_(chosen.initial_features(mean))
         encoder, decoder = Chain(before, encoder), Chain(decoder, after)
-        return Parts(encoder, decoder, chosen, features_dim, latent_dim, context_dim)
+        denoiser = partial(make_denoiser, size, self.event_shape, context_dim)
+        return Parts(
+            encoder, decoder, chosen, features_dim, latent_dim, context_dim, denoiser=denoiser
+        )
 
 
 def _layout(array: NDArray[Any], chosen: str | None) -> str:

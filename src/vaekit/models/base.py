@@ -5,7 +5,9 @@ import abc
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Model"]
+from vaekit.errors import CompositionError
+
+__all__ = ["Model", "checked_context"]
 
 
 class Model(nn.Module, abc.ABC):
@@ -30,3 +32,18 @@ class Model(nn.Module, abc.ABC):
         Returns:
             Items as the networks see them, shape (n, *event).
         """
+
+
+def checked_context(context: Tensor | None, context_dim: int) -> Tensor | None:
+    """The context, if it is what the model was built for.
+
+    Raises:
+        CompositionError: It is missing, not wanted, or of another size.
+    """
+    got = 0 if context is None else context.shape[-1]
+    if got != context_dim:
+        raise CompositionError(
+            f"this model takes a context of size {context_dim}; got {got}. "
+            + ("Pass context=." if got == 0 else "Leave the context out or refit with it.")
+        )
+    return context

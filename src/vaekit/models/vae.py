@@ -11,7 +11,7 @@ from vaekit.errors import CompositionError, SpecError
 from vaekit.latents import Latent
 from vaekit.latents.single import draw_prior
 from vaekit.likelihoods import Likelihood
-from vaekit.models.base import Model
+from vaekit.models.base import Model, checked_context
 from vaekit.priors import Prior
 from vaekit.randomness import seeded
 from vaekit.types import Batch, Draw, Evidence, LogDensity
@@ -109,7 +109,7 @@ class VAE(Model):
 
     def prior(self, context: Tensor | None = None) -> Distribution:
         """p(z | c) as trained, with batch shape () where it ignores the context."""
-        return self.latent.prior_of(self._checked(context), self.aggregate)
+        return self.latent.prior_of(checked_context(context, self.context_dim), self.aggregate)
 
     def aggregate(self, x: Shaped[Tensor, "batch *event"]) -> Distribution:
         """q(z | x) of pseudo-inputs, in no context; what a VAMP prior mixes."""
@@ -129,7 +129,7 @@ class VAE(Model):
         self, z: Float[Tensor, "batch *latent"], context: Tensor | None = None
     ) -> Distribution:
         """p(x | z), with batch shape (1, batch, *event)."""
-        return self._px(z.unsqueeze(0), self._checked(context))
+        return self._px(z.unsqueeze(0), checked_context(context, self.context_dim))
 
     def show(
         self, z: Float[Tensor, "batch *latent"], context: Tensor | None = None
@@ -162,7 +162,7 @@ class VAE(Model):
         Raises:
             CompositionError: No density was fitted.
         """
-        context = self._checked(context)
+        context = checked_context(context, self.context_dim)
         if not fitted:
             return self.latent.generate(n, context, self.aggregate)
         if self.fitted_prior is None:
@@ -204,7 +204,7 @@ class VAE(Model):
 
     def _features(self, x: Tensor, context: Tensor | None) -> Tensor:
         h: Tensor = self.encoder(x)
-        return _append(h, self._checked(context))
+        return _append(h, checked_context(context, self.context_dim))
 
     def _px(self, z: Float[Tensor, "draws batch *latent"], context: Tensor | None) -> Distribution:
         """Decode with the draws folded into the batch, so that any decoder serves."""
@@ -213,16 +213,6 @@ class VAE(Model):
         out: Tensor = self.decoder(_append(z, context).flatten(0, 1)).float()
         px: Distribution = self.likelihood(out.reshape(*z.shape[:2], *out.shape[1:]))
         return px
-
-    def _checked(self, context: Tensor | None) -> Tensor | None:
-        """The context, if it is what the model was built for."""
-        got = 0 if context is None else context.shape[-1]
-        if got != self.context_dim:
-            raise CompositionError(
-                f"this model takes a context of size {self.context_dim}; got {got}. "
-                + ("Pass context=." if got == 0 else "Leave the context out or refit with it.")
-            )
-        return context
 
 
 def _append(a: Tensor, b: Tensor | None) -> Tensor:

@@ -3,9 +3,11 @@
 from vaekit.networks.blocks import Chain, Offset, Reshape
 from vaekit.networks.conv import ConvDecoder, ConvEncoder
 from vaekit.networks.critics import Critic, FeatureCritic
+from vaekit.networks.denoising_mlp import DenoisingMLP
 from vaekit.networks.mlp import MLPDecoder, MLPEncoder
 from vaekit.networks.residual import ResidualDecoder, ResidualEncoder
-from vaekit.networks.sizes import NETWORKS, SIZES, make_networks
+from vaekit.networks.sizes import NETWORKS, SIZES, make_denoiser, make_networks
+from vaekit.networks.unet import UNet
 
 __all__ = [
     "NETWORKS",
@@ -14,6 +16,7 @@ __all__ = [
     "ConvDecoder",
     "ConvEncoder",
     "Critic",
+    "DenoisingMLP",
     "FeatureCritic",
     "MLPDecoder",
     "MLPEncoder",
@@ -21,5 +24,7 @@ __all__ = [
     "Reshape",
     "ResidualDecoder",
     "ResidualEncoder",
+    "UNet",
+    "make_denoiser",
     "make_networks",
 ]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from vaekit.networks.blocks import dense
 
@@ -42,6 +43,11 @@ class FeatureCritic(nn.Module):
     Args:
         body: (batch, *event) -> (batch, features).
         features_dim: Size of the features.
+        context_dim: Size of the context, which weighs the features; 0 without one.
+        spectral: Divide all weights by their largest singular value, so that no slope explodes.
+
+    Source: Miyato et al. 2018, "Spectral normalization for GANs", and Miyato & Koyama 2018,
+    "cGANs with projection discriminator", eq. 3, for the context.
 
     Example:
         >>> import torch
@@ -49,18 +55,39 @@ class FeatureCritic(nn.Module):
         torch.Size([5, 1])
     """
 
-    def __init__(self, body: nn.Module, features_dim: int) -> None:
+    def __init__(
+        self, body: nn.Module, features_dim: int, context_dim: int = 0, spectral: bool = False
+    ) -> None:
         super().__init__()
         self.body = body
         self.features_dim = features_dim
+        self.context_dim = context_dim
+        self.spectral = spectral
         self.head = nn.Linear(features_dim, 1)
+        self.weigh = nn.Linear(context_dim, features_dim, bias=False) if context_dim else None
+        if spectral:
+            _normalise(self)
 
     def features(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch features"]:
         """What the critic looks at."""
         h: Tensor = self.body(x)
         return h
 
-    def forward(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch 1"]:
+    def forward(
+        self,
+        x: Float[Tensor, "batch *event"],
+        context: Float[Tensor, "batch context"] | None = None,
+    ) -> Float[Tensor, "batch 1"]:
         """The logit."""
-        logit: Tensor = self.head(self.features(x))
+        h = self.features(x)
+        logit: Tensor = self.head(h)
+        if self.weigh is not None and context is not None:
+            logit = logit + (self.weigh(context) * h).sum(-1, keepdim=True)
         return logit
+
+
+def _normalise(critic: nn.Module) -> None:
+    """Put spectral normalisation on each layer with weights."""
+    for module in list(critic.modules()):
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            spectral_norm(module)

@@ -7,10 +7,12 @@ from torch import nn
 
 from vaekit.errors import CompositionError, unknown_name
 from vaekit.networks.conv import ConvDecoder, ConvEncoder
+from vaekit.networks.denoising_mlp import DenoisingMLP
 from vaekit.networks.mlp import MLPDecoder, MLPEncoder
 from vaekit.networks.residual import ResidualDecoder, ResidualEncoder
+from vaekit.networks.unet import UNet
 
-__all__ = ["NETWORKS", "SIZES", "make_networks"]
+__all__ = ["NETWORKS", "SIZES", "make_denoiser", "make_networks"]
 
 Pair = tuple[nn.Module, nn.Module]
 
@@ -23,6 +25,9 @@ _MLP_WIDTHS = {
     "large": ((2048, 1024), (512, 1024, 2048)),
 }
 _CONV_WIDTHS = {"small": 16, "medium": 32, "large": 64}
+_UNET_WIDTHS = {"small": 48, "medium": 64, "large": 96}
+_DENOISING_WIDTHS = {"small": 256, "medium": 512, "large": 1024}
+_ATTENTIVE = 8  # height or width at which a U-Net looks at all places, and halves no more
 
 SIZES = tuple(_MLP_WIDTHS)
 """Sizes that every named network has."""
@@ -99,3 +104,37 @@ NETWORKS: dict[str, Callable[..., tuple[nn.Module, nn.Module, int]]] = {
     "resnet": _convolutional(ResidualEncoder, ResidualDecoder),
 }
 """Builders of the named networks."""
+
+
+def make_denoiser(size: str, shape: Sequence[int], context_dim: int) -> nn.Module:
+    """A U-Net for images, residual linear layers for anything else.
+
+    Args:
+        size: ``"small"``, ``"medium"`` or ``"large"``.
+        shape: Shape of one item.
+        context_dim: Size of the context.
+
+    Raises:
+        SpecError: Unknown size.
+
+    Example:
+        >>> make_denoiser("small", (1, 28, 28), 0).channels
+        (48, 96)
+    """
+    if size not in SIZES:
+        raise unknown_name("size", size, SIZES)
+    make = _unet if len(shape) == 3 else _denoising_mlp
+    return make(size, tuple(shape), context_dim)
+
+
+def _unet(size: str, shape: Sequence[int], context_dim: int) -> nn.Module:
+    width = _UNET_WIDTHS[size]
+    patch = 2 if min(shape[1:]) >= 2 * _ATTENTIVE else 1
+    finest = min(shape[1:]) // patch
+    stages = 1 + max(1, round(math.log2(finest / _ATTENTIVE)))
+    return UNet(shape, [width * min(4, 2**i) for i in range(stages)], patch, context_dim)
+
+
+def _denoising_mlp(size: str, shape: Sequence[int], context_dim: int) -> nn.Module:
+    width = _DENOISING_WIDTHS[size]
+    return DenoisingMLP(shape, (width,) * 3, context_dim)

@@ -1,11 +1,13 @@
 """Objectives: what training minimises, as weighted sums of terms."""
 
 from vaekit.objectives.adversarial import LatentCritic, PriorCritic, TotalCorrelationCritic
-from vaekit.objectives.base import Objective, Term, check_composition
+from vaekit.objectives.base import Objective, Pace, Term, check_composition
 from vaekit.objectives.clustering import ClusterStart
 from vaekit.objectives.corruption import AddNoise, Corruption, HideValues
+from vaekit.objectives.denoising import Denoising
 from vaekit.objectives.discrepancy import MeanDiscrepancy
 from vaekit.objectives.elbo import Sum, elbo
+from vaekit.objectives.gan import Adversarial
 from vaekit.objectives.importance import (
     ImportanceBound,
     PartialImportance,
@@ -27,6 +29,7 @@ __all__ = [
     "KL",
     "VAEGAN",
     "AddNoise",
+    "Adversarial",
     "CapacityKL",
     "ClusterStart",
     "Commitment",
@@ -36,6 +39,7 @@ __all__ = [
     "Cyclical",
     "DecoderNorm",
     "DecomposedKL",
+    "Denoising",
     "GradientPenalty",
     "HideValues",
     "ImportanceBound",
@@ -44,6 +48,7 @@ __all__ = [
     "Linear",
     "MeanDiscrepancy",
     "Objective",
+    "Pace",
     "PartialImportance",
     "PathImportanceBound",
     "PriorCritic",

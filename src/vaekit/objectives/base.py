@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -10,7 +11,21 @@ from vaekit.errors import CompositionError
 from vaekit.models import VAE, Model
 from vaekit.types import Batch, Clock, Evidence, Update
 
-__all__ = ["Objective", "Term", "check_composition", "vae_of"]
+__all__ = ["Objective", "Pace", "Term", "check_composition", "vae_of"]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How the optimiser of a group moves.
+
+    Attributes:
+        rate: Share of the training's learning rate.
+        betas: Decay of Adam's two averages. Trainings of a few thousand steps gain from forgetting
+            old squares within a hundred.
+    """
+
+    rate: float = 1.0
+    betas: tuple[float, float] = (0.9, 0.99)
 
 
 class Objective(nn.Module, abc.ABC):
@@ -24,6 +39,10 @@ class Objective(nn.Module, abc.ABC):
     def groups(self, model: Model) -> Mapping[str, Iterable[nn.Parameter]]:
         """Parameters by group; each group has an optimiser of its own."""
         return {"model": model.parameters()}
+
+    def pace(self, group: str) -> Pace:
+        """How the optimiser of a group moves."""
+        return Pace()
 
     @abc.abstractmethod
     def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
@@ -65,6 +84,8 @@ _MEANING = {
     "path": "a posterior whose parameters can be held fast (DiagonalGaussian, FullGaussian)",
     "components": "a prior of components (LearnedMixture)",
     "codes": "a posterior over codes (VectorQuantised, FiniteScalar, Categorical)",
+    "generator": "a model that decodes noise (GAN)",
+    "velocity": "a model of velocities (Diffusion)",
     "normalised": "a likelihood that is a density (Gaussian, Bernoulli, ...)",
 }
 

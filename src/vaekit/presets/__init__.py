@@ -10,6 +10,7 @@ from vaekit.presets.autoencoders import (
     vae,
 )
 from vaekit.presets.base import PRESETS, Parts, Preset, Recipe, choose_preset, find_preset
+from vaekit.presets.baselines import diffusion, flow_matching, gan
 from vaekit.presets.conditional import (
     cvae,
 )
@@ -74,12 +75,15 @@ __all__ = [
     "ciwae",
     "cvae",
     "denoising_autoencoder",
+    "diffusion",
     "dip_vae_i",
     "dip_vae_ii",
     "disentangled_beta_vae",
     "factor_vae",
     "find_preset",
+    "flow_matching",
     "fsq_vae",
+    "gan",
     "hierarchical_vae",
     "hvae",
     "iaf_vae",

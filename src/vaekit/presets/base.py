@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Concatenate, NamedTuple, ParamSpec
 
 from torch import Tensor, nn
@@ -10,7 +11,8 @@ from torch import Tensor, nn
 from vaekit.errors import CompositionError, SpecError, unknown_name
 from vaekit.latents import Latent, Single
 from vaekit.likelihoods import Likelihood
-from vaekit.models import VAE, Model
+from vaekit.models import VAE, Diffusion, Model
+from vaekit.networks import make_denoiser
 from vaekit.objectives import Objective
 from vaekit.posteriors import DiagonalGaussian
 from vaekit.priors import StandardNormal
@@ -48,6 +50,7 @@ class Parts:
         latent_dim: Number of latents.
         context_dim: Size of the context; 0 without one.
         examples: Some training items as the networks see them, for parts that start from data.
+        denoiser: Makes a network for diffusion; ``None`` for a small one that suits the examples.
     """
 
     encoder: nn.Module
@@ -57,6 +60,7 @@ class Parts:
     latent_dim: int
     context_dim: int = 0
     examples: Tensor | None = None
+    denoiser: Callable[[], nn.Module] | None = None
 
     @property
     def posterior_dim(self) -> int:
@@ -84,6 +88,18 @@ class Parts:
         )
         return VAE(self.encoder, latent, self.decoder, self.likelihood, self.context_dim)
 
+    def diffusion(self, path: str, steps: int) -> Diffusion:
+        """A diffusion model of these parts, standardised to the examples.
+
+        Raises:
+            CompositionError: There are no examples.
+        """
+        x = self.some_items(1)
+        own = self.denoiser or partial(make_denoiser, "small", x.shape[1:], self.context_dim)
+        model = Diffusion(own(), x.shape[1:], path, steps, self.context_dim)
+        model.start_from(x)
+        return model
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -94,6 +110,8 @@ class Preset:
         options: The options chosen, by name.
         likelihood: Name of the likelihood that it is meant for; ``"auto"`` takes the domain's.
         prior: Name of the prior that is fitted to its latents after training.
+        image_network: Name of the networks that it is meant to have for images.
+        training: Options of the training that are its own where the user leaves them open.
         make: The function behind it.
     """
 
@@ -101,6 +119,8 @@ class Preset:
     options: Mapping[str, Any] = field(default_factory=dict)
     likelihood: str = field(default="auto", compare=False)
     prior: str = field(default="auto", compare=False)
+    image_network: str = field(default="auto", compare=False)
+    training: Mapping[str, Any] = field(default_factory=dict, compare=False)
     make: Callable[..., Recipe] = field(repr=False, default=lambda parts: _unmade(), compare=False)
 
     def __str__(self) -> str:
@@ -119,22 +139,37 @@ PRESETS: dict[str, Callable[..., Preset]] = {}
 
 def preset(make: Callable[Concatenate[Parts, P], Recipe]) -> Callable[P, Preset]:
     """Turn a recipe into a preset: calling it with options gives a `Preset` of that name."""
-    return _registered(make, "auto", "auto")
+    return _registered(make, _Meant())
+
+
+@dataclass(frozen=True)
+class _Meant:
+    """What else a preset is meant to go with."""
+
+    likelihood: str = "auto"
+    prior: str = "auto"
+    image_network: str = "auto"
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
 def preset_for(
-    *, likelihood: str = "auto", prior: str = "auto"
+    *,
+    likelihood: str = "auto",
+    prior: str = "auto",
+    image_network: str = "auto",
+    training: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[Concatenate[Parts, P], Recipe]], Callable[P, Preset]]:
-    """`preset` for a recipe that is meant for this likelihood or fitted prior."""
+    """`preset` for a recipe that is meant to go with these; see `Preset`."""
+    meant = _Meant(likelihood, prior, image_network, training or {})
 
     def decorate(make: Callable[Concatenate[Parts, P], Recipe]) -> Callable[P, Preset]:
-        return _registered(make, likelihood, prior)
+        return _registered(make, meant)
 
     return decorate
 
 
 def _registered(
-    make: Callable[Concatenate[Parts, P], Recipe], likelihood: str, prior: str
+    make: Callable[Concatenate[Parts, P], Recipe], meant: _Meant
 ) -> Callable[P, Preset]:
     name = getattr(make, "__name__")  # noqa: B009 - a Callable is not known to have one
 
@@ -145,7 +180,15 @@ def _registered(
         for option in options:
             if option not in known:
                 raise unknown_name(f"option of preset {name!r}", option, known or ["(none)"])
-        return Preset(name, options, likelihood, prior, make)
+        return Preset(
+            name,
+            options,
+            meant.likelihood,
+            meant.prior,
+            meant.image_network,
+            meant.training,
+            make,
+        )
 
     choose.__doc__, choose.__name__ = make.__doc__, name
     signature = inspect.signature(make)

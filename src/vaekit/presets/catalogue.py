@@ -107,7 +107,8 @@ def _gives(provides: frozenset[str], likelihood: str) -> list[str]:
 
 def _parts(recipe: Recipe, likelihood: str, prior: str) -> dict[str, str]:
     model = recipe.model
-    assert isinstance(model, VAE)
+    if not isinstance(model, VAE):
+        return {"model": type(model).__name__, "objective": type(recipe.objective).__name__}
     latent = model.latent
     shown = {"latent": type(latent).__name__}
     if isinstance(latent, Single):

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vaekit.errors import unknown_name
+from vaekit.distributions import find_path
 from vaekit.priors.checks import check_whole
 from vaekit.priors.network import NetworkPrior, standard_normal
 from vaekit.priors.ode import Field, follow, with_divergence
@@ -15,20 +15,6 @@ from vaekit.priors.ode import Field, follow, with_divergence
 __all__ = ["FlowMatching"]
 
 _FREQUENCIES = 4
-
-
-def _straight(t: Tensor) -> tuple[Tensor, ...]:
-    """How much of the latent and of the noise there is at time t, and the rates of change."""
-    return t, 1 - t, torch.ones_like(t), -torch.ones_like(t)
-
-
-def _diffusion(t: Tensor) -> tuple[Tensor, ...]:
-    """The same on a quarter of a circle, so that the variance of standard latents stays 1."""
-    angle, rate = math.pi / 2 * t, math.pi / 2
-    return angle.sin(), angle.cos(), rate * angle.cos(), -rate * angle.sin()
-
-
-_PATHS = {"diffusion": _diffusion, "straight": _straight}
 
 
 class FlowMatching(NetworkPrior):
@@ -76,8 +62,7 @@ class FlowMatching(NetworkPrior):
         steps: int = 1500,
     ) -> None:
         super().__init__(latent_dim, context_dim, steps)
-        if path not in _PATHS:
-            raise unknown_name("path", path, _PATHS)
+        find_path(path)
         check_whole(1, width=width, depth=depth, solver_steps=solver_steps)
         self.path = path
         self.width = width
@@ -91,14 +76,14 @@ class FlowMatching(NetworkPrior):
     def _losses(self, u: Tensor, context: Tensor | None = None) -> Tensor:
         # One time from each of as many equal intervals: the sum over the batch varies less.
         t = ((torch.arange(len(u)) + torch.rand(len(u))) / len(u)).to(u).unsqueeze(-1)
-        a, s, da, ds = _PATHS[self.path](t)
+        a, s, da, ds = find_path(self.path)(t)
         noise = torch.randn_like(u)
         velocity = self._velocity(a * u + s * noise, t, context)
         return (velocity - da * u - ds * noise).square().sum(-1)
 
     def _velocity(self, x: Tensor, t: Tensor, context: Tensor | None) -> Tensor:
         """The velocity if latents were standard normal, and what the network adds."""
-        a, s, da, ds = _PATHS[self.path](t)
+        a, s, da, ds = find_path(self.path)(t)
         variance = a.square() + s.square()
         added: Tensor = self.net(x / variance.sqrt(), t, context)
         return (a * da + s * ds) / variance * x + added

@@ -62,6 +62,8 @@ def assemble(
         )
     if isinstance(likelihood, str) and likelihood == "auto":
         likelihood = preset.likelihood
+    if network == "auto" and len(domain.event_shape) == 3:
+        network = preset.image_network
     with seeded(seed):
         parts = domain.parts(
             rows,

@@ -105,9 +105,20 @@ class Trained:
         if prior not in ("fitted", "model"):
             raise SpecError(f"prior must be 'fitted' or 'model'; got {prior!r}.")
         rows = self.rows(context, int(n))
+        if not isinstance(self.model, VAE):  # there is one way to sample only
+            return self.domain.decode(self._sampled(int(n), rows, seed))
         with seeded(seed):
             z = self.vae.generate(int(n), rows, fitted=prior == "fitted")
         return self._show(z, rows)
+
+    def _sampled(self, n: int, rows: Tensor | None, seed: int | None) -> Tensor:
+        """Items of a model without latents, a part at a time."""
+        generator = make_generator(seed)
+        parts = [
+            self.model.sample(len(i), None if rows is None else rows[i], generator=generator)
+            for i in torch.arange(n).split(_CHUNK)
+        ]
+        return torch.cat(parts)
 
     def log_prob(self, raw: Any, context: Any, draws: int, seed: int) -> Tensor:
         """Importance-weighted log p(x), nats per item.

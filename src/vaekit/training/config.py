@@ -1,8 +1,9 @@
 """The options of a training run."""
 
 import math
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 from torch import nn
 
@@ -35,8 +36,8 @@ class TrainConfig:
         warm_up: Share of the steps in which the learning rate rises.
         weight_decay: AdamW's decoupled weight decay.
         gradient_clip: Largest norm of each group's gradient; ``None`` does not clip.
-        ema: Decay of an exponential moving average of the weights, for instance 0.999;
-            ``None`` keeps none.
+        ema: Decay of an exponential moving average of the weights, for instance 0.999; 0 keeps
+            none, and ``None`` leaves the choice to the preset.
         validation: Share of the items held out to choose the best weights.
         patience: Stop after so many epochs without a better validation loss; ``None`` never.
         precision: ``"fp32"``, ``"bf16"`` or ``"fp16"`` (mixed: weights stay in fp32).
@@ -83,6 +84,18 @@ class TrainConfig:
         least, most = _EPOCHS_BY_DEFAULT
         return min(most, max(least, round(_STEPS_BY_DEFAULT * self.batch_size / items)))
 
+    def suggested(self, choices: Mapping[str, Any]) -> Self:
+        """The same with these choices wherever an option was left ``None``.
+
+        Example:
+            >>> TrainConfig(ema=None).suggested({"ema": 0.999}).ema
+            0.999
+            >>> TrainConfig(ema=0.9).suggested({"ema": 0.999}).ema
+            0.9
+        """
+        open_ones = {k: v for k, v in choices.items() if getattr(self, k) is None}
+        return replace(self, **open_ones)
+
     def peak_rate(self, model: nn.Module) -> float:
         """The largest step size for this model."""
         if self.learning_rate is not None:
@@ -118,7 +131,7 @@ _RULES: dict[str, tuple[str, Any]] = {
     "warm_up": ("in [0, 1)", lambda v: 0 <= v < 1),
     "weight_decay": ("at least 0", lambda v: v >= 0),
     "gradient_clip": ("None or positive", lambda v: v is None or _positive(v)),
-    "ema": ("None or in (0, 1)", lambda v: v is None or 0 < v < 1),
+    "ema": ("None or in [0, 1)", lambda v: v is None or 0 <= v < 1),
     "validation": ("in [0, 1)", lambda v: 0 <= v < 1),
     "patience": ("None or a whole number of at least 1", lambda v: v is None or v >= 1),
     "devices": ("a whole number of at least 1", lambda v: v >= 1 and v == int(v)),

@@ -1,7 +1,7 @@
 """What a step runs on: devices and precision (Lightning Fabric), optimisers, weight averages."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import cast
 
@@ -21,8 +21,6 @@ from vaekit.types import Batch, Clock, Update
 __all__ = ["Machinery", "make_fabric"]
 
 _FUSED_DEVICES = ("cpu", "cuda")
-_BETAS = (0.9, 0.99)
-"""Trainings of a few thousand steps gain from forgetting old gradients within a hundred."""
 
 
 class Machinery:
@@ -42,14 +40,15 @@ class Machinery:
             self.model.load_state_dict(self.fabric.broadcast(self.model.state_dict()))
             torch.manual_seed(config.seed + self.fabric.global_rank)
         self.groups = {name: list(group) for name, group in objective.groups(model).items()}
-        self.optimisers = {name: self._optimiser(group) for name, group in self.groups.items()}
-        self.averaged = None if config.ema is None else _average(self.model, config.ema)
+        self.paces = {name: objective.pace(name) for name in self.groups}
+        self.optimisers = {name: self._optimiser(name) for name in self.groups}
+        self.averaged = _average(self.model, config.ema) if config.ema else None
 
-    def _optimiser(self, group: list[nn.Parameter]) -> torch.optim.Optimizer:
+    def _optimiser(self, group: str) -> torch.optim.Optimizer:
         optimiser = torch.optim.AdamW(
-            group,
+            self.groups[group],
             lr=self.config.peak_rate(self.model),
-            betas=_BETAS,
+            betas=self.paces[group].betas,
             weight_decay=self.config.weight_decay,
             fused=self.fabric.device.type in _FUSED_DEVICES,
         )
@@ -93,7 +92,7 @@ class Machinery:
                 clip_grad_norm_(self.groups[name], self.config.gradient_clip)
             optimiser = self.optimisers[name]
             for options in optimiser.param_groups:
-                options["lr"] = rate
+                options["lr"] = rate * self.paces[name].rate
             optimiser.step()
 
     def _backward(self, update: Update, share: float) -> None:
@@ -170,6 +169,20 @@ def _quiet() -> Iterator[None]:
 
 
 def _average(model: Model, decay: float) -> AveragedModel:
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    average = AveragedModel(model, multi_avg_fn=_moving_average(decay), use_buffers=True)
     average.module.train(model.training)
     return average
+
+
+_Weights = tuple[Tensor, ...] | list[Tensor]
+
+
+def _moving_average(decay: float) -> Callable[[_Weights, _Weights, Tensor | int], None]:
+    """An average that first forgets faster, so that a short training does not keep its start."""
+
+    def update(averages: _Weights, now: _Weights, steps: Tensor | int) -> None:
+        done = int(steps)
+        early = (1 + done) / (10 + done)
+        get_ema_multi_avg_fn(min(decay, early))(averages, now, steps)
+
+    return update

@@ -1,0 +1,71 @@
+"""What teaches a velocity field: items and noise, and the way between them."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from vaekit.distributions import find_path
+from vaekit.errors import CompositionError, unknown_name
+from vaekit.models import Diffusion, Model
+from vaekit.objectives.base import Objective, Pace
+from vaekit.types import Batch, Clock, Update
+
+__all__ = ["Denoising"]
+
+_TIMES: dict[str, Callable[[Tensor], Tensor]] = {
+    "uniform": lambda u: u,
+    "logit_normal": lambda u: torch.special.ndtri(u).sigmoid(),
+}
+
+
+class Denoising(Objective):
+    """Mean squared error of the velocity, over all times.
+
+    Args:
+        times: ``"uniform"``, or ``"logit_normal"``, which looks most at the middle of the way,
+            where the velocity is hardest to tell.
+
+    Raises:
+        SpecError: Unknown times.
+
+    Source: Ho et al. 2020, eq. 14 (in v for epsilon); Lipman et al. 2023, eq. 9; Esser et al.
+    2024, "Scaling rectified flow transformers", section 3.1 (logit-normal).
+    """
+
+    def __init__(self, times: str = "uniform") -> None:
+        super().__init__()
+        if times not in _TIMES:
+            raise unknown_name("times", times, _TIMES)
+        self.times = times
+
+    @property
+    def requires(self) -> frozenset[str]:
+        """A velocity field."""
+        return frozenset({"velocity"})
+
+    def pace(self, group: str) -> Pace:
+        """Gradients of noise are noisy: remember them longer than usual."""
+        return Pace(betas=(0.9, 0.999))
+
+    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """Yield the one update."""
+        field = _diffusion_of(model)
+        x = field.standardise(batch.visible)
+        t = self._drawn_times(x)
+        a, s, da, ds = (v.view(-1, *[1] * (x.dim() - 1)) for v in find_path(field.path)(t))
+        noise = torch.randn_like(x)
+        error = field.velocity(a * x + s * noise, t, batch.context) - (da * x + ds * noise)
+        loss = error.square().mean()
+        yield Update({"model": loss}, {"loss": loss.detach()})
+
+    def _drawn_times(self, x: Tensor) -> Tensor:
+        """One time from each of as many equal intervals, so that the loss varies less."""
+        places = torch.arange(len(x), device=x.device) + torch.rand(len(x), device=x.device)
+        return _TIMES[self.times](places / len(x)).clamp(1e-4, 1 - 1e-4).unsqueeze(-1)
+
+
+def _diffusion_of(model: Model) -> Diffusion:
+    if not isinstance(model, Diffusion):
+        raise CompositionError(f"Denoising trains a Diffusion; got {type(model).__name__}.")
+    return model
