@@ -10,15 +10,14 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from torch import nn
 
-from vaekit.domains import Context, Domain, find_domain
+from vaekit.domains import Domain
 from vaekit.errors import NotFittedError
 from vaekit.io import RunFolder, options_to_json, versions, write_run
 from vaekit.likelihoods import Likelihood
-from vaekit.presets import Preset, find_preset
+from vaekit.presets import Preset
 from vaekit.priors import FittedPrior, Vamp
-from vaekit.tasks import Trained, assemble, examine
-from vaekit.tasks.trained import as_items
-from vaekit.training import TrainConfig, train
+from vaekit.tasks import Plan, Trained, fit_model
+from vaekit.training import TrainConfig
 
 __all__ = ["Autoencoder"]
 
@@ -147,32 +146,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 (`CompositionError`), or training that diverged (`TrainingError`).
         """
         config = TrainConfig(**{f.name: getattr(self, f.name) for f in fields(TrainConfig)})
-        preset = find_preset(self.preset)
-        config = config.suggested(preset.training)
-        domain = find_domain(X, self.domain)
-        X = domain.read(X)
-        domain = domain.fit(X)
-        learnt = None if context is None else Context().fit(context)
-        items = as_items(domain, learnt, X, context)
-        model, objective = assemble(
-            preset,
-            domain,
-            items.rows,
-            self.latent_dim,
-            context_dim=0 if learnt is None else learnt.dim,
-            network=self.network,
-            network_size=self.network_size,
-            likelihood=self.likelihood,
-            encoder=self.encoder,
-            decoder=self.decoder,
-            seed=config.seed,
-        )
-        result = train(
-            model, objective, items, config, folder=self.checkpoint_dir, resume=self.resume
-        )
-        trained = Trained(model.eval(), domain, learnt)
-        self.health_ = examine(trained, items, config, preset.prior)
-        return self.adopt(trained, result.history, {"seconds": result.seconds})
+        plan = Plan(**{f.name: getattr(self, f.name) for f in fields(Plan)})
+        fitted = fit_model(plan, X, context, config, folder=self.checkpoint_dir, resume=self.resume)
+        self.health_ = fitted.health
+        result = fitted.result
+        return self.adopt(fitted.trained, result.history, {"seconds": result.seconds})
 
     def adopt(self, trained: Trained, history: Any, notes: Mapping[str, Any]) -> Self:
         """Take over a model that was trained elsewhere, as `load` does."""

@@ -53,6 +53,18 @@ def runs(tmp_path_factory):
     return run
 
 
+def test_models_that_only_sample_are_evaluated_by_their_samples(runs):
+    run, output = runs("gan")
+    found = {path.name for path in (run / "evaluation").iterdir()}
+    assert found == {"evaluation.json", "evaluation.csv", "samples.png"}
+    rows = rows_of(run / "evaluation")
+    assert (
+        rows["Frechet distance, samples"]["value"] > rows["Frechet distance, real items"]["value"]
+    )
+    for refused in ("ELBO", "reconstruction", "reconstructions", "model prior"):
+        assert "needs a model with latents; GAN has none" in rows[refused]["note"]
+
+
 @pytest.mark.parametrize("preset", EXTRA)
 def test_every_kind_of_model_is_evaluated(runs, preset):
     run, output = runs(preset)
@@ -63,7 +75,7 @@ def test_every_kind_of_model_is_evaluated(runs, preset):
         assert group in output
     rows = rows_of(folder)
     assert all(row["note"] for row in rows.values() if row["value"] is None)
-    for source in ("fitted prior", "model prior", "reconstructions", "real items"):
+    for source in ("samples", "model prior", "reconstructions", "real items"):
         assert rows[f"Frechet distance, {source}"]["value"] >= 0
         assert rows[f"sharpness, {source}"]["value"] > 0
     for picture in folder.glob("*.png"):
@@ -148,7 +160,7 @@ def test_too_few_items_are_a_line_that_says_how_many(runs, tmp_path):
     np.save(tmp_path / "few.npy", digits().images[:60])
     output = call("evaluate", run, tmp_path / "few.npy", "--out", tmp_path / "out", "--draws", 2)
     assert "needs more than" in " ".join(output.split())
-    row = rows_of(tmp_path / "out")["Frechet distance, fitted prior"]
+    row = rows_of(tmp_path / "out")["Frechet distance, samples"]
     assert row["value"] is None
     assert "got 18 real and 18 generated" in row["note"]
 

@@ -14,6 +14,7 @@ from vaekit.metrics import (
     disentanglement,
     latent_health,
     log_likelihood,
+    module_features,
     reconstruction_quality,
 )
 from vaekit.randomness import make_generator
@@ -49,6 +50,17 @@ def test_every_measure_has_a_row_with_a_number_or_a_reason(whole):
     assert all(row.note for row in whole.rows() if row.value is None)
     assert len({row.name for row in whole.rows()}) == len(whole.rows())
     assert sum(row.value is not None for row in whole.rows()) > 35
+
+
+def test_features_of_ones_own_are_used_as_given(vae):
+    own = module_features(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4)))
+    found = evaluate(vae, digits().images, features=own, settings=FEW)
+    assert (
+        "module, given; 80 samples" in next(r for r in found.rows() if r.measure == "features").note
+    )
+    assert found.value("Frechet distance, samples") != evaluate(
+        vae, digits().images, settings=FEW
+    ).value("Frechet distance, samples")
 
 
 def test_the_bound_is_that_of_the_metrics(vae, whole):
@@ -150,11 +162,11 @@ def test_text_and_numbers_are_the_same_labels(vae, whole):
 def test_too_few_items_for_the_frechet_distance_are_a_row_that_says_how_many(vae):
     result = evaluate(vae, digits().images[:100], labels=digits().labels[:100], settings=FEW)
     rows = {row.name: row for row in result.rows("samples")}
-    refused = rows["Frechet distance, fitted prior"]
+    refused = rows["Frechet distance, samples"]
     assert refused.value is None
     assert "needs more than 64 items" in refused.note
     assert "got 30 real and 30 generated" in refused.note
-    assert rows["coverage, fitted prior"].value is not None
+    assert rows["coverage, samples"].value is not None
 
 
 def test_points_have_no_likelihood_and_no_codes():
@@ -174,7 +186,7 @@ def test_samples_of_a_conditional_model_have_the_contexts_of_real_items():
     trained.vae.generate = lambda n, context, fitted: (
         seen.append(context) or generate(n, context, fitted=fitted)
     )
-    subject.generated(subject.reference, fitted=True)
+    subject.sampled(subject.reference)
     expected = labels[subject.reference.index.numpy()]
     assert torch.cat(seen).argmax(1).tolist() == expected.tolist()
 

@@ -14,9 +14,11 @@ from vaekit.plots.pairs import reconstruction_pairs
 from vaekit.plots.save import save_figure
 from vaekit.plots.sheets import image_sheets
 from vaekit.plots.strips import interpolation_strips
+from vaekit.plots.tradeoff import Panel, tradeoff_curves
 from vaekit.plots.traversals import latent_traversals
 
 __all__ = [
+    "Panel",
     "code_usage",
     "image_grid",
     "image_sheets",
@@ -26,5 +28,6 @@ __all__ = [
     "latent_traversals",
     "reconstruction_pairs",
     "save_figure",
+    "tradeoff_curves",
     "training_curves",
 ]

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from vaekit.models import Model
+
 __all__ = ["Callback", "Event"]
 
 
@@ -16,12 +18,14 @@ class Event:
         step: Optimiser steps done.
         total: Optimiser steps planned.
         values: Loss terms of the step, or the history's row of the epoch.
+        model: The model as it is now; the averaged one where an average is kept.
     """
 
     kind: Literal["step", "epoch", "end"]
     step: int
     total: int
     values: Mapping[str, float]
+    model: Model
 
 
 Callback = Callable[[Event], None]

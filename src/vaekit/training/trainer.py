@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -136,7 +137,7 @@ class _Loop:
         while state.epoch < self.epochs and not self._out_of_time() and not self._out_of_patience():
             self._epoch()
         state.finish()
-        self.tell(Event("end", state.step, self._clock().total, state.history[-1]))
+        self._tell("end", state.history[-1])
 
     def _warn_of_overruns(self) -> None:
         total = self.epochs * self.per_epoch
@@ -157,7 +158,7 @@ class _Loop:
             state.advance(values)
             if state.is_due():
                 state.save()
-            self.tell(Event("step", state.step, clock.total, values))
+            self._tell("step", values)
             if self._out_of_time():
                 break
         row = {
@@ -168,7 +169,11 @@ class _Loop:
             **self._validate(),
         }
         state.end_epoch(row)
-        self.tell(Event("epoch", state.step, self._clock().total, row))
+        self._tell("epoch", row)
+
+    def _tell(self, kind: Literal["step", "epoch", "end"], values: Mapping[str, float]) -> None:
+        total = self._clock().total
+        self.tell(Event(kind, self.state.step, total, values, self.machinery.current))
 
     def _step(self, index: Tensor, clock: Clock) -> Mapping[str, float]:
         machinery = self.machinery

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from vaekit.metrics import Features
 from vaekit.tasks.evaluation.disentangled import scores
 from vaekit.tasks.evaluation.latents import code_usage, health, information
 from vaekit.tasks.evaluation.likelihood import annealed, elbo, importance_bound
@@ -56,7 +57,7 @@ class Evaluation:
         return [row for row in self.measured if group in (None, row.group)]
 
     def value(self, name: str) -> float | None:
-        """The number of a row, for instance of "ELBO" or "Frechet distance, fitted prior".
+        """The number of a row, for instance of "ELBO" or "Frechet distance, samples".
 
         Args:
             name: As in `Row.name`.
@@ -88,6 +89,7 @@ def evaluate(
     *,
     labels: Any = None,
     factors: Any = None,
+    features: Features | None = None,
     settings: EvaluationSettings = EvaluationSettings(),
     watch: Callable[[str, int, int], None] = lambda name, done, of: None,
 ) -> Evaluation:
@@ -105,6 +107,8 @@ def evaluate(
         labels: Their classes, whole numbers or text; with them samples are compared by features
             of a classifier.
         factors: What is known to have made them, whole numbers of shape (items, factors).
+        features: What to compare samples by, for instance `module_features` of a network of your
+            own; ``None`` learns them from two fifths of the items.
         settings: Options.
         watch: Called before each measure with its name, how many are done, and of how many.
 
@@ -122,7 +126,7 @@ def evaluate(
     """
     from vaekit.tasks.evaluation.pictures import draw_pictures  # matplotlib costs half a second
 
-    subject = Subject.of(trained, X, context, labels, factors, settings)
+    subject = Subject.of(trained, X, context, labels, factors, settings, features)
     measured: list[Row] = []
     for done, measure in enumerate(MEASURES):
         watch(measure.name, done, len(MEASURES) + 1)

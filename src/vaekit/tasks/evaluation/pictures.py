@@ -29,14 +29,14 @@ def _samples(subject: Subject) -> Figure | None:
         return None
     items = subject.some(_SHOWN)
     sheets = {"real items": subject.x(items)}
-    if subject.vae.fitted_prior is not None:
-        sheets["fitted prior"] = subject.generated(items, fitted=True)
-    sheets["model prior"] = subject.generated(items, fitted=False)
+    sheets["samples"] = subject.sampled(items)
+    if subject.has_latents:
+        sheets["model prior"] = subject.drawn_from_prior(items)
     return plots.image_sheets({name: _raw(subject, x) for name, x in sheets.items()})
 
 
 def _reconstructions(subject: Subject) -> Figure | None:
-    if not subject.are_images:
+    if not (subject.are_images and subject.has_latents):
         return None
     items = subject.some(_PAIRS)
     real, given_back = subject.x(items), subject.reconstructed(items)
@@ -44,14 +44,16 @@ def _reconstructions(subject: Subject) -> Figure | None:
 
 
 def _kl_per_latent(subject: Subject) -> Figure | None:
-    health = subject.health
-    if health.kl_per_latent is None:
+    if not subject.has_latents or subject.health.kl_per_latent is None:
         return None
+    health = subject.health
     active = np.asarray(health.mean_variance) > ACTIVE_VARIANCE
     return plots.latent_health(health.kl_per_latent, active)
 
 
 def _latent_map(subject: Subject) -> Figure | None:
+    if not subject.has_latents:
+        return None
     codes = subject.codes[:LATENT_ITEMS]
     if codes.shape[1] < 2:
         return None
@@ -59,7 +61,7 @@ def _latent_map(subject: Subject) -> Figure | None:
 
 
 def _code_usage(subject: Subject) -> Figure | None:
-    count = subject.vae.latent.num_codes
+    count = subject.vae.latent.num_codes if subject.has_latents else 0
     if not count:
         return None
     return plots.code_usage(torch.bincount(subject.code_numbers.flatten(), minlength=count))

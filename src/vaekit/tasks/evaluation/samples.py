@@ -13,19 +13,22 @@ from vaekit.tasks.evaluation.subject import Subject
 __all__ = ["SOURCES", "compare", "describe_features"]
 
 SOURCES: dict[str, Callable[[Subject], Tensor]] = {
-    "fitted prior": lambda subject: subject.generated(subject.reference, fitted=True),
-    "model prior": lambda subject: subject.generated(subject.reference, fitted=False),
+    "samples": lambda subject: subject.sampled(subject.reference),
+    "model prior": lambda subject: subject.drawn_from_prior(subject.reference),
     "reconstructions": lambda subject: subject.reconstructed(subject.others),
     "real items": lambda subject: subject.x(subject.others),
 }
-"""What is compared with the reference. Other real items are the floor, what a perfect model would
-reach; reconstructions are of those, not of the reference, lest each be its item's neighbour."""
+"""What is compared with the reference: what ``sample`` gives (of a VAE, from its fitted prior); the
+same from the model's own prior, so that the gap shows; reconstructions; other real items. Those are
+the floor, what a perfect model would reach. Reconstructions are of the others, not of the
+reference, lest each be its item's neighbour."""
 
 
 def describe_features(subject: Subject) -> list[Row]:
     """What samples are compared by, and how many."""
     features, n, learnt = subject.features, subject.compared, len(subject.learnt_from)
-    note = f"{features.name}, learnt from {learnt} other items; {n} samples with {n} real items"
+    source = f"learnt from {learnt} other items" if learnt else "given"
+    note = f"{features.name}, {source}; {n} samples with {n} real items"
     if features.accuracy is None:
         return [Row("features", None, items=n, note=note)]
     return [Row("accuracy of the features' classifier", features.accuracy, items=n, note=note)]

@@ -41,6 +41,7 @@ class Subject:
         settings: The options.
         labels: The class of each item in that order; ``None`` where classes are not known.
         factors: What made each item, whole numbers of shape (items, factors), or ``None``.
+        given: Features to compare samples by, in place of learnt ones.
     """
 
     trained: Trained
@@ -48,6 +49,7 @@ class Subject:
     settings: EvaluationSettings
     labels: NDArray[Any] | None = None
     factors: NDArray[Any] | None = None
+    given: Features | None = None
 
     @classmethod
     def of(
@@ -58,6 +60,7 @@ class Subject:
         labels: Any,
         factors: Any,
         settings: EvaluationSettings,
+        features: Features | None = None,
     ) -> Self:
         """Check data and shuffle them; see `evaluate`."""
         items = as_items(trained.domain, trained.context, raw, context)
@@ -77,12 +80,18 @@ class Subject:
             settings,
             None if named is None else named[order.numpy()],
             None if made_of is None else made_of[order.numpy()],
+            features,
         )
 
     @property
     def vae(self) -> VAE:
         """The model; see `Trained.vae`."""
         return self.trained.vae
+
+    @property
+    def has_latents(self) -> bool:
+        """Whether the model encodes."""
+        return isinstance(self.trained.model, VAE)
 
     @property
     def are_images(self) -> bool:
@@ -123,12 +132,14 @@ class Subject:
     @property
     def learnt_from(self) -> Items:
         """Real items for the features to learn from, none of which is compared."""
-        count = min(FEATURE_ITEMS, 2 * len(self.items) // 5)
+        count = 0 if self.given else min(FEATURE_ITEMS, 2 * len(self.items) // 5)
         return self.some(count, start=len(self.items) - count)
 
     @cached_property
     def features(self) -> Features:
         """What samples are compared by."""
+        if self.given is not None:
+            return self.given
         items = self.learnt_from
         labels = None if self.labels is None else self.labels[-len(items) :]
         return choose_features(self.settings.features, self.x(items), labels, self.settings.seed)
@@ -166,26 +177,30 @@ class Subject:
         pairs = [(self.vae.encode(b.x, b.context), b.context) for b in batches]
         return torch.cat([self._shown(z, context) for z, context in pairs])
 
-    @torch.no_grad()
-    def generated(self, items: Items, *, fitted: bool) -> Tensor:
-        """As many samples as items, each in the context of one of them.
+    def sampled(self, items: Items) -> Tensor:
+        """As many samples as items, each in the context of one of them."""
+        generator, model = self.generator(), self.trained.model
+        batches = batches_of(items, self.trained.device)
+        parts = [model.sample(len(b.x), b.context, generator=generator) for b in batches]
+        return self._visible(torch.cat(parts))
 
-        Args:
-            items: Only their number and contexts matter.
-            fitted: From the prior fitted after training, else from the model's own.
-        """
+    @torch.no_grad()
+    def drawn_from_prior(self, items: Items) -> Tensor:
+        """The same, from the model's own prior instead of the one fitted after training."""
         vae, batches = self.vae, batches_of(items, self.trained.device)
         with seeded(self.settings.seed):
             parts = [
-                self._shown(vae.generate(len(b.x), b.context, fitted=fitted), b.context)
+                self._shown(vae.generate(len(b.x), b.context, fitted=False), b.context)
                 for b in batches
             ]
         return torch.cat(parts)
 
     def _shown(self, z: Tensor, context: Tensor | None) -> Tensor:
-        """Items for latents; a Gaussian's mean may overshoot what an image can show."""
-        x = self.vae.show(z, context).cpu()
-        return x.clamp(0, 1) if self.are_images else x
+        return self._visible(self.vae.show(z, context))
+
+    def _visible(self, x: Tensor) -> Tensor:
+        """Items as they are looked at: a Gaussian's mean may overshoot what an image can show."""
+        return x.cpu().clamp(0, 1) if self.are_images else x.cpu()
 
 
 def _classes(labels: Any, count: int) -> NDArray[Any] | None:

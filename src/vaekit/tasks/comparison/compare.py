@@ -1,0 +1,82 @@
+"""Train models of different kinds within one budget, and score them alike."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from vaekit.domains import Domain, ImageDomain, find_domain
+from vaekit.errors import SpecError
+from vaekit.metrics import Features
+from vaekit.presets import Preset, find_preset
+from vaekit.tasks.comparison.arena import SHOWN, Arena
+from vaekit.tasks.comparison.result import Comparison
+from vaekit.tasks.comparison.settings import ComparisonSettings
+from vaekit.tasks.comparison.trial import Trial
+from vaekit.tasks.fitting import Plan
+
+__all__ = ["compare"]
+
+Watch = Callable[[str, int, int], None]
+
+
+def compare(
+    X: Any,
+    models: Sequence[str | Preset] = ("vae", "gan", "diffusion"),
+    *,
+    labels: Any = None,
+    domain: str | Domain = "auto",
+    latent_dim: int = 16,
+    network: str = "auto",
+    settings: ComparisonSettings = ComparisonSettings(),
+    features: Features | None = None,
+    watch: Watch = lambda name, done, of: None,
+) -> Comparison:
+    """Train each model for the same time, with several seeds, and score them on held-out items.
+
+    A training that fails is reported, and does not end the comparison.
+
+    Args:
+        X: Raw data, or a path to them.
+        models: Presets, by name or with options.
+        labels: Classes of the items: samples are then compared by features of a classifier.
+        domain: The kind of data.
+        latent_dim: Number of latents of the models that have some.
+        network: Name of the networks; ``"auto"`` takes what suits each model.
+        settings: Options.
+        features: Features of your own to compare samples by.
+        watch: Called with what is going on, how many parts are done, and of how many.
+
+    Raises:
+        SpecError: No models, one twice, or an unknown one.
+        DataError: Fewer than 50 items, or labels of another number.
+
+    Example:
+        >>> from vaekit.datasets import digits
+        >>> quick = ComparisonSettings(minutes=0.02, seeds=1, marks=(1.0,), samples=80, steps=())
+        >>> found = compare(digits().images[:400], ["vae", "gan"], settings=quick)
+        >>> found.models
+        ['vae', 'gan']
+    """
+    presets = [find_preset(model) for model in models]
+    _check_models(presets)
+    arena = Arena.of(X, labels, find_domain(X, domain), features, settings)
+    plans = [Plan(preset, latent_dim, arena.domain, network) for preset in presets]
+    trials: list[Trial] = []
+    for seed in range(settings.seeds):  # a seed of all, then the next: stopped early, it compares
+        for plan in plans:
+            watch(f"{plan.preset}, seed {seed}", len(trials), settings.seeds * len(plans))
+            trials.append(arena.trial(plan, seed))
+    return Comparison(
+        tuple(trials),
+        next((trial.floor for trial in trials if trial.floor), {}),
+        arena.features.name,
+        (len(arena.training), len(arena.held_out)),
+        settings,
+        arena.held_out[:SHOWN],
+        isinstance(arena.domain, ImageDomain),
+    )
+
+
+def _check_models(presets: Sequence[Preset]) -> None:
+    names = [str(preset) for preset in presets]
+    if not names or len(set(names)) < len(names):
+        raise SpecError(f"models must be at least one, none of them twice; got {names}.")

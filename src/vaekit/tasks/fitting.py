@@ -1,0 +1,118 @@
+"""From raw data to a trained model, its sampling prior and the health of its latents."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from vaekit.domains import Context, Domain, find_domain
+from vaekit.likelihoods import Likelihood
+from vaekit.metrics import Health
+from vaekit.presets import Preset, find_preset
+from vaekit.tasks.assemble import assemble
+from vaekit.tasks.examine import examine
+from vaekit.tasks.trained import Trained, as_items
+from vaekit.training import Callback, TrainConfig, TrainResult, train
+
+__all__ = ["Fitted", "Plan", "fit_model"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to build; see `Autoencoder` for the options.
+
+    Attributes:
+        preset: The named model.
+        latent_dim: Number of latents.
+        domain: The kind of data.
+        network: Name of the networks.
+        network_size: Their size.
+        likelihood: A name, or a likelihood.
+        encoder: The user's own.
+        decoder: The user's own.
+    """
+
+    preset: str | Preset = "vae"
+    latent_dim: int = 16
+    domain: str | Domain = "auto"
+    network: str = "auto"
+    network_size: str = "small"
+    likelihood: str | Likelihood = "auto"
+    encoder: nn.Module | None = None
+    decoder: nn.Module | None = None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit leaves behind.
+
+    Attributes:
+        plan: What was asked for.
+        trained: The model, with its prior for sampling.
+        result: How the training went.
+        health: The state of the latents; ``None`` for models without latents.
+    """
+
+    plan: Plan
+    trained: Trained
+    result: TrainResult
+    health: Health | None
+
+
+def fit_model(
+    plan: Plan,
+    X: Any,
+    context: Any,
+    config: TrainConfig,
+    *,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    callbacks: Sequence[Callback] = (),
+) -> Fitted:
+    """Learn the schema, train, fit the sampling prior, and examine the latents.
+
+    Args:
+        plan: What to build.
+        X: Raw data, or a path to them.
+        context: Labels or properties to condition the model on, or ``None``.
+        config: How to train; the preset may fill what is left open.
+        folder: For checkpoints.
+        resume: Go on from the checkpoint there.
+        callbacks: Called with each `Event` of the training.
+
+    Raises:
+        VaekitError: See `Autoencoder.fit`.
+
+    Example:
+        >>> from vaekit.datasets import digits
+        >>> config = TrainConfig(max_epochs=1, progress=False)
+        >>> fit_model(Plan(latent_dim=4), digits().images, None, config).result.best_epoch
+        1
+    """
+    preset = find_preset(plan.preset)
+    config = config.suggested(preset.training)
+    domain = find_domain(X, plan.domain)
+    X = domain.read(X)
+    domain = domain.fit(X)
+    learnt = None if context is None else Context().fit(context)
+    items = as_items(domain, learnt, X, context)
+    model, objective = assemble(
+        preset,
+        domain,
+        items.rows,
+        plan.latent_dim,
+        context_dim=0 if learnt is None else learnt.dim,
+        network=plan.network,
+        network_size=plan.network_size,
+        likelihood=plan.likelihood,
+        encoder=plan.encoder,
+        decoder=plan.decoder,
+        seed=config.seed,
+    )
+    result = train(
+        model, objective, items, config, folder=folder, resume=resume, callbacks=callbacks
+    )
+    trained = Trained(model.eval(), domain, learnt)
+    return Fitted(plan, trained, result, examine(trained, items, config, preset.prior))
