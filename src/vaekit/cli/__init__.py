@@ -5,6 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
+from vaekit.cli.cluster import cluster
 from vaekit.cli.demo import demo
 from vaekit.cli.evaluate import evaluate
 from vaekit.cli.fit import fit
@@ -22,7 +23,19 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     add_completion=False,
 )
-for command in (demo, models, fit, refit, sample, reconstruct, interpolate, score, evaluate, info):
+for command in (
+    demo,
+    models,
+    fit,
+    refit,
+    sample,
+    reconstruct,
+    interpolate,
+    score,
+    evaluate,
+    cluster,
+    info,
+):
     app.command()(command)
 
 

@@ -25,6 +25,11 @@ class Objective(nn.Module, abc.ABC):
         """Parameters by group; each group has an optimiser of its own."""
         return {"model": model.parameters()}
 
+    @property
+    def settled(self) -> bool:
+        """Whether weights of this moment may be the ones to keep; not during a start."""
+        return True
+
     @abc.abstractmethod
     def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
         """Yield one `Update` for each optimiser update; it has happened when this resumes."""

@@ -1,6 +1,7 @@
 """Functions over a trained model."""
 
 from vaekit.tasks.assemble import assemble
+from vaekit.tasks.clustering import Cluster, Clustering, Trait, assign, cluster
 from vaekit.tasks.evaluation import Evaluation, EvaluationSettings, evaluate
 from vaekit.tasks.examine import examine
 from vaekit.tasks.interpolate import interpolate_latents, traverse_latents
@@ -10,10 +11,15 @@ from vaekit.tasks.trained import Trained
 
 __all__ = [
     "NAMED_PRIORS",
+    "Cluster",
+    "Clustering",
     "Evaluation",
     "EvaluationSettings",
     "Trained",
+    "Trait",
     "assemble",
+    "assign",
+    "cluster",
     "evaluate",
     "examine",
     "interpolate_latents",

@@ -167,7 +167,7 @@ class _Loop:
             **state.means(),
             **self._validate(),
         }
-        state.end_epoch(row)
+        state.end_epoch(row, settled=self.machinery.objective.settled)
         self.tell(Event("epoch", state.step, self._clock().total, row))
 
     def _step(self, index: Tensor, clock: Clock) -> Mapping[str, float]:

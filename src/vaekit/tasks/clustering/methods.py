@@ -1,0 +1,168 @@
+"""The ways to find clusters in latents, by name."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import HDBSCAN, KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
+
+from vaekit.errors import CompositionError, SpecError
+from vaekit.metrics.clustering import NOISE
+from vaekit.tasks.clustering.choice import best_of, candidates, silhouette
+from vaekit.tasks.clustering.encoded import Encoded
+from vaekit.tasks.clustering.graph import graph
+from vaekit.tasks.clustering.partition import Assigned, Found, Partition, largest_first
+
+__all__ = ["METHODS", "find_clusters"]
+
+_STARTS = 10  # of k-means
+_RIDGE = 1e-4  # keeps covariances of latents that hardly vary invertible
+_SMALLEST_SHARE = 0.01  # of the items, that HDBSCAN calls a cluster
+
+
+def find_clusters(items: Encoded, method: str, k: int | None, seed: int) -> Found:
+    """Find clusters by a method of `METHODS`.
+
+    Args:
+        items: What to look in.
+        method: Its name.
+        k: How many; ``None`` chooses by the method's criterion.
+        seed: Of everything random.
+    """
+    # On latents, threads cost more than they bring: six times the CPU time.
+    with threadpool_limits(1), warnings.catch_warnings():
+        # Fewer distinct latents than clusters, and EM at its limit: both still are partitions.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return METHODS[method](items, k, seed)
+
+
+@dataclass(frozen=True, eq=False)
+class _ByEstimator(Partition):
+    """Asks an estimator of scikit-learn."""
+
+    estimator: Any
+    has_probabilities: bool
+
+    def assign(self, items: Encoded) -> Assigned:
+        """Predict."""
+        p = self.estimator.predict_proba(items.z) if self.has_probabilities else None
+        return Assigned(self.estimator.predict(items.z).astype(np.int64), p)
+
+
+def _kmeans(items: Encoded, k: int | None, seed: int) -> Found:
+    def score(count: int) -> float:
+        return silhouette(items.z, fit(count).labels_, seed)
+
+    @cache
+    def fit(count: int) -> Any:
+        return KMeans(count, n_init=_STARTS, random_state=seed).fit(items.z)
+
+    scores = {} if k else dict(best_of(candidates(len(items)), score))
+    chosen = k or next(iter(scores))
+    return _found(items, _ByEstimator(fit(chosen), False), chosen, scores, "silhouette")
+
+
+def _gmm(items: Encoded, k: int | None, seed: int) -> Found:
+    def score(count: int) -> float:
+        return -float(fit(count).bic(items.z)) / len(items)
+
+    @cache
+    def fit(count: int) -> Any:
+        return GaussianMixture(count, reg_covar=_RIDGE, random_state=seed).fit(items.z)
+
+    scores = {} if k else dict(best_of(candidates(len(items)), score))
+    chosen = k or next(iter(scores))
+    return _found(items, _ByEstimator(fit(chosen), True), chosen, scores, "-BIC per item")
+
+
+def _found(
+    items: Encoded, partition: Partition, k: int, scores: dict[int, float], criterion: str
+) -> Found:
+    found = Found(partition.assign(items), partition, k, scores, criterion if scores else "given")
+    return largest_first(found)
+
+
+@dataclass(frozen=True, eq=False)
+class _ByNearest(Partition):
+    """Gives an item the cluster of the nearest training item, if it is no further than those are.
+
+    Attributes:
+        neighbours: Finds the nearest training item.
+        clusters: Of the training items.
+        reach: How far each of them is from the neighbour that makes it part of something dense.
+    """
+
+    neighbours: NearestNeighbors
+    clusters: NDArray[np.int64]
+    reach: NDArray[np.float64]
+
+    def assign(self, items: Encoded) -> Assigned:
+        """The cluster of the nearest, or none."""
+        distance, nearest = (a[:, 0] for a in self.neighbours.kneighbors(items.z, 1))
+        return Assigned(np.where(distance <= self.reach[nearest], self.clusters[nearest], NOISE))
+
+
+def _hdbscan(items: Encoded, k: int | None, seed: int) -> Found:
+    """Dense regions, of any number and shape (Campello et al. 2013); nothing in it is random."""
+    if k is not None:
+        raise SpecError(
+            f"method 'hdbscan' finds the number of clusters itself, so k must be None; got {k}. "
+            "Leave k out, or use method 'auto', 'gmm' or 'kmeans'."
+        )
+    smallest = max(5, int(len(items) * _SMALLEST_SHARE))
+    fitted = HDBSCAN(min_cluster_size=smallest, min_samples=5, copy=True).fit(items.z)
+    clusters = fitted.labels_.astype(np.int64)
+    count = int(clusters.max()) + 1
+    nearest = NearestNeighbors(n_neighbors=5).fit(items.z)
+    partition = _ByNearest(nearest, clusters, nearest.kneighbors(items.z)[0][:, -1])
+    p = np.zeros((len(items), count))
+    inside = clusters != NOISE
+    p[inside, clusters[inside]] = fitted.probabilities_[inside]
+    found = Found(Assigned(clusters, p), partition, count, {}, "density")
+    return largest_first(found)
+
+
+@dataclass(frozen=True, eq=False)
+class _ByModel(Partition):
+    """The most probable component of the model's prior."""
+
+    def assign(self, items: Encoded) -> Assigned:
+        """Where q(c | x) is largest."""
+        q = _responsibilities(items)
+        return Assigned(q.argmax(1).astype(np.int64), q)
+
+
+def _model(items: Encoded, k: int | None, seed: int) -> Found:
+    count = _responsibilities(items).shape[1]
+    if k not in (None, count):
+        raise SpecError(
+            f"k must be the number of the model's components, {count}, or None for method "
+            f"'model'; got {k}. Train with preset option components={k}, or use method 'auto'."
+        )
+    return Found(_ByModel().assign(items), _ByModel(), count, {}, "the model's components")
+
+
+def _responsibilities(items: Encoded) -> NDArray[np.float64]:
+    if items.responsibilities is None:
+        raise CompositionError("method 'model' needs items encoded with components=True.")
+    return items.responsibilities
+
+
+METHODS: dict[str, Callable[[Encoded, int | None, int], Found]] = {
+    "auto": graph,
+    "graph": graph,
+    "gmm": _gmm,
+    "hdbscan": _hdbscan,
+    "kmeans": _kmeans,
+    "model": _model,
+}
+"""By name. ``"auto"`` is the neighbour graph, which was best by measurement on every set and model
+(benchmarks/RESULTS.md); the numbers of ``"model"`` are those of the components."""
