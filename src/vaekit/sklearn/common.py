@@ -2,13 +2,18 @@
 
 from typing import Any
 
+import sklearn.exceptions
 from sklearn.base import clone
 
 from vaekit.autoencoder import Autoencoder
 from vaekit.errors import NotFittedError
 from vaekit.tasks import Trained
 
-__all__ = ["adopt_features", "fit_autoencoder", "trained_of"]
+__all__ = ["EstimatorNotFittedError", "adopt_features", "fit_autoencoder", "trained_of"]
+
+
+class EstimatorNotFittedError(NotFittedError, sklearn.exceptions.NotFittedError):
+    """The package's error and scikit-learn's at once: each is what some callers catch."""
 
 
 def fit_autoencoder(template: Autoencoder, X: Any, context: Any) -> Autoencoder:
@@ -28,10 +33,10 @@ def trained_of(estimator: Any, method: str) -> Trained:
     """The model of an estimator's ``autoencoder_``.
 
     Raises:
-        NotFittedError: There is none yet.
+        EstimatorNotFittedError: There is none yet.
     """
     if "autoencoder_" not in vars(estimator):
-        raise NotFittedError(
+        raise EstimatorNotFittedError(
             f"this {type(estimator).__name__} is not fitted yet; call fit(X) before {method}."
         )
     trained: Trained = estimator.autoencoder_.trained_

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.linalg import eigsh
+from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.cluster import KMeans
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
@@ -24,7 +24,7 @@ _NEIGHBOURS = 10
 _SCALE_NEIGHBOUR = 7  # Zelnik-Manor & Perona 2004, section 2
 _FAINTEST = 1e-6  # so that no item is alone, however far its neighbours are
 _MOST_ROWS = 50_000  # of further items each takes the cluster of its neighbours
-_DENSE_ROWS = 500  # up to here all eigenvectors are cheaper than an iteration for some
+_DENSE_ROWS = 500  # up to here finding all eigenvectors is the cheaper way
 _STARTS = 10
 # Added to both eigenvalues of a ratio. Those below it are as good as 0: parts that hardly touch.
 _SMALL = 0.005
@@ -55,7 +55,7 @@ def graph(items: Encoded, k: int | None, seed: int) -> Found:
     values, vectors = _lowest(weights, max(k or 0, counts[-1] + 1), seed)
     scores = {} if k else dict(best_of(counts, lambda count: _gap(values, count)))
     chosen = k or next(iter(scores))
-    clusters = _by_directions(vectors[:, :chosen], chosen, seed)
+    clusters = _by_directions(items.z[rows], vectors[:, :chosen], chosen, seed)
     voters = KNeighborsClassifier(min(_NEIGHBOURS, len(rows)), weights="distance")
     partition = _Voted(voters.fit(items.z[rows], clusters), chosen)
     assigned = _assigned(items, rows, Assigned(clusters, _shares(weights, clusters, chosen)))
@@ -102,30 +102,63 @@ def _weights(z: NDArray[np.float64]) -> Any:
 
 
 def _lowest(weights: Any, count: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The smallest eigenvalues of the normalised Laplacian, from 0 up, and their vectors."""
-    size = weights.shape[0]
-    root = 1 / np.sqrt(weights.sum(1))
-    affinity = weights * root[:, None] * root[None, :]
+    """The smallest eigenvalues of the normalised Laplacian, from 0 up, and their vectors.
+
+    Those of eigenvalue 0 are known: one for each part of the graph that touches no other. They
+    are taken out before the others are looked for, because an iterative solver finds an
+    eigenvalue that occurs several times only once or twice.
+    """
+    root = np.sqrt(weights.sum(1))
+    separate = _separate(weights, root, count)
+    missing = count - separate.shape[1]
+    values = np.zeros(separate.shape[1])
+    if missing == 0:
+        return values, separate
+    affinity = weights / root[:, None] / root[None, :]
+    largest, vectors = _largest(affinity, separate, missing, seed)
+    return np.append(values, np.maximum(1 - largest, 0)), np.hstack([separate, vectors])
+
+
+def _separate(weights: Any, root: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    """Unit eigenvectors of separate parts, the largest part first, shape (items, parts)."""
+    part = sparse.csgraph.connected_components(weights, directed=False)[1]
+    order = np.argsort(-np.bincount(part), kind="stable")[:most]
+    vectors = root[:, None] * (part[:, None] == order)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=0), dtype=np.float64)
+
+
+def _largest(
+    affinity: Any, known: NDArray[np.float64], count: int, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The largest eigenvalues but for the known ones, in falling order, and their vectors."""
+    size = affinity.shape[0]
     if size <= _DENSE_ROWS:
-        values, vectors = np.linalg.eigh(affinity.toarray())
+        values, vectors = np.linalg.eigh(affinity.toarray() - 2 * known @ known.T)
     else:
+        rest = LinearOperator((size, size), lambda v: affinity @ v - 2 * known @ (known.T @ v))
         start = np.random.default_rng(seed).standard_normal(size)
-        # The tolerance must be the machine's: looser, eigenvalues that occur several times, one
-        # for each separate part of the graph, are found once only.
-        values, vectors = eigsh(affinity, min(count, size - 2), which="LA", v0=start, tol=0)
+        values, vectors = eigsh(rest, min(count, size - 2), which="LA", v0=start)
     order = np.argsort(-values)[:count]
-    return np.maximum(1 - values[order], 0), vectors[:, order]
+    return values[order], vectors[:, order]
 
 
 def _gap(values: NDArray[np.float64], k: int) -> float:
     return float((values[k] + _SMALL) / (values[k - 1] + _SMALL))
 
 
-def _by_directions(vectors: NDArray[np.float64], k: int, seed: int) -> NDArray[np.int64]:
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    directions = vectors / np.maximum(length, np.finfo(float).tiny)
-    clusters = KMeans(k, n_init=_STARTS, random_state=seed).fit(directions).labels_
-    return np.asarray(clusters, dtype=np.int64)
+def _by_directions(
+    z: NDArray[np.float64], vectors: NDArray[np.float64], k: int, seed: int
+) -> NDArray[np.int64]:
+    """K-means of directions; items of parts beyond the k largest go where the nearest item is."""
+    length = np.linalg.norm(vectors, axis=1)
+    placed = length > 0
+    directions = vectors[placed] / length[placed, None]
+    clusters = np.empty(len(z), dtype=np.int64)
+    clusters[placed] = KMeans(k, n_init=_STARTS, random_state=seed).fit(directions).labels_
+    if not placed.all():
+        nearest = KNeighborsClassifier(1).fit(z[placed], clusters[placed])
+        clusters[~placed] = nearest.predict(z[~placed])
+    return clusters
 
 
 def _shares(weights: Any, clusters: NDArray[np.int64], k: int) -> NDArray[np.float64]:

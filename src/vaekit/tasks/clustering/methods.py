@@ -92,22 +92,32 @@ def _found(
 
 @dataclass(frozen=True, eq=False)
 class _ByNearest(Partition):
-    """Gives an item the cluster of the nearest training item, if it is no further than those are.
+    """Gives an item the cluster of the nearest training item, unless that is too far.
 
     Attributes:
         neighbours: Finds the nearest training item.
         clusters: Of the training items.
-        reach: How far each of them is from the neighbour that makes it part of something dense.
+        reach: For each cluster, how far its loneliest item is from the next item.
     """
 
     neighbours: NearestNeighbors
     clusters: NDArray[np.int64]
     reach: NDArray[np.float64]
 
+    @classmethod
+    def of(cls, z: NDArray[np.float64], clusters: NDArray[np.int64]) -> "_ByNearest":
+        """Learn how far items of each cluster are apart."""
+        neighbours = NearestNeighbors(n_neighbors=1).fit(z)
+        apart = neighbours.kneighbors()[0][:, 0]
+        numbers = range(clusters.max() + 1)
+        reach = [apart[clusters == number].max() for number in numbers]
+        return cls(neighbours, clusters, np.array([*reach, 0.0]))  # the last is that of noise
+
     def assign(self, items: Encoded) -> Assigned:
         """The cluster of the nearest, or none."""
         distance, nearest = (a[:, 0] for a in self.neighbours.kneighbors(items.z, 1))
-        return Assigned(np.where(distance <= self.reach[nearest], self.clusters[nearest], NOISE))
+        own = self.clusters[nearest]
+        return Assigned(np.where(distance <= self.reach[own], own, NOISE))
 
 
 def _hdbscan(items: Encoded, k: int | None, seed: int) -> Found:
@@ -121,11 +131,10 @@ def _hdbscan(items: Encoded, k: int | None, seed: int) -> Found:
     fitted = HDBSCAN(min_cluster_size=smallest, min_samples=5, copy=True).fit(items.z)
     clusters = fitted.labels_.astype(np.int64)
     count = int(clusters.max()) + 1
-    nearest = NearestNeighbors(n_neighbors=5).fit(items.z)
-    partition = _ByNearest(nearest, clusters, nearest.kneighbors(items.z)[0][:, -1])
     p = np.zeros((len(items), count))
     inside = clusters != NOISE
     p[inside, clusters[inside]] = fitted.probabilities_[inside]
+    partition = _ByNearest.of(items.z, clusters)
     found = Found(Assigned(clusters, p), partition, count, {}, "density")
     return largest_first(found)
 
