@@ -97,6 +97,14 @@ def test_parts_that_do_not_touch_are_counted_each():
     assert adjusted_rand_score(y, found.assigned.clusters) == 1
 
 
+def test_more_items_than_the_graph_takes_vote(monkeypatch):
+    monkeypatch.setattr("vaekit.tasks.clustering.graph._MOST_ROWS", 120)
+    items, y = blobs()
+    found = find_clusters(items, "graph", None, seed=0)
+    assert adjusted_rand_score(y, found.assigned.clusters) == 1
+    assert found.assigned.probabilities.shape == (300, 4)
+
+
 def test_small_parts_join_the_nearest_large_one():
     centres = [(0, 0), (90, 0), (0, 20), (90, 20)]
     z, y = make_blobs([300, 300, 40, 40], 2, centers=centres, random_state=0)

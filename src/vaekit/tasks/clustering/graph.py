@@ -58,8 +58,10 @@ def graph(items: Encoded, k: int | None, seed: int) -> Found:
     clusters = _by_directions(items.z[rows], vectors[:, :chosen], chosen, seed)
     voters = KNeighborsClassifier(min(_NEIGHBOURS, len(rows)), weights="distance")
     partition = _Voted(voters.fit(items.z[rows], clusters), chosen)
-    assigned = _assigned(items, rows, Assigned(clusters, _shares(weights, clusters, chosen)))
-    assigned = assigned or partition.assign(items)
+    if len(rows) == len(items):
+        assigned = Assigned(clusters, _shares(weights, clusters, chosen))
+    else:
+        assigned = partition.assign(items)
     criterion = "relative eigengap" if scores else "given"
     return largest_first(Found(assigned, partition, chosen, scores, criterion))
 
@@ -81,11 +83,6 @@ class _Voted(Partition):
         p = np.zeros((len(items), self.k))
         p[:, self.voters.classes_] = self.voters.predict_proba(items.z)
         return Assigned(p.argmax(1).astype(np.int64), p)
-
-
-def _assigned(items: Encoded, rows: NDArray[np.int64], of_rows: Assigned) -> Assigned | None:
-    """What is known of all items, if the graph held all."""
-    return of_rows if len(rows) == len(items) else None
 
 
 def _weights(z: NDArray[np.float64]) -> Any:

@@ -58,36 +58,42 @@ class _ByEstimator(Partition):
 
 
 def _kmeans(items: Encoded, k: int | None, seed: int) -> Found:
-    def score(count: int) -> float:
-        return silhouette(items.z, fit(count).labels_, seed)
-
-    @cache
     def fit(count: int) -> Any:
         return KMeans(count, n_init=_STARTS, random_state=seed).fit(items.z)
 
-    scores = {} if k else dict(best_of(candidates(len(items)), score))
-    chosen = k or next(iter(scores))
-    return _found(items, _ByEstimator(fit(chosen), False), chosen, scores, "silhouette")
+    def score(fitted: Any) -> float:
+        return silhouette(items.z, fitted.labels_, seed)
+
+    return _counted(items, k, fit, score, "silhouette", has_probabilities=False)
 
 
 def _gmm(items: Encoded, k: int | None, seed: int) -> Found:
-    def score(count: int) -> float:
-        return -float(fit(count).bic(items.z)) / len(items)
-
-    @cache
     def fit(count: int) -> Any:
         return GaussianMixture(count, reg_covar=_RIDGE, random_state=seed).fit(items.z)
 
-    scores = {} if k else dict(best_of(candidates(len(items)), score))
-    chosen = k or next(iter(scores))
-    return _found(items, _ByEstimator(fit(chosen), True), chosen, scores, "-BIC per item")
+    def score(fitted: Any) -> float:
+        return -float(fitted.bic(items.z)) / len(items)
+
+    return _counted(items, k, fit, score, "-BIC per item", has_probabilities=True)
 
 
-def _found(
-    items: Encoded, partition: Partition, k: int, scores: dict[int, float], criterion: str
+def _counted(
+    items: Encoded,
+    k: int | None,
+    fit: Callable[[int], Any],
+    score: Callable[[Any], float],
+    criterion: str,
+    *,
+    has_probabilities: bool,
 ) -> Found:
-    found = Found(partition.assign(items), partition, k, scores, criterion if scores else "given")
-    return largest_first(found)
+    """Fit for so many clusters, or for each number worth a try, and keep the best."""
+    fit = cache(fit)
+    counts = candidates(len(items))
+    scores = {} if k else dict(best_of(counts, lambda count: score(fit(count))))
+    chosen = k or next(iter(scores))
+    partition = _ByEstimator(fit(chosen), has_probabilities)
+    reason = criterion if scores else "given"
+    return largest_first(Found(partition.assign(items), partition, chosen, scores, reason))
 
 
 @dataclass(frozen=True, eq=False)
