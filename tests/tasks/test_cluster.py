@@ -207,6 +207,15 @@ def test_the_same_seed_gives_the_same_clusters(vade, method):
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_nothing_dense_is_no_cluster_and_no_card(vae):
+    # Twelve items are too few for any region of five neighbours to stand out.
+    found = cluster(vae, digits().images[:12], method="hdbscan", labels=digits().labels[:12])
+    assert (found.k, found.noise, found.agreement.accuracy) == (0, 12, 0.0)
+    assert found.confidence.tolist() == [0.0] * 12
+    assert set(draw_pictures(found, vae, digits().images[:12])) == {"latent_map"}
+    assert assign(found, vae, digits().images[:20]).tolist() == [-1] * 20
+
+
 def test_labels_choose_nothing(vae):
     x = digits().images[:200]
     plain = cluster(vae, x, k=4)

@@ -179,5 +179,6 @@ METHODS: dict[str, Callable[[Encoded, int | None, int], Found]] = {
     "kmeans": _kmeans,
     "model": _model,
 }
-"""By name. ``"auto"`` is the neighbour graph, which was best by measurement on every set and model
-(benchmarks/RESULTS.md); the numbers of ``"model"`` are those of the components."""
+"""By name. ``"auto"`` is the neighbour graph, which had the highest mutual information with classes
+on every set and model measured (benchmarks/RESULTS.md); the numbers of ``"model"`` are those of the
+components."""

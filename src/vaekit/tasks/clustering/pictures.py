@@ -24,7 +24,7 @@ _MOST_POINTS = 5_000
 def draw_pictures(
     found: Clustering, trained: Trained, X: Any, projection: str = "pca"
 ) -> dict[str, Figure]:
-    """Cards and map, by name; the map needs at least two latents.
+    """Cards and map, by name: cards need a cluster, the map at least two latents.
 
     Args:
         found: The clusters.
@@ -36,7 +36,7 @@ def draw_pictures(
         SpecError: An unknown projection.
         MissingExtraError: The projection needs an extra that is not installed.
     """
-    drawn = {"cards": cards(found, trained, X)}
+    drawn = {"cards": cards(found, trained, X)} if any(found.sizes) else {}
     if found.z.shape[1] >= 2:
         drawn["latent_map"] = latent_map(found, projection)
     return drawn
@@ -45,7 +45,7 @@ def draw_pictures(
 def cards(found: Clustering, trained: Trained, X: Any) -> Figure:
     """Representatives of each cluster as images, or for other items the bars of its traits.
 
-    The 30 largest clusters are shown.
+    The 30 largest clusters are shown; there must be one.
 
     Args:
         found: The clusters.
