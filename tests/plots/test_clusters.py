@@ -35,6 +35,11 @@ def test_bars_are_as_long_as_differences():
     assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
 
 
+def test_long_names_leave_room_for_the_bars():
+    figure = cluster_bars({"a": {"od280/od315_of_diluted_wines": 1.0}})
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["od280/od315_of_dilu…"]
+
+
 @pytest.mark.parametrize(
     ("draw", "says"),
     [

@@ -20,6 +20,7 @@ _TILE = 72  # pixels of the file; three lines of words fit beside it
 _WHITE = 255
 _PANELS = 3  # in a row
 _PANEL = (2.6, 1.5)  # inches
+_LETTERS = 20  # of a name beside the bars
 
 
 def cluster_cards(groups: Mapping[str, Any], *, title: str | None = None) -> Figure:
@@ -99,7 +100,11 @@ def _draw_bars(axes: Axes, name: str, traits: Mapping[str, float], widest: float
     axes.set_title(name, loc="left", fontsize=LABEL_SIZE, color=INK)
     values = list(traits.values())
     axes.barh(range(len(values)), values, color=[PLAIN if v > 0 else ACCENT for v in values])
-    axes.set_yticks(range(len(values)), list(traits))
+    axes.set_yticks(range(len(values)), [_short(trait) for trait in traits])
     axes.set_ylim(max(1, len(values)) - 0.5, -0.5)  # the largest on top
     axes.set_xlim(-1.05 * widest, 1.05 * widest)
     axes.axvline(0, color=INK, linewidth=0.8)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"
