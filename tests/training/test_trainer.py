@@ -19,7 +19,16 @@ from vaekit.errors import (
     TrainingError,
 )
 from vaekit.models import VAE
-from vaekit.objectives import KL, CapacityKL, Linear, PriorCritic, Reconstruction, Sum, elbo
+from vaekit.objectives import (
+    KL,
+    CapacityKL,
+    Linear,
+    Objective,
+    PriorCritic,
+    Reconstruction,
+    Sum,
+    elbo,
+)
 from vaekit.training import Items, TrainConfig, train
 from vaekit.training.checkpoint import FILE_NAME
 from vaekit.training.data import epoch_order, split_batches
@@ -172,6 +181,45 @@ def test_an_annealed_weight_does_not_make_the_first_epoch_look_best():
     config = replace(CONFIG, max_epochs=15)
     result = train(model, objective, data(400), config)
     assert result.best_epoch > 5
+
+
+class Starting(Objective):
+    """The bound, of which the first steps are called a start."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.base, self.steps, self.taken = elbo(), steps, 0
+
+    @property
+    def requires(self):
+        return self.base.requires
+
+    @property
+    def settled(self):
+        return self.taken > self.steps
+
+    def losses(self, model, batch, clock):
+        self.taken += self.training
+        yield from self.base.losses(model, batch, clock)
+
+
+def test_weights_of_a_start_are_not_the_best_however_low_their_loss():
+    config = replace(CONFIG, max_epochs=30, learning_rate=0.05)
+    plain = train(*make(), data(40), config)
+    per_epoch = plain.history[0]["step"]
+    start = plain.best_epoch + 2
+    result = train(make()[0], Starting(start * per_epoch), data(40), config)
+    losses = [row["validation_loss"] for row in result.history]
+    assert losses == [row["validation_loss"] for row in plain.history]
+    assert losses.index(min(losses)) + 1 == plain.best_epoch
+    assert result.best_epoch == start + losses[start:].index(min(losses[start:])) + 1
+
+
+def test_a_cluster_start_is_over_once_the_clusters_are_placed():
+    model, objective = make(presets.vade(components=3, share=0.5))
+    assert not objective.settled
+    train(model, objective, data(), CONFIG)
+    assert objective.settled
 
 
 def test_early_stopping():

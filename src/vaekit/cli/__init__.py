@@ -5,6 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
+from vaekit.cli.cluster import cluster
 from vaekit.cli.compare import compare
 from vaekit.cli.demo import demo
 from vaekit.cli.evaluate import evaluate
@@ -34,6 +35,7 @@ for command in (
     score,
     evaluate,
     compare,
+    cluster,
     info,
 ):
     app.command()(command)

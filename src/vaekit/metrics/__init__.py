@@ -2,6 +2,7 @@
 
 from vaekit.metrics.annealed import annealed_log_likelihood
 from vaekit.metrics.classifier import classifier_features
+from vaekit.metrics.clustering import Agreement, agreement
 from vaekit.metrics.codebook import CodebookUsage, codebook_usage
 from vaekit.metrics.disentanglement import (
     DCI,
@@ -33,6 +34,7 @@ from vaekit.metrics.sharpness import sharpness, sharpness_ratio
 __all__ = [
     "DCI",
     "PRDC",
+    "Agreement",
     "CodebookUsage",
     "Disentanglement",
     "Estimate",
@@ -43,6 +45,7 @@ __all__ = [
     "Health",
     "Information",
     "Reconstruction",
+    "agreement",
     "annealed_log_likelihood",
     "bits_per_dim",
     "classifier_features",

@@ -44,6 +44,11 @@ class Objective(nn.Module, abc.ABC):
         """How the optimiser of a group moves."""
         return Pace()
 
+    @property
+    def settled(self) -> bool:
+        """Whether weights of this moment may be the ones to keep; not during a start."""
+        return True
+
     @abc.abstractmethod
     def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
         """Yield one `Update` for each optimiser update; it has happened when this resumes."""

@@ -54,6 +54,11 @@ class ClusterStart(Objective):
         """What the base requires, and a prior of components."""
         return self.base.requires | {"components"}
 
+    @property
+    def settled(self) -> bool:
+        """Once the clusters are placed: before, the bound is that of a prior not yet in place."""
+        return bool(self.placed)
+
     def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
         """Yield the one update, of the start or of the base."""
         vae = vae_of(model, self)

@@ -5,6 +5,7 @@ global figures or the backend. Show a figure as the last value of a notebook's c
 with `save_figure`.
 """
 
+from vaekit.plots.clusters import cluster_bars, cluster_cards
 from vaekit.plots.codes import code_usage
 from vaekit.plots.curves import training_curves
 from vaekit.plots.grid import image_grid
@@ -19,6 +20,8 @@ from vaekit.plots.traversals import latent_traversals
 
 __all__ = [
     "Panel",
+    "cluster_bars",
+    "cluster_cards",
     "code_usage",
     "image_grid",
     "image_sheets",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from vaekit.errors import DataError
 from vaekit.plots.arrays import as_array, as_matrix
+from vaekit.plots.projection import project
 from vaekit.plots.style import DPI, INK, LABEL_SIZE, PALETTE, PLAIN, bare_frame, write_title
 
 __all__ = ["latent_map"]
@@ -28,11 +29,12 @@ def latent_map(
     *,
     label_names: Sequence[str] | None = None,
     title: str | None = None,
+    projection: str = "pca",
 ) -> Figure:
     """Scatter items by their latents, coloured by label.
 
-    More than two latents are projected on the two directions of largest variance (principal
-    components); the axes then say how much of the variance each shows. Labels that are text,
+    More than two latents are projected: by default on the two directions of largest variance
+    (principal components), of which the axes then say how much each shows. Labels that are text,
     booleans or whole numbers of at most 20 kinds get colours (and after ten, other markers) and
     a legend; other numbers get a colour scale.
 
@@ -41,16 +43,20 @@ def latent_map(
         labels: One per item, or ``None``.
         label_names: The name of each whole-number label, by its value from 0.
         title: Above the map.
+        projection: ``"pca"``, or ``"umap"``, which keeps neighbours together and needs the extra
+            ``umap``.
 
     Raises:
         DataError: Wrong shapes, NaN, not one label per item, labels without a name.
+        SpecError: An unknown projection.
+        MissingExtraError: The extra is not installed.
 
     Example:
         >>> figure = latent_map(np.eye(3), [0, 1, 1], label_names=("bag", "coat"))
         >>> figure.axes[0].get_xlabel()
         'principal component 1 (50 % of the variance)'
     """
-    points, axis_names = _project(as_matrix("z", z, "items latents"))
+    points, axis_names = project(as_matrix("z", z, "items latents"), projection)
     figure = Figure(figsize=(_SIDE, _SIDE), dpi=DPI, layout="constrained")
     axes = figure.add_subplot(aspect="equal", adjustable="datalim")
     bare_frame(axes)
@@ -72,26 +78,6 @@ def latent_map(
     else:
         _draw_classes(axes, points, *_classes(values, label_names))
     return figure
-
-
-def _project(z: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[str, str]]:
-    if min(z.shape) < 2:
-        raise DataError(
-            f"z must have at least 2 items and 2 latents; got shape {z.shape}. A map needs two "
-            "axes: draw a histogram of a single latent."
-        )
-    if z.shape[1] == 2:
-        return z, ("z0", "z1")
-    centred = z - z.mean(0)
-    _, spread, directions = np.linalg.svd(centred, full_matrices=False)
-    # The sign of a component is arbitrary; this choice makes the picture reproducible.
-    largest = np.abs(directions[:2]).argmax(1)
-    directions = directions[:2] * np.sign(directions[[0, 1], largest])[:, None]
-    share = 100 * spread[:2] ** 2 / max(float((spread**2).sum()), np.finfo(float).tiny)
-    first, second = (
-        f"principal component {i + 1} ({share[i]:.0f} % of the variance)" for i in (0, 1)
-    )
-    return centred @ directions.T, (first, second)
 
 
 def _scatter(

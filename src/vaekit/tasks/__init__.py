@@ -1,6 +1,7 @@
 """Functions over a trained model."""
 
 from vaekit.tasks.assemble import assemble
+from vaekit.tasks.clustering import Cluster, Clustering, Trait, assign, cluster
 from vaekit.tasks.comparison import Comparison, ComparisonSettings, compare
 from vaekit.tasks.evaluation import Evaluation, EvaluationSettings, evaluate
 from vaekit.tasks.examine import examine
@@ -12,6 +13,8 @@ from vaekit.tasks.trained import Trained
 
 __all__ = [
     "NAMED_PRIORS",
+    "Cluster",
+    "Clustering",
     "Comparison",
     "ComparisonSettings",
     "Evaluation",
@@ -19,7 +22,10 @@ __all__ = [
     "Fitted",
     "Plan",
     "Trained",
+    "Trait",
     "assemble",
+    "assign",
+    "cluster",
     "compare",
     "evaluate",
     "examine",

@@ -69,12 +69,17 @@ class State:
         """The terms, averaged over the batches of this epoch."""
         return {name: total / max(1, self.position) for name, total in self._totals.items()}
 
-    def end_epoch(self, row: dict[str, float]) -> None:
-        """Keep the row, and the weights if they are the best so far."""
+    def end_epoch(self, row: dict[str, float], *, settled: bool = True) -> None:
+        """Keep the row, and the weights if they are the best so far.
+
+        Args:
+            row: The means of the epoch.
+            settled: Whether its loss counts; until one does, the latest weights are the best.
+        """
         self.history.append(row)
         self.epoch += 1
         self.position, self._totals = 0, {}
-        loss = row.get("validation_loss", -math.inf)
+        loss = row.get("validation_loss", -math.inf) if settled else math.inf
         if loss <= self._best_loss or not self._best:
             self._best_loss, self.best_epoch = loss, self.epoch
             self._best = copy.deepcopy(self.machinery.current.state_dict())

@@ -168,7 +168,7 @@ class _Loop:
             **state.means(),
             **self._validate(),
         }
-        state.end_epoch(row)
+        state.end_epoch(row, settled=self.machinery.objective.settled)
         self._tell("epoch", row)
 
     def _tell(self, kind: Literal["step", "epoch", "end"], values: Mapping[str, float]) -> None:

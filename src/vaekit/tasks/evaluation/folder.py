@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vaekit.errors import SaveError
-from vaekit.files import atomic_folder, to_json
-from vaekit.plots import save_figure
+from vaekit.files import to_json
+from vaekit.tasks import report
 from vaekit.tasks.evaluation.evaluate import Evaluation
 from vaekit.tasks.evaluation.pictures import PICTURES
 
@@ -24,14 +23,8 @@ def check_folder(path: Path) -> None:
     Raises:
         SaveError: Neither new, nor empty, nor an older evaluation and nothing else.
     """
-    if not path.exists():
-        return
     ours = {_JSON, _CSV, *(f"{name}.png" for name in PICTURES)}
-    if not path.is_dir() or {item.name for item in path.iterdir()} - ours:
-        raise SaveError(
-            f"{path} must be a new folder or an older evaluation; it holds something else, which "
-            "would be lost. Choose another name."
-        )
+    report.check_folder(path, ours, "an older evaluation")
 
 
 def write_evaluation(path: Path, evaluation: Evaluation, notes: Mapping[str, Any]) -> None:
@@ -46,11 +39,8 @@ def write_evaluation(path: Path, evaluation: Evaluation, notes: Mapping[str, Any
         SaveError: The disk is full or not writable, or the folder holds something else.
     """
     check_folder(path)
-    with atomic_folder(path) as folder:
-        (folder / _JSON).write_bytes(to_json({**notes, **evaluation.to_json()}))
-        (folder / _CSV).write_bytes(_csv(evaluation))
-        for name, figure in evaluation.pictures.items():
-            save_figure(figure, folder / f"{name}.png")
+    files = {_JSON: to_json({**notes, **evaluation.to_json()}), _CSV: _csv(evaluation)}
+    report.write_folder(path, files, evaluation.pictures)
 
 
 def _csv(evaluation: Evaluation) -> bytes:

@@ -22,6 +22,7 @@ from vaekit.tasks.evaluation.settings import (
     LATENT_ITEMS,
     EvaluationSettings,
 )
+from vaekit.tasks.labels import as_classes
 from vaekit.tasks.trained import Trained, as_items, batches_of
 from vaekit.training import Items
 from vaekit.types import Batch
@@ -71,7 +72,7 @@ class Subject:
                 "some hundreds for figures that mean something."
             )
         order = torch.randperm(count, generator=make_generator(settings.seed))
-        named, made_of = _classes(labels, count), _factors(factors, count)
+        named, made_of = as_classes(labels, count), _factors(factors, count)
         if settings.features == "classifier" and named is None:
             raise DataError("features 'classifier' need labels, one class per item. Pass them.")
         return cls(
@@ -201,21 +202,6 @@ class Subject:
     def _visible(self, x: Tensor) -> Tensor:
         """Items as they are looked at: a Gaussian's mean may overshoot what an image can show."""
         return x.cpu().clamp(0, 1) if self.are_images else x.cpu()
-
-
-def _classes(labels: Any, count: int) -> NDArray[Any] | None:
-    """One whole number or text per item."""
-    if labels is None:
-        return None
-    array = np.asarray(labels)
-    array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-    array = array.astype(str) if array.dtype.kind == "O" else array
-    if array.shape != (count,) or array.dtype.kind not in "biuUS":
-        raise DataError(
-            f"labels must be one class per item, whole numbers or text of shape ({count},); got "
-            f"dtype {array.dtype} and shape {array.shape}. Pass one for each item."
-        )
-    return array
 
 
 def _factors(factors: Any, count: int) -> NDArray[Any] | None:
