@@ -105,7 +105,7 @@ class Arena:
     ) -> Trial:
         subject, seconds = self._subject(fitted), fitted.result.seconds
         model = fitted.trained.model
-        last = Score(seconds, quality(subject), sampling_seconds=sampling_seconds(model))
+        last = quality(subject, seconds, sampling_seconds=sampling_seconds(model))
         return Trial(
             name,
             seed,
@@ -129,7 +129,7 @@ class Arena:
             model.load_state_dict(weights)
             early = replace(fitted, trained=replace(fitted.trained, model=model))
             examine(early.trained, items, config, find_preset(fitted.plan.preset).prior)
-            found.append(Score(seconds, quality(self._subject(early))))
+            found.append(quality(self._subject(early), seconds))
         return found
 
     def _subject(self, fitted: Fitted) -> Subject:

@@ -11,7 +11,7 @@ from vaekit.models import Diffusion, Model
 from vaekit.randomness import make_generator
 from vaekit.tasks.comparison.trial import Score
 from vaekit.tasks.evaluation import Subject
-from vaekit.tasks.evaluation.rows import Measure
+from vaekit.tasks.evaluation.rows import Measure, Row
 from vaekit.tasks.evaluation.samples import compare
 
 __all__ = ["floor", "latency", "quality", "sampling_seconds", "scores_by_steps"]
@@ -19,24 +19,36 @@ __all__ = ["floor", "latency", "quality", "sampling_seconds", "scores_by_steps"]
 _TIMED, _WAITS = 200, 11
 
 
-def quality(subject: Subject) -> dict[str, float]:
-    """How good samples and reconstructions are; what a model does not have is left out."""
-    return _of(subject, "samples", "model prior", "reconstructions")
+def quality(
+    subject: Subject,
+    seconds: float,
+    steps: int | None = None,
+    sampling_seconds: float | None = None,
+) -> Score:
+    """How good samples and reconstructions are, or why that cannot be said.
+
+    Args:
+        subject: The model before held-out items.
+        seconds: How long it was trained.
+        steps: Steps of its sampler, where it has some.
+        sampling_seconds: What its samples cost.
+    """
+    rows = _rows(subject, "samples", "model prior", "reconstructions")
+    values = {row.name: row.value for row in rows if row.value is not None}
+    missing = {row.name: row.note for row in rows if row.value is None}
+    return Score(seconds, values, steps, sampling_seconds, missing)
 
 
 def floor(subject: Subject) -> dict[str, float]:
     """The same of other real items, under the names that samples have."""
-    found = _of(subject, "real items")
-    return {name.replace("real items", "samples"): value for name, value in found.items()}
+    rows = _rows(subject, "real items")
+    known = {row.name: row.value for row in rows if row.value is not None}
+    return {name.replace("real items", "samples"): value for name, value in known.items()}
 
 
-def _of(subject: Subject, *sources: str) -> dict[str, float]:
-    found = {}
-    for source in sources:
-        for row in Measure("", source, partial(compare, source=source)).rows(subject):
-            if row.value is not None:
-                found[row.name] = row.value
-    return found
+def _rows(subject: Subject, *sources: str) -> list[Row]:
+    measures = [Measure("", source, partial(compare, source=source)) for source in sources]
+    return [row for measure in measures for row in measure.rows(subject)]
 
 
 def sampling_seconds(model: Model, context: Tensor | None = None) -> float:
@@ -72,7 +84,7 @@ def scores_by_steps(subject: Subject, seconds: float, steps: Sequence[int]) -> l
     try:
         for count in steps:
             model.steps = count
-            found.append(Score(seconds, quality(subject), count, sampling_seconds(model)))
+            found.append(quality(subject, seconds, count, sampling_seconds(model)))
     finally:
         model.steps = own
     return found

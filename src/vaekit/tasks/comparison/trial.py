@@ -18,12 +18,14 @@ class Score:
         values: Measures by name, such as "Frechet distance, samples".
         steps: Steps of the sampler, for a model that samples in steps.
         sampling_seconds: CPU seconds for 1,000 samples.
+        missing: Why measures have no value, by name.
     """
 
     seconds: float
     values: Mapping[str, float]
     steps: int | None = None
     sampling_seconds: float | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as plain values."""

@@ -120,7 +120,7 @@ def _answer(comparison: Comparison, question: Question) -> str:
     values = {model: question.of(comparison, model) for model in comparison.models}
     known = {model: found for model, found in values.items() if found}
     if not known:
-        return ""
+        return _unanswered(comparison, question)
     if question.title == "sharpness":  # best is what is nearest to real, not the largest
         known = {model: [abs(v - 1) for v in found] for model, found in known.items()}
     sign = 1 if question.lower or question.title == "sharpness" else -1
@@ -131,6 +131,17 @@ def _answer(comparison: Comparison, question: Question) -> str:
     return (
         f"{question.title.capitalize()}: {_best(known, order, sign, question)} ({shown}).{missing}"
     )
+
+
+def _unanswered(comparison: Comparison, question: Question) -> str:
+    """Why no model has an answer; nothing where it is not a question of these data."""
+    reasons = [
+        score.missing[question.measure]
+        for trial in comparison.trials
+        for score in trial.scores[-1:]
+        if question.measure in score.missing
+    ]
+    return f"{question.title.capitalize()}: not measured. {reasons[0]}" if reasons else ""
 
 
 def _best(known: dict[str, list[float]], order: list[str], sign: int, question: Question) -> str:

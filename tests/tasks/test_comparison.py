@@ -1,0 +1,201 @@
+"""Comparisons: real ones in seconds, and verdicts on numbers made up to be known."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from vaekit.cli import app
+from vaekit.datasets import digits
+from vaekit.errors import DataError, SaveError, SpecError
+from vaekit.metrics import raw_features
+from vaekit.tasks import Comparison, ComparisonSettings, compare
+from vaekit.tasks.comparison import Score, Trial, table, verdict, write_comparison
+from vaekit.tasks.comparison.pictures import PICTURES
+
+QUICK = ComparisonSettings(minutes=0.015, seeds=2, marks=(0.5, 1.0), samples=100, steps=(1, 3))
+FRECHET = "Frechet distance, samples"
+
+
+@pytest.fixture(scope="module")
+def found():
+    data = digits()
+    return compare(data.images, ["vae", "gan", "flow_matching"], settings=QUICK)
+
+
+def test_each_model_and_seed_is_scored_at_each_mark(found):
+    assert [(t.model, t.seed) for t in found.trials] == [
+        (model, seed) for seed in (0, 1) for model in ("vae", "gan", "flow_matching")
+    ]
+    for trial in found.trials:
+        assert trial.failure is None
+        assert trial.scores[-1].seconds >= 0.8 * 60 * QUICK.minutes
+        assert len(trial.samples) == 24
+        assert trial.latency > 0
+
+
+def test_scores_on_the_way_are_of_the_weights_of_that_time(found):
+    early, late = found.trials[0].scores
+    assert 0.4 * 60 * QUICK.minutes < early.seconds < late.seconds
+    assert early.values[FRECHET] != late.values[FRECHET]
+    assert early.values.keys() == late.values.keys()
+
+
+def test_real_items_are_the_floor(found):
+    assert found.floor["coverage, samples"] > 0.8
+    for model in found.models:
+        assert min(found.values(model, FRECHET)) > found.floor[FRECHET]
+
+
+def test_what_a_model_cannot_is_not_made_up(found):
+    assert found.values("vae", "Frechet distance, reconstructions")
+    assert found.values("vae", "Frechet distance, model prior")
+    for model in ("gan", "flow_matching"):
+        assert not found.values(model, "Frechet distance, reconstructions")
+    line = next(line for line in table(found) if "reconstructions" in line[0])
+    assert line[2:4] == ("not available", "not available")
+
+
+def test_models_that_sample_in_steps_are_scored_with_each_number(found):
+    by_steps = {trial.model: [s.steps for s in trial.by_steps] for trial in found.trials}
+    assert by_steps == {"vae": [], "gan": [], "flow_matching": [1, 3]}
+    costs = [s.sampling_seconds for s in found.of("flow_matching")[0].by_steps]
+    assert costs[1] > 1.5 * costs[0]
+    assert found.of("flow_matching")[0].trained.model.steps == 20
+
+
+def test_a_failed_training_is_a_result(monkeypatch):
+    settings = ComparisonSettings(minutes=0.005, seeds=1, marks=(1.0,), samples=60, steps=())
+    found = compare(digits().images[:200], ["vae", "vq_vae"], settings=settings)
+    vae, vq_vae = found.trials
+    assert vae.failure is None
+    assert "a codebook must not be larger than the training set" in vq_vae.failure
+    assert not vq_vae.final
+    assert any("Failed: vq_vae with seed 0" in sentence for sentence in verdict(found))
+
+
+def test_tables_are_compared_too():
+    rows = np.random.default_rng(0).normal(size=(300, 5)) @ np.diag([1, 2, 3, 4, 5.0])
+    settings = ComparisonSettings(minutes=0.01, seeds=1, marks=(1.0,), samples=60, steps=())
+    found = compare(rows, ["vae", "diffusion"], settings=settings, latent_dim=2)
+    assert all(found.values(model, FRECHET) for model in found.models)
+    assert not found.values("vae", "sharpness, samples")
+    assert not found.are_images
+
+
+def test_features_of_ones_own(found):
+    own = raw_features(np_to_x(digits().images[:50]))
+    settings = ComparisonSettings(minutes=0.005, seeds=1, marks=(1.0,), samples=60, steps=())
+    result = compare(digits().images[:300], ["vae"], features=own, settings=settings)
+    assert result.features == own.name
+
+
+def np_to_x(images):
+    import torch
+
+    return torch.from_numpy(images).float().div(255).unsqueeze(1)
+
+
+def trial(model, seed, frechet, **options):
+    values = {FRECHET: frechet, "sharpness, samples": options.pop("sharpness", 0.5)}
+    return Trial(model, seed, (Score(60.0, values, sampling_seconds=1.0),), **options)
+
+
+def made_up(*trials):
+    return Comparison(trials, {}, "raw", (100, 20), QUICK)
+
+
+def test_the_winner_is_better_with_every_seed():
+    clear = made_up(trial("a", 0, 5), trial("a", 1, 6), trial("b", 0, 8), trial("b", 1, 9))
+    assert verdict(clear)[0].startswith("Quality: a has the samples closest to real items (a 5.50")
+    mixed = made_up(trial("a", 0, 5), trial("a", 1, 9), trial("b", 0, 8), trial("b", 1, 9))
+    assert verdict(mixed)[0].startswith("Quality: no clear winner between a and b")
+
+
+def test_the_verdict_follows_the_numbers_and_not_the_names():
+    swapped = made_up(trial("b", 0, 5), trial("a", 0, 8))
+    assert verdict(swapped)[0].startswith("Quality: b has")
+
+
+def test_sharpness_is_best_near_one():
+    found = made_up(trial("a", 0, 5, sharpness=1.4), trial("b", 0, 6, sharpness=0.9))
+    assert any(s.startswith("Sharpness: b is nearest") for s in verdict(found))
+
+
+def test_too_few_samples_for_a_measure_are_said():
+    settings = ComparisonSettings(minutes=0.005, seeds=1, marks=(1.0,), samples=60, steps=())
+    found = compare(digits().images[:300], ["gan"], settings=settings)
+    assert verdict(found)[0].startswith("Quality: not measured. ")
+    assert "needs more than" in verdict(found)[0]
+
+
+def test_stability_is_unknown_with_one_seed():
+    assert "Stability: unknown, as there was one seed only." in verdict(made_up(trial("a", 0, 5)))
+
+
+def test_the_report_is_a_folder_of_its_own(found, tmp_path):
+    out = tmp_path / "report"
+    files = write_comparison(out, found, {"data": "digits"})
+    expected = {"index.html", "comparison.csv", "comparison.json"} | {f"{p}.png" for p in PICTURES}
+    assert {path.name for path in out.iterdir()} == set(files) == expected
+    page = (out / "index.html").read_text()
+    assert all(f'src="{name}.png"' in page for name in PICTURES)
+    assert all(sentence.split(":")[0] in page for sentence in verdict(found))
+    stored = json.loads((out / "comparison.json").read_text())
+    assert stored["data"] == "digits"
+    assert len(stored["trials"]) == 6
+    with (out / "comparison.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6 * 2 + 2 * 2
+    write_comparison(out, found, {})  # an older one is replaced
+    (out / "mine.txt").write_text("precious")
+    with pytest.raises(SaveError, match="holds something else"):
+        write_comparison(out, found, {})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"minutes": 0.0}, "positive and finite; got 0.0"),
+        ({"seeds": 0}, "at least 1; got 0"),
+        ({"marks": (0.5,)}, "rise to 1"),
+        ({"marks": (0.5, 0.2, 1.0)}, "rise to 1"),
+        ({"steps": (0,)}, "at least 1 each"),
+        ({"samples": 3}, "at least 10"),
+        ({"held_out": 1.0}, "between 0 and 1"),
+        ({"features": "clasifier"}, "classifier"),
+    ],
+)
+def test_bad_settings_are_refused(options, message):
+    with pytest.raises(SpecError, match=message):
+        ComparisonSettings(**options)
+
+
+@pytest.mark.parametrize(
+    ("data", "models", "options", "error", "message"),
+    [
+        (digits().images[:40], ["vae"], {}, DataError, "at least 50 items; got 40"),
+        (digits().images, [], {}, SpecError, "at least one"),
+        (digits().images, ["vae", "vae"], {}, SpecError, "none of them twice"),
+        (digits().images, ["vea"], {}, SpecError, "vae"),
+        (digits().images, ["vae"], {"labels": [1, 2]}, DataError, "one class for each"),
+    ],
+)
+def test_bad_comparisons_are_refused(data, models, options, error, message):
+    with pytest.raises(error, match=message):
+        compare(data, models, settings=QUICK, **options)
+
+
+def test_the_command_writes_the_report_and_says_who_is_best(tmp_path):
+    out = tmp_path / "report"
+    arguments = ["compare", "digits", "--models", "vae,gan", "--minutes", "0.01", "--seeds", "1"]
+    options = ["-n", "100", "--marks", "1", "--labels", "digits", "--out", str(out)]
+    result = CliRunner().invoke(app, [*arguments, *options], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "Frechet distance of samples" in result.output
+    assert "Quality:" in result.output
+    assert (out / "index.html").exists()
+    wrong = CliRunner().invoke(app, ["compare", "digits", "--models", "gam", "--out", str(out)])
+    assert isinstance(wrong.exception, SpecError)
