@@ -10,6 +10,7 @@ from vaekit.presets import PRESETS
 
 POINTS = {"autoencoder", "denoising_autoencoder", "wae", "aae", "rae_l2", "rae_gp"}
 ENERGIES = {"ms_ssim_vae"}
+CONDITIONAL = {"cvae", "fader_vae"}
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def data():
 
 
 def training(name, data):
-    return data.images, data.labels if name == "cvae" else None
+    return data.images, data.labels if name in CONDITIONAL else None
 
 
 # Tests of one model go to one process, which then trains it once.
@@ -34,7 +35,7 @@ def fitted(request, data):
 
 
 def context_of(name, labels):
-    return labels if name == "cvae" else None
+    return labels if name in CONDITIONAL else None
 
 
 def test_it_learns(fitted, data):

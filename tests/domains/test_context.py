@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from vaekit.domains import Context, Labels
+from vaekit.domains import Context
+from vaekit.domains.labels import Labels
 from vaekit.errors import DataError, NotFittedError, SpecError
 from vaekit.spec import build, describe
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from vaekit.domains import Labels, image_files, read_images, read_labels
+from vaekit.domains import image_files, read_images, read_labels
 from vaekit.domains.label_files import names_files
+from vaekit.domains.labels import Labels
 from vaekit.errors import DataError, SpecError
 
 

@@ -77,6 +77,7 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "objectives.ClusterStart": lambda: {"base": objectives.elbo(), "memory": 20},
     "objectives.PriorCritic": lambda: _judged(),
     "objectives.TotalCorrelationCritic": lambda: _judged(),
+    "objectives.ContextCritic": lambda: _judged(),
     "objectives.VAEGAN": lambda: {"critic": example("networks.FeatureCritic", features_dim=8)},
     "objectives.Sum": lambda: {
         "terms": (objectives.Reconstruction(), (objectives.Linear(0.0, 4.0), objectives.KL())),

@@ -6,7 +6,6 @@ from vaekit.domains.base import LIKELIHOODS, Domain
 from vaekit.domains.context import Context
 from vaekit.domains.images import ImageDomain
 from vaekit.domains.label_files import read_labels
-from vaekit.domains.labels import Labels
 from vaekit.domains.sources import image_files, read_images, read_source
 
 __all__ = [
@@ -15,7 +14,6 @@ __all__ = [
     "Context",
     "Domain",
     "ImageDomain",
-    "Labels",
     "find_domain",
     "image_files",
     "read_images",

@@ -12,6 +12,7 @@ from vaekit.presets.autoencoders import (
 from vaekit.presets.base import PRESETS, Parts, Preset, Recipe, choose_preset, find_preset
 from vaekit.presets.conditional import (
     cvae,
+    fader_vae,
 )
 from vaekit.presets.disentangled import (
     beta_tc_vae,
@@ -78,6 +79,7 @@ __all__ = [
     "dip_vae_ii",
     "disentangled_beta_vae",
     "factor_vae",
+    "fader_vae",
     "find_preset",
     "fsq_vae",
     "hierarchical_vae",
