@@ -1,6 +1,7 @@
 """Measures of trained models."""
 
 from vaekit.metrics.annealed import annealed_log_likelihood
+from vaekit.metrics.attributes import AttributeClassifier, attribute_classifier
 from vaekit.metrics.classifier import classifier_features
 from vaekit.metrics.codebook import CodebookUsage, codebook_usage
 from vaekit.metrics.disentanglement import (
@@ -12,6 +13,13 @@ from vaekit.metrics.disentanglement import (
     modularity,
     mutual_information_gap,
     sap,
+)
+from vaekit.metrics.editing import (
+    EditScores,
+    edit_scores,
+    flip_rate,
+    identity_distance,
+    kept_shares,
 )
 from vaekit.metrics.features import (
     FeatureMap,
@@ -33,8 +41,10 @@ from vaekit.metrics.sharpness import sharpness, sharpness_ratio
 __all__ = [
     "DCI",
     "PRDC",
+    "AttributeClassifier",
     "CodebookUsage",
     "Disentanglement",
+    "EditScores",
     "Estimate",
     "FeatureMap",
     "Features",
@@ -44,16 +54,21 @@ __all__ = [
     "Information",
     "Reconstruction",
     "annealed_log_likelihood",
+    "attribute_classifier",
     "bits_per_dim",
     "classifier_features",
     "codebook_usage",
     "dci",
     "disentanglement",
+    "edit_scores",
     "efficientnet_features",
     "elbo_estimate",
     "factor_vae_score",
     "fidelity",
+    "flip_rate",
     "frechet_distance",
+    "identity_distance",
+    "kept_shares",
     "latent_health",
     "latent_information",
     "log_likelihood",
