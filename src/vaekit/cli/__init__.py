@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from vaekit.cli.demo import demo
+from vaekit.cli.edit import edit
 from vaekit.cli.evaluate import evaluate
 from vaekit.cli.fit import fit
 from vaekit.cli.models import models
@@ -16,13 +17,25 @@ from vaekit.errors import VaekitError
 __all__ = ["app", "main"]
 
 app = typer.Typer(
-    help="Variational autoencoders on your own data: compress, generate, score, explain.",
+    help="Variational autoencoders on your own data: compress, generate, edit, score, explain.",
     epilog="Start with: vaekit demo",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     add_completion=False,
 )
-for command in (demo, models, fit, refit, sample, reconstruct, interpolate, score, evaluate, info):
+for command in (
+    demo,
+    models,
+    fit,
+    refit,
+    sample,
+    reconstruct,
+    interpolate,
+    edit,
+    score,
+    evaluate,
+    info,
+):
     app.command()(command)
 
 

@@ -7,6 +7,7 @@ with `save_figure`.
 
 from vaekit.plots.codes import code_usage
 from vaekit.plots.curves import training_curves
+from vaekit.plots.edits import edit_curves, edit_strips
 from vaekit.plots.grid import image_grid
 from vaekit.plots.health import latent_health
 from vaekit.plots.latents import latent_map
@@ -18,6 +19,8 @@ from vaekit.plots.traversals import latent_traversals
 
 __all__ = [
     "code_usage",
+    "edit_curves",
+    "edit_strips",
     "image_grid",
     "image_sheets",
     "interpolation_strips",

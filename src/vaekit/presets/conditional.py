@@ -19,7 +19,7 @@ def cvae(parts: Parts, *, beta: float = 1.0) -> Recipe:
 
 
 @preset
-def fader_vae(parts: Parts, *, adversarial: float = 100.0, beta: float = 1.0) -> Recipe:
+def fader_vae(parts: Parts, *, adversarial: float = 5.0, beta: float = 1.0) -> Recipe:
     """A conditional VAE whose latents hide the labels from a critic: content beside style.
 
     Source: Lample et al. 2017, "Fader networks: manipulating images by sliding attributes".
