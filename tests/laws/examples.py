@@ -47,6 +47,7 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "networks.ConvDecoder": lambda: {"shape": (2, *IMAGE)},
     "networks.ResidualEncoder": lambda: {"shape": IMAGE},
     "networks.ResidualDecoder": lambda: {"shape": (2, *IMAGE)},
+    "networks.SubpixelDecoder": lambda: {"shape": (2, *IMAGE)},
     "networks.FeatureCritic": lambda: {"body": example("networks.MLPEncoder")},
     "posteriors.VectorQuantised": lambda: {"depth": 2},
     "posteriors.FiniteScalar": lambda: {"levels": 5},

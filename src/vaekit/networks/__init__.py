@@ -6,6 +6,7 @@ from vaekit.networks.critics import Critic, FeatureCritic
 from vaekit.networks.mlp import MLPDecoder, MLPEncoder
 from vaekit.networks.residual import ResidualDecoder, ResidualEncoder
 from vaekit.networks.sizes import NETWORKS, SIZES, make_networks
+from vaekit.networks.subpixel import SubpixelDecoder
 
 __all__ = [
     "NETWORKS",
@@ -21,5 +22,6 @@ __all__ = [
     "Reshape",
     "ResidualDecoder",
     "ResidualEncoder",
+    "SubpixelDecoder",
     "make_networks",
 ]
