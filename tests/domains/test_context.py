@@ -142,3 +142,8 @@ def test_one_attribute_is_swapped_and_the_others_stay():
 def test_columns_that_do_not_fit(given, message):
     with pytest.raises(DataError, match=message):
         Context().fit(FACES).prepare(given)
+
+
+def test_labels_of_one_column_fit_a_context_without_a_name():
+    context = Context().fit(["a", "b"])
+    assert context.prepare(Labels.of(["b", "a"])).tolist() == [[0, 1], [1, 0]]

@@ -203,6 +203,7 @@ def _check_number(labels: Sequence[Any]) -> None:
 
 
 def _column(raw: Any) -> NDArray[Any]:
+    raw = raw.columns if isinstance(raw, Labels) else raw
     if isinstance(raw, Mapping):
         raw = np.stack([np.asarray(values) for values in raw.values()], axis=-1)
     array = raw.detach().cpu().numpy() if isinstance(raw, Tensor) else np.asarray(raw)

@@ -121,9 +121,9 @@ def items_of(trained: Trained, X: Any, labels: Any, context: Any) -> Items:
 
 
 def _context_in(learnt: Context, labels: Any) -> Any:
+    """The labels, unless the context is of one column and they are of several."""
     if learnt.columns is None and is_label_table(labels):
-        columns = Labels.of(labels).columns
-        return next(iter(columns.values())) if len(columns) == 1 else None
+        return labels if len(Labels.of(labels).columns) == 1 else None
     return labels
 
 
