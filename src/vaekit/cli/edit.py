@@ -165,7 +165,7 @@ def _given(option: str, value: str | None) -> str:
 
 
 def _write_edited(task: _Task, change: Edit, strength: float, path: Path, data: str) -> None:
-    if path.suffix == ".png":
+    if path.suffix == ".png" and _draws(task.model):
         _write_strips(task, change, strength, path)
         return
     with console.status("editing"):
