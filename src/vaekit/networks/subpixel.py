@@ -17,10 +17,11 @@ _BLOCK = 4  # pixels along each side of what one place of the grid paints
 class SubpixelDecoder(nn.Module):
     """Dense layers to a grid of a quarter of the size, convolutions there, then blocks of pixels.
 
-    Dense layers mix latents and labels at hardly any cost, and no convolution runs at full size:
-    on faces of 64x64 that labels describe, it has half the squared error of `ConvDecoder` after
-    the same time (benchmarks/RESULTS.md). Meant for images up to about 128x128, which lie in
-    place: the grid's own weights grow with its area.
+    Dense layers mix latents and labels at hardly any cost, and no convolution runs at full size.
+    On faces of 64x64 its error after the same time is that of `ConvDecoder`, but it takes labels
+    from the context where the latter takes them from the latents, so that swapping a label works
+    (benchmarks/RESULTS.md). Meant for images up to about 128x128, which lie in place: the grid's
+    own weights grow with its area.
 
     Args:
         in_dim: Latents, and context where there is one.
