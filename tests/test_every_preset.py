@@ -12,6 +12,7 @@ POINTS = {"autoencoder", "denoising_autoencoder", "wae", "aae", "rae_l2", "rae_g
 ENERGIES = {"ms_ssim_vae"}
 SAMPLERS = {"gan", "diffusion", "flow_matching"}
 """They only sample."""
+CONDITIONAL = {"cvae", "fader_vae"}
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def data():
 
 
 def training(name, data):
-    return data.images, data.labels if name == "cvae" else None
+    return data.images, data.labels if name in CONDITIONAL else None
 
 
 # Tests of one model go to one process, which then trains it once.
@@ -38,7 +39,7 @@ def fitted(request, data):
 
 
 def context_of(name, labels):
-    return labels if name == "cvae" else None
+    return labels if name in CONDITIONAL else None
 
 
 def test_it_learns(fitted, data):

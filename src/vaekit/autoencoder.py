@@ -30,7 +30,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             options: ``presets.beta_vae(beta=4.0)``.
         latent_dim: Number of latents, at least 1.
         domain: ``"auto"``, ``"images"``, ``"arrays"``, or a `Domain` with options.
-        network: ``"auto"``, ``"mlp"``, ``"conv"`` or ``"resnet"``.
+        network: ``"auto"``, ``"mlp"``, ``"conv"``, ``"subpixel"`` or ``"resnet"``.
         network_size: ``"small"``, ``"medium"`` or ``"large"``.
         likelihood: ``"auto"``, a name in ``vaekit.domains.LIKELIHOODS``, or a `Likelihood`.
         encoder: Your own module, (batch, *event) -> (batch, features).

@@ -25,6 +25,7 @@ COMMANDS = (
     "sample",
     "reconstruct",
     "interpolate",
+    "edit",
     "score",
     "evaluate",
     "info",

@@ -48,6 +48,7 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "networks.ResidualEncoder": lambda: {"shape": IMAGE},
     "networks.ResidualDecoder": lambda: {"shape": (2, *IMAGE)},
     "networks.UNet": lambda: {"shape": IMAGE},
+    "networks.SubpixelDecoder": lambda: {"shape": (2, *IMAGE)},
     "networks.FeatureCritic": lambda: {"body": example("networks.MLPEncoder")},
     "posteriors.VectorQuantised": lambda: {"depth": 2},
     "posteriors.FiniteScalar": lambda: {"levels": 5},
@@ -84,6 +85,7 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "objectives.ClusterStart": lambda: {"base": objectives.elbo(), "memory": 20},
     "objectives.PriorCritic": lambda: _judged(),
     "objectives.TotalCorrelationCritic": lambda: _judged(),
+    "objectives.ContextCritic": lambda: _judged(),
     "objectives.VAEGAN": lambda: {"critic": example("networks.FeatureCritic", features_dim=8)},
     "objectives.Sum": lambda: {
         "terms": (objectives.Reconstruction(), (objectives.Linear(0.0, 4.0), objectives.KL())),

@@ -4,14 +4,17 @@ from typing import ClassVar
 
 import pytest
 import torch
-from laws.examples import CLOCK, example_vae, items
+from laws.examples import CLOCK, example, example_vae, items
+from sklearn.linear_model import LogisticRegression
 
+from vaekit import networks
 from vaekit.distributions import DiagonalNormal
 from vaekit.errors import CompositionError, SpecError
-from vaekit.models import Model
+from vaekit.models import VAE, Model
 from vaekit.objectives import (
     KL,
     CapacityKL,
+    ContextCritic,
     ImportanceBound,
     Linear,
     Reconstruction,
@@ -21,6 +24,7 @@ from vaekit.objectives import (
     elbo,
     importance_weighted,
 )
+from vaekit.posteriors import Deterministic
 from vaekit.types import Batch, Clock, Draw, Evidence
 
 
@@ -201,3 +205,43 @@ def test_the_missing_requirement_is_named(need):
 
     with pytest.raises(CompositionError, match=rf"requires \['{need}'\].*What fits: "):
         check_composition(Dream(), Sum(Needy()))
+
+
+def test_latents_hide_the_context_from_a_critic_that_learns():
+    """Without the penalty a linear guess finds the label in the latents; with it, hardly."""
+    scores = {}
+    for weight in (0.0, 300.0):
+        torch.manual_seed(0)
+        label = torch.randint(2, (256,))
+        context = torch.nn.functional.one_hot(label, 2).float()
+        x = torch.randn(256, 4) + 3 * (2 * label - 1)[:, None]
+        model = VAE(
+            networks.MLPEncoder((4,), (16,)),
+            example("latents.Single", posterior=Deterministic(18, 2)),
+            networks.MLPDecoder(4, (16,), (1, 4)),
+            example("likelihoods.Gaussian"),
+            context_dim=2,
+        )
+        objective = ContextCritic(Sum(Reconstruction()), networks.Critic(2, (16,), 2), weight)
+        check_composition(model, objective)
+        steps = {
+            name: torch.optim.Adam(list(group), 1e-2)
+            for name, group in objective.groups(model).items()
+        }
+        for _ in range(150):
+            for update in objective.losses(model, Batch(x, context), CLOCK):
+                for name, loss in update.losses.items():
+                    steps[name].zero_grad()
+                    loss.backward(inputs=steps[name].param_groups[0]["params"], retain_graph=True)
+                for step in steps.values():
+                    step.step()
+        z = model.encode(x, context).detach().numpy()
+        scores[weight] = LogisticRegression().fit(z, label).score(z, label)
+    assert scores[0.0] > 0.9
+    assert scores[300.0] < scores[0.0] - 0.15
+
+
+def test_a_context_critic_needs_a_conditional_model():
+    objective = ContextCritic(elbo(), networks.Critic(2, (8,), 3), 1.0)
+    with pytest.raises(CompositionError, match=r"requires \['context'\].*fit\(X, context"):
+        check_composition(example_vae(), objective)

@@ -8,6 +8,7 @@ from rich.console import Console
 from vaekit.cli.cluster import cluster
 from vaekit.cli.compare import compare
 from vaekit.cli.demo import demo
+from vaekit.cli.edit import edit
 from vaekit.cli.evaluate import evaluate
 from vaekit.cli.fit import fit
 from vaekit.cli.models import models
@@ -18,7 +19,7 @@ from vaekit.errors import VaekitError
 __all__ = ["app", "main"]
 
 app = typer.Typer(
-    help="Variational autoencoders on your own data: compress, generate, score, explain.",
+    help="Variational autoencoders on your own data: compress, generate, edit, score, explain.",
     epilog="Start with: vaekit demo",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -32,6 +33,7 @@ for command in (
     sample,
     reconstruct,
     interpolate,
+    edit,
     score,
     evaluate,
     compare,

@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 
 from vaekit.datasets import digits, fashion_mnist, shapes
-from vaekit.domains import Domain, ImageDomain, read_source
+from vaekit.domains import Domain, ImageDomain, read_labels, read_source
+from vaekit.domains.checks import is_frame
+from vaekit.domains.label_files import names_files
+from vaekit.domains.labels import Labels
 from vaekit.errors import DataError
 
-__all__ = ["DATA_HELP", "image_domain", "read_context", "read_data"]
+__all__ = ["DATA_HELP", "image_domain", "read_context", "read_data", "read_labels_of", "take_rows"]
 
 DATA_HELP = (
     "A folder of images, or a .npz, .npy, idx .gz or .csv file; or a built-in data set: "
@@ -61,8 +64,14 @@ def _size(text: str | None) -> tuple[int, int] | None:
     return numbers[0], numbers[-1]
 
 
-def read_context(text: str | None) -> Any:
+def read_context(text: str | None, data: str | None = None, domain: Domain | None = None) -> Any:
     """Labels or properties: a file, or values separated by commas.
+
+    Args:
+        text: What the user named.
+        data: The items that they belong to; a .csv that names the files of a folder is read in
+            their order.
+        domain: How the items are read.
 
     Example:
         >>> read_context("cat,dog").tolist()
@@ -72,6 +81,25 @@ def read_context(text: str | None) -> Any:
         return None
     if text in ("digits", "fashion_mnist"):
         return digits().labels if text == "digits" else fashion_mnist("train").labels
-    if Path(text).exists():
-        return np.asarray(read_source(text))
-    return np.asarray(text.split(","))
+    path = Path(text)
+    if not path.exists():
+        return np.asarray(text.split(","))
+    if path.suffix == ".csv" and data is not None and Path(data).is_dir() and names_files(path):
+        return read_labels(path, data, on_bad=_on_bad(domain))
+    return read_source(text)
+
+
+def read_labels_of(text: str, data: str, domain: Domain | None = None) -> Labels:
+    """Labels of items: a .csv that names files, one row per item, or a built-in data set's."""
+    return Labels.of(read_context(text, data, domain))
+
+
+def take_rows(values: Any, index: Any) -> Any:
+    """Some rows of an array, a data frame or labels."""
+    if isinstance(values, Labels):
+        return values.at(np.asarray(index))
+    return values.iloc[index] if is_frame(values) else values[index]
+
+
+def _on_bad(domain: Domain | None) -> str:
+    return domain.on_bad if isinstance(domain, ImageDomain) else "raise"

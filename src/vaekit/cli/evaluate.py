@@ -159,7 +159,7 @@ def _read(
     own_context = known.labels if known is not None and model.context_ is not None else None
     return _Data(
         items,
-        own_context if context is None else _labels(context, lambda built_in: built_in.labels),
+        own_context if context is None else _context(context, data, model),
         _labels(data if labels is None and known is not None else labels, _names),
         _own_factors(known) if factors is None else np.asarray(read_source(factors)),
     )
@@ -176,6 +176,11 @@ def _labels(text: str | None, of: Callable[[Dataset], Any]) -> Any:
     """Of a built-in data set, as evaluated here, or what the text names."""
     known = _built_in(text)
     return read_context(text) if known is None else of(known)
+
+
+def _context(text: str, data: str, model: Autoencoder) -> Any:
+    known = _built_in(text)
+    return read_context(text, data, model.domain_) if known is None else known.labels
 
 
 def _names(known: Dataset) -> Any:

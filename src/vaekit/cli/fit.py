@@ -25,8 +25,9 @@ def fit(
     context: Annotated[
         str | None,
         typer.Option(
-            help="Labels or properties to condition on: a .npz, .npy, idx .gz or .csv file, or "
-            "'digits' or 'fashion_mnist' for those labels."
+            help="Labels or properties to condition on: a .npz, .npy, idx .gz or .csv file, one "
+            "row per item, several columns if need be; or a .csv that names the files of a "
+            "folder; or 'digits' or 'fashion_mnist' for those labels."
         ),
     ] = None,
     option: Annotated[
@@ -54,6 +55,8 @@ def fit(
     vaekit fit table.csv runs/table --preset beta_vae --option beta=0.5 --max-minutes 5
 
     vaekit fit digits runs/digits --context digits
+
+    vaekit fit faces/ runs/faces --context attributes.csv
     """
     check_destination(run)
     domain = find_domain(data)
@@ -63,7 +66,7 @@ def fit(
     domain = domain if isinstance(domain, ImageDomain) and items.ndim > 2 else find_domain(items)
     preset = choose_preset(options.pop("preset"), parse_assignments(option or []))
     model = Autoencoder(preset, domain=domain, checkpoint_dir=run, **options)
-    model.fit(items, context=read_context(context))
+    model.fit(items, context=read_context(context, data, domain))
     model.save(run)
     save_figure(training_curves(model.history_), run / "training.png")
     _report(model, run)

@@ -35,6 +35,6 @@ def refit(
     model = load(run)
     items = read_data(data, model.domain_)
     with console.status(f"fitting {prior}"):
-        model.refit_prior(prior, items, read_context(context))
+        model.refit_prior(prior, items, read_context(context, data, model.domain_))
     model.save(run)
     console.print(f"{run} now samples from {type(model.model_.fitted_prior).__name__}")

@@ -8,7 +8,7 @@ import typer
 from rich.progress import track
 
 from vaekit.autoencoder import Autoencoder
-from vaekit.cli.data import DATA_HELP, read_context, read_data
+from vaekit.cli.data import DATA_HELP, read_context, read_data, take_rows
 from vaekit.cli.outputs import console, print_table, write_items, write_table
 from vaekit.errors import DataError
 from vaekit.loading import load
@@ -72,11 +72,12 @@ def reconstruct(
     """
     model = load(run)
     items = read_data(data, model.domain_)
+    given = read_context(context, data, model.domain_)
     path = out or _name(run, "reconstructions", model)
     most = 40 if path.suffix == ".png" and n is None else n
     items = _first(items, most)
     parts = [
-        np.asarray(model.reconstruct(_slice(items, i), _context_slice(context, i)))
+        np.asarray(model.reconstruct(take_rows(items, i), _context_rows(given, i)))
         for i in track(_chunks(items), "reconstructing", console=console)
     ]
     write_items(path, np.concatenate(parts), lambda made: reconstruction_pairs(items, made))
@@ -100,12 +101,13 @@ def interpolate(
     """
     model = load(run)
     items = read_data(data, model.domain_)
+    given = read_context(context, data, model.domain_)
     if len(items) < 2 * pairs:
         raise DataError(f"{pairs} pairs need {2 * pairs} items; got {len(items)}.")
     chosen = np.random.default_rng(seed).permutation(len(items))[: 2 * pairs]
-    a, b = _slice(items, chosen[:pairs]), _slice(items, chosen[pairs:])
+    a, b = take_rows(items, chosen[:pairs]), take_rows(items, chosen[pairs:])
     with console.status("interpolating"):
-        ways = model.interpolate(a, b, steps, path, _context_slice(context, chosen[:pairs]))
+        ways = model.interpolate(a, b, steps, path, _context_rows(given, chosen[:pairs]))
     write_items(out or _name(run, "interpolation", model), ways, interpolation_strips)
 
 
@@ -124,8 +126,9 @@ def score(
     """
     model = load(run)
     items = read_data(data, model.domain_)
+    given = read_context(context, data, model.domain_)
     parts = [
-        model.score_samples(_slice(items, i), _context_slice(context, i), draws)
+        model.score_samples(take_rows(items, i), _context_rows(given, i), draws)
         for i in track(_chunks(items), "scoring", console=console)
     ]
     scores = np.concatenate(parts)
@@ -170,14 +173,10 @@ def _chunks(items: Any) -> list[Any]:
     return np.array_split(np.arange(len(items)), max(1, -(-len(items) // _CHUNK)))
 
 
-def _slice(items: Any, index: Any) -> Any:
-    return items.iloc[index] if hasattr(items, "iloc") else items[index]
-
-
 def _first(items: Any, n: int | None) -> Any:
     return items if n is None else items[:n]
 
 
-def _context_slice(context: str | None, index: Any) -> Any:
-    values = read_context(context)
-    return values if values is None or len(values) == 1 else values[index]
+def _context_rows(values: Any, index: Any) -> Any:
+    """The context of some items; one value stands for all."""
+    return values if values is None or len(values) == 1 else take_rows(values, index)

@@ -5,7 +5,8 @@ from vaekit.domains.auto import find_domain
 from vaekit.domains.base import LIKELIHOODS, Domain
 from vaekit.domains.context import Context
 from vaekit.domains.images import ImageDomain
-from vaekit.domains.sources import read_images, read_source
+from vaekit.domains.label_files import read_labels
+from vaekit.domains.sources import image_files, read_images, read_source
 
 __all__ = [
     "LIKELIHOODS",
@@ -14,6 +15,8 @@ __all__ = [
     "Domain",
     "ImageDomain",
     "find_domain",
+    "image_files",
     "read_images",
+    "read_labels",
     "read_source",
 ]

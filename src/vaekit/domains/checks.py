@@ -8,7 +8,12 @@ from numpy.typing import NDArray
 
 from vaekit.errors import DataError, DataTypeError
 
-__all__ = ["as_numbers", "check_finite", "check_rows"]
+__all__ = ["as_numbers", "check_finite", "check_rows", "is_frame"]
+
+
+def is_frame(raw: Any) -> bool:
+    """Whether this is a data frame of pandas, which need not be installed to ask."""
+    return type(raw).__module__.startswith("pandas") and type(raw).__name__ == "DataFrame"
 
 
 def as_numbers(raw: Any) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vaekit.errors import DataError, MissingExtraError, SpecError
 
-__all__ = ["IMAGE_SUFFIXES", "read_images", "read_source"]
+__all__ = ["IMAGE_SUFFIXES", "image_files", "read_images", "read_source"]
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 _ARRAY_KEYS = ("X", "x", "images", "data", "x_train", "arr_0")
@@ -70,6 +70,28 @@ def read_images(
     Raises:
         DataError: No images, an unreadable file, or mixed sizes with ``size=None``.
     """
+    files = _listed(folder, on_bad)
+    images = [(p, image) for p in files if (image := _open(p, size, on_bad)) is not None]
+    return _stack(images)
+
+
+def image_files(folder: str | Path, *, on_bad: str = "raise") -> list[Path]:
+    """The files that `read_images` reads, in its order.
+
+    Args:
+        folder: Searched with its subfolders.
+        on_bad: ``"skip"`` opens each file, to leave out what is no readable image.
+
+    Raises:
+        DataError: No images.
+    """
+    files = _listed(folder, on_bad)
+    if on_bad == "raise":
+        return files
+    return [path for path in files if _open(path, None, on_bad) is not None]
+
+
+def _listed(folder: str | Path, on_bad: str) -> list[Path]:
     if on_bad not in ("raise", "skip"):
         raise SpecError(f"on_bad must be 'raise' or 'skip'; got {on_bad!r}.")
     files = sorted(p for p in Path(folder).rglob("*") if p.is_file() and p.name[0] != ".")
@@ -79,8 +101,7 @@ def read_images(
         raise DataError(
             f"{folder} must hold image files ({', '.join(sorted(IMAGE_SUFFIXES))}); got none."
         )
-    images = [(p, image) for p in files if (image := _open(p, size, on_bad)) is not None]
-    return _stack(images)
+    return files
 
 
 def _open(path: Path, size: Sequence[int] | None, on_bad: str) -> NDArray[np.uint8] | None:

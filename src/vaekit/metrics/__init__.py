@@ -1,6 +1,7 @@
 """Measures of trained models."""
 
 from vaekit.metrics.annealed import annealed_log_likelihood
+from vaekit.metrics.attributes import AttributeClassifier, attribute_classifier
 from vaekit.metrics.classifier import classifier_features
 from vaekit.metrics.clustering import Agreement, agreement
 from vaekit.metrics.codebook import CodebookUsage, codebook_usage
@@ -13,6 +14,13 @@ from vaekit.metrics.disentanglement import (
     modularity,
     mutual_information_gap,
     sap,
+)
+from vaekit.metrics.editing import (
+    EditScores,
+    edit_scores,
+    flip_rate,
+    identity_distance,
+    kept_shares,
 )
 from vaekit.metrics.features import (
     FeatureMap,
@@ -35,8 +43,10 @@ __all__ = [
     "DCI",
     "PRDC",
     "Agreement",
+    "AttributeClassifier",
     "CodebookUsage",
     "Disentanglement",
+    "EditScores",
     "Estimate",
     "FeatureMap",
     "Features",
@@ -47,16 +57,21 @@ __all__ = [
     "Reconstruction",
     "agreement",
     "annealed_log_likelihood",
+    "attribute_classifier",
     "bits_per_dim",
     "classifier_features",
     "codebook_usage",
     "dci",
     "disentanglement",
+    "edit_scores",
     "efficientnet_features",
     "elbo_estimate",
     "factor_vae_score",
     "fidelity",
+    "flip_rate",
     "frechet_distance",
+    "identity_distance",
+    "kept_shares",
     "latent_health",
     "latent_information",
     "log_likelihood",

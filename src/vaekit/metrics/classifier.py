@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +13,7 @@ from vaekit.errors import DataError, SpecError
 from vaekit.metrics.features import Features
 from vaekit.randomness import seeded
 
-__all__ = ["classifier_features"]
+__all__ = ["classifier_body", "classifier_features", "minimise"]
 
 _BATCH = 128
 _HELD_OUT = 0.1
@@ -63,11 +64,12 @@ def classifier_features(
     if epochs < 1:
         raise SpecError(f"epochs must be at least 1; got {epochs}.")
     with seeded(seed), torch.enable_grad():
-        body = _body(x.shape[1:], features_dim)
+        body = classifier_body(x.shape[1:], features_dim)
         head = nn.Sequential(nn.Dropout(0.2), nn.Linear(features_dim, int(targets.max()) + 1))
         network = nn.Sequential(body, head).to(x.device)
         held_out, rest = _split(len(x))
-        _train(network, x[rest], targets[rest], epochs)
+        seen, wanted = x[rest], targets[rest]
+        minimise(network, len(rest), epochs, lambda i: _cost(network(seen[i].float()), wanted[i]))
     network.eval().requires_grad_(False)
     logits = Features("logits", lambda some: network(some.float()), device=x.device)(x[held_out])
     accuracy = (logits.argmax(1) == targets[held_out].cpu()).double().mean().item()
@@ -96,22 +98,33 @@ def _split(n: int) -> tuple[Tensor, Tensor]:
     return order[:cut], order[cut:]
 
 
-def _train(network: nn.Module, x: Tensor, targets: Tensor, epochs: int) -> None:
-    """Minimise the cross-entropy; an epoch's last, smaller batch is left out."""
-    batch = min(_BATCH, len(x))
-    steps = len(x) // batch
+def _cost(logits: Tensor, targets: Tensor) -> Tensor:
+    return F.cross_entropy(logits, targets)
+
+
+def minimise(network: nn.Module, count: int, epochs: int, cost: Callable[[Tensor], Tensor]) -> None:
+    """Train a classifier; an epoch's last, smaller batch is left out.
+
+    Args:
+        network: Changed in place.
+        count: Items to train on.
+        epochs: Passes over them.
+        cost: The places of some items -> what to minimise.
+    """
+    batch = min(_BATCH, count)
+    steps = count // batch
     optimiser = torch.optim.AdamW(network.parameters(), _MAX_RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _MAX_RATE, epochs * steps + 1)
     for _ in range(epochs):
-        for rows in torch.randperm(len(x))[: steps * batch].split(batch):
-            loss = F.cross_entropy(network(x[rows].float()), targets[rows])
+        for rows in torch.randperm(count)[: steps * batch].split(batch):
+            loss = cost(rows)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
 
 
-def _body(shape: torch.Size, features_dim: int) -> nn.Module:
+def classifier_body(shape: torch.Size, features_dim: int) -> nn.Module:
     """Items to features; the first batch norm, without weights, only standardises the values."""
     front = _convolutions(shape) if len(shape) == 3 else _perceptron(shape.numel())
     with torch.no_grad():

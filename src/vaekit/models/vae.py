@@ -70,9 +70,9 @@ class VAE(Model):
 
     @property
     def provides(self) -> frozenset[str]:
-        """What the latent provides, and ``"normalised"`` where the likelihood is."""
-        extra = frozenset({"normalised"}) if self.likelihood.normalised else frozenset()
-        return self.latent.provides | extra
+        """What the latent provides; ``"normalised"`` if the likelihood is; ``"context"``."""
+        extra = {"normalised": self.likelihood.normalised, "context": self.context_dim > 0}
+        return self.latent.provides | {name for name, holds in extra.items() if holds}
 
     @property
     def latent_dim(self) -> int:

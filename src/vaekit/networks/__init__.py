@@ -7,6 +7,7 @@ from vaekit.networks.denoising_mlp import DenoisingMLP
 from vaekit.networks.mlp import MLPDecoder, MLPEncoder
 from vaekit.networks.residual import ResidualDecoder, ResidualEncoder
 from vaekit.networks.sizes import NETWORKS, SIZES, make_denoiser, make_networks
+from vaekit.networks.subpixel import SubpixelDecoder
 from vaekit.networks.unet import UNet
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Reshape",
     "ResidualDecoder",
     "ResidualEncoder",
+    "SubpixelDecoder",
     "UNet",
     "make_denoiser",
     "make_networks",

@@ -12,11 +12,12 @@ __all__ = ["Critic", "FeatureCritic"]
 
 
 class Critic(nn.Module):
-    """Linear layers from a vector to one logit.
+    """Linear layers from a vector to one logit, or to a guess of several numbers.
 
     Args:
         in_dim: Size of the vector.
         hidden: Width of each layer, first to last.
+        out_dim: How many numbers it says.
 
     Example:
         >>> import torch
@@ -24,15 +25,16 @@ class Critic(nn.Module):
         torch.Size([5, 1])
     """
 
-    def __init__(self, in_dim: int, hidden: Sequence[int] = (256, 256)) -> None:
+    def __init__(self, in_dim: int, hidden: Sequence[int] = (256, 256), out_dim: int = 1) -> None:
         super().__init__()
         self.in_dim = in_dim
         self.hidden = tuple(hidden)
+        self.out_dim = out_dim
         self.body = dense((in_dim, *hidden))
-        self.head = nn.Linear(hidden[-1], 1)
+        self.head = nn.Linear(hidden[-1], out_dim)
 
-    def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 1"]:
-        """The logit."""
+    def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch said"]:
+        """What it says."""
         logit: Tensor = self.head(self.body(z))
         return logit
 

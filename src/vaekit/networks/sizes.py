@@ -10,6 +10,7 @@ from vaekit.networks.conv import ConvDecoder, ConvEncoder
 from vaekit.networks.denoising_mlp import DenoisingMLP
 from vaekit.networks.mlp import MLPDecoder, MLPEncoder
 from vaekit.networks.residual import ResidualDecoder, ResidualEncoder
+from vaekit.networks.subpixel import SubpixelDecoder
 from vaekit.networks.unet import UNet
 
 __all__ = ["NETWORKS", "SIZES", "make_denoiser", "make_networks"]
@@ -39,7 +40,7 @@ def make_networks(
     """Make an encoder and its mirror.
 
     Args:
-        network: ``"mlp"``, ``"conv"`` or ``"resnet"``.
+        network: ``"mlp"``, ``"conv"``, ``"subpixel"`` or ``"resnet"``.
         size: ``"small"``, ``"medium"`` or ``"large"``.
         shape: Shape of one item; (colours, height, width) for the convolutional ones.
         in_dim: Inputs of the decoder: latents and context.
@@ -98,9 +99,23 @@ def _convolutional(
     return build
 
 
+def _light_encoder(
+    shape: tuple[int, ...], channels: tuple[int, ...], features_dim: int
+) -> nn.Module:
+    """Half as wide, so that it takes no longer than its decoder."""
+    return ConvEncoder(shape, tuple(width // 2 for width in channels), features_dim)
+
+
+def _subpixel(in_dim: int, channels: tuple[int, ...], out_shape: tuple[int, ...]) -> nn.Module:
+    """As wide as the coarsest stages of the convolutional decoder of the same size."""
+    width = 4 * min(channels) // 2
+    return SubpixelDecoder(in_dim, (8 * width, 8 * width), (width // 2, width), out_shape)
+
+
 NETWORKS: dict[str, Callable[..., tuple[nn.Module, nn.Module, int]]] = {
     "mlp": _mlp,
     "conv": _convolutional(ConvEncoder, ConvDecoder),
+    "subpixel": _convolutional(_light_encoder, _subpixel),
     "resnet": _convolutional(ResidualEncoder, ResidualDecoder),
 }
 """Builders of the named networks."""

@@ -1,6 +1,11 @@
 """Objectives: what training minimises, as weighted sums of terms."""
 
-from vaekit.objectives.adversarial import LatentCritic, PriorCritic, TotalCorrelationCritic
+from vaekit.objectives.adversarial import (
+    ContextCritic,
+    LatentCritic,
+    PriorCritic,
+    TotalCorrelationCritic,
+)
 from vaekit.objectives.base import Objective, Pace, Term, check_composition
 from vaekit.objectives.clustering import ClusterStart
 from vaekit.objectives.corruption import AddNoise, Corruption, HideValues
@@ -33,6 +38,7 @@ __all__ = [
     "CapacityKL",
     "ClusterStart",
     "Commitment",
+    "ContextCritic",
     "Corruption",
     "Cosine",
     "CovariancePenalty",

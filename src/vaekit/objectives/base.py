@@ -88,6 +88,7 @@ _MEANING = {
     "factorised": "independent latents (DiagonalGaussian)",
     "path": "a posterior whose parameters can be held fast (DiagonalGaussian, FullGaussian)",
     "components": "a prior of components (LearnedMixture)",
+    "context": "a model fitted with a context (fit(X, context=...))",
     "codes": "a posterior over codes (VectorQuantised, FiniteScalar, Categorical)",
     "generator": "a model that decodes noise (GAN)",
     "velocity": "a model of velocities (Diffusion)",

@@ -8,6 +8,7 @@ with `save_figure`.
 from vaekit.plots.clusters import cluster_bars, cluster_cards
 from vaekit.plots.codes import code_usage
 from vaekit.plots.curves import training_curves
+from vaekit.plots.edits import edit_curves, edit_strips
 from vaekit.plots.grid import image_grid
 from vaekit.plots.health import latent_health
 from vaekit.plots.latents import latent_map
@@ -23,6 +24,8 @@ __all__ = [
     "cluster_bars",
     "cluster_cards",
     "code_usage",
+    "edit_curves",
+    "edit_strips",
     "image_grid",
     "image_sheets",
     "interpolation_strips",

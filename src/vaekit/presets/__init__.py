@@ -13,6 +13,7 @@ from vaekit.presets.base import PRESETS, Parts, Preset, Recipe, choose_preset, f
 from vaekit.presets.baselines import diffusion, flow_matching, gan
 from vaekit.presets.conditional import (
     cvae,
+    fader_vae,
 )
 from vaekit.presets.disentangled import (
     beta_tc_vae,
@@ -80,6 +81,7 @@ __all__ = [
     "dip_vae_ii",
     "disentangled_beta_vae",
     "factor_vae",
+    "fader_vae",
     "find_preset",
     "flow_matching",
     "fsq_vae",

@@ -19,6 +19,7 @@ __all__ = ["Card", "card", "catalogue"]
 
 _ENERGY = "structural_similarity"
 _LATENTS, _CONTEXT, _SHAPE = 8, 2, (1, 8, 8)
+_CONDITIONAL = ("cvae", "fader_vae")
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _built(name: str) -> Recipe:
 
 
 def _needs(name: str) -> list[str]:
-    needs = ["labels or properties"] if name == "cvae" else []
+    needs = ["labels or properties"] if name in _CONDITIONAL else []
     return needs + (["images"] if find_preset(name).likelihood == _ENERGY else [])
 
 

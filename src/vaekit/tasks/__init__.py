@@ -3,6 +3,21 @@
 from vaekit.tasks.assemble import assemble
 from vaekit.tasks.clustering import Cluster, Clustering, Trait, assign, cluster
 from vaekit.tasks.comparison import Comparison, ComparisonSettings, compare
+from vaekit.tasks.editing import (
+    EDIT_METHODS,
+    CurvePoint,
+    Direction,
+    Edit,
+    EditCurve,
+    Swap,
+    apply_edit,
+    discover_directions,
+    edit,
+    edit_curve,
+    find_direction,
+    find_edit,
+    transfer,
+)
 from vaekit.tasks.evaluation import Evaluation, EvaluationSettings, evaluate
 from vaekit.tasks.examine import examine
 from vaekit.tasks.fitting import Fitted, Plan, fit_model
@@ -12,26 +27,39 @@ from vaekit.tasks.refit import refit_prior
 from vaekit.tasks.trained import Trained
 
 __all__ = [
+    "EDIT_METHODS",
     "NAMED_PRIORS",
     "Cluster",
     "Clustering",
     "Comparison",
     "ComparisonSettings",
+    "CurvePoint",
+    "Direction",
+    "Edit",
+    "EditCurve",
     "Evaluation",
     "EvaluationSettings",
     "Fitted",
     "Plan",
+    "Swap",
     "Trained",
     "Trait",
+    "apply_edit",
     "assemble",
     "assign",
     "cluster",
     "compare",
+    "discover_directions",
+    "edit",
+    "edit_curve",
     "evaluate",
     "examine",
+    "find_direction",
+    "find_edit",
     "fit_model",
     "interpolate_latents",
     "named_prior",
     "refit_prior",
+    "transfer",
     "traverse_latents",
 ]

@@ -190,9 +190,15 @@ def _prepared(learnt: Context | None, context: Any, count: int) -> Tensor | None
     if learnt is None:
         return None
     if context is None:
-        known = f"labels {list(learnt.classes)}" if learnt.classes else f"{learnt.dim} properties"
+        known = _known(learnt)
         raise DataError(f"this model is conditional; pass context= with {known}.")
     return learnt.prepare(context, count)
+
+
+def _known(learnt: Context) -> str:
+    if learnt.columns is not None:
+        return f"a label of each of {list(learnt.attributes)}"
+    return f"labels {list(learnt.classes)}" if learnt.classes else f"{learnt.dim} properties"
 
 
 def _repeated(rows: Tensor | None, times: int) -> Tensor | None:

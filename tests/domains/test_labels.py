@@ -1,0 +1,107 @@
+"""Labels of items, in memory and beside a folder of images."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vaekit.domains import image_files, read_images, read_labels
+from vaekit.domains.label_files import names_files
+from vaekit.domains.labels import Labels
+from vaekit.errors import DataError, SpecError
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Four pictures, one in a subfolder, each as bright as its name says."""
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    for name, grey in {"b.png": 2, "a.png": 1, "more/d.png": 4, "c.PNG": 3}.items():
+        Image.fromarray(np.full((4, 4), grey, np.uint8)).save(folder / name, format="png")
+    return folder
+
+
+def write(folder, text):
+    path = folder.parent / "labels.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+ROWS = ["more/d.png,4,yes", "a.png,1,no", "b.png,2,yes", "c.PNG,3,no"]
+TEXT = "\n".join(["picture,grey,even", *ROWS]) + "\n"
+
+
+def test_labels_of_files_come_in_the_order_of_the_images(photos):
+    labels = read_labels(write(photos, TEXT), photos)
+    assert labels.column("grey").tolist() == [str(x[0, 0]) for x in read_images(photos)]
+    assert [photos / item for item in labels.items] == image_files(photos)
+    assert labels.values("even") == ("no", "yes")
+
+
+def test_the_column_of_files_may_stand_anywhere_if_it_is_named(photos):
+    lines = [",".join(reversed(row.split(","))) for row in ["filename,grey,even", *ROWS]]
+    path = write(photos, "\ufeff" + "\n".join(lines) + "\n\n")
+    assert read_labels(path, photos).column("grey").tolist() == ["1", "2", "3", "4"]
+    assert names_files(path)
+    assert not names_files(write(photos, "a,b\n1,2\n"))
+
+
+def test_labels_of_files_that_are_skipped_are_left_out(photos):
+    (photos / "0.png").write_bytes(b"no picture")
+    path = write(photos, TEXT + "0.png,0,yes\n")
+    assert read_labels(path, photos, on_bad="skip").column("grey").tolist() == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (TEXT.replace("a.png,1,no\n", ""), "every image must have a row .* 1 of 4 .*: a.png"),
+        (TEXT + "e.png,5,no\n", "must name an image .* 1 of 5 do not: e.png"),
+        (TEXT + "a.png,1,no\n", "name each file once; it names a.png"),
+        (TEXT.replace("a.png,1,no", "a.png,1,"), "label in column 'even' .* 1 have none: a.png"),
+        (TEXT.replace("a.png,1,no", "a.png,1"), "must have 3 cells; got 2 in row 3"),
+        ("file\na.png\n", "must begin with the names of its columns"),
+        ("", "must begin with the names of its columns.*nothing"),
+    ],
+)
+def test_files_of_labels_that_do_not_fit(photos, text, message):
+    with pytest.raises(DataError, match=message):
+        read_labels(write(photos, text), photos)
+
+
+def test_a_missing_or_binary_file_of_labels(photos):
+    with pytest.raises(DataError, match="there is none at"):
+        read_labels(photos.parent / "nothing.csv", photos)
+    (photos.parent / "labels.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="is not"):
+        read_labels(photos.parent / "labels.csv", photos)
+
+
+def test_labels_in_memory():
+    labels = Labels.of(torch.tensor([3, 1, 3]))
+    assert labels.column("label").tolist() == ["3", "1", "3"]
+    assert labels.having("label", "3").tolist() == [True, False, True]
+    assert labels.at(np.array([2])).items == ["row 2"]
+    with pytest.raises(SpecError, match="unknown value of attribute 'label' '2'"):
+        labels.having("label", "2")
+    with pytest.raises(SpecError, match="unknown attribute 'labels': did you mean 'label'"):
+        labels.column("labels")
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ([0.5, 1.0], "got floats in column 'label'"),
+        (np.zeros((2, 2, 2), int), "must have axes"),
+        ({}, "of one length; got none"),
+        ({"a": [[1, 2]]}, "one axis; 'a'"),
+        (["a", np.nan], "1 have none, the first at row 1"),
+    ],
+)
+def test_labels_in_memory_that_do_not_fit(raw, message):
+    if isinstance(raw, list) and isinstance(raw[0], str):
+        raw = np.array(raw, dtype=object)
+    with pytest.raises(DataError, match=message):
+        Labels.of(raw)
+    with pytest.raises(DataError, match="one per item; got 2 for 3"):
+        Labels.of(["a", "b"], 3)
