@@ -20,6 +20,7 @@ from vaekit.training.config import TrainConfig
 from vaekit.training.data import Items, epoch_order, split_batches
 from vaekit.training.events import Callback, Event
 from vaekit.training.machinery import Machinery
+from vaekit.training.memory import kept_memory
 from vaekit.training.state import State
 from vaekit.types import Clock, Update
 
@@ -89,7 +90,7 @@ def train(
     _check_codes(model, len(items))
     generator = torch.Generator().manual_seed(config.seed)
     training, validation = items.split(config.validation, generator)
-    with seeded(config.seed):
+    with seeded(config.seed), kept_memory():
         machinery = Machinery(model, objective, config)
         state = State(machinery, items, Path(folder) if folder else None, config)
         if resume:
