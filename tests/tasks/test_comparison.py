@@ -196,6 +196,10 @@ def test_the_command_writes_the_report_and_says_who_is_best(tmp_path):
     assert result.exit_code == 0, result.output
     assert "Frechet distance of samples" in result.output
     assert "Quality:" in result.output
+    assert "Control: only vae can be judged" in result.output
+    stored = json.loads((out / "comparison.json").read_text())
+    edited = {t["model"]: "edited as told" in t["scores"][-1] for t in stored["trials"]}
+    assert edited == {"vae": True, "gan": False}
     assert (out / "index.html").exists()
     wrong = CliRunner().invoke(app, ["compare", "digits", "--models", "gam", "--out", str(out)])
     assert isinstance(wrong.exception, SpecError)

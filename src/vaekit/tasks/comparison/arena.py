@@ -20,6 +20,7 @@ from vaekit.tasks.comparison.scoring import (
     quality,
     sampling_seconds,
     scores_by_steps,
+    with_editing,
 )
 from vaekit.tasks.comparison.settings import ComparisonSettings
 from vaekit.tasks.comparison.snapshots import Snapshots
@@ -49,6 +50,7 @@ class Arena:
         held_out: Items to compare with.
         domain: What was learnt about them.
         features: What samples are compared by, learnt from neither.
+        labels: Classes of the held-out items; ``None`` where classes are not known.
         settings: The options.
     """
 
@@ -57,6 +59,7 @@ class Arena:
     domain: Domain
     features: Features
     settings: ComparisonSettings
+    labels: NDArray[Any] | None = None
 
     @classmethod
     def of(
@@ -81,7 +84,8 @@ class Arena:
             x = domain.encode(rows[torch.from_numpy(learn)])
             chosen = None if classes is None else classes[learn]
             features = choose_features(settings.features, x, chosen, seed=0)
-        return cls(_part(X, training), _part(X, compared), domain, features, settings)
+        known = None if classes is None else classes[compared]
+        return cls(_part(X, training), _part(X, compared), domain, features, settings, known)
 
     def trial(self, plan: Plan, seed: int) -> Trial:
         """Train and score one model; an expected failure is a result, too."""
@@ -106,6 +110,8 @@ class Arena:
         subject, seconds = self._subject(fitted), fitted.result.seconds
         model = fitted.trained.model
         last = quality(subject, seconds, sampling_seconds=sampling_seconds(model))
+        if self.labels is not None:
+            last = with_editing(last, subject, self.held_out, self.labels, seed)
         return Trial(
             name,
             seed,

@@ -2,19 +2,37 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from vaekit.errors import VaekitError
 from vaekit.models import Diffusion, Model
 from vaekit.randomness import make_generator
 from vaekit.tasks.comparison.trial import Score
+from vaekit.tasks.editing import edit_curve
 from vaekit.tasks.evaluation import Subject
 from vaekit.tasks.evaluation.rows import Measure, Row
 from vaekit.tasks.evaluation.samples import compare
+from vaekit.tasks.trained import Trained
 
-__all__ = ["floor", "latency", "quality", "sampling_seconds", "scores_by_steps"]
+__all__ = [
+    "EDITING",
+    "floor",
+    "latency",
+    "quality",
+    "sampling_seconds",
+    "scores_by_steps",
+    "with_editing",
+]
+
+EDITING = "edited as told"
+"""Name of the measure of control."""
 
 _TIMED, _WAITS = 200, 11
 
@@ -49,6 +67,35 @@ def floor(subject: Subject) -> dict[str, float]:
 def _rows(subject: Subject, *sources: str) -> list[Row]:
     measures = [Measure("", source, partial(compare, source=source)) for source in sources]
     return [row for measure in measures for row in measure.rows(subject)]
+
+
+def with_editing(score: Score, subject: Subject, X: Any, labels: NDArray[Any], seed: int) -> Score:
+    """Add the share of items that show another label after an edit towards it.
+
+    The edit is a step of strength 1 along the difference of the labels' mean latents, judged by a
+    classifier of its own; the mean over the two most frequent labels.
+
+    Args:
+        score: What is known of the model.
+        subject: The model.
+        X: Items that it was not trained on, in the form of the data.
+        labels: Their classes.
+        seed: Of the parts and of the judge.
+    """
+    names, counts = np.unique(labels, return_counts=True)
+    towards = names[np.argsort(-counts, kind="stable")][:2].tolist()
+    try:
+        flips = [_flip(subject.trained, X, labels, to, seed) for to in towards]
+    except VaekitError as refusal:
+        return replace(score, missing={**score.missing, EDITING: str(refusal)})
+    return replace(score, values={**score.values, EDITING: float(np.mean(flips))})
+
+
+def _flip(trained: Trained, X: Any, labels: NDArray[Any], to: str, seed: int) -> float:
+    curve = edit_curve(
+        trained, X, labels, attribute="label", to=to, strengths=(1.0,), epochs=5, seed=seed
+    )
+    return curve.points[0].scores.flip
 
 
 def sampling_seconds(model: Model, context: Tensor | None = None) -> float:

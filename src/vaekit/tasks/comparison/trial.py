@@ -80,6 +80,7 @@ class Trial:
             "failure": self.failure,
             "parameters": self.parameters,
             "latency_seconds": self.latency,
+            "missing": dict(self.scores[-1].missing) if self.scores else {},
             "scores": [score.to_json() for score in self.scores],
             "by_steps": [score.to_json() for score in self.by_steps],
             "history": [dict(row) for row in self.history],

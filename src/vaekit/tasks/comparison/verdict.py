@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from vaekit.tasks.comparison.result import Comparison
+from vaekit.tasks.comparison.scoring import EDITING
 from vaekit.tasks.comparison.trial import Trial
 
 __all__ = ["QUESTIONS", "Question", "verdict"]
@@ -83,6 +84,12 @@ QUESTIONS = (
         measure="Frechet distance, reconstructions",
         lower=True,
         note="Frechet distance of reconstructions",
+    ),
+    Question(
+        "control",
+        "changes the label of an item most reliably",
+        measure=EDITING,
+        note="share of items that show another label after an edit towards it",
     ),
     Question(
         "sampling",
