@@ -24,15 +24,10 @@ import torch
 
 from vaekit import Autoencoder
 from vaekit.datasets import digits, fashion_mnist
-from vaekit.metrics import (
-    classifier_features,
-    distance_to_data,
-    prdc,
-    smoothness,
-)
+from vaekit.metrics import classifier_features, distance_to_data, prdc
 from vaekit.tasks import interpolation_smoothness
 
-PRESETS = ("vae", "autoencoder")
+EPOCHS = {"digits": 60, "fashion_mnist": 10}
 WAYS, POINTS, MIDWAY, GEODESICS = 200, 51, 1500, 32
 
 
@@ -59,49 +54,74 @@ def reconstructed(trained, images):
     return torch.cat([trained.vae.show(trained.vae.encode(b.x)) for b in trained.batches(images)])
 
 
+def encoded(trained, images):
+    return torch.cat([batch.x for batch in trained.batches(images)])
+
+
 def outside(points, reference, features):
     return 1 - prdc(features(reference), features(points)).precision
 
 
-def figures(model, train, held_out, judge, seed):
-    trained, random = model.trained_, np.random.default_rng(seed)
+def smooth(trained, held_out, random):
     ways = min(WAYS, len(held_out) // 2)
     pairs = random.permutation(len(held_out))[: 2 * ways]
     a, b = held_out[pairs[:ways]], held_out[pairs[ways:]]
-    smooth = smoothness(trained.decoded_ways(a, b, POINTS, "linear", None))
-    found = {
-        "length - 1": smooth.length.mean - 1,
-        "energy - 1": smooth.energy.mean - 1,
-        "largest jump": smooth.jump.mean,
-        "roughness": smooth.roughness.mean,
-    }
+    found = interpolation_smoothness(trained, a, b, steps=POINTS)
+    yield "length - 1", found.length.mean - 1
+    yield "energy - 1", found.energy.mean - 1
+    yield "largest jump", found.jump.mean
+    yield "roughness", found.roughness.mean
+
+
+def near_data(trained, train, held_out, judge, random):
     a, b = (held_out[random.integers(0, len(held_out), MIDWAY)] for _ in "ab")
     ways = trained.decoded_ways(a, b, 3, "linear", None)
     some = train[random.permutation(len(train))[:MIDWAY]]
-    real = torch.cat([batch.x for batch in trained.batches(some)])
-    own = reconstructed(trained, some)
+    real, own = encoded(trained, some), reconstructed(trained, some)
     for space, features in (("features", judge), ("pixels", lambda x: x.flatten(1))):
         for what, reference in (("own reconstructions", own), ("real items", real)):
-            found[f"outside {what}, {space}"] = outside(ways[:, 1], reference, features)
-            found[f"floor: {what}, {space}"] = outside(ways[:, 0], reference, features)
+            yield f"outside {what}, {space}", outside(ways[:, 1], reference, features)
+            yield f"floor: {what}, {space}", outside(ways[:, 0], reference, features)
     far = distance_to_data(ways, real).mean(0)
-    found["distance to real, midway"] = far[1].item()
-    found["distance to real, ends"] = far[[0, 2]].mean().item()
-    x = torch.cat([batch.x for batch in trained.batches(held_out)])
-    found["squared error, 1e-3"] = (
-        1e3 * (reconstructed(trained, held_out) - x).square().mean().item()
-    )
+    yield "distance to real, midway", far[1].item()
+    yield "distance to real, ends", far[[0, 2]].mean().item()
+
+
+def shortened(trained, held_out):
     a, b = held_out[:GEODESICS], held_out[GEODESICS : 2 * GEODESICS]
     for path in ("linear", "geodesic"):
-        way = interpolation_smoothness(trained, a, b, steps=17, path=path)
-        found[f"{path}, 17 points: length - 1"] = way.length.mean - 1
-        found[f"{path}, 17 points: energy - 1"] = way.energy.mean - 1
-    return found
+        found = interpolation_smoothness(trained, a, b, steps=17, path=path)
+        yield f"{path}, 17 points: length - 1", found.length.mean - 1
+        yield f"{path}, 17 points: energy - 1", found.energy.mean - 1
+
+
+def figures(model, train, held_out, judge, seed):
+    trained, random = model.trained_, np.random.default_rng(seed)
+    error = (reconstructed(trained, held_out) - encoded(trained, held_out)).square().mean().item()
+    return {
+        **dict(smooth(trained, held_out, random)),
+        **dict(near_data(trained, train, held_out, judge, random)),
+        "squared error, 1e-3": 1e3 * error,
+        **dict(shortened(trained, held_out)),
+    }
 
 
 def shown(runs, name):
     values = [run[name] for run in runs]
     return f"{statistics.mean(values):.3g} ({min(values):.3g}-{max(values):.3g})"
+
+
+def show_table(title, found):
+    print(f"\n| {title} | {' | '.join(found)} | last / first |")
+    print("|---" * (len(found) + 2) + "|")
+    runs_of = list(found.values())
+    for measure in runs_of[0][0]:
+        means = [statistics.mean(run[measure] for run in runs) for runs in runs_of]
+        ratio = f"{means[-1] / means[0]:.2f}" if means[0] else "-"
+        print(
+            "| " + " | ".join([measure, *(shown(r, measure) for r in runs_of), ratio]) + " |",
+            flush=True,
+        )
 
 
 def main(options):
@@ -111,21 +131,13 @@ def main(options):
         train, held_out, judge = read(name)
         print(f"{name}: judge's accuracy {judge.accuracy:.3f}")
         for latents in options.latents:
-            found = {preset: [] for preset in PRESETS}
+            found = {preset: [] for preset in options.presets}
             for seed in range(options.seeds):
-                for preset in PRESETS:
-                    epochs = 60 if name == "digits" else 10
-                    model = Autoencoder(
-                        preset, latents, network="mlp", max_epochs=epochs, seed=seed, progress=False
-                    ).fit(train)
+                for preset in options.presets:
+                    fit = {"network": "mlp", "max_epochs": EPOCHS[name], "seed": seed}
+                    model = Autoencoder(preset, latents, progress=False, **fit).fit(train)
                     found[preset].append(figures(model, train, held_out, judge, seed))
-            print(f"\n| {name}, {latents} latents | vae | autoencoder | ratio of means |")
-            print("|---|---|---|---|")
-            for measure in found["vae"][0]:
-                mean = {p: statistics.mean(run[measure] for run in found[p]) for p in PRESETS}
-                ratio = mean["autoencoder"] / mean["vae"] if mean["vae"] else float("inf")
-                cells = [shown(found[preset], measure) for preset in PRESETS]
-                print(f"| {measure} | {cells[0]} | {cells[1]} | {ratio:.2f} |", flush=True)
+            show_table(f"{name}, {latents} latents", found)
     print(f"\n{(time.process_time() - started) / 60:.1f} CPU minutes")
 
 
@@ -135,5 +147,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--data", type=lambda s: s.split(","), default=["digits", "fashion_mnist"])
+    presets = ["vae", "autoencoder"]
+    parser.add_argument("--presets", type=lambda s: s.split(","), default=presets)
     parser.add_argument("--latents", type=lambda s: [int(n) for n in s.split(",")], default=[16, 2])
     main(parser.parse_args())

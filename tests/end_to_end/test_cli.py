@@ -112,6 +112,8 @@ def test_a_shortest_way_moves(runner, run, tmp_path):
 def test_only_ways_move(runner, run, tmp_path):
     with pytest.raises(SpecError, match=r"\.png, \.npz or \.npy for these"):
         call(runner, "sample", run, "--out", tmp_path / "s.gif")
+    with pytest.raises(SpecError, match=r"\.png, \.gif, \.npz or \.npy for these"):
+        call(runner, "interpolate", run, "digits", "--out", tmp_path / "i.mp4")
 
 
 def test_info(runner, run):

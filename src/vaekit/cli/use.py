@@ -16,7 +16,6 @@ from vaekit.plots import (
     image_grid,
     interpolation_strips,
     reconstruction_pairs,
-    save_animation,
     way_frames,
 )
 
@@ -121,11 +120,7 @@ def interpolate(
     with console.status("interpolating"):
         ways = model.interpolate(a, b, steps, path, _context_rows(given, chosen[:pairs]))
     target = out or _name(run, "interpolation", model)
-    if target.suffix == ".gif" and len(model.domain_.event_shape) == 3:
-        save_animation(way_frames(ways), target)
-        console.print(f"wrote {target}", highlight=False)
-    else:
-        write_items(target, ways, interpolation_strips)
+    write_items(target, ways, interpolation_strips, way_frames)
 
 
 def score(
