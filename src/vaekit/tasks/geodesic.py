@@ -28,9 +28,9 @@ def shorten(
 ) -> Float[Tensor, "batch steps latent"]:
     """Ways of least energy under the decoder's pull-back metric, both ends included.
 
-    The straight line is bent by a fixed number of steps of Adam. Of all ways on the path to the
-    last one, that of least energy is returned, so none has more than the straight line. The
-    minimum is a local one. Ways do not influence each other, and nothing is drawn at random.
+    The straight line is bent by a fixed number of steps of Adam, and of all that it became the one
+    of least energy is returned: never more than the straight line's. The minimum is a local one.
+    Ways do not influence each other, and nothing is drawn at random.
 
     Args:
         a: Where the ways begin.
@@ -48,10 +48,10 @@ def shorten(
     (the metric; here without its variance term). The optimiser is ours.
 
     Example:
-        >>> def circle(z):  # the angle does not matter at the centre
+        >>> def mountain(z):  # a plane with a mountain at the centre
         ...     return torch.stack([z[:, 0], z[:, 1], 10 * torch.exp(-z.square().sum(1))], 1)
-        >>> way = shorten(torch.tensor([[-2.0, 0.1]]), torch.tensor([[2.0, 0.1]]), circle, 9)
-        >>> way[0, 4, 1].item() > 1  # around the mountain at the centre
+        >>> way = shorten(torch.tensor([[-2.0, 0.1]]), torch.tensor([[2.0, 0.1]]), mountain, 9)
+        >>> way[0, 4, 1].item() > 1  # around it, not over it
         True
     """
     if steps < 2:
