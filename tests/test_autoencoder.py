@@ -82,7 +82,7 @@ def test_reconstruction_is_far_better_than_the_mean_image(fitted, data):
 
 def test_interpolation_begins_and_ends_at_the_reconstructions(fitted, data):
     a, b = data.images[:2], data.images[2:4]
-    for path in ("linear", "spherical"):
+    for path in ("linear", "spherical", "geodesic"):
         ways = fitted.interpolate(a, b, steps=5, path=path)
         assert np.abs(ways[:, 0].astype(int) - fitted.reconstruct(a)).max() <= 1
         assert np.abs(ways[:, -1].astype(int) - fitted.reconstruct(b)).max() <= 1

@@ -224,7 +224,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             a: Items where the ways begin.
             b: As many items, where they end.
             steps: Items on each way, both ends included; at least 2.
-            path: ``"linear"`` or ``"spherical"``.
+            path: ``"linear"``, ``"spherical"``, or ``"geodesic"``: shortest in decoded items.
             context: Labels or properties, one for each way.
 
         Returns:

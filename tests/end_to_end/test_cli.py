@@ -100,6 +100,22 @@ def test_reconstruct_interpolate_and_score(runner, run, tmp_path):
     assert all(width(tmp_path / name) > 100 for name in ("r.png", "i.png"))
 
 
+def test_a_shortest_way_moves(runner, run, tmp_path):
+    way = tmp_path / "way.gif"
+    options = ("--pairs", 2, "--steps", 5, "--path", "geodesic", "--out", way)
+    assert "wrote" in call(runner, "interpolate", run, "digits", *options)
+    with Image.open(way) as file:
+        assert (file.format, file.n_frames) == ("GIF", 8)
+        assert file.size == (2 * 96 + 3, 96)
+
+
+def test_only_ways_move(runner, run, tmp_path):
+    with pytest.raises(SpecError, match=r"\.png, \.npz or \.npy for these"):
+        call(runner, "sample", run, "--out", tmp_path / "s.gif")
+    with pytest.raises(SpecError, match=r"\.png, \.gif, \.npz or \.npy for these"):
+        call(runner, "interpolate", run, "digits", "--out", tmp_path / "i.mp4")
+
+
 def test_info(runner, run):
     output = call(runner, "info", run)
     assert "items of shape (1, 8, 8)" in output

@@ -13,20 +13,26 @@ from rich.table import Table
 
 from vaekit.errors import SpecError
 from vaekit.files import atomic_write
-from vaekit.plots import save_figure
+from vaekit.plots import save_animation, save_figure
 
 __all__ = ["console", "print_table", "write_items", "write_table"]
 
 console = Console()
 
 
-def write_items(path: Path, items: Any, draw: Callable[[Any], Figure]) -> None:
-    """Write images as a picture, a table as CSV, either as an array.
+def write_items(
+    path: Path,
+    items: Any,
+    draw: Callable[[Any], Figure],
+    animate: Callable[[Any], NDArray[Any]] | None = None,
+) -> None:
+    """Write images as a picture, still or moving, a table as CSV, either as an array.
 
     Args:
-        path: Ends in .png, .npz, .npy or .csv.
+        path: Ends in .png, .gif, .npz, .npy or .csv.
         items: What the model made.
         draw: Makes the picture.
+        animate: Makes the frames of a moving one, where there is something to move.
 
     Raises:
         SpecError: The ending does not fit the items.
@@ -35,6 +41,8 @@ def write_items(path: Path, items: Any, draw: Callable[[Any], Figure]) -> None:
     is_image = array.ndim > 2
     if path.suffix == ".png" and is_image:
         save_figure(draw(items), path)
+    elif path.suffix == ".gif" and is_image and animate is not None:
+        save_animation(animate(items), path)
     elif path.suffix == ".csv" and not is_image:
         columns = [str(c) for c in getattr(items, "columns", range(array.shape[1]))]
         write_table(path, dict(zip(columns, array.T, strict=True)))
@@ -47,7 +55,8 @@ def write_items(path: Path, items: Any, draw: Callable[[Any], Figure]) -> None:
         np.save(buffer, array, allow_pickle=False)
         atomic_write(path, buffer.getvalue())
     else:
-        fitting = ".png, .npz or .npy" if is_image else ".csv, .npz or .npy"
+        pictures = ".png" if animate is None else ".png, .gif"
+        fitting = f"{pictures if is_image else '.csv'}, .npz or .npy"
         raise SpecError(f"--out must end in {fitting} for these items; got {str(path)!r}.")
     console.print(f"wrote {path}", highlight=False)
 

@@ -12,7 +12,12 @@ from vaekit.cli.data import DATA_HELP, read_context, read_data, take_rows
 from vaekit.cli.outputs import console, print_table, write_items, write_table
 from vaekit.errors import DataError
 from vaekit.loading import load
-from vaekit.plots import image_grid, interpolation_strips, reconstruction_pairs
+from vaekit.plots import (
+    image_grid,
+    interpolation_strips,
+    reconstruction_pairs,
+    way_frames,
+)
 
 __all__ = ["info", "interpolate", "reconstruct", "sample", "score"]
 
@@ -22,6 +27,10 @@ Run = Annotated[Path, typer.Argument(help="Folder written by vaekit fit.")]
 Data = Annotated[str, typer.Argument(help=DATA_HELP)]
 Out = Annotated[
     Path | None, typer.Option(help="File to write; its ending decides: .png, .csv, .npz, .npy.")
+]
+WaysOut = Annotated[
+    Path | None,
+    typer.Option(help="File to write; its ending decides: .png, .gif (moving), .csv, .npz, .npy."),
 ]
 ContextOption = Annotated[
     str | None,
@@ -86,18 +95,20 @@ def reconstruct(
 def interpolate(
     run: Run,
     data: Data,
-    out: Out = None,
+    out: WaysOut = None,
     pairs: Annotated[int, typer.Option(min=1, help="Ways to show.")] = 6,
     steps: Annotated[int, typer.Option(min=2, help="Items on each way.")] = 10,
-    path: Annotated[str, typer.Option(help="'linear' or 'spherical'.")] = "linear",
+    path: Annotated[str, typer.Option(help="'linear', 'spherical' or 'geodesic'.")] = "linear",
     context: ContextOption = None,
     seed: Annotated[int, typer.Option(help="Which pairs are chosen.")] = 0,
 ) -> None:
     """Walk through the latent space from one item to another.
 
-    Example:
+    Examples:
 
     vaekit interpolate runs/fashion fashion_mnist_test --pairs 8 --out strips.png
+
+    vaekit interpolate runs/fashion fashion_mnist_test --steps 30 --path geodesic --out way.gif
     """
     model = load(run)
     items = read_data(data, model.domain_)
@@ -108,7 +119,8 @@ def interpolate(
     a, b = take_rows(items, chosen[:pairs]), take_rows(items, chosen[pairs:])
     with console.status("interpolating"):
         ways = model.interpolate(a, b, steps, path, _context_rows(given, chosen[:pairs]))
-    write_items(out or _name(run, "interpolation", model), ways, interpolation_strips)
+    target = out or _name(run, "interpolation", model)
+    write_items(target, ways, interpolation_strips, way_frames)
 
 
 def score(

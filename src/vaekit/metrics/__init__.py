@@ -38,6 +38,7 @@ from vaekit.metrics.neighbours import PRDC, prdc
 from vaekit.metrics.pretrained import efficientnet_features
 from vaekit.metrics.reconstruction import Reconstruction, reconstruction_quality
 from vaekit.metrics.sharpness import sharpness, sharpness_ratio
+from vaekit.metrics.smoothness import Smoothness, distance_to_data, smoothness
 
 __all__ = [
     "DCI",
@@ -55,6 +56,7 @@ __all__ = [
     "Health",
     "Information",
     "Reconstruction",
+    "Smoothness",
     "agreement",
     "annealed_log_likelihood",
     "attribute_classifier",
@@ -63,6 +65,7 @@ __all__ = [
     "codebook_usage",
     "dci",
     "disentanglement",
+    "distance_to_data",
     "edit_scores",
     "efficientnet_features",
     "elbo_estimate",
@@ -85,4 +88,5 @@ __all__ = [
     "sap",
     "sharpness",
     "sharpness_ratio",
+    "smoothness",
 ]

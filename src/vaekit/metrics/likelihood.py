@@ -22,8 +22,8 @@ class Estimate:
     """The mean of a quantity over items.
 
     Attributes:
-        mean: In nats per item.
-        standard_error: Of the mean, for items drawn at random; in nats.
+        mean: In nats per item for likelihoods; otherwise in the quantity's unit.
+        standard_error: Of the mean, for items drawn at random; in the same unit.
         items: How many.
 
     Example:
@@ -40,7 +40,7 @@ class Estimate:
         """Average values of single items.
 
         Args:
-            values: One per item, in nats.
+            values: One per item.
 
         Raises:
             DataError: Fewer than two items, which have no standard error.

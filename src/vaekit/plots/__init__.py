@@ -5,6 +5,7 @@ global figures or the backend. Show a figure as the last value of a notebook's c
 with `save_figure`.
 """
 
+from vaekit.plots.animation import save_animation, way_frames
 from vaekit.plots.clusters import cluster_bars, cluster_cards
 from vaekit.plots.codes import code_usage
 from vaekit.plots.curves import training_curves
@@ -33,7 +34,9 @@ __all__ = [
     "latent_map",
     "latent_traversals",
     "reconstruction_pairs",
+    "save_animation",
     "save_figure",
     "tradeoff_curves",
     "training_curves",
+    "way_frames",
 ]

@@ -21,9 +21,11 @@ from vaekit.tasks.editing import (
 from vaekit.tasks.evaluation import Evaluation, EvaluationSettings, evaluate
 from vaekit.tasks.examine import examine
 from vaekit.tasks.fitting import Fitted, Plan, fit_model
+from vaekit.tasks.geodesic import decoded_energy, shorten
 from vaekit.tasks.interpolate import interpolate_latents, traverse_latents
 from vaekit.tasks.named_priors import NAMED_PRIORS, named_prior
 from vaekit.tasks.refit import refit_prior
+from vaekit.tasks.smoothness import interpolation_smoothness
 from vaekit.tasks.trained import Trained
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "assign",
     "cluster",
     "compare",
+    "decoded_energy",
     "discover_directions",
     "edit",
     "edit_curve",
@@ -58,8 +61,10 @@ __all__ = [
     "find_edit",
     "fit_model",
     "interpolate_latents",
+    "interpolation_smoothness",
     "named_prior",
     "refit_prior",
+    "shorten",
     "transfer",
     "traverse_latents",
 ]

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vaekit.errors import SpecError, unknown_name
+from vaekit.tasks.geodesic import Decode, shorten
 
 __all__ = ["PATHS", "interpolate_latents", "traverse_latents"]
 
@@ -16,6 +17,7 @@ def interpolate_latents(
     b: Float[Tensor, "batch latent"],
     steps: int = 8,
     path: str = "linear",
+    decode: Decode | None = None,
 ) -> Float[Tensor, "batch steps latent"]:
     """Points on the way from each a to its b, both ends included.
 
@@ -23,10 +25,12 @@ def interpolate_latents(
         a: Where the ways begin.
         b: Where they end.
         steps: Points on each way, at least 2.
-        path: ``"linear"``, or ``"spherical"``, which keeps the length typical of a Gaussian.
+        path: ``"linear"``; ``"spherical"``, which keeps the length typical of a Gaussian; or
+            ``"geodesic"``, which goes where the decoded item changes least; see `shorten`.
+        decode: The decoder's mean, which only ``"geodesic"`` asks.
 
     Raises:
-        SpecError: Unknown path or too few steps.
+        SpecError: Unknown path, too few steps, or a geodesic without a decoder.
 
     Source: White 2016, "Sampling generative networks", section 2 (spherical).
 
@@ -40,8 +44,16 @@ def interpolate_latents(
         raise SpecError(f"steps must be at least 2; got {steps}.")
     if path not in PATHS:
         raise unknown_name("path", path, PATHS)
+    if path == "geodesic":
+        return shorten(a, b, _given(decode), steps)
     t = torch.linspace(0, 1, steps).to(a).view(1, -1, 1)
-    return PATHS[path](a.unsqueeze(1), b.unsqueeze(1), t)
+    return _CLOSED[path](a.unsqueeze(1), b.unsqueeze(1), t)
+
+
+def _given(decode: Decode | None) -> Decode:
+    if decode is None:
+        raise SpecError("path 'geodesic' needs the decoder; got none. Pass decode=.")
+    return decode
 
 
 def _linear(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
@@ -60,8 +72,10 @@ def _spherical(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     return torch.where(sine < _PARALLEL, torch.lerp(a, b, t), along)
 
 
-PATHS = {"linear": _linear, "spherical": _spherical}
-"""Ways by name."""
+_CLOSED = {"linear": _linear, "spherical": _spherical}
+
+PATHS = (*_CLOSED, "geodesic")
+"""Names of ways."""
 
 
 def traverse_latents(

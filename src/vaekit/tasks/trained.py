@@ -13,15 +13,18 @@ from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.models import VAE, Model
 from vaekit.priors import FittedPrior, Vamp
 from vaekit.randomness import make_generator, seeded
+from vaekit.tasks.geodesic import Decode
 from vaekit.tasks.interpolate import interpolate_latents
 from vaekit.tasks.named_priors import named_prior
 from vaekit.tasks.refit import refit_prior
+from vaekit.tasks.vectors import check_vectors
 from vaekit.training import Items
 from vaekit.types import Batch
 
 __all__ = ["Trained", "as_items", "batches_of"]
 
 _CHUNK = 256
+_WAYS_AT_ONCE = 16  # whose decoded points are held with their gradients
 
 
 @dataclass(frozen=True)
@@ -143,15 +146,45 @@ class Trained:
 
     def interpolate(self, a: Any, b: Any, steps: int, path: str, context: Any) -> Any:
         """Items on the way from each a to its b, shape (n, steps, ...)."""
+        x = self.decoded_ways(a, b, steps, path, context)
+        shown = self.domain.decode(x.flatten(0, 1))
+        if isinstance(shown, np.ndarray | Tensor):
+            return shown.reshape(*x.shape[:2], *shown.shape[1:])
+        return shown  # a data frame has no third axis: its rows are the ways, one after another
+
+    @torch.no_grad()
+    def decoded_ways(self, a: Any, b: Any, steps: int, path: str, context: Any) -> Tensor:
+        """The same as the networks see it, shape (n, steps, *event).
+
+        Raises:
+            DataError: Not as many items in b as in a.
+            SpecError: Unknown path or too few steps.
+            CompositionError: A geodesic of latents that are no real vectors.
+        """
         start, end = self.encode(a, context), self.encode(b, context)
         if len(start) != len(end):
             raise DataError(f"a and b must have as many items; got {len(start)} and {len(end)}.")
-        z = interpolate_latents(start, end, steps, path)
         rows = self.rows(context, len(start))
-        shown = self._show(z.flatten(0, 1), _repeated(rows, steps))
-        if isinstance(shown, np.ndarray | Tensor):
-            return shown.reshape(len(start), steps, *shown.shape[1:])
-        return shown  # a data frame has no third axis: its rows are the ways, one after another
+        z = self._ways(start, end, steps, path, rows)
+        x = self._decoded(z.flatten(0, 1), _repeated(rows, steps))
+        return x.reshape(*z.shape[:2], *x.shape[1:])
+
+    def _ways(self, a: Tensor, b: Tensor, steps: int, path: str, rows: Tensor | None) -> Tensor:
+        if path != "geodesic":
+            return interpolate_latents(a, b, steps, path)
+        check_vectors(self.vae, "path 'geodesic'", "Use path 'linear'.")
+        places = torch.arange(len(a), device=a.device).split(_WAYS_AT_ONCE)
+        parts = [interpolate_latents(a[i], b[i], steps, path, self._mean(rows, i)) for i in places]
+        return torch.cat(parts)
+
+    def _mean(self, rows: Tensor | None, places: Tensor) -> Decode:
+        """The decoder in the context of some ways, for as many points of each as it is given."""
+        some = None if rows is None else rows[places]
+
+        def decode(z: Tensor) -> Tensor:
+            return self.vae.show(z, _repeated(some, len(z) // len(places)))
+
+        return decode
 
     def refit_prior(
         self, prior: str | FittedPrior | Vamp, raw: Any, context: Any, seed: int
@@ -162,11 +195,14 @@ class Trained:
         generator = make_generator(seed)
         refit_prior(self.vae, self.batches(raw, context), prior, generator=generator)
 
-    @torch.no_grad()
     def _show(self, z: Tensor, rows: Tensor | None) -> Any:
+        return self.domain.decode(self._decoded(z, rows))
+
+    @torch.no_grad()
+    def _decoded(self, z: Tensor, rows: Tensor | None) -> Tensor:
         places = torch.arange(len(z), device=z.device).split(_CHUNK)
         x = [self.vae.show(z[i], None if rows is None else rows[i]) for i in places]
-        return self.domain.decode(torch.cat(x))
+        return torch.cat(x)
 
 
 def as_items(domain: Domain, learnt: Context | None, raw: Any, context: Any) -> Items:

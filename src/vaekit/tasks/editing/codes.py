@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.domains import ImageDomain
-from vaekit.errors import CompositionError
 from vaekit.tasks.trained import Trained, batches_of
+from vaekit.tasks.vectors import check_vectors
 from vaekit.training import Items
 
 __all__ = ["Codes", "check_straight", "codes_of", "show"]
@@ -70,10 +70,7 @@ def check_straight(trained: Trained) -> None:
     Raises:
         CompositionError: Latents that are codes, or lie on a sphere or in a ball.
     """
-    latent = trained.vae.latent
-    if latent.num_codes or not latent.keeps_density:
-        kind = "codes" if latent.num_codes else "points of a curved space"
-        raise CompositionError(
-            f"a direction needs latents that are real vectors; this model's are {kind}. Use a "
-            "preset with Gaussian latents, or fit with a context and swap the attribute in it."
-        )
+    remedy = (
+        "Use a preset with Gaussian latents, or fit with a context and swap the attribute in it."
+    )
+    check_vectors(trained.vae, "a direction", remedy)
