@@ -10,7 +10,7 @@ demo: $(VENV)/.core
 	$(BIN)/vaekit demo demo
 
 test: $(VENV)/.dev check docs
-	$(BIN)/python -m pytest -q -n auto --dist loadgroup
+	$(BIN)/python -m pytest -q -n auto --dist loadfile  # a file shares its trained models
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -4,13 +4,14 @@ import dataclasses
 
 import pytest
 import torch
-from laws.examples import example, example_vae, items, likelihood_names, names
+from laws.examples import FEATURES_DIM, example, example_vae, items, likelihood_names, names
 from torch import nn
 from torch.distributions import Independent, Normal
 
 from vaekit.distributions import DiagonalNormal
 from vaekit.errors import CompositionError, ConformanceError
 from vaekit.likelihoods import Gaussian
+from vaekit.models import VAE
 from vaekit.objectives import Objective, Sum, elbo
 from vaekit.posteriors import Posterior
 from vaekit.priors import FittedPrior, Prior
@@ -37,11 +38,27 @@ def test_the_energy_of_images_passes():
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_our_objectives_pass(name):
-    model = example_vae(prior="priors.LearnedMixture")
     objective = example(name)
+    model = trained_by(objective)
     if name == "objectives.ClusterStart":
         objective.latents, objective.seen = torch.randn(20, 2), torch.tensor(20)
-    check_objective(objective, model, Batch(items(model.likelihood, 16)))
+    context = torch.rand(16, 1) if "context" in objective.requires else None
+    check_objective(objective, model, Batch(torch.randn(16, 4), context))
+
+
+def trained_by(objective):
+    """A model that provides what the objective requires."""
+    if "generator" in objective.requires:
+        return example("models.GAN")
+    if "velocity" in objective.requires:
+        return example("models.Diffusion")
+    if "context" in objective.requires:
+        encoder = example("networks.MLPEncoder", hidden=(FEATURES_DIM,))
+        posterior = example("posteriors.DiagonalGaussian", features_dim=FEATURES_DIM + 1)
+        latent = example("latents.Single", posterior=posterior)
+        decoder = example("networks.MLPDecoder", in_dim=3)
+        return VAE(encoder, latent, decoder, Gaussian(), context_dim=1)
+    return example_vae(prior="priors.LearnedMixture")
 
 
 class Own(Posterior):

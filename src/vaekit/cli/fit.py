@@ -72,14 +72,23 @@ def fit(
     _report(model, run)
 
 
+def _best(model: Autoencoder) -> dict[str, str]:
+    """The best loss; of an adversarial game, which has none, where each side ended."""
+    history = model.history_
+    unit = "" if model.health_ is None else " nats per item"  # a velocity's error has no unit
+    shown = next((name for name in ("validation_loss", "loss") if name in history[-1]), None)
+    if shown is not None:
+        best = min(row[shown] for row in history)
+        return {shown.replace("_", " "): f"{best:.2f}{unit}"}
+    sides = ("generator", "critic")
+    return {side: f"{history[-1][side]:.2f}" for side in sides if side in history[-1]}
+
+
 def _report(model: Autoencoder, run: Path) -> None:
-    last = model.history_[-1]
-    shown = "validation_loss" if "validation_loss" in last else "loss"
-    best = min(row[shown] for row in model.history_)
     rows = {
         "items": f"{model.n_features_in_} values each",
         "epochs": f"{len(model.history_)} in {model.notes_['seconds']:.1f} s",
-        shown.replace("_", " "): f"{best:.2f} nats per item",
+        **_best(model),
     }
     print_table(f"{run}", rows)
     if model.health_ is not None:
