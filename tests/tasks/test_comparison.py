@@ -190,6 +190,12 @@ def test_bad_comparisons_are_refused(data, models, options, error, message):
         compare(data, models, settings=QUICK, **options)
 
 
+def test_features_of_a_classifier_need_labels():
+    settings = ComparisonSettings(minutes=0.005, seeds=1, features="classifier")
+    with pytest.raises(DataError, match="'classifier' need labels"):
+        compare(digits().images, ["vae"], settings=settings)
+
+
 def test_the_command_writes_the_report_and_says_who_is_best(tmp_path):
     out = tmp_path / "report"
     arguments = ["compare", "digits", "--models", "vae,gan", "--minutes", "0.01", "--seeds", "1"]

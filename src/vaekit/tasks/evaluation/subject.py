@@ -15,7 +15,7 @@ from vaekit.errors import DataError
 from vaekit.metrics import Features, Health, latent_health
 from vaekit.models import VAE
 from vaekit.randomness import make_generator, seeded
-from vaekit.tasks.evaluation.features import choose_features
+from vaekit.tasks.evaluation.features import check_labelled, choose_features
 from vaekit.tasks.evaluation.settings import (
     CODE_ITEMS,
     FEATURE_ITEMS,
@@ -73,8 +73,7 @@ class Subject:
             )
         order = torch.randperm(count, generator=make_generator(settings.seed))
         named, made_of = as_classes(labels, count), _factors(factors, count)
-        if settings.features == "classifier" and named is None:
-            raise DataError("features 'classifier' need labels, one class per item. Pass them.")
+        check_labelled(settings.features, named)
         return cls(
             trained,
             items.subset(order),
