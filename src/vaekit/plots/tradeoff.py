@@ -6,6 +6,7 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from vaekit.errors import DataError
 from vaekit.plots.style import DPI, FAINT, INK, LABEL_SIZE, PALETTE, bare_frame, write_key
@@ -13,6 +14,7 @@ from vaekit.plots.style import DPI, FAINT, INK, LABEL_SIZE, PALETTE, bare_frame,
 __all__ = ["Panel", "tradeoff_curves"]
 
 _PANEL = (2.9, 2.3)  # inches
+_LEAST_WIDTH = 6.0  # inches, for the key above
 
 Curve = tuple[Sequence[float], Sequence[float]]
 
@@ -53,7 +55,7 @@ def tradeoff_curves(panels: Sequence[Panel]) -> Figure:
     if not models:
         raise DataError("panels must have at least one curve; got none. Train a model first.")
     colours = {model: PALETTE[i % len(PALETTE)] for i, model in enumerate(models)}
-    size = (_PANEL[0] * len(panels), _PANEL[1] + 0.3)
+    size = (max(_LEAST_WIDTH, _PANEL[0] * len(panels)), _PANEL[1] + 0.3)
     figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     for place, panel in enumerate(panels, 1):
         _draw(figure.add_subplot(1, len(panels), place), panel, colours)
@@ -73,5 +75,8 @@ def _draw(axes: Axes, panel: Panel, colours: Mapping[str, str]) -> None:
         axes.axhline(panel.target, color=FAINT, linewidth=1, linestyle="--", zorder=0)
     if panel.log_x:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(panel.x, fontsize=LABEL_SIZE, color=INK)
     axes.set_title(panel.y, loc="left", fontsize=LABEL_SIZE + 1, color=INK)
