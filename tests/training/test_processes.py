@@ -67,17 +67,20 @@ def run(folder, devices, kind):
     launcher = [sys.executable]
     if devices > 1:
         launcher += ["-m", "torch.distributed.run", f"--nproc_per_node={devices}"]
-        launcher += ["--master_addr=127.0.0.1", "--master_port=29517"]
+        # Ports of its own choice: a fixed one may be taken by whatever else runs on the machine.
+        launcher += ["--standalone", "--local-addr=127.0.0.1"]
     script = folder / "script.py"
     script.write_text(SCRIPT)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(
+    done = subprocess.run(
         [*launcher, str(script), str(devices), str(folder), kind],
-        check=True,
+        check=False,
         capture_output=True,
+        text=True,
         timeout=300,
         env=environment,
     )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """What a step runs on: devices and precision (Lightning Fabric), optimisers, weight averages."""
 
+import atexit
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -153,7 +154,15 @@ def make_fabric(config: TrainConfig) -> Fabric:
             f"must name hardware of this machine; {error}"
         ) from error
     fabric.launch()
+    if fabric.world_size > 1:
+        atexit.register(_leave_group)
     return fabric
+
+
+def _leave_group() -> None:
+    """End the group in order; left to the interpreter's end, gloo's threads may abort it."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 @contextmanager
