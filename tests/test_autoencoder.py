@@ -36,7 +36,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def fitted(data):
-    return Autoencoder(latent_dim=6, max_epochs=40, progress=False).fit(data.images)
+    return Autoencoder("vae", latent_dim=6, max_epochs=40, progress=False).fit(data.images)
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +158,20 @@ def test_networks_and_likelihoods_by_name(network, likelihood, data):
 def test_colour_images_of_odd_size():
     x = np.random.default_rng(0).integers(0, 256, (40, 9, 13, 3), dtype=np.uint8)
     assert Autoencoder(network="conv", **QUICK).fit(x).sample(2, seed=0).shape == (2, 9, 13, 3)
+
+
+def test_few_items_are_warned_of(data):
+    with pytest.warns(UserWarning, match="9 items are few to learn from"):
+        Autoencoder(**QUICK).fit(data.images[:9])
+
+
+def test_the_default_model_is_what_suits_the_data(data):
+    images = Autoencoder(max_epochs=1, progress=False).fit(data.images)
+    assert images.notes_["preset"] == "image_vae"
+    assert images.transform(data.images[:2]).shape == (2, 32)
+    table = Autoencoder(max_epochs=1, progress=False).fit(data.images.reshape(-1, 64))
+    assert table.notes_["preset"] == "vae"
+    assert table.transform(data.images[:2].reshape(2, 64)).shape == (2, 16)
 
 
 def test_own_networks_are_used_and_not_changed(data):

@@ -27,8 +27,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     Args:
         preset: A name that ``vaekit models`` lists, ``"vae"`` for one; in Python also with
-            options: ``presets.beta_vae(beta=4.0)``.
-        latent_dim: Number of latents, at least 1.
+            options: ``presets.beta_vae(beta=4.0)``. ``"auto"`` takes ``"image_vae"`` for images
+            and ``"vae"`` for everything else.
+        latent_dim: Number of latents, at least 1; ``None`` takes what suits the preset.
         domain: ``"auto"``, ``"images"``, ``"arrays"``, or a `Domain` with options.
         network: ``"auto"``, ``"mlp"``, ``"conv"``, ``"subpixel"`` or ``"resnet"``.
         network_size: ``"small"``, ``"medium"`` or ``"large"``.
@@ -74,8 +75,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def __init__(
         self,
-        preset: str | Preset = "vae",
-        latent_dim: int = 16,
+        preset: str | Preset = "auto",
+        latent_dim: int | None = None,
         *,
         domain: str | Domain = "auto",
         network: str = "auto",
@@ -150,14 +151,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         fitted = fit_model(plan, X, context, config, folder=self.checkpoint_dir, resume=self.resume)
         self.health_ = fitted.health
         result = fitted.result
-        return self.adopt(fitted.trained, result.history, {"seconds": result.seconds})
+        notes = {"seconds": result.seconds, "preset": str(fitted.preset)}
+        return self.adopt(fitted.trained, result.history, notes)
 
     def adopt(self, trained: Trained, history: Any, notes: Mapping[str, Any]) -> Self:
         """Take over a model that was trained elsewhere, as `load` does."""
         self.trained_, self.history_, self.notes_ = trained, list(history), dict(notes)
         self.model_, self.domain_, self.context_ = trained.model, trained.domain, trained.context
         self.n_features_in_ = self.domain_.num_features
-        self._n_features_out = int(self.latent_dim)
+        self._n_features_out = getattr(self.model_, "latent_dim", None)  # diffusion has none
         if (names := self.domain_.feature_names) is not None:
             self.feature_names_in_ = np.asarray(names, dtype=object)
         return self

@@ -122,12 +122,14 @@ class Evidence:
         draw: Their latents.
         px: The distribution p(x | z) of every cell, with batch shape (draws, batch, *event).
         log_px: log p(x | z) in nats, summed over observed cells.
+        features: What the decoder said, before the likelihood read it.
     """
 
     batch: Batch
     draw: Draw
     px: Distribution
     log_px: Float[Tensor, "draws batch"]
+    features: Float[Tensor, "draws batch channels *event"] | None = None
 
     @property
     def log_w(self) -> Float[Tensor, "draws batch"]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vaekit.domains import ImageDomain, find_domain, read_source
+from vaekit.domains import ImageDomain, find_domain, read_source, sources
 from vaekit.errors import DataError, SpecError
 
 
@@ -216,3 +216,70 @@ def test_damaged_array_files_are_named(tmp_path):
     (tmp_path / "plain.gz").write_bytes(b"no gzip")
     with pytest.raises(DataError, match=r"plain.gz must be a readable"):
         read_source(tmp_path / "plain.gz")
+
+
+def saved(folder, **images):
+    folder.mkdir(exist_ok=True)
+    for name, image in images.items():
+        image.save(folder / f"{name}.png")
+    return folder
+
+
+def test_transparency_can_be_kept(tmp_path):
+    clear = Image.new("RGBA", (6, 8), (200, 10, 10, 0))
+    folder = saved(tmp_path / "s", clear=clear, grey=Image.new("L", (6, 8), 40))
+    domain = ImageDomain(transparency="keep")
+    images = domain.read(folder)
+    assert images.shape == (2, 8, 6, 4)
+    assert (images[0] == [200, 10, 10, 0]).all()
+    assert (images[1] == [40, 40, 40, 255]).all()
+    assert domain.fit(folder).event_shape == (4, 8, 6)
+    with pytest.raises(SpecError, match="transparency must be 'white' or 'keep'; got 'black'"):
+        ImageDomain(transparency="black").read(folder)
+
+
+def test_animated_files_give_their_first_frame_and_are_named(tmp_path):
+    frames = [Image.new("RGB", (6, 8), (level, 0, 0)) for level in (10, 200)]
+    folder = saved(tmp_path / "a", still=frames[0])
+    frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
+    with pytest.warns(UserWarning, match=r"1 files are animated.*moving\.gif"):
+        images = read_source(folder)
+    assert images.shape == (2, 8, 6, 3)
+    assert np.allclose(images[..., 0], 10, atol=3)
+
+
+def test_sixteen_bits_keep_their_greys(tmp_path):
+    levels = np.linspace(0, 65535, 48).reshape(8, 6).astype(np.uint16)
+    folder = saved(tmp_path / "d", deep=Image.fromarray(levels))
+    assert np.array_equal(read_source(folder)[0], (levels / 257).astype(np.uint8))
+
+
+def test_float_images_are_named(tmp_path):
+    Image.new("F", (6, 8), 0.5).save(tmp_path / "float.tif")
+    with pytest.raises(DataError, match=r"float\.tif is not \(its values are floats"):
+        read_source(tmp_path)
+
+
+def test_images_that_do_not_fit_in_memory_ask_for_a_size(tmp_path, monkeypatch):
+    folder = write_folder(tmp_path / "large", [(60, 50)] * 3)
+    monkeypatch.setattr(sources, "_MOST_BYTES", 60 * 50 * 4 * 2)
+    with pytest.raises(DataError, match=r"must fit in memory; .*png is 60x50, and 3 such files"):
+        read_source(folder)
+    assert read_source(folder, size=(8, 8)).shape == (3, 8, 8, 3)
+
+
+def test_a_large_photograph_is_read_at_a_fraction_of_its_size(tmp_path, monkeypatch):
+    photo = Image.new("RGB", (1600, 1200), (10, 200, 30))
+    photo.save(tmp_path / "photo.jpg")
+    decoded = []
+    original = sources._Reader._converted
+
+    def watch(self, opened):
+        decoded.append(opened.size)
+        return original(self, opened)
+
+    monkeypatch.setattr(sources._Reader, "_converted", watch)
+    image = read_source(tmp_path, size=(64, 64))[0]
+    assert decoded == [(200, 150)]
+    assert image.shape == (64, 64, 3)
+    assert np.allclose(image, [10, 200, 30], atol=4)

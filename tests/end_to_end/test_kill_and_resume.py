@@ -15,6 +15,7 @@ torch.set_num_threads(1)
 from vaekit import Autoencoder
 from vaekit.datasets import digits
 model = Autoencoder(
+    "vae",
     latent_dim=4, max_epochs=30, batch_size=64, ema=0.99, progress=False,
     checkpoint_dir=sys.argv[1], checkpoint_seconds=0.05, resume=True,
 )

@@ -49,6 +49,7 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "networks.ResidualDecoder": lambda: {"shape": (2, *IMAGE)},
     "networks.UNet": lambda: {"shape": IMAGE},
     "networks.SubpixelDecoder": lambda: {"shape": (2, *IMAGE)},
+    "networks.PatchCritic": lambda: {"colours": IMAGE[0]},
     "networks.FeatureCritic": lambda: {"body": example("networks.MLPEncoder")},
     "posteriors.VectorQuantised": lambda: {"depth": 2},
     "posteriors.FiniteScalar": lambda: {"levels": 5},
@@ -86,6 +87,11 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "objectives.PriorCritic": lambda: _judged(),
     "objectives.TotalCorrelationCritic": lambda: _judged(),
     "objectives.ContextCritic": lambda: _judged(),
+    "objectives.PatchAdversary": lambda: {
+        "base": objectives.elbo(),
+        "critic": example("networks.FeatureCritic", features_dim=8),
+        "start": 0.0,
+    },
     "objectives.VAEGAN": lambda: {"critic": example("networks.FeatureCritic", features_dim=8)},
     "objectives.Sum": lambda: {
         "terms": (objectives.Reconstruction(), (objectives.Linear(0.0, 4.0), objectives.KL())),

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from vaekit.errors import CompositionError, SpecError
-from vaekit.networks import NETWORKS, SIZES, Chain, Offset, make_networks
+from vaekit.networks import NETWORKS, SIZES, Chain, Offset, PatchCritic, make_networks
 from vaekit.networks.blocks import norm
 from vaekit.networks.conv import halved
 
@@ -107,3 +107,21 @@ def test_halving_rounds_up(size, times, sizes):
 @pytest.mark.parametrize(("channels", "groups"), [(1, 1), (3, 1), (6, 2), (12, 4), (64, 8)])
 def test_norm_groups_divide_the_channels(channels, groups):
     assert norm(channels).num_groups == groups
+
+
+@pytest.mark.parametrize(
+    ("size", "patches"), [((28, 28), (7, 7)), ((8, 8), (2, 2)), ((3, 8), (1, 2))]
+)
+def test_a_patch_critic_judges_images_of_any_size(size, patches):
+    logits = PatchCritic(1, (4, 8))(torch.zeros(2, 1, *size))
+    assert logits.shape == (2, 1, *patches)
+
+
+def test_a_patch_critic_sees_patches_only():
+    """What lies 18 pixels away moves no logit."""
+    torch.manual_seed(0)
+    critic = PatchCritic(1, (4, 8)).eval()
+    x = torch.zeros(1, 1, 64, 64, requires_grad=True)
+    (slope,) = torch.autograd.grad(critic(x)[0, 0, 8, 8], x)
+    rows = slope[0, 0].abs().sum(1).nonzero().flatten()
+    assert rows.max() - rows.min() == 17

@@ -13,7 +13,7 @@ A, B = IMAGES[:6], IMAGES[6:12]
 
 @pytest.fixture(scope="module")
 def model():
-    return Autoencoder(latent_dim=4, max_epochs=5, progress=False).fit(IMAGES)
+    return Autoencoder("vae", latent_dim=4, max_epochs=5, progress=False).fit(IMAGES)
 
 
 def test_it_measures_what_interpolate_returns(model):

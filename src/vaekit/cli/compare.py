@@ -22,7 +22,12 @@ __all__ = ["compare"]
 
 _DEFAULTS = ComparisonSettings()
 
-Models = Annotated[str, typer.Option(help="Presets with commas between; vaekit models lists them.")]
+Models = Annotated[
+    str,
+    typer.Option(
+        help="Presets with commas between, as vaekit models lists them; auto suits the data."
+    ),
+]
 Minutes = Annotated[float, typer.Option(help="Training time of each model and seed.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Trainings of each model.")]
 Marks = Annotated[
@@ -42,7 +47,7 @@ Labels = Annotated[
 
 def compare(
     data: Annotated[str, typer.Argument(help=DATA_HELP)],
-    models: Models = "vae,gan,diffusion",
+    models: Models = "auto,gan,diffusion",
     out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("comparison"),
     minutes: Minutes = _DEFAULTS.minutes,
     seeds: Seeds = _DEFAULTS.seeds,
@@ -55,7 +60,10 @@ def compare(
     n: Annotated[
         int, typer.Option("--n", "-n", min=10, help="Most samples to compare.")
     ] = _DEFAULTS.samples,
-    latent_dim: Annotated[int, typer.Option(min=1, help="Latents, of models that have some.")] = 16,
+    latent_dim: Annotated[
+        int | None,
+        typer.Option(min=1, help="Latents, of models that have some; else what suits each."),
+    ] = None,
     size: Annotated[
         str | None, typer.Option(help="Scale and crop image files to 64, or 48x64.")
     ] = None,
@@ -72,7 +80,7 @@ def compare(
 
     vaekit compare digits --minutes 0.5 --labels digits
 
-    vaekit compare photos/ --size 64 --models vae,gan,flow_matching --minutes 10 --seeds 3
+    vaekit compare photos/ --size 64 --models image_vae,gan,flow_matching --minutes 10 --seeds 3
 
     vaekit compare table.csv --models vae,iwae,diffusion --out table-comparison
     """
@@ -84,7 +92,7 @@ def compare(
     if isinstance(domain, ImageDomain):
         domain = image_domain(size, skip_bad, layout)
     names = [name for name in models.split(",") if name]
-    for name in names:
+    for name in set(names) - {"auto"}:
         find_preset(name)  # an unknown one is named before the data are read
     known = None if labels is None else np.asarray(read_context(labels)).reshape(-1)
     found = _compare(read_data(data, domain), names, known, domain, latent_dim, settings)
@@ -99,7 +107,7 @@ def _compare(
     models: list[str],
     labels: Any,
     domain: Any,
-    latent_dim: int,
+    latent_dim: int | None,
     settings: ComparisonSettings,
 ) -> Comparison:
     with console.status("preparing") as status:

@@ -43,13 +43,16 @@ def read_data(source: str, domain: Domain | None = None) -> Any:
     return read_source(source) if domain is None else domain.read(source)
 
 
-def image_domain(size: str | None, skip_bad: bool, layout: str | None) -> ImageDomain:
+def image_domain(
+    size: str | None, skip_bad: bool, layout: str | None, *, keep_transparency: bool = False
+) -> ImageDomain:
     """Image options to a domain.
 
     Raises:
         DataError: A size that is not ``64`` or ``48x64``.
     """
-    return ImageDomain(layout, _size(size), "skip" if skip_bad else "raise")
+    on_bad = "skip" if skip_bad else "raise"
+    return ImageDomain(layout, _size(size), on_bad, "keep" if keep_transparency else "white")
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

@@ -39,6 +39,10 @@ def fit(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out files that are no readable images.")
     ] = False,
+    keep_transparency: Annotated[
+        bool,
+        typer.Option("--keep-transparency", help="Learn what is transparent, as in sprites."),
+    ] = False,
     layout: Annotated[
         str | None, typer.Option(help="NHW, NHWC or NCHW, where the shape leaves it open.")
     ] = None,
@@ -49,6 +53,8 @@ def fit(
     Examples:
 
     vaekit fit photos/ runs/photos --size 64
+
+    vaekit fit sprites/ runs/sprites --size 32 --keep-transparency
 
     vaekit fit fashion_mnist runs/fashion --latent-dim 16
 
@@ -61,10 +67,12 @@ def fit(
     check_destination(run)
     domain = find_domain(data)
     if isinstance(domain, ImageDomain):
-        domain = image_domain(size, skip_bad, layout)
+        domain = image_domain(size, skip_bad, layout, keep_transparency=keep_transparency)
     items = read_data(data, domain)
     domain = domain if isinstance(domain, ImageDomain) and items.ndim > 2 else find_domain(items)
-    preset = choose_preset(options.pop("preset"), parse_assignments(option or []))
+    name = options.pop("preset")
+    name = domain.default_preset if name == "auto" else name
+    preset = choose_preset(name, parse_assignments(option or []))
     model = Autoencoder(preset, domain=domain, checkpoint_dir=run, **options)
     model.fit(items, context=read_context(context, data, domain))
     model.save(run)

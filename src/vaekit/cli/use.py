@@ -163,10 +163,10 @@ def info(run: Run) -> None:
     changed = {k: v for k, v in model.get_params(deep=False).items() if v is not None}
     count = sum(p.numel() for p in model.model_.parameters())
     rows = {
-        "preset": str(changed["preset"]),
+        "preset": str(model.notes_.get("preset", changed["preset"])),
         "data": f"{type(model.domain_).__name__}, items of shape {model.domain_.event_shape}",
         "context": "none" if model.context_ is None else f"{model.context_.dim} values",
-        "latents": str(model.latent_dim),
+        "latents": str(getattr(model.model_, "latent_dim", "none")),
         "parameters": f"{count:,}",
         "epochs": f"{len(model.history_)} in {model.notes_.get('seconds', 0.0):.1f} s",
     }

@@ -8,7 +8,7 @@ from vaekit.distributions.discretised_logistic import DiscretisedLogistic
 from vaekit.distributions.frozen import frozen
 from vaekit.distributions.manifolds import REAL, SPHERE, Ball, Manifold
 from vaekit.distributions.metric import Metric
-from vaekit.distributions.paths import PATHS, Path, find_path
+from vaekit.distributions.paths import PATHS, TIMES, Path, draw_times, find_path
 from vaekit.distributions.pushed import Push, Pushed
 from vaekit.distributions.sphere import PowerSpherical, VonMisesFisher, log_sphere_area
 from vaekit.distributions.traced import Traced
@@ -18,6 +18,7 @@ __all__ = [
     "PATHS",
     "REAL",
     "SPHERE",
+    "TIMES",
     "Ball",
     "Codes",
     "ContinuousBernoulli",
@@ -36,6 +37,7 @@ __all__ = [
     "UniformCodes",
     "VonMisesFisher",
     "WrappedNormal",
+    "draw_times",
     "find_path",
     "frozen",
     "kl_per_latent",

@@ -100,6 +100,11 @@ class Domain(abc.ABC):
     def default_likelihood(self) -> str:
         """A name in `LIKELIHOODS`."""
 
+    @property
+    def default_preset(self) -> str:
+        """Name of the model that these data get where none is chosen."""
+        return "vae"
+
     @abc.abstractmethod
     def parts(
         self,

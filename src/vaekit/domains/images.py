@@ -35,6 +35,8 @@ class ImageDomain(Domain):
         size: Height and width to which image *files* are scaled and cropped; ``None`` takes
             them as they are, and then all must have one size.
         on_bad: ``"raise"`` or ``"skip"`` files that are no readable images.
+        transparency: ``"white"`` lays transparent image files on white; ``"keep"`` reads all files
+            with a fourth channel.
         shape: Learnt (colours, height, width).
         scale: Learnt largest value of float images, 1 or 255.
         kind: ``"numpy"`` or ``"torch"``: what `decode` returns.
@@ -49,6 +51,7 @@ class ImageDomain(Domain):
     layout: str | None = None
     size: Sequence[int] | None = None
     on_bad: str = "raise"
+    transparency: str = "white"
     shape: Sequence[int] | None = None
     scale: float = 1.0
     kind: str = "numpy"
@@ -90,7 +93,9 @@ class ImageDomain(Domain):
     def read(self, raw: Any) -> Any:
         """Read a folder of images, or an .npz, .npy or idx .gz file."""
         if isinstance(raw, str | Path):
-            return read_source(raw, size=self.size, on_bad=self.on_bad)
+            return read_source(
+                raw, size=self.size, on_bad=self.on_bad, transparency=self.transparency
+            )
         return raw
 
     def _check_range(self, array: NDArray[Any]) -> float:
@@ -149,6 +154,11 @@ class ImageDomain(Domain):
     def default_likelihood(self) -> str:
         """Bernoulli: robust, keeps latents alive, needs no scale."""
         return "bernoulli"
+
+    @property
+    def default_preset(self) -> str:
+        """What keeps images sharp."""
+        return "image_vae"
 
     def parts(
         self,

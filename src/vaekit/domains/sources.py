@@ -1,9 +1,11 @@
 """Files to arrays: image folders, ``.npz``, ``.npy``, idx ``.gz`` and ``.csv``."""
 
 import gzip
+import warnings
 import zipfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,15 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".
 _ARRAY_KEYS = ("X", "x", "images", "data", "x_train", "arr_0")
 _IDX_UINT8 = 8
 _PIECE = 2**20
+_MOST_BYTES = 8 * 2**30
 
 
 def read_source(
-    path: str | Path, *, size: Sequence[int] | None = None, on_bad: str = "raise"
+    path: str | Path,
+    *,
+    size: Sequence[int] | None = None,
+    on_bad: str = "raise",
+    transparency: str = "white",
 ) -> Any:
     """Read training data from a file or a folder of image files.
 
@@ -29,6 +36,7 @@ def read_source(
         path: A folder, or a file ending in .npz, .npy, .gz (idx), .csv.
         size: Height and width to which image files are scaled and cropped.
         on_bad: ``"raise"`` or ``"skip"`` unreadable image files.
+        transparency: ``"white"`` or ``"keep"``; see `read_images`.
 
     Returns:
         An array; a data frame for .csv.
@@ -40,7 +48,7 @@ def read_source(
     if not path.exists():
         raise DataError(f"the data must be a file or a folder; there is nothing at {path}.")
     if path.is_dir():
-        return read_images(path, size=size, on_bad=on_bad)
+        return read_images(path, size=size, on_bad=on_bad, transparency=transparency)
     readers = {".npz": _read_npz, ".npy": _read_npy, ".gz": _read_idx, ".csv": _read_csv}
     if path.suffix not in readers:
         raise DataError(
@@ -55,23 +63,46 @@ def read_source(
 
 
 def read_images(
-    folder: str | Path, *, size: Sequence[int] | None = None, on_bad: str = "raise"
+    folder: str | Path,
+    *,
+    size: Sequence[int] | None = None,
+    on_bad: str = "raise",
+    transparency: str = "white",
 ) -> NDArray[np.uint8]:
     """Read all image files below a folder, in the order of their names.
+
+    One image is open at a time. Of animated files the first frame is read, with a warning that
+    names them.
 
     Args:
         folder: Searched with its subfolders.
         size: Height and width: each image is scaled to cover it and cropped at the centre.
         on_bad: ``"raise"`` names the first unreadable file; ``"skip"`` leaves it out.
+        transparency: ``"white"`` lays transparent images on white; ``"keep"`` reads all images
+            with a fourth channel, 0 where they are transparent.
 
     Returns:
-        uint8, shape (n, height, width) if no image has colour, else (n, height, width, 3).
+        uint8, shape (n, height, width) if no image has colour, else (n, height, width, 3), or 4
+        where transparency is kept.
 
     Raises:
-        DataError: No images, an unreadable file, or mixed sizes with ``size=None``.
+        DataError: No images, an unreadable file, mixed sizes with ``size=None``, or more than
+            fits in memory.
+        SpecError: An unknown option.
     """
+    if transparency not in ("white", "keep"):
+        raise SpecError(f"transparency must be 'white' or 'keep'; got {transparency!r}.")
     files = _listed(folder, on_bad)
-    images = [(p, image) for p in files if (image := _open(p, size, on_bad)) is not None]
+    animated: list[Path] = []
+    read = _Reader(size, on_bad, transparency == "keep", animated, len(files))
+    images = [(p, image) for p in files if (image := read(p)) is not None]
+    if animated:
+        warnings.warn(
+            f"{len(animated)} files are animated, and only their first frames are read: "
+            f"{', '.join(p.name for p in animated[:3])}{', ...' if len(animated) > 3 else ''}. "
+            "Save the frames as files of their own to read them all.",
+            stacklevel=2,
+        )
     return _stack(images)
 
 
@@ -88,7 +119,7 @@ def image_files(folder: str | Path, *, on_bad: str = "raise") -> list[Path]:
     files = _listed(folder, on_bad)
     if on_bad == "raise":
         return files
-    return [path for path in files if _open(path, None, on_bad) is not None]
+    return [path for path in files if _is_readable(path)]
 
 
 def _listed(folder: str | Path, on_bad: str) -> list[Path]:
@@ -104,27 +135,77 @@ def _listed(folder: str | Path, on_bad: str) -> list[Path]:
     return files
 
 
-def _open(path: Path, size: Sequence[int] | None, on_bad: str) -> NDArray[np.uint8] | None:
-    from PIL import Image, ImageOps
+@dataclass
+class _Reader:
+    """Opens image files, one at a time."""
 
-    try:
-        with Image.open(path) as opened:
-            image: Any = ImageOps.exif_transpose(opened)
-            grey = image.mode in ("1", "L", "LA", "I", "I;16", "F")
-            if "A" in image.getbands() or "transparency" in image.info:
-                rgba = image.convert("RGBA")
-                image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-            image = image.convert("L" if grey else "RGB")
-            if size is not None:
-                image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
-            return np.asarray(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        if on_bad == "skip":
-            return None
-        raise DataError(
-            f"every file in the folder must be a readable image; {path} is not ({error}). "
-            "Remove it, or pass on_bad='skip' (CLI: --skip-bad) to leave such files out."
-        ) from error
+    size: Sequence[int] | None
+    on_bad: str
+    keeps_alpha: bool
+    animated: list[Path]
+    files: int
+
+    def __call__(self, path: Path) -> NDArray[np.uint8] | None:
+        """The image, or ``None`` for an unreadable file that may be left out."""
+        from PIL import Image
+
+        try:
+            with Image.open(path) as opened:
+                self._look_at(path, opened)
+                return np.asarray(self._fitted(self._converted(opened)))
+        except DataError:
+            raise
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            if self.on_bad == "skip":
+                return None
+            raise DataError(
+                f"every file in the folder must be a readable image; {path} is not ({error}). "
+                "Remove it, or pass on_bad='skip' (CLI: --skip-bad) to leave such files out."
+            ) from error
+
+    def _look_at(self, path: Path, opened: Any) -> None:
+        """Before any pixel is read."""
+        if getattr(opened, "n_frames", 1) > 1:
+            self.animated.append(path)
+        if self.size is not None:
+            # JPEG can be read at a fraction of its size; twice the wanted one keeps it sharp.
+            opened.draft(None, (2 * max(self.size),) * 2)
+            return
+        wanted = 4 * opened.width * opened.height * self.files
+        if wanted > _MOST_BYTES:
+            raise DataError(
+                f"the images must fit in memory; {path} is {opened.height}x{opened.width}, and "
+                f"{self.files} such files take {wanted / 2**30:.0f} GB. Pass size=(height, width) "
+                "(CLI: --size) to scale them while they are read."
+            )
+
+    def _converted(self, opened: Any) -> Any:
+        """Upright, in grey, colour, or colour with transparency, 8 bits a value."""
+        from PIL import Image, ImageOps
+
+        image: Any = ImageOps.exif_transpose(opened)
+        if image.mode == "F":
+            raise ValueError("its values are floats; save it with 8 bits a value")
+        if image.mode.startswith("I"):  # 16 bits, which PIL would cut off at 255
+            image = Image.fromarray((np.asarray(image, np.float64) / 257).astype(np.uint8))
+        if self.keeps_alpha:
+            return image.convert("RGBA")
+        grey = image.mode in ("1", "L", "LA")
+        if "A" in image.getbands() or "transparency" in image.info:
+            rgba = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+        return image.convert("L" if grey else "RGB")
+
+    def _fitted(self, image: Any) -> Any:
+        from PIL import Image, ImageOps
+
+        if self.size is None:
+            return image
+        return ImageOps.fit(image, (self.size[1], self.size[0]), Image.Resampling.LANCZOS)
+
+
+def _is_readable(path: Path) -> bool:
+    return _Reader((8, 8), "skip", False, [], 1)(path) is not None
 
 
 def _stack(images: list[tuple[Path, NDArray[np.uint8]]]) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from torch.distributions import Distribution
 from vaekit.distributions import DiagonalNormal, kl_per_latent
 from vaekit.errors import FormatError
 from vaekit.models import VAE
+from vaekit.priors import FlowMatching
 from vaekit.types import Batch, Draw
 
 __all__ = ["ACTIVE_VARIANCE", "Health", "latent_health"]
@@ -20,6 +21,7 @@ ACTIVE_VARIANCE = 0.01
 (Burda et al. 2016, section 5.2)."""
 
 _COLLAPSED_SHARE = 0.5
+_INTEGRATED = 64  # items of a batch whose density takes an integral of divergences
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,12 @@ def _log_fitted(model: VAE, draw: Draw, batch: Batch) -> Tensor | None:
     fitted = model.fitted_prior
     if fitted is None or not fitted.normalised or not model.latent.keeps_density:
         return None
-    p: Distribution = fitted(batch.context, model.aggregate)
-    return p.log_prob(model.latent.flatten(draw))
+    u, context = model.latent.flatten(draw), batch.context
+    if isinstance(fitted, FlowMatching):
+        u = u[:_INTEGRATED]
+        context = None if context is None else context[:_INTEGRATED]
+    p: Distribution = fitted(context, model.aggregate)
+    return p.log_prob(u)
 
 
 def _has_marginals(model: VAE) -> bool:

@@ -88,8 +88,9 @@ class VAE(Model):
             seen: What the encoder sees instead of the items, for instance with noise added.
         """
         draw = self.infer(batch, draws, seen)
-        px = self._px(draw.z, batch.context)
-        return Evidence(batch, draw, px, self.likelihood.log_prob(px, batch))
+        features = self._decoded(draw.z, batch.context)
+        px = self.likelihood(features)
+        return Evidence(batch, draw, px, self.likelihood.log_prob(px, batch), features)
 
     def infer(self, batch: Batch, draws: int = 1, seen: Tensor | None = None) -> Draw:
         """Encode and draw only: what needs latents but no decoder.
@@ -207,12 +208,15 @@ class VAE(Model):
         return _append(h, checked_context(context, self.context_dim))
 
     def _px(self, z: Float[Tensor, "draws batch *latent"], context: Tensor | None) -> Distribution:
+        px: Distribution = self.likelihood(self._decoded(z, context))
+        return px
+
+    def _decoded(self, z: Float[Tensor, "draws batch *latent"], context: Tensor | None) -> Tensor:
         """Decode with the draws folded into the batch, so that any decoder serves."""
         if context is not None:
             context = context.expand(z.shape[0], *context.shape)
         out: Tensor = self.decoder(_append(z, context).flatten(0, 1)).float()
-        px: Distribution = self.likelihood(out.reshape(*z.shape[:2], *out.shape[1:]))
-        return px
+        return out.reshape(*z.shape[:2], *out.shape[1:])
 
 
 def _append(a: Tensor, b: Tensor | None) -> Tensor:

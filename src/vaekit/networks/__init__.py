@@ -2,7 +2,7 @@
 
 from vaekit.networks.blocks import Chain, Offset, Reshape
 from vaekit.networks.conv import ConvDecoder, ConvEncoder
-from vaekit.networks.critics import Critic, FeatureCritic
+from vaekit.networks.critics import Critic, FeatureCritic, PatchCritic
 from vaekit.networks.denoising_mlp import DenoisingMLP
 from vaekit.networks.mlp import MLPDecoder, MLPEncoder
 from vaekit.networks.residual import ResidualDecoder, ResidualEncoder
@@ -22,6 +22,7 @@ __all__ = [
     "MLPDecoder",
     "MLPEncoder",
     "Offset",
+    "PatchCritic",
     "Reshape",
     "ResidualDecoder",
     "ResidualEncoder",

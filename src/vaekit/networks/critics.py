@@ -1,14 +1,16 @@
 """Critics: networks that tell real from made."""
 
+import itertools
 from collections.abc import Sequence
 
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from vaekit.networks.blocks import dense
 
-__all__ = ["Critic", "FeatureCritic"]
+__all__ = ["Critic", "FeatureCritic", "PatchCritic"]
 
 
 class Critic(nn.Module):
@@ -86,6 +88,50 @@ class FeatureCritic(nn.Module):
         if self.weigh is not None and context is not None:
             logit = logit + (self.weigh(context) * h).sum(-1, keepdim=True)
         return logit
+
+
+class PatchCritic(nn.Module):
+    """A verdict on each patch of an image: it judges texture and leaves the whole to others.
+
+    Args:
+        colours: Channels of an image.
+        channels: Channels of each strided stage, first to last; two of them see 18x18 pixels.
+
+    Source: Isola et al. 2017, "Image-to-image translation with conditional adversarial networks",
+    section 3.2.2; Miyato et al. 2018 (spectral normalisation).
+
+    Example:
+        >>> import torch
+        >>> PatchCritic(1, (8, 16))(torch.zeros(5, 1, 28, 28)).shape
+        torch.Size([5, 1, 7, 7])
+    """
+
+    def __init__(self, colours: int, channels: Sequence[int] = (32, 64)) -> None:
+        super().__init__()
+        self.colours = colours
+        self.channels = tuple(channels)
+        strided = [
+            layer
+            for a, b in itertools.pairwise((colours, *channels))
+            for layer in (nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.2))
+        ]
+        last = channels[-1]
+        self.body = nn.Sequential(
+            *strided,
+            nn.Conv2d(last, last, 3, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(last, 1, 1),
+        )
+        _normalise(self)
+
+    def forward(
+        self, x: Float[Tensor, "batch colours height width"]
+    ) -> Float[Tensor, "batch 1 rows columns"]:
+        """A logit for each patch, positive for real ones."""
+        least = 2 ** len(self.channels)  # below that, halving leaves nothing to look at
+        height, width = (max(0, least - side) for side in x.shape[-2:])
+        logits: Tensor = self.body(F.pad(x, (0, width, 0, height)))
+        return logits
 
 
 def _normalise(critic: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""Residual convolutional networks: slower and finer than `ConvEncoder` and `ConvDecoder`."""
+"""Residual convolutional networks that do their thinking on a coarse grid, where it is cheap."""
 
 import itertools
 import math
@@ -9,14 +9,16 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from vaekit.networks.blocks import norm
+from vaekit.networks.blocks import dense, norm
 from vaekit.networks.conv import halved
 
 __all__ = ["ResidualDecoder", "ResidualEncoder"]
 
+_SMALL = 0.1  # not 0, which spectral normalisation would divide by
+
 
 class ResidualEncoder(nn.Module):
-    """Stages of a strided convolution and a residual block, then one linear layer.
+    """Strided convolutions to a coarse grid, a residual block there, then one dense layer.
 
     Args:
         shape: (colours, height, width) of one image.
@@ -36,15 +38,13 @@ class ResidualEncoder(nn.Module):
         self.shape = tuple(shape)
         self.channels = tuple(channels)
         self.features_dim = features_dim
-        widths = (shape[0], *channels)
-        stages = [
-            stage
-            for a, b in itertools.pairwise(widths)
-            for stage in (nn.Conv2d(a, b, 3, stride=2, padding=1), _Residual(b))
-        ]
-        height, width = halved(shape[1:], len(channels))[-1]
-        self.body = nn.Sequential(*stages, nn.SiLU(), nn.Flatten())
-        self.head = nn.Sequential(nn.Linear(channels[-1] * height * width, features_dim), nn.SiLU())
+        sizes = halved(shape[1:], len(channels))
+        steps = zip(itertools.pairwise((shape[0], *channels)), sizes[:-1], strict=True)
+        stages = [layer for (a, b), size in steps for layer in (_halving(a, b, size), nn.SiLU())]
+        self.body = nn.Sequential(*stages[:-1], _Residual(channels[-1]), nn.SiLU(), nn.Flatten())
+        self.head = nn.Sequential(
+            nn.Linear(channels[-1] * math.prod(sizes[-1]), features_dim), nn.SiLU()
+        )
 
     def forward(self, x: Float[Tensor, "batch colours height width"]) -> Tensor:
         """Encode images."""
@@ -53,34 +53,47 @@ class ResidualEncoder(nn.Module):
 
 
 class ResidualDecoder(nn.Module):
-    """Stages of a residual block and a nearest-neighbour doubling with convolution.
+    """Dense layers to a coarse grid, a residual block there, then a convolution per doubling.
+
+    Each doubling paints its four places from the channels of one (sub-pixel convolution), so that
+    no convolution runs at full size.
 
     Args:
         in_dim: Latents, and context where there is one.
+        hidden: Width of each dense layer before the grid, first to last.
         channels: Channels of each stage, first (coarsest) to last.
         shape: Shape of the output of one image: (features per value, colours, height, width).
 
-    Source: Odena et al. 2016, "Deconvolution and checkerboard artifacts" (why not transposed).
+    Source: Shi et al. 2016, "Real-time single image and video super-resolution using an efficient
+    sub-pixel convolutional neural network", section 3.2.
 
     Example:
         >>> import torch
-        >>> ResidualDecoder(2, (32, 16), (1, 1, 28, 28))(torch.zeros(5, 2)).shape
+        >>> ResidualDecoder(2, (64,), (32, 16), (1, 1, 28, 28))(torch.zeros(5, 2)).shape
         torch.Size([5, 1, 1, 28, 28])
     """
 
-    def __init__(self, in_dim: int, channels: Sequence[int], shape: Sequence[int]) -> None:
+    def __init__(
+        self, in_dim: int, hidden: Sequence[int], channels: Sequence[int], shape: Sequence[int]
+    ) -> None:
         super().__init__()
         self.in_dim = in_dim
+        self.hidden = tuple(hidden)
         self.channels = tuple(channels)
         self.shape = tuple(shape)
         sizes = halved(shape[2:], len(channels))[::-1]
-        widths = (*channels, channels[-1])
-        self.head = nn.Linear(in_dim, channels[0] * math.prod(sizes[0]))
-        stages: list[nn.Module] = [nn.Unflatten(1, (channels[0], *sizes[0]))]
-        for a, b, size in zip(widths[:-1], widths[1:], sizes[1:], strict=True):
-            stages += [_Residual(a), nn.Upsample(size=size), nn.Conv2d(a, b, 3, padding=1)]
-        last = nn.Conv2d(channels[-1], shape[0] * shape[1], 3, padding=1)
-        self.body = nn.Sequential(*stages, nn.SiLU(), last)
+        widths = (*channels, shape[0] * shape[1])
+        self.head = nn.Sequential(
+            dense((in_dim, *hidden)),
+            nn.Linear(hidden[-1], channels[0] * math.prod(sizes[0])),
+            nn.Unflatten(1, (channels[0], *sizes[0])),
+            _Residual(channels[0]),
+            norm(channels[0]),
+        )
+        steps = zip(itertools.pairwise(widths), sizes[1:], strict=True)
+        self.body = nn.Sequential(
+            *(layer for (a, b), size in steps for layer in (nn.SiLU(), _Doubling(a, b, size)))
+        )
 
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch channels *event"]:
         """Decode."""
@@ -89,15 +102,37 @@ class ResidualDecoder(nn.Module):
 
 
 class _Residual(nn.Module):
-    """x + conv(silu(norm(conv(silu(norm(x))))))."""
+    """x + conv(silu(conv(silu(norm(x))))); the last convolution starts small."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norms = nn.ModuleList(norm(channels) for _ in range(2))
-        self.convs = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
+        self.norm = norm(channels)
+        self.first, self.second = (nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
+        with torch.no_grad():
+            self.second.weight *= _SMALL
 
     def forward(self, x: Tensor) -> Tensor:
-        h = x
-        for normalise, conv in zip(self.norms, self.convs, strict=True):
-            h = conv(F.silu(normalise(h)))
-        return x + h
+        h = self.first(F.silu(self.norm(x)))
+        added: Tensor = self.second(F.silu(h))
+        return x + added
+
+
+class _Doubling(nn.Module):
+    """A sub-pixel convolution, cut to exactly this height and width."""
+
+    def __init__(self, in_channels: int, out_channels: int, size: Sequence[int]) -> None:
+        super().__init__()
+        self.size = tuple(size)
+        self.conv = nn.Conv2d(in_channels, 4 * out_channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h: Tensor = F.pixel_shuffle(self.conv(x), 2)
+        return h[..., : self.size[0], : self.size[1]]
+
+
+def _halving(in_channels: int, out_channels: int, size: Sequence[int]) -> nn.Sequential:
+    """A convolution that lands on half of this height and width, rounded up."""
+    return nn.Sequential(
+        nn.ZeroPad2d((1, 1 + size[1] % 2, 1, 1 + size[0] % 2)),
+        nn.Conv2d(in_channels, out_channels, 4, stride=2),
+    )

@@ -18,6 +18,7 @@ __all__ = ["NETWORKS", "SIZES", "make_denoiser", "make_networks"]
 Pair = tuple[nn.Module, nn.Module]
 
 _COARSEST = 4  # strided stages stop at about this height or width
+_COARSE = 8  # those of residual networks, which go on thinking there
 # A decoder one layer deeper than the encoder buys more likelihood for the same time than the
 # mirror image does (benchmarks/RESULTS.md): to paint is harder than to recognise.
 _MLP_WIDTHS = {
@@ -112,11 +113,24 @@ def _subpixel(in_dim: int, channels: tuple[int, ...], out_shape: tuple[int, ...]
     return SubpixelDecoder(in_dim, (8 * width, 8 * width), (width // 2, width), out_shape)
 
 
+def _residual(
+    size: str, shape: tuple[int, ...], in_dim: int, out_shape: tuple[int, ...]
+) -> tuple[nn.Module, nn.Module, int]:
+    stages = max(1, round(math.log2(min(shape[1:]) / _COARSE)))
+    width = 4 * _CONV_WIDTHS[size]
+    channels, features_dim = (width // 2,) * (stages - 1) + (width,), 4 * width
+    return (
+        ResidualEncoder(shape, channels, features_dim),
+        ResidualDecoder(in_dim, (features_dim,), channels[::-1], out_shape),
+        features_dim,
+    )
+
+
 NETWORKS: dict[str, Callable[..., tuple[nn.Module, nn.Module, int]]] = {
     "mlp": _mlp,
     "conv": _convolutional(ConvEncoder, ConvDecoder),
     "subpixel": _convolutional(_light_encoder, _subpixel),
-    "resnet": _convolutional(ResidualEncoder, ResidualDecoder),
+    "resnet": _residual,
 }
 """Builders of the named networks."""
 

@@ -19,6 +19,7 @@ from vaekit.objectives.importance import (
     PathImportanceBound,
     importance_weighted,
 )
+from vaekit.objectives.patch_adversary import PatchAdversary
 from vaekit.objectives.regularisers import (
     Commitment,
     CovariancePenalty,
@@ -56,6 +57,7 @@ __all__ = [
     "Objective",
     "Pace",
     "PartialImportance",
+    "PatchAdversary",
     "PathImportanceBound",
     "PriorCritic",
     "Reconstruction",

@@ -1,22 +1,16 @@
 """What teaches a velocity field: items and noise, and the way between them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
-from torch import Tensor
 
-from vaekit.distributions import find_path
+from vaekit.distributions import TIMES, draw_times, find_path
 from vaekit.errors import CompositionError, unknown_name
 from vaekit.models import Diffusion, Model
 from vaekit.objectives.base import Objective, Pace
 from vaekit.types import Batch, Clock, Update
 
 __all__ = ["Denoising"]
-
-_TIMES: dict[str, Callable[[Tensor], Tensor]] = {
-    "uniform": lambda u: u,
-    "logit_normal": lambda u: torch.special.ndtri(u).sigmoid(),
-}
 
 
 class Denoising(Objective):
@@ -35,8 +29,8 @@ class Denoising(Objective):
 
     def __init__(self, times: str = "uniform") -> None:
         super().__init__()
-        if times not in _TIMES:
-            raise unknown_name("times", times, _TIMES)
+        if times not in TIMES:
+            raise unknown_name("times", times, TIMES)
         self.times = times
 
     @property
@@ -52,17 +46,12 @@ class Denoising(Objective):
         """Yield the one update."""
         field = _diffusion_of(model)
         x = field.standardise(batch.visible)
-        t = self._drawn_times(x)
+        t = draw_times(self.times, x)
         a, s, da, ds = (v.view(-1, *[1] * (x.dim() - 1)) for v in find_path(field.path)(t))
         noise = torch.randn_like(x)
         error = field.velocity(a * x + s * noise, t, batch.context) - (da * x + ds * noise)
         loss = error.square().mean()
         yield Update({"model": loss}, {"loss": loss.detach()})
-
-    def _drawn_times(self, x: Tensor) -> Tensor:
-        """One time from each of as many equal intervals, so that the loss varies less."""
-        places = torch.arange(len(x), device=x.device) + torch.rand(len(x), device=x.device)
-        return _TIMES[self.times](places / len(x)).clamp(1e-4, 1 - 1e-4).unsqueeze(-1)
 
 
 def _diffusion_of(model: Model) -> Diffusion:

@@ -27,6 +27,7 @@ from vaekit.presets.hierarchical import (
     ladder_vae,
     two_stage_vae,
 )
+from vaekit.presets.images import image_vae
 from vaekit.presets.importance import (
     ciwae,
     iwae,
@@ -89,6 +90,7 @@ __all__ = [
     "hierarchical_vae",
     "hvae",
     "iaf_vae",
+    "image_vae",
     "info_vae",
     "iwae",
     "ladder_vae",

@@ -30,6 +30,9 @@ __all__ = [
 
 P = ParamSpec("P")
 
+LATENTS = 16
+"""Latents of a model that is meant for no other number."""
+
 
 class Recipe(NamedTuple):
     """What a preset makes: an untrained model and the objective that trains it."""
@@ -66,6 +69,21 @@ class Parts:
     def posterior_dim(self) -> int:
         """Size of what the posterior reads: features and context."""
         return self.features_dim + self.context_dim
+
+    @property
+    def colours(self) -> int:
+        """Channels of an image.
+
+        Raises:
+            CompositionError: The items are no images.
+        """
+        shape = self.some_items(1).shape[1:]
+        if len(shape) != 3:
+            raise CompositionError(
+                f"this preset needs images of shape (colours, height, width); got items of shape "
+                f"{tuple(shape)}."
+            )
+        return shape[0]
 
     def some_items(self, count: int) -> Tensor:
         """At least so many training items.
@@ -111,6 +129,7 @@ class Preset:
         likelihood: Name of the likelihood that it is meant for; ``"auto"`` takes the domain's.
         prior: Name of the prior that is fitted to its latents after training.
         image_network: Name of the networks that it is meant to have for images.
+        latent_dim: Number of latents that it has where none is given.
         training: Options of the training that are its own where the user leaves them open.
         make: The function behind it.
     """
@@ -120,6 +139,7 @@ class Preset:
     likelihood: str = field(default="auto", compare=False)
     prior: str = field(default="auto", compare=False)
     image_network: str = field(default="auto", compare=False)
+    latent_dim: int = field(default=LATENTS, compare=False)
     training: Mapping[str, Any] = field(default_factory=dict, compare=False)
     make: Callable[..., Recipe] = field(repr=False, default=lambda parts: _unmade(), compare=False)
 
@@ -149,6 +169,7 @@ class _Meant:
     likelihood: str = "auto"
     prior: str = "auto"
     image_network: str = "auto"
+    latent_dim: int = LATENTS
     training: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -157,10 +178,11 @@ def preset_for(
     likelihood: str = "auto",
     prior: str = "auto",
     image_network: str = "auto",
+    latent_dim: int = LATENTS,
     training: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[Concatenate[Parts, P], Recipe]], Callable[P, Preset]]:
     """`preset` for a recipe that is meant to go with these; see `Preset`."""
-    meant = _Meant(likelihood, prior, image_network, training or {})
+    meant = _Meant(likelihood, prior, image_network, latent_dim, training or {})
 
     def decorate(make: Callable[Concatenate[Parts, P], Recipe]) -> Callable[P, Preset]:
         return _registered(make, meant)
@@ -186,6 +208,7 @@ def _registered(
             meant.likelihood,
             meant.prior,
             meant.image_network,
+            meant.latent_dim,
             meant.training,
             make,
         )

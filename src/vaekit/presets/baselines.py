@@ -10,21 +10,22 @@ from vaekit.presets.base import Parts, Recipe, preset_for
 __all__ = ["diffusion", "flow_matching", "gan"]
 
 
-@preset_for(image_network="conv", training={"ema": 0.999})
+@preset_for(image_network="resnet", latent_dim=64, training={"ema": 0.999})
 def gan(
     parts: Parts,
     *,
-    loss: str = "hinge",
-    spectral: bool = True,
-    gradient_penalty: float = 0.0,
+    loss: str = "non_saturating",
+    spectral: bool = False,
+    gradient_penalty: float = 0.3,
     critic_steps: int = 1,
 ) -> Recipe:
     """A generator that learns to fool a critic: samples at once, but neither encodes nor scores.
 
     The loss is "hinge", "non_saturating" or "wasserstein".
 
-    Source: Goodfellow et al. 2014; Miyato et al. 2018 (spectral normalisation and hinge);
-    Gulrajani et al. 2017 (wasserstein with gradient_penalty=10, critic_steps=5).
+    Source: Goodfellow et al. 2014; Mescheder et al. 2018 (the penalty); Miyato et al. 2018
+    (hinge with spectral=True, gradient_penalty=0); Gulrajani et al. 2017 (wasserstein with
+    gradient_penalty=10, critic_steps=5).
     """
     body = copy.deepcopy(parts.encoder)
     critic = FeatureCritic(body, parts.features_dim, parts.context_dim, spectral)

@@ -4,8 +4,9 @@ import torch
 
 from vaekit.metrics import Health, latent_health
 from vaekit.models import VAE
+from vaekit.priors import FlowMatching
 from vaekit.randomness import make_generator, seeded
-from vaekit.tasks.named_priors import named_prior
+from vaekit.tasks.named_priors import prior_after
 from vaekit.tasks.refit import refit_prior
 from vaekit.tasks.trained import Trained, batches_of
 from vaekit.training import Items, TrainConfig
@@ -14,10 +15,11 @@ __all__ = ["examine"]
 
 _HEALTH_ITEMS = 2000
 _PRIOR_ITEMS = 20_000
+_FLOW_ITEMS = 100_000
 
 
 def examine(
-    trained: Trained, items: Items, config: TrainConfig, prior: str = "auto"
+    trained: Trained, items: Items, config: TrainConfig, prior: str = "auto", steps: int = 0
 ) -> Health | None:
     """Fit a prior to the latents of training items, and measure both priors on held-out ones.
 
@@ -26,6 +28,7 @@ def examine(
         items: What it was trained on.
         config: How: the same split and seed are used here.
         prior: Name of what to fit; see `NAMED_PRIORS`.
+        steps: How many steps the training took; see `prior_after`.
 
     Returns:
         The health of the latents; ``None`` for a model without latents.
@@ -34,8 +37,10 @@ def examine(
         return None
     generator = make_generator(config.seed)
     training, held_out = items.split(config.validation, generator)
-    chosen = named_prior(prior, trained.vae, trained.domain.event_shape)
-    fitting = batches_of(_some(training, _PRIOR_ITEMS), trained.device)
+    shape = trained.domain.event_shape
+    chosen = prior_after(prior, trained.vae, shape, len(training), steps)
+    most = _FLOW_ITEMS if isinstance(chosen, FlowMatching) else _PRIOR_ITEMS
+    fitting = batches_of(_some(training, most), trained.device)
     refit_prior(trained.vae, fitting, chosen, generator=generator)
     measured = batches_of(_some(held_out or training, _HEALTH_ITEMS), trained.device)
     with seeded(config.seed):

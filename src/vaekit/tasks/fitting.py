@@ -1,5 +1,6 @@
 """From raw data to a trained model, its sampling prior and the health of its latents."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +19,16 @@ from vaekit.training import Callback, TrainConfig, TrainResult, train
 
 __all__ = ["Fitted", "Plan", "fit_model"]
 
+_FEW = 10
+
 
 @dataclass(frozen=True)
 class Plan:
     """What to build; see `Autoencoder` for the options.
 
     Attributes:
-        preset: The named model.
-        latent_dim: Number of latents.
+        preset: The named model; ``"auto"`` takes what suits the data.
+        latent_dim: Number of latents; ``None`` takes what suits the model.
         domain: The kind of data.
         network: Name of the networks.
         network_size: Their size.
@@ -34,8 +37,8 @@ class Plan:
         decoder: The user's own.
     """
 
-    preset: str | Preset = "vae"
-    latent_dim: int = 16
+    preset: str | Preset = "auto"
+    latent_dim: int | None = None
     domain: str | Domain = "auto"
     network: str = "auto"
     network_size: str = "small"
@@ -43,19 +46,28 @@ class Plan:
     encoder: nn.Module | None = None
     decoder: nn.Module | None = None
 
+    def settled_for(self, domain: Domain) -> tuple[Preset, int]:
+        """The preset for these data, and its number of latents.
+
+        Raises:
+            SpecError: No preset has that name.
+        """
+        preset = find_preset(domain.default_preset if self.preset == "auto" else self.preset)
+        return preset, preset.latent_dim if self.latent_dim is None else self.latent_dim
+
 
 @dataclass(frozen=True)
 class Fitted:
     """What a fit leaves behind.
 
     Attributes:
-        plan: What was asked for.
+        preset: The named model.
         trained: The model, with its prior for sampling.
         result: How the training went.
         health: The state of the latents; ``None`` for models without latents.
     """
 
-    plan: Plan
+    preset: Preset
     trained: Trained
     result: TrainResult
     health: Health | None
@@ -91,18 +103,24 @@ def fit_model(
         >>> fit_model(Plan(latent_dim=4), digits().images, None, config).result.best_epoch
         1
     """
-    preset = find_preset(plan.preset)
-    config = config.suggested(preset.training)
     domain = find_domain(X, plan.domain)
     X = domain.read(X)
     domain = domain.fit(X)
+    preset, latent_dim = plan.settled_for(domain)
+    config = config.suggested(preset.training)
     learnt = None if context is None else Context().fit(context)
     items = as_items(domain, learnt, X, context)
+    if len(items) < _FEW:
+        warnings.warn(
+            f"{len(items)} items are few to learn from: the model will know them by heart. Some "
+            "hundreds are better.",
+            stacklevel=3,
+        )
     model, objective = assemble(
         preset,
         domain,
         items.rows,
-        plan.latent_dim,
+        latent_dim,
         context_dim=0 if learnt is None else learnt.dim,
         network=plan.network,
         network_size=plan.network_size,
@@ -115,4 +133,5 @@ def fit_model(
         model, objective, items, config, folder=folder, resume=resume, callbacks=callbacks
     )
     trained = Trained(model.eval(), domain, learnt)
-    return Fitted(plan, trained, result, examine(trained, items, config, preset.prior))
+    steps = int(result.history[-1]["step"])
+    return Fitted(preset, trained, result, examine(trained, items, config, preset.prior, steps))

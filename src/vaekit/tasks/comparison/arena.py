@@ -12,7 +12,6 @@ from vaekit.domains import Domain
 from vaekit.errors import DataError, VaekitError
 from vaekit.metrics import Features
 from vaekit.models import VAE
-from vaekit.presets import find_preset
 from vaekit.randomness import make_generator
 from vaekit.tasks.comparison.scoring import (
     floor,
@@ -128,13 +127,15 @@ class Arena:
     def _early(self, fitted: Fitted, watch: Snapshots, config: TrainConfig) -> list[Score]:
         """Scores of the weights kept on the way, each with a prior fitted to its own latents."""
         items, found = as_items(self.domain, None, self.training, None), []
+        steps = fitted.result.history[-1]["step"] / fitted.result.seconds
         for seconds, weights in watch.kept:
             model = copy.deepcopy(fitted.trained.model)
             if isinstance(model, VAE):
                 model.fitted_prior = None
             model.load_state_dict(weights)
             early = replace(fitted, trained=replace(fitted.trained, model=model))
-            examine(early.trained, items, config, find_preset(fitted.plan.preset).prior)
+            prior = fitted.preset.prior
+            examine(early.trained, items, config, prior, int(steps * seconds))
             found.append(quality(self._subject(early), seconds))
         return found
 

@@ -20,11 +20,11 @@ Watch = Callable[[str, int, int], None]
 
 def compare(
     X: Any,
-    models: Sequence[str | Preset] = ("vae", "gan", "diffusion"),
+    models: Sequence[str | Preset] = ("auto", "gan", "diffusion"),
     *,
     labels: Any = None,
     domain: str | Domain = "auto",
-    latent_dim: int = 16,
+    latent_dim: int | None = None,
     network: str = "auto",
     settings: ComparisonSettings = ComparisonSettings(),
     features: Features | None = None,
@@ -36,10 +36,10 @@ def compare(
 
     Args:
         X: Raw data, or a path to them.
-        models: Presets, by name or with options.
+        models: Presets, by name or with options; ``"auto"`` is the one that suits the data.
         labels: Classes of the items: samples are then compared by features of a classifier.
         domain: The kind of data.
-        latent_dim: Number of latents of the models that have some.
+        latent_dim: Number of latents of the models that have some; ``None`` takes what suits each.
         network: Name of the networks; ``"auto"`` takes what suits each model.
         settings: Options.
         features: Features of your own to compare samples by.
@@ -56,9 +56,10 @@ def compare(
         >>> found.models
         ['vae', 'gan']
     """
-    presets = [find_preset(model) for model in models]
+    domain = find_domain(X, domain)
+    presets = [find_preset(domain.default_preset if m == "auto" else m) for m in models]
     _check_models(presets)
-    arena = Arena.of(X, labels, find_domain(X, domain), features, settings)
+    arena = Arena.of(X, labels, domain, features, settings)
     plans = [Plan(preset, latent_dim, arena.domain, network) for preset in presets]
     trials: list[Trial] = []
     for seed in range(settings.seeds):  # a seed of all, then the next: stopped early, it compares

@@ -1,0 +1,110 @@
+import pytest
+import torch
+
+from vaekit.domains import ArrayDomain, ImageDomain
+from vaekit.errors import CompositionError, SpecError
+from vaekit.likelihoods import Categorical
+from vaekit.networks import PatchCritic
+from vaekit.objectives import PatchAdversary, elbo
+from vaekit.presets import image_vae
+from vaekit.tasks.assemble import assemble
+from vaekit.types import Batch, Clock
+
+X = torch.rand(6, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+EARLY, LATE = Clock(0, 100, 6), Clock(60, 100, 6)
+
+
+def recipe(**options):
+    domain = ImageDomain().fit(X.numpy())
+    rows = domain.prepare(X.numpy())
+    return assemble(image_vae(**options), domain, rows, 3)
+
+
+def update(objective, model, clock):
+    torch.manual_seed(0)
+    (found,) = objective.losses(model, Batch(X), clock)
+    return found
+
+
+def slopes(loss, model):
+    wanted = [p for p in model.decoder.parameters() if p.dim() > 1]
+    return torch.autograd.grad(loss, wanted, retain_graph=True)
+
+
+def test_before_its_start_it_is_the_bound():
+    model, objective = recipe(start=0.5)
+    early = update(objective, model, EARLY)
+    assert list(early.losses) == ["model"]
+    torch.testing.assert_close(early.losses["model"], update(elbo(), model, EARLY).losses["model"])
+
+
+def test_once_joined_both_sides_move():
+    model, objective = recipe(start=0.5)
+    late = update(objective, model, LATE)
+    assert list(late.losses) == ["model", "critic"]
+    assert {"fooling", "critic"} <= late.terms.keys()
+    late.losses["critic"].backward()
+    assert all(p.grad is None for p in model.parameters())
+    assert all(p.grad is not None for p in objective.critic.parameters())
+
+
+def test_the_critics_pull_is_its_weight_in_pulls_of_the_reconstruction():
+    """Measured where it is promised: at the decoder's output."""
+    model, objective = recipe(adversarial=0.5, beta=0.0, start=0.0)
+    features = []
+    model.decoder.register_forward_hook(lambda *found: features.append(found[-1]))
+    alone = update(elbo(0.0), model, LATE).losses["model"]
+    (reconstruction,) = torch.autograd.grad(alone, features[-1])
+    both = update(objective, model, LATE).losses["model"]
+    (total,) = torch.autograd.grad(both, features[-1])
+    pull = (total - reconstruction).norm()
+    torch.testing.assert_close(pull, 0.5 * reconstruction.norm(), rtol=1e-3, atol=0.0)
+
+
+def test_the_pull_leads_where_the_critic_is_fooled():
+    model, objective = recipe(adversarial=0.5, beta=0.0, start=0.0)
+    before = update(objective, model, LATE)
+    torch.manual_seed(0)
+    alone = slopes(update(elbo(0.0), model, LATE).losses["model"], model)
+    both = slopes(before.losses["model"], model)
+    with torch.no_grad():
+        matrices = [p for p in model.decoder.parameters() if p.dim() > 1]
+        for p, with_critic, without in zip(matrices, both, alone, strict=True):
+            p -= 1e-4 * (with_critic - without)
+    objective.eval()  # the power iteration stands still
+    model.train()
+    after = update(objective, model, LATE)
+    assert after.terms["fooling"] < before.terms["fooling"]
+
+
+def test_validation_needs_no_gradients():
+    model, objective = recipe(start=0.0)
+    with torch.no_grad():
+        assert "critic" in update(objective, model, LATE).terms
+
+
+def test_the_last_weights_are_kept():
+    assert not recipe()[1].settled
+
+
+def test_a_likelihood_that_jumps_is_refused():
+    model, objective = recipe()
+    model.likelihood = Categorical(4)
+    model.decoder = torch.nn.Sequential(
+        torch.nn.Linear(3, 4 * 144), torch.nn.Unflatten(1, (4, 1, 12, 12))
+    )
+    with pytest.raises(CompositionError, match="moves smoothly"):
+        list(objective.losses(model, Batch((X * 3).floor()), EARLY))
+
+
+def test_images_are_asked_for():
+    table = torch.rand(20, 5).numpy()
+    domain = ArrayDomain().fit(table)
+    with pytest.raises(CompositionError, match=r"needs images .* got items of shape \(5,\)"):
+        assemble(image_vae(), domain, domain.prepare(table), 3, likelihood="gaussian")
+
+
+@pytest.mark.parametrize("options", [{"weight": -1.0}, {"start": 1.0}, {"start": -0.1}])
+def test_impossible_options(options):
+    with pytest.raises(SpecError):
+        PatchAdversary(elbo(), PatchCritic(1), **options)

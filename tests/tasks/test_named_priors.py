@@ -1,0 +1,41 @@
+import pytest
+from laws.examples import example
+
+from vaekit.errors import CompositionError, SpecError
+from vaekit.priors import FlowMatching, GaussianMixture
+from vaekit.tasks.named_priors import NAMED_PRIORS, named_prior, prior_after
+
+SHAPE = (4,)
+
+
+@pytest.mark.parametrize(
+    ("items", "steps", "kind"),
+    [
+        (9_999, 5_000, GaussianMixture),
+        (10_000, 499, GaussianMixture),
+        (10_000, 500, FlowMatching),
+    ],
+)
+def test_a_flow_is_fitted_where_items_and_training_are_worth_it(items, steps, kind):
+    prior = prior_after("latent_flow", example("models.VAE"), SHAPE, items, steps)
+    assert type(prior) is kind
+
+
+def test_the_flow_takes_twice_the_steps_of_the_training_up_to_a_limit():
+    model = example("models.VAE")
+    steps = [prior_after("latent_flow", model, SHAPE, 60_000, n).steps for n in (1_000, 50_000)]
+    assert steps == [2_000, 12_000]
+
+
+@pytest.mark.parametrize("name", sorted({*NAMED_PRIORS} - {"codes", "latent_flow"}))
+def test_other_names_mean_the_same_after_a_training(name):
+    model = example("models.VAE")
+    after = prior_after(name, model, SHAPE, 60_000, 5_000)
+    assert type(after) is type(named_prior(name, model, SHAPE))
+
+
+def test_names_and_latents_are_checked():
+    with pytest.raises(SpecError, match="did you mean 'mixture'"):
+        prior_after("mixtur", example("models.VAE"), SHAPE, 100, 100)
+    with pytest.raises(CompositionError, match="'codes' is for codes"):
+        named_prior("codes", example("models.VAE"), SHAPE)
