@@ -21,7 +21,7 @@ import resource
 from vaekit.datasets import fashion_mnist
 from vaekit import Autoencoder
 images = fashion_mnist("train").images
-model = Autoencoder(latent_dim=16, max_epochs=1, progress=False).fit(images)
+model = Autoencoder("vae", latent_dim=16, max_epochs=1, progress=False).fit(images)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
@@ -37,4 +37,4 @@ def run(program, times):
 if __name__ == "__main__":
     for statement in ("import vaekit", "from vaekit import Autoencoder"):
         print(f"{statement}: {run(IMPORT.format(statement=statement), 7)} s beyond import torch")
-    print(f"Autoencoder().fit(60,000 uint8 images): peak {run(MEMORY, 3)} MB")
+    print(f"Autoencoder('vae').fit(60,000 uint8 images): peak {run(MEMORY, 3)} MB")

@@ -172,6 +172,8 @@ def test_the_default_model_is_what_suits_the_data(data):
     table = Autoencoder(max_epochs=1, progress=False).fit(data.images.reshape(-1, 64))
     assert table.notes_["preset"] == "vae"
     assert table.transform(data.images[:2].reshape(2, 64)).shape == (2, 16)
+    narrow = Autoencoder(max_epochs=1, progress=False).fit(data.images[:, 0, 2:7])
+    assert narrow.transform(data.images[:2, 0, 2:7]).shape == (2, 2)
 
 
 def test_own_networks_are_used_and_not_changed(data):

@@ -29,7 +29,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         preset: A name that ``vaekit models`` lists, ``"vae"`` for one; in Python also with
             options: ``presets.beta_vae(beta=4.0)``. ``"auto"`` takes ``"image_vae"`` for images
             and ``"vae"`` for everything else.
-        latent_dim: Number of latents, at least 1; ``None`` takes what suits the preset.
+        latent_dim: Number of latents, at least 1; ``None`` takes what suits the preset, but at most
+            half as many as an item has values.
         domain: ``"auto"``, ``"images"``, ``"arrays"``, or a `Domain` with options.
         network: ``"auto"``, ``"mlp"``, ``"conv"``, ``"subpixel"`` or ``"resnet"``.
         network_size: ``"small"``, ``"medium"`` or ``"large"``.

@@ -47,13 +47,14 @@ class Plan:
     decoder: nn.Module | None = None
 
     def settled_for(self, domain: Domain) -> tuple[Preset, int]:
-        """The preset for these data, and its number of latents.
+        """The preset for these data, and its number of latents, at most half of an item's values.
 
         Raises:
             SpecError: No preset has that name.
         """
         preset = find_preset(domain.default_preset if self.preset == "auto" else self.preset)
-        return preset, preset.latent_dim if self.latent_dim is None else self.latent_dim
+        suiting = min(preset.latent_dim, max(1, domain.num_features // 2))
+        return preset, suiting if self.latent_dim is None else self.latent_dim
 
 
 @dataclass(frozen=True)
