@@ -63,7 +63,8 @@ def parse(words):
 def test_a_command_line_is_understood(page, words):
     options = parse(words)
     if "preset" in options:
-        choose_preset(options["preset"], parse_assignments(options["option"] or []))
+        name = "image_vae" if options["preset"] == "auto" else options["preset"]
+        choose_preset(name, parse_assignments(options["option"] or []))
     assert options.get("likelihood", "auto") in ("auto", *LIKELIHOODS)
 
 
