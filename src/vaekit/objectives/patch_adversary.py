@@ -28,7 +28,7 @@ class PatchAdversary(Objective):
     Args:
         base: The terms, usually the ELBO.
         critic: (batch, *event) -> logits of any shape, positive for real items.
-        weight: Pull of the critic, in pulls of the reconstruction; 0.5 to 1 is usual.
+        weight: Pull of the critic, in pulls of the reconstruction; 0.5 to 1.3 is usual.
         start: Share of the training after which the critic joins; before, there is nothing to
             refine.
 
@@ -42,7 +42,7 @@ class PatchAdversary(Objective):
     """
 
     def __init__(
-        self, base: Sum, critic: nn.Module, weight: float = 0.75, start: float = 0.35
+        self, base: Sum, critic: nn.Module, weight: float = 1.0, start: float = 0.3
     ) -> None:
         super().__init__()
         if not weight >= 0:

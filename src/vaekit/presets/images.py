@@ -15,7 +15,7 @@ __all__ = ["image_vae"]
     training={"ema": 0.999},
 )
 def image_vae(
-    parts: Parts, *, beta: float = 1.0, adversarial: float = 0.75, start: float = 0.35
+    parts: Parts, *, beta: float = 1.0, adversarial: float = 1.0, start: float = 0.3
 ) -> Recipe:
     """A sigma-VAE that a critic of patches keeps sharp, sampled from by a latent flow.
 
