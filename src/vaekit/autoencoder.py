@@ -42,7 +42,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         max_epochs: Passes over the data; ``None`` takes as many as give about 2,400 steps. This
             and all options from here on are those of `TrainConfig`.
         max_minutes: Stop after this time.
-        batch_size: Items per step.
+        batch_size: Items per step; ``None`` takes the preset's choice, or 128.
         learning_rate: Peak step size; ``None`` chooses it by the kind of network.
         warm_up: Share of steps in which it rises.
         weight_decay: AdamW's.
@@ -89,7 +89,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         resume: bool = False,
         max_epochs: int | None = None,
         max_minutes: float | None = None,
-        batch_size: int = 128,
+        batch_size: int | None = None,
         learning_rate: float | None = None,
         warm_up: float = 0.05,
         weight_decay: float = 0.0,

@@ -27,7 +27,7 @@ _MLP_WIDTHS = {
     "large": ((2048, 1024), (512, 1024, 2048)),
 }
 _CONV_WIDTHS = {"small": 16, "medium": 32, "large": 64}
-_UNET_WIDTHS = {"small": 48, "medium": 64, "large": 96}
+_UNET_WIDTHS = {"small": 32, "medium": 64, "large": 96}
 _DENOISING_WIDTHS = {"small": 256, "medium": 512, "large": 1024}
 _ATTENTIVE = 8  # height or width at which a U-Net looks at all places, and halves no more
 
@@ -148,7 +148,7 @@ def make_denoiser(size: str, shape: Sequence[int], context_dim: int) -> nn.Modul
 
     Example:
         >>> make_denoiser("small", (1, 28, 28), 0).channels
-        (48, 96)
+        (32, 64)
     """
     if size not in SIZES:
         raise unknown_name("size", size, SIZES)

@@ -10,7 +10,7 @@ from vaekit.presets.base import Parts, Recipe, preset_for
 __all__ = ["diffusion", "flow_matching", "gan"]
 
 
-@preset_for(image_network="resnet", latent_dim=64, training={"ema": 0.999})
+@preset_for(image_network="resnet", latent_dim=64, training={"ema": 0.999, "batch_size": 64})
 def gan(
     parts: Parts,
     *,

@@ -14,6 +14,7 @@ __all__ = ["PRECISIONS", "TrainConfig"]
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 """Our names of precisions, and Fabric's."""
 
+_BATCH_BY_DEFAULT = 128
 _STEPS_BY_DEFAULT = 2400
 _EPOCHS_BY_DEFAULT = (10, 300)
 _RATE_BY_DEFAULT = 4e-3
@@ -30,7 +31,7 @@ class TrainConfig:
         max_epochs: Passes over the training items; ``None`` takes as many as give about 2,400
             steps, but 10 to 300.
         max_minutes: Stop after this time; the learning rate then comes down in time.
-        batch_size: Items per step, over all devices.
+        batch_size: Items per step, over all devices; ``None`` takes the preset's choice, or 128.
         learning_rate: Peak of AdamW's step size; warm-up and cosine lead to and from it.
             ``None`` takes 0.004, or 0.002 where there are convolutions, recurrence or attention.
         warm_up: Share of the steps in which the learning rate rises.
@@ -52,7 +53,7 @@ class TrainConfig:
 
     max_epochs: int | None = None
     max_minutes: float | None = None
-    batch_size: int = 128
+    batch_size: int | None = None
     learning_rate: float | None = None
     warm_up: float = 0.05
     weight_decay: float = 0.0
@@ -77,12 +78,17 @@ class TrainConfig:
             if not _holds(holds, value):
                 raise SpecError(f"{name} must be {rule}; got {value!r}.")
 
+    @property
+    def items_per_step(self) -> int:
+        """The batch size, chosen or by default."""
+        return _BATCH_BY_DEFAULT if self.batch_size is None else self.batch_size
+
     def epochs(self, items: int) -> int:
         """Passes over a training set of this size."""
         if self.max_epochs is not None:
             return self.max_epochs
         least, most = _EPOCHS_BY_DEFAULT
-        return min(most, max(least, round(_STEPS_BY_DEFAULT * self.batch_size / items)))
+        return min(most, max(least, round(_STEPS_BY_DEFAULT * self.items_per_step / items)))
 
     def suggested(self, choices: Mapping[str, Any]) -> Self:
         """The same with these choices wherever an option was left ``None``.
@@ -126,7 +132,10 @@ _RULES: dict[str, tuple[str, Any]] = {
         lambda v: v is None or (v >= 1 and v == int(v)),
     ),
     "max_minutes": ("None or positive", lambda v: v is None or _positive(v)),
-    "batch_size": ("a whole number of at least 1", lambda v: v >= 1 and v == int(v)),
+    "batch_size": (
+        "None or a whole number of at least 1",
+        lambda v: v is None or (v >= 1 and v == int(v)),
+    ),
     "learning_rate": ("None or positive and finite", lambda v: v is None or _positive(v)),
     "warm_up": ("in [0, 1)", lambda v: 0 <= v < 1),
     "weight_decay": ("at least 0", lambda v: v >= 0),

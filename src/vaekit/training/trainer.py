@@ -127,7 +127,7 @@ class _Loop:
         self.machinery, self.state, self.config, self.tell = machinery, state, config, tell
         self.training, self.validation = training, validation
         self.epochs = config.epochs(len(training))
-        self.per_epoch = len(split_batches(torch.arange(len(training)), config.batch_size))
+        self.per_epoch = len(split_batches(torch.arange(len(training)), config.items_per_step))
         self.rate = WarmUpCosine(config.peak_rate(machinery.model), config.warm_up)
 
     def run(self) -> None:
@@ -152,7 +152,7 @@ class _Loop:
     def _epoch(self) -> None:
         state = self.state
         order = epoch_order(len(self.training), self.config.seed, state.epoch)
-        batches = split_batches(order, self.config.batch_size)
+        batches = split_batches(order, self.config.items_per_step)
         for index in batches[state.position :]:
             clock = self._clock()
             values = self._step(index, clock)
@@ -221,7 +221,7 @@ class _Loop:
         planned = self._clock().total
         clock = Clock(planned, planned, len(self.training))
         with seeded(self.config.seed), self.machinery.evaluating():
-            for index in places.split(max(self.config.batch_size, 512)):
+            for index in places.split(max(self.config.items_per_step, 512)):
                 batch, _ = self.machinery.batch(self.validation, index, shared=False)
                 for update in self.machinery.updates(batch, clock, evaluate=True):
                     for name, term in update.terms.items():
