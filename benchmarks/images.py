@@ -6,8 +6,9 @@ Trains ``Autoencoder(max_minutes=...)`` with nothing else chosen, and prints wha
 `sample()` is worth: Frechet distance, precision, recall and coverage of 5,000 samples against the
 10,000 test images (by the ``Metric`` of DIR/measure.py, or of the folder that VAEKIT_FASHION_METRIC
 names) and sharpness (ratio to the test images), beside 5,000 reconstructions of test images,
-samples of the model's own prior N(0, I), and 5,000 real training images: the floor. Nothing was
-chosen on the test images: weights, rates and sizes were compared on training images held out.
+samples of the model's own prior N(0, I), and 5,000 real training images: the floor. Weights, rates
+and sizes were compared on training images held out; that the critic had to pull harder was seen in
+one run's sharpness on test images (benchmarks/RESULTS.md), by how much was not.
 
 --pictures DIR also draws samples and reconstructions.
 """
