@@ -145,6 +145,23 @@ def test_a_folder_of_images_with_a_bad_file(runner, tmp_path):
     assert np.load(tmp_path / "a.npy").shape == (2, 16, 16, 3)
 
 
+def test_sprites_keep_their_transparency(runner, tmp_path):
+    folder = tmp_path / "sprites"
+    folder.mkdir()
+    for i in range(12):
+        pixels = np.zeros((16, 16, 4), np.uint8)
+        pixels[4:12, 2 : 4 + i] = (200, 20 * i, 10, 255)
+        Image.fromarray(pixels).save(folder / f"{i:02}.png")
+    run = tmp_path / "run"
+    call(runner, "fit", folder, run, "--keep-transparency", "--max-epochs", 1)
+    assert load(run).notes_["preset"] == "image_vae"
+    call(runner, "sample", run, "--out", tmp_path / "a.npy", "-n", 2)
+    assert np.load(tmp_path / "a.npy").shape == (2, 16, 16, 4)
+    call(runner, "reconstruct", run, folder, "--out", tmp_path / "pairs.png")
+    with Image.open(tmp_path / "pairs.png") as picture:
+        assert picture.size[0] > 16
+
+
 def test_a_table(runner, tmp_path):
     rows = np.random.default_rng(0).normal(size=(60, 4))
     table = tmp_path / "table.csv"
