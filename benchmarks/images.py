@@ -108,7 +108,7 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--metric", default=os.environ.get("VAEKIT_FASHION_METRIC"))
-    parser.add_argument("--minutes", type=float, default=3.5, help="of training; the prior follows")
+    parser.add_argument("--minutes", type=float, default=4.75, help="of training and prior")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pictures", help="folder to draw samples into")

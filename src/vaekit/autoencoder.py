@@ -41,7 +41,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         resume: Go on from the checkpoint there, if there is one.
         max_epochs: Passes over the data; ``None`` takes as many as give about 2,400 steps. This
             and all options from here on are those of `TrainConfig`.
-        max_minutes: Stop training after this time; the sampling prior is fitted afterwards.
+        max_minutes: Stop after this time. Where the sampling prior is a flow, a quarter of it is
+            kept for that; the seconds that others take come on top.
         batch_size: Items per step; ``None`` takes the preset's choice, or 128.
         learning_rate: Peak step size; ``None`` chooses it by the kind of network.
         warm_up: Share of steps in which it rises.

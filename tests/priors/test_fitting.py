@@ -1,12 +1,14 @@
 """The training loop and the small parts that densities are made of."""
 
 import math
+import time
 
 import pytest
 import torch
 from torch import nn
 
 from vaekit.distributions import DiagonalNormal
+from vaekit.priors import FlowMatching
 from vaekit.priors.fitting import train
 from vaekit.priors.ode import follow, with_divergence
 from vaekit.priors.rows import Rows
@@ -107,3 +109,14 @@ def test_a_linear_field_is_followed_and_its_divergence_is_its_trace():
     torch.testing.assert_close(state[:, :2], expected.expand(4, 2), atol=1e-4, rtol=0)
     torch.testing.assert_close(state[:, 2], torch.full((4,), 1 - 0.2))
     assert math.isclose(torch.trace(matrix).item(), -0.2, abs_tol=1e-6)
+
+
+def test_a_deadline_ends_a_fit_that_has_learnt_by_then():
+    u = torch.randn(2000, 2, generator=torch.Generator().manual_seed(0)) ** 3
+    prior = FlowMatching(2, width=16, steps=20_000)
+    prior.deadline = time.monotonic() + 1.5
+    prior.fit(u, generator=torch.Generator().manual_seed(0))
+    assert time.monotonic() < prior.deadline + 2
+    untrained = FlowMatching(2, width=16, steps=1).fit(u)
+    density, before = (p(None, aggregate=None) for p in (prior, untrained))
+    assert density.log_prob(u[:200]).mean() > before.log_prob(u[:200]).mean() + 0.2

@@ -1,13 +1,14 @@
 """One small training loop for all densities that are networks."""
 
 import copy
+import math
+import time
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Adam
-from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from vaekit.randomness import seeded
 
@@ -30,6 +31,7 @@ def train(
     steps: int,
     batch_size: int,
     learning_rate: float,
+    deadline: float | None = None,
 ) -> None:
     """Descend the mean loss by Adam; keep the weights that were best on a held-out tenth.
 
@@ -42,10 +44,11 @@ def train(
         steps: Optimiser steps.
         batch_size: Rows per step.
         learning_rate: Adam's first step size; it falls to 0 along a cosine.
+        deadline: Reading of `time.monotonic` at which to stop, if there are steps left.
     """
     held_out, rest = _split(len(rows[0]))
     optimiser = Adam(net.parameters(), learning_rate, fused=True)
-    schedule = CosineAnnealingLR(optimiser, steps)
+    progress = _progress(steps, deadline)
     best, weights = _score(losses, rows, held_out), copy.deepcopy(net.state_dict())
     for step, index in enumerate(_batches(rest, batch_size, steps), start=1):
         with torch.enable_grad():
@@ -54,12 +57,25 @@ def train(
             loss.backward()
         clip_grad_norm_(net.parameters(), _LARGEST_GRADIENT)
         optimiser.step()
-        schedule.step()
-        if step % max(1, steps // _LOOKS) == 0 or step == steps:
+        done = progress(step)
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate * (1 + math.cos(math.pi * done)) / 2
+        if step % max(1, steps // _LOOKS) == 0 or done >= 1:
             score = _score(losses, rows, held_out)
             if score < best:  # never true of NaN
                 best, weights = score, copy.deepcopy(net.state_dict())
+        if done >= 1:
+            break
     net.load_state_dict(weights)
+
+
+def _progress(steps: int, deadline: float | None) -> Callable[[int], float]:
+    """The share that is done after each step, of the steps or of the time."""
+    started = time.monotonic()
+    if deadline is None:
+        return lambda step: step / steps
+    allowed = max(deadline - started, 1e-3)
+    return lambda step: min(1.0, max(step / steps, (time.monotonic() - started) / allowed))
 
 
 def _split(count: int) -> tuple[Tensor, Tensor]:

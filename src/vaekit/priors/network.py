@@ -33,11 +33,14 @@ class NetworkPrior(FittedPrior, abc.ABC):
         batch_size: Latents per step.
         learning_rate: Adam's first step size.
         part: Most latents that are drawn or scored at a time.
+        deadline: Reading of `time.monotonic` at which a fit stops early, its learning rate having
+            come down in time; ``None`` for none. Not stored.
     """
 
     batch_size: ClassVar[int] = 256
     part: ClassVar[int] = 1024
     learning_rate: ClassVar[float]
+    deadline: float | None = None
 
     location: Tensor
     scale: Tensor
@@ -93,7 +96,15 @@ class NetworkPrior(FittedPrior, abc.ABC):
         rows = (standard,) if context is None else (standard, context.to(standard))
         with seeded(generator):
             self.net = self._make_net().to(u.device)
-            train(self.net, self._losses, rows, self.steps, self.batch_size, self.learning_rate)
+            train(
+                self.net,
+                self._losses,
+                rows,
+                self.steps,
+                self.batch_size,
+                self.learning_rate,
+                self.deadline,
+            )
         return self
 
     def forward(

@@ -19,7 +19,7 @@ from vaekit.tasks.editing import (
     transfer,
 )
 from vaekit.tasks.evaluation import Evaluation, EvaluationSettings, evaluate
-from vaekit.tasks.examine import examine
+from vaekit.tasks.examine import examine, fit_prior
 from vaekit.tasks.fitting import Fitted, Plan, fit_model
 from vaekit.tasks.geodesic import decoded_energy, shorten
 from vaekit.tasks.interpolate import interpolate_latents, traverse_latents
@@ -60,6 +60,7 @@ __all__ = [
     "find_direction",
     "find_edit",
     "fit_model",
+    "fit_prior",
     "interpolate_latents",
     "interpolation_smoothness",
     "named_prior",

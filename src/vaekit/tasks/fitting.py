@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from vaekit.likelihoods import Likelihood
 from vaekit.metrics import Health
 from vaekit.presets import Preset, find_preset
 from vaekit.tasks.assemble import assemble
-from vaekit.tasks.examine import examine
+from vaekit.tasks.examine import examine, fit_prior
+from vaekit.tasks.named_priors import training_share
 from vaekit.tasks.trained import Trained, as_items
 from vaekit.training import Callback, TrainConfig, TrainResult, train
 
@@ -66,12 +67,14 @@ class Fitted:
         trained: The model, with its prior for sampling.
         result: How the training went.
         health: The state of the latents; ``None`` for models without latents.
+        seconds: Time that training and the fit of the prior took.
     """
 
     preset: Preset
     trained: Trained
     result: TrainResult
     health: Health | None
+    seconds: float
 
 
 def fit_model(
@@ -130,9 +133,22 @@ def fit_model(
         decoder=plan.decoder,
         seed=config.seed,
     )
+    learnt_from = len(items) - round(config.validation * len(items))
+    training, seconds = _shared_time(config, preset.prior, learnt_from)
     result = train(
-        model, objective, items, config, folder=folder, resume=resume, callbacks=callbacks
+        model, objective, items, training, folder=folder, resume=resume, callbacks=callbacks
     )
     trained = Trained(model.eval(), domain, learnt)
     steps = int(result.history[-1]["step"])
-    return Fitted(preset, trained, result, examine(trained, items, config, preset.prior, steps))
+    spent = fit_prior(trained, items, config, preset.prior, steps, seconds)
+    health = examine(trained, items, config)
+    return Fitted(preset, trained, result, health, result.seconds + spent)
+
+
+def _shared_time(config: TrainConfig, prior: str, items: int) -> tuple[TrainConfig, float | None]:
+    """The training's part of a given time, and the seconds that are left for the prior."""
+    if config.max_minutes is None:
+        return config, None
+    minutes = training_share(prior, items) * config.max_minutes
+    left = 60 * (config.max_minutes - minutes)
+    return replace(config, max_minutes=minutes), left or None

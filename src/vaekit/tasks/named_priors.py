@@ -18,12 +18,13 @@ from vaekit.priors import (
     Vamp,
 )
 
-__all__ = ["NAMED_PRIORS", "default_prior", "named_prior", "prior_after"]
+__all__ = ["NAMED_PRIORS", "default_prior", "named_prior", "prior_after", "training_share"]
 
 _WIDTH = 256  # of the flow that images are drawn from: 512 are no better in the same time
 _MANY_ITEMS = 10_000
 _MANY_STEPS = 500
 _MOST_STEPS = 12_000
+_TRAINING_SHARE = 0.75
 
 Maker = Callable[[VAE, Sequence[int]], FittedPrior | Vamp]
 
@@ -85,6 +86,18 @@ def prior_after(
         return default_prior(model)
     make = _sized(FlowMatching, width=_WIDTH, steps=min(2 * steps, _MOST_STEPS))
     return make(model, event_shape)
+
+
+def training_share(name: str, items: int) -> float:
+    """The part of a given time that the training gets; the fit of the prior takes the rest.
+
+    All of it, where what is fitted takes seconds.
+
+    Args:
+        name: What `prior_after` will be asked for.
+        items: How many items there are to train on.
+    """
+    return _TRAINING_SHARE if name == "latent_flow" and items >= _MANY_ITEMS else 1.0
 
 
 def _sized(make: Callable[..., FittedPrior], **options: Any) -> Maker:

@@ -26,8 +26,9 @@ from vaekit.tasks.comparison.snapshots import Snapshots
 from vaekit.tasks.comparison.trial import Score, Trial
 from vaekit.tasks.evaluation import EvaluationSettings, Subject
 from vaekit.tasks.evaluation.features import choose_features
-from vaekit.tasks.examine import examine
+from vaekit.tasks.examine import fit_prior
 from vaekit.tasks.fitting import Fitted, Plan, fit_model
+from vaekit.tasks.named_priors import training_share
 from vaekit.tasks.trained import as_items
 from vaekit.training import TrainConfig
 
@@ -88,8 +89,9 @@ class Arena:
 
     def trial(self, plan: Plan, seed: int) -> Trial:
         """Train and score one model; an expected failure is a result, too."""
-        name = str(plan.preset)
-        watch = Snapshots([60 * self.settings.minutes * m for m in self.settings.marks[:-1]])
+        name, preset = str(plan.preset), plan.settled_for(self.domain)[0]
+        seconds = 60 * self.settings.minutes * training_share(preset.prior, len(self.training))
+        watch = Snapshots([seconds * mark for mark in self.settings.marks[:-1]])
         config = TrainConfig(
             max_epochs=_ENDLESS,
             max_minutes=self.settings.minutes,
@@ -106,7 +108,7 @@ class Arena:
     def _scored(
         self, name: str, seed: int, fitted: Fitted, watch: Snapshots, config: TrainConfig
     ) -> Trial:
-        subject, seconds = self._subject(fitted), fitted.result.seconds
+        subject, seconds = self._subject(fitted), fitted.seconds
         model = fitted.trained.model
         last = quality(subject, seconds, sampling_seconds=sampling_seconds(model))
         if self.labels is not None:
@@ -127,6 +129,8 @@ class Arena:
     def _early(self, fitted: Fitted, watch: Snapshots, config: TrainConfig) -> list[Score]:
         """Scores of the weights kept on the way, each with a prior fitted to its own latents."""
         items, found = as_items(self.domain, None, self.training, None), []
+        prior = fitted.preset.prior
+        share = training_share(prior, len(items))
         steps = fitted.result.history[-1]["step"] / fitted.result.seconds
         for seconds, weights in watch.kept:
             model = copy.deepcopy(fitted.trained.model)
@@ -134,9 +138,9 @@ class Arena:
                 model.fitted_prior = None
             model.load_state_dict(weights)
             early = replace(fitted, trained=replace(fitted.trained, model=model))
-            prior = fitted.preset.prior
-            examine(early.trained, items, config, prior, int(steps * seconds))
-            found.append(quality(self._subject(early), seconds))
+            left = seconds * (1 - share) / share or None
+            spent = fit_prior(early.trained, items, config, prior, int(steps * seconds), left)
+            found.append(quality(self._subject(early), seconds + spent))
         return found
 
     def _subject(self, fitted: Fitted) -> Subject:

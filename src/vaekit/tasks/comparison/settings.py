@@ -15,7 +15,7 @@ class ComparisonSettings:
     """Options of `compare`.
 
     Attributes:
-        minutes: Time to train each model, every seed anew; the same for all.
+        minutes: Time to train each model and fit its prior, every seed anew; the same for all.
         seeds: Trainings of each model, with seeds 0, 1, ...
         marks: Shares of that time at which each model is scored, rising to 1.
         steps: For models that sample in steps: numbers of steps to score, beside their own.

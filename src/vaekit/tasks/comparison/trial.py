@@ -14,7 +14,7 @@ class Score:
     """What a model was worth after some time of training.
 
     Attributes:
-        seconds: Training time, without the scoring.
+        seconds: Time of training and of fitting the prior, without the scoring.
         values: Measures by name, such as "Frechet distance, samples".
         steps: Steps of the sampler, for a model that samples in steps.
         sampling_seconds: CPU seconds for 1,000 samples.

@@ -1,0 +1,38 @@
+"""How a given time is shared, and what it is spent on."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from vaekit.presets import find_preset
+from vaekit.priors import FlowMatching, GaussianMixture
+from vaekit.tasks import Plan, fit_model
+from vaekit.tasks.named_priors import training_share
+from vaekit.training import TrainConfig
+
+WITH_FLOW = replace(find_preset("vae"), prior="latent_flow")
+
+
+@pytest.mark.parametrize(
+    ("name", "items", "share"),
+    [("latent_flow", 10_000, 0.75), ("latent_flow", 9_999, 1.0), ("auto", 60_000, 1.0)],
+)
+def test_only_a_flow_is_left_some_time(name, items, share):
+    assert training_share(name, items) == share
+
+
+def test_training_and_flow_end_within_the_time():
+    limit = 3.0
+    x = torch.randn(12_000, 4, generator=torch.Generator().manual_seed(0)).numpy()
+    config = TrainConfig(max_epochs=10_000, max_minutes=limit / 60, progress=False)
+    fitted = fit_model(Plan(WITH_FLOW, 2), x, None, config)
+    assert type(fitted.trained.model.fitted_prior) is FlowMatching
+    assert 0.7 * limit <= fitted.result.seconds < fitted.seconds <= limit + 1
+
+
+def test_without_a_limit_all_steps_are_taken():
+    x = torch.randn(200, 4, generator=torch.Generator().manual_seed(0)).numpy()
+    fitted = fit_model(Plan("vae", 2), x, None, TrainConfig(max_epochs=1, progress=False))
+    assert type(fitted.trained.model.fitted_prior) is GaussianMixture
+    assert fitted.seconds > fitted.result.seconds
