@@ -36,6 +36,7 @@ def test_each_model_and_seed_is_scored_at_each_mark(found):
         assert trial.scores[-1].seconds >= 0.8 * 60 * QUICK.minutes
         assert len(trial.samples) == 24
         assert trial.latency > 0
+        assert trial.megabytes > 4 * trial.parameters / 1e6
 
 
 def test_scores_on_the_way_are_of_the_weights_of_that_time(found):

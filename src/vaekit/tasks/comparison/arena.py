@@ -13,7 +13,9 @@ from vaekit.errors import DataError, VaekitError
 from vaekit.metrics import Features
 from vaekit.models import VAE
 from vaekit.randomness import make_generator
+from vaekit.tasks.comparison.memory import sampling_megabytes
 from vaekit.tasks.comparison.scoring import (
+    SAMPLED_AT_ONCE,
     floor,
     latency,
     quality,
@@ -119,6 +121,7 @@ class Arena:
             (*self._early(fitted, watch, config), last),
             tuple(scores_by_steps(subject, seconds, self.settings.steps)),
             latency(model),
+            sampling_megabytes(model, SAMPLED_AT_ONCE),
             sum(p.numel() for p in model.parameters()),
             tuple(fitted.result.history),
             floor=floor(subject),

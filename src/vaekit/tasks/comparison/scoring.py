@@ -23,6 +23,7 @@ from vaekit.tasks.trained import Trained
 
 __all__ = [
     "EDITING",
+    "SAMPLED_AT_ONCE",
     "floor",
     "latency",
     "quality",
@@ -34,7 +35,10 @@ __all__ = [
 EDITING = "edited as told"
 """Name of the measure of control."""
 
-_TIMED, _WAITS = 200, 11
+SAMPLED_AT_ONCE = 200
+"""Items in a batch whose time and memory are measured."""
+
+_WAITS = 11
 
 
 def quality(
@@ -102,8 +106,8 @@ def sampling_seconds(model: Model, context: Tensor | None = None) -> float:
     """CPU seconds for 1,000 samples made some hundreds at once."""
     generator = make_generator(0)
     started = time.process_time()
-    model.sample(_TIMED, context, generator=generator)
-    return (time.process_time() - started) * 1000 / _TIMED
+    model.sample(SAMPLED_AT_ONCE, context, generator=generator)
+    return (time.process_time() - started) * 1000 / SAMPLED_AT_ONCE
 
 
 def latency(model: Model) -> float:

@@ -47,6 +47,7 @@ class Trial:
         scores: In the order of the training time.
         by_steps: The finished model with other numbers of steps.
         latency: Seconds until one sample is there, median.
+        megabytes: Memory that sampling some hundreds at once takes, weights included.
         parameters: Numbers that sampling needs, and encoding where the model encodes.
         history: One row per epoch.
         failure: Why the training or the scoring ended early; ``None`` if it did not.
@@ -60,6 +61,7 @@ class Trial:
     scores: tuple[Score, ...] = ()
     by_steps: tuple[Score, ...] = ()
     latency: float | None = None
+    megabytes: float | None = None
     parameters: int | None = None
     history: tuple[Mapping[str, float], ...] = ()
     failure: str | None = None
@@ -80,6 +82,7 @@ class Trial:
             "failure": self.failure,
             "parameters": self.parameters,
             "latency_seconds": self.latency,
+            "sampling_megabytes": self.megabytes,
             "missing": dict(self.scores[-1].missing) if self.scores else {},
             "scores": [score.to_json() for score in self.scores],
             "by_steps": [score.to_json() for score in self.by_steps],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from vaekit.tasks.comparison.result import Comparison
-from vaekit.tasks.comparison.scoring import EDITING
+from vaekit.tasks.comparison.scoring import EDITING, SAMPLED_AT_ONCE
 from vaekit.tasks.comparison.trial import Trial
 
 __all__ = ["QUESTIONS", "Question", "verdict"]
@@ -105,6 +105,14 @@ QUESTIONS = (
         lower=True,
         digits=1,
         note="milliseconds for one sample",
+    ),
+    Question(
+        "memory",
+        "needs the least memory to sample",
+        lambda trial: trial.megabytes,
+        lower=True,
+        digits=1,
+        note=f"megabytes while {SAMPLED_AT_ONCE} samples are made at once",
     ),
     Question("size", "is the smallest", _size, lower=True, note="millions of parameters"),
 )
