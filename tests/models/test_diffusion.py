@@ -13,17 +13,20 @@ MEAN, SCALE = 1.5, 0.5
 
 
 class Exact(nn.Module):
-    """The mean velocity where items are normal with this mean and scale."""
+    """What must be added for the mean velocity of normal items with this mean and scale."""
 
     def __init__(self, path):
         super().__init__()
         self.path = find_path(path)
 
-    def forward(self, x, t, context):
+    def forward(self, seen, t, context):
         a, s, da, ds = self.path(t)
-        variance = (a * SCALE) ** 2 + s**2
-        slope = (a * da * SCALE**2 + s * ds) / variance
-        return da * MEAN + slope * (x - a * MEAN)
+        spread = (a**2 + s**2).sqrt()
+        x = seen * spread
+        slope = (a * da * SCALE**2 + s * ds) / ((a * SCALE) ** 2 + s**2)
+        velocity = da * MEAN + slope * (x - a * MEAN)
+        standard = (a * da + s * ds) / spread**2 * x
+        return (velocity - standard) * spread / (a * ds - s * da).abs()
 
 
 def exact(path, steps):
@@ -43,7 +46,21 @@ def test_more_steps_come_nearer(path):
     for steps in (2, 8, 32, 128):
         x = exact(path, steps).sample(4000, generator=torch.Generator().manual_seed(0))
         errors.append(abs(x.std().item() - SCALE))
-    assert errors[0] > 2 * errors[1] > 4 * errors[3]
+    assert errors[0] > 4 * errors[1] > 8 * errors[3]
+
+
+class Nothing(nn.Module):
+    """Adds nothing."""
+
+    def forward(self, x, t, context):
+        return torch.zeros_like(x)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_network_that_adds_nothing_leaves_standard_normal_items(path):
+    x = Diffusion(Nothing(), (2,), path, 50).sample(20_000, generator=torch.Generator())
+    assert x.mean().item() == pytest.approx(0, abs=0.02)
+    assert x.std().item() == pytest.approx(1, abs=0.02)
 
 
 def test_steps_may_be_chosen_for_each_sample():

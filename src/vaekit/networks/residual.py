@@ -5,16 +5,14 @@ import math
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from vaekit.networks.blocks import dense, norm
 from vaekit.networks.conv import halved
+from vaekit.networks.stages import Doubling, Residual, halving
 
 __all__ = ["ResidualDecoder", "ResidualEncoder"]
-
-_SMALL = 0.1  # not 0, which spectral normalisation would divide by
 
 
 class ResidualEncoder(nn.Module):
@@ -40,8 +38,8 @@ class ResidualEncoder(nn.Module):
         self.features_dim = features_dim
         sizes = halved(shape[1:], len(channels))
         steps = zip(itertools.pairwise((shape[0], *channels)), sizes[:-1], strict=True)
-        stages = [layer for (a, b), size in steps for layer in (_halving(a, b, size), nn.SiLU())]
-        self.body = nn.Sequential(*stages[:-1], _Residual(channels[-1]), nn.SiLU(), nn.Flatten())
+        stages = [layer for (a, b), size in steps for layer in (halving(a, b, size), nn.SiLU())]
+        self.body = nn.Sequential(*stages[:-1], Residual(channels[-1]), nn.SiLU(), nn.Flatten())
         self.head = nn.Sequential(
             nn.Linear(channels[-1] * math.prod(sizes[-1]), features_dim), nn.SiLU()
         )
@@ -87,52 +85,15 @@ class ResidualDecoder(nn.Module):
             dense((in_dim, *hidden)),
             nn.Linear(hidden[-1], channels[0] * math.prod(sizes[0])),
             nn.Unflatten(1, (channels[0], *sizes[0])),
-            _Residual(channels[0]),
+            Residual(channels[0]),
             norm(channels[0]),
         )
         steps = zip(itertools.pairwise(widths), sizes[1:], strict=True)
         self.body = nn.Sequential(
-            *(layer for (a, b), size in steps for layer in (nn.SiLU(), _Doubling(a, b, size)))
+            *(layer for (a, b), size in steps for layer in (nn.SiLU(), Doubling(a, b, size)))
         )
 
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch channels *event"]:
         """Decode."""
         out: Tensor = self.body(self.head(z))
         return torch.unflatten(out, 1, self.shape[:2])
-
-
-class _Residual(nn.Module):
-    """x + conv(silu(conv(silu(norm(x))))); the last convolution starts small."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm = norm(channels)
-        self.first, self.second = (nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
-        with torch.no_grad():
-            self.second.weight *= _SMALL
-
-    def forward(self, x: Tensor) -> Tensor:
-        h = self.first(F.silu(self.norm(x)))
-        added: Tensor = self.second(F.silu(h))
-        return x + added
-
-
-class _Doubling(nn.Module):
-    """A sub-pixel convolution, cut to exactly this height and width."""
-
-    def __init__(self, in_channels: int, out_channels: int, size: Sequence[int]) -> None:
-        super().__init__()
-        self.size = tuple(size)
-        self.conv = nn.Conv2d(in_channels, 4 * out_channels, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        h: Tensor = F.pixel_shuffle(self.conv(x), 2)
-        return h[..., : self.size[0], : self.size[1]]
-
-
-def _halving(in_channels: int, out_channels: int, size: Sequence[int]) -> nn.Sequential:
-    """A convolution that lands on half of this height and width, rounded up."""
-    return nn.Sequential(
-        nn.ZeroPad2d((1, 1 + size[1] % 2, 1, 1 + size[0] % 2)),
-        nn.Conv2d(in_channels, out_channels, 4, stride=2),
-    )

@@ -27,8 +27,9 @@ _MLP_WIDTHS = {
     "large": ((2048, 1024), (512, 1024, 2048)),
 }
 _CONV_WIDTHS = {"small": 16, "medium": 32, "large": 64}
-_UNET_WIDTHS = {"small": 32, "medium": 64, "large": 96}
+_UNET_WIDTHS = {"small": 64, "medium": 96, "large": 128}
 _DENOISING_WIDTHS = {"small": 256, "medium": 512, "large": 1024}
+_FEWEST_PATCHES = 7  # along the shorter side of what a U-Net sees
 _ATTENTIVE = 8  # height or width at which a U-Net looks at all places, and halves no more
 
 SIZES = tuple(_MLP_WIDTHS)
@@ -148,7 +149,7 @@ def make_denoiser(size: str, shape: Sequence[int], context_dim: int) -> nn.Modul
 
     Example:
         >>> make_denoiser("small", (1, 28, 28), 0).channels
-        (32, 64)
+        (64, 64)
     """
     if size not in SIZES:
         raise unknown_name("size", size, SIZES)
@@ -157,11 +158,11 @@ def make_denoiser(size: str, shape: Sequence[int], context_dim: int) -> nn.Modul
 
 
 def _unet(size: str, shape: Sequence[int], context_dim: int) -> nn.Module:
-    width = _UNET_WIDTHS[size]
-    patch = 2 if min(shape[1:]) >= 2 * _ATTENTIVE else 1
-    finest = min(shape[1:]) // patch
-    stages = 1 + max(1, round(math.log2(finest / _ATTENTIVE)))
-    return UNet(shape, [width * min(4, 2**i) for i in range(stages)], patch, context_dim)
+    """Patches of 4 leave little detail to a network that has hours; it then wants smaller ones."""
+    width, side = _UNET_WIDTHS[size], min(shape[1:])
+    patch = next((p for p in (4, 2) if side >= _FEWEST_PATCHES * p), 1)
+    stages = 1 + max(1, round(math.log2(side / patch / _ATTENTIVE)))
+    return UNet(shape, [width] * stages, patch, context_dim)
 
 
 def _denoising_mlp(size: str, shape: Sequence[int], context_dim: int) -> nn.Module:

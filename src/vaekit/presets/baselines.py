@@ -33,7 +33,7 @@ def gan(
     return Recipe(model, Adversarial(critic, loss, gradient_penalty, critic_steps))
 
 
-@preset_for(training={"ema": 0.999})
+@preset_for(training={"ema": 0.999, "learning_rate": 4e-3})
 def diffusion(parts: Parts, *, steps: int = 20) -> Recipe:
     """Noise made into items in steps: faithful and stable, slow to sample, has no latents.
 
@@ -45,7 +45,7 @@ def diffusion(parts: Parts, *, steps: int = 20) -> Recipe:
     return Recipe(parts.diffusion("diffusion", steps), Denoising())
 
 
-@preset_for(training={"ema": 0.999})
+@preset_for(training={"ema": 0.999, "learning_rate": 4e-3})
 def flow_matching(parts: Parts, *, steps: int = 20, times: str = "logit_normal") -> Recipe:
     """Diffusion along straight lines: as faithful in fewer steps.
 
