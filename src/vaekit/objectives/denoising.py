@@ -7,7 +7,7 @@ import torch
 from vaekit.distributions import TIMES, draw_times, find_path
 from vaekit.errors import CompositionError, unknown_name
 from vaekit.models import Diffusion, Model
-from vaekit.objectives.base import Objective, Pace
+from vaekit.objectives.base import Objective
 from vaekit.types import Batch, Clock, Update
 
 __all__ = ["Denoising"]
@@ -37,10 +37,6 @@ class Denoising(Objective):
     def requires(self) -> frozenset[str]:
         """A velocity field."""
         return frozenset({"velocity"})
-
-    def pace(self, group: str) -> Pace:
-        """Gradients of noise are noisy: remember them longer than usual."""
-        return Pace(betas=(0.9, 0.999))
 
     def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
         """Yield the one update."""
