@@ -13,6 +13,8 @@ ENERGIES = {"ms_ssim_vae"}
 SAMPLERS = {"gan", "diffusion", "flow_matching"}
 """They only sample."""
 CONDITIONAL = {"cvae", "fader_vae"}
+GRIDS = {"latent_diffusion": 32}
+"""Whose number of latents depends on the images."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,8 @@ def fitted(request, data):
     X, labels = training(request.param, data)
     # Without a loss for each item, a critic takes longer to teach something.
     epochs = 15 if request.param == "gan" else 6
-    model = Autoencoder(request.param, latent_dim=8, max_epochs=epochs, seed=0, progress=False)
+    latents = None if request.param in GRIDS else 8
+    model = Autoencoder(request.param, latents, max_epochs=epochs, seed=0, progress=False)
     return request.param, model.fit(X, context=labels)
 
 
@@ -82,7 +85,7 @@ def test_it_is_the_same_after_saving_and_loading(fitted, data, tmp_path):
         return
     codes = [m.transform(data.images[:20], labels) for m in (model, again)]
     assert np.array_equal(*codes)
-    assert codes[0].shape == (20, 8)
+    assert codes[0].shape == (20, GRIDS.get(name, 8))
 
 
 def test_it_scores_or_says_why_not(fitted, data):
@@ -110,5 +113,5 @@ def test_its_latents_are_used(fitted):
     if name in SAMPLERS:
         assert model.health_ is None
         return
-    assert len(model.health_.mean_variance) == 8
+    assert len(model.health_.mean_variance) == GRIDS.get(name, 8)
     assert model.health_.summary()

@@ -13,6 +13,7 @@ from vaekit.latents import Single
 from vaekit.likelihoods import Gaussian
 from vaekit.models import VAE
 from vaekit.objectives import ImportanceBound, Sum, elbo
+from vaekit.posteriors import GridGaussian
 from vaekit.priors import StandardNormal
 from vaekit.randomness import seeded
 from vaekit.spec import registry
@@ -68,6 +69,9 @@ def set_start(posterior, target):
 SETTERS = {
     "posteriors.DiagonalGaussian": set_diagonal,
     "posteriors.FullGaussian": set_full,
+    "posteriors.GridGaussian": lambda encoder, target: set_head(
+        encoder, target, 2 * target.factor.diagonal().log()
+    ),
     "posteriors.Hamiltonian": set_start,
     "posteriors.InverseAutoregressive": set_start,
     "posteriors.LinearFlow": set_start,
@@ -76,18 +80,26 @@ SETTERS = {
 """How each posterior with a density is set to a target, or starts from one; a new one needs a
 line here."""
 
+GRID = "posteriors.GridGaussian"
 GAUSSIAN = ["posteriors.DiagonalGaussian", "posteriors.FullGaussian"]
+
+
+def head_outside():
+    """An encoder that says mean and log variance itself, and the posterior that reads them."""
+    return nn.Linear(3, 4), GridGaussian(4, (1, 1, 2))
 
 
 def linear_vae(name: str, target: Target) -> VAE:
     with seeded(0):
-        posterior = registry()[name](3, 2)
-    SETTERS[name](posterior, target)
+        encoder, posterior = (
+            head_outside() if name == GRID else (nn.Identity(), registry()[name](3, 2))
+        )
+    SETTERS[name](encoder if name == GRID else posterior, target)
     decoder = nn.Sequential(nn.Linear(2, 3), nn.Unflatten(1, (1, 3)))
     with torch.no_grad():
         decoder[0].weight.copy_(W)
         decoder[0].bias.copy_(B)
-    return VAE(nn.Identity(), Single(posterior, StandardNormal(2)), decoder, Gaussian(NOISE))
+    return VAE(encoder, Single(posterior, StandardNormal(2)), decoder, Gaussian(NOISE))
 
 
 def bounds(model: VAE, draws: int, repeats: int = 4000) -> Tensor:

@@ -3,7 +3,17 @@ import torch
 from torch import nn
 
 from vaekit.errors import CompositionError, SpecError
-from vaekit.networks import NETWORKS, SIZES, Chain, Offset, PatchCritic, make_networks
+from vaekit.networks import (
+    NETWORKS,
+    SIZES,
+    Chain,
+    Offset,
+    PatchCritic,
+    SpatialDecoder,
+    grid_latents,
+    latent_grid,
+    make_networks,
+)
 from vaekit.networks.blocks import norm
 from vaekit.networks.conv import halved
 
@@ -11,7 +21,12 @@ SHAPES = [(1, 7, 9), (3, 28, 30), (1, 1, 1), (2, 3, 40), (1, 28, 28), (3, 5, 4)]
 CONVOLUTIONAL = [name for name in NETWORKS if name != "mlp"]
 
 
-def check_mirror(network, size, shape, channels=2, in_dim=5):
+def latents(network, shape):
+    return grid_latents(shape) if network == "spatial" else 5
+
+
+def check_mirror(network, size, shape, channels=2):
+    in_dim = latents(network, shape)
     encoder, decoder, features_dim = make_networks(network, size, shape, in_dim, channels)
     assert encoder(torch.rand(3, *shape)).shape == (3, features_dim)
     assert decoder(torch.randn(3, in_dim)).shape == (3, channels, *shape)
@@ -37,7 +52,7 @@ def test_an_mlp_takes_items_of_any_shape(shape):
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_larger_size_has_more_parameters(network):
     counts = [
-        sum(p.numel() for p in make_networks(network, size, (1, 16, 16), 4, 1)[0].parameters())
+        sum(p.numel() for p in make_networks(network, size, (1, 16, 16), 16, 1)[0].parameters())
         for size in SIZES
     ]
     assert counts == sorted(set(counts))
@@ -61,15 +76,15 @@ def test_unknown_names_suggest_the_near_one(network, size, message):
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_outputs_depend_on_each_item_alone(network):
-    encoder, decoder, _ = make_networks(network, "small", (1, 7, 9), 4, 1)
-    x, z = torch.rand(4, 1, 7, 9), torch.randn(4, 4)
+    encoder, decoder, _ = make_networks(network, "small", (1, 7, 9), 20, 1)
+    x, z = torch.rand(4, 1, 7, 9), torch.randn(4, 20)
     torch.testing.assert_close(encoder(x[1:2]), encoder(x)[1:2])
     torch.testing.assert_close(decoder(z[1:2]), decoder(z)[1:2])
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_every_input_reaches_the_features(network):
-    encoder, _, _ = make_networks(network, "small", (1, 7, 9), 4, 1)
+    encoder, _, _ = make_networks(network, "small", (1, 7, 9), 20, 1)
     x = torch.rand(1, 1, 7, 9, requires_grad=True)
     encoder(x).sum().backward()
     assert (x.grad != 0).all()
@@ -78,8 +93,8 @@ def test_every_input_reaches_the_features(network):
 @pytest.mark.parametrize("network", NETWORKS)
 def test_outputs_take_both_signs(network):
     """The last layer has no activation: logits and standardised values are signed."""
-    _, decoder, _ = make_networks(network, "small", (1, 8, 8), 4, 1)
-    out = decoder(3 * torch.randn(20, 4))
+    _, decoder, _ = make_networks(network, "small", (1, 8, 8), 16, 1)
+    out = decoder(3 * torch.randn(20, 16))
     assert out.min() < 0 < out.max()
 
 
@@ -125,3 +140,39 @@ def test_a_patch_critic_sees_patches_only():
     (slope,) = torch.autograd.grad(critic(x)[0, 0, 8, 8], x)
     rows = slope[0, 0].abs().sum(1).nonzero().flatten()
     assert rows.max() - rows.min() == 17
+
+
+@pytest.mark.parametrize(
+    ("shape", "grid"),
+    [
+        ((1, 8, 8), (2, 4, 4)),
+        ((1, 28, 28), (4, 7, 7)),
+        ((3, 32, 32), (4, 8, 8)),
+        ((3, 64, 48), (4, 16, 12)),
+        ((4, 128, 128), (4, 16, 16)),
+        ((3, 100, 200), (4, 13, 25)),
+    ],
+)
+def test_a_grid_of_latents_suits_the_images(shape, grid):
+    assert latent_grid(shape, grid_latents(shape)) == grid
+
+
+def test_latents_must_fill_the_grid():
+    with pytest.raises(CompositionError, match="multiple of 256, the places of a grid of 16 x 16"):
+        make_networks("spatial", "small", (3, 64, 64), 100, 1)
+
+
+def test_a_latent_on_a_grid_tells_of_its_own_surroundings():
+    decoder = SpatialDecoder((2, 16, 16), (8, 8), (1, 1, 64, 64))
+    z = torch.randn(1, 512)
+    moved = z.clone().view(2, 16, 16)
+    moved[:, 0, 0] += 1
+    change = (decoder(moved.view(1, -1)) - decoder(z)).abs().squeeze()
+    assert change[:8, :8].max() > 20 * change[60:, 60:].max()
+
+
+def test_every_place_of_a_grid_is_told_the_context():
+    decoder = SpatialDecoder((2, 4, 4), (8,), (1, 1, 8, 8), context_dim=3)
+    z = torch.zeros(2, 32)
+    out = decoder(torch.cat([z, torch.eye(3)[:2]], 1)).squeeze()
+    assert ((out[0] - out[1]).abs() > 1e-4).float().mean() > 0.9

@@ -22,15 +22,19 @@ X, CONTEXT = torch.rand(6, 1, 8, 8), torch.eye(3).repeat(2, 1)
 MANY = torch.rand(300, 1, 8, 8)
 
 
-def parts(context_dim=3, likelihood=None):
-    encoder, decoder, width = make_networks("mlp", "small", (1, 8, 8), 4 + context_dim, 1)
-    return Parts(encoder, decoder, likelihood or Gaussian(), width, 4, context_dim, MANY)
+def parts(context_dim=3, likelihood=None, network="mlp", latents=4):
+    encoder, decoder, width = make_networks(
+        network, "small", (1, 8, 8), latents + context_dim, 1, context_dim
+    )
+    return Parts(encoder, decoder, likelihood or Gaussian(), width, latents, context_dim, MANY)
 
 
 def built(name, context_dim=3):
     """A preset with the likelihood that it is meant for."""
     chosen = find_preset(name)
     likelihood = LIKELIHOODS.get(chosen.likelihood, lambda _: None)((1, 8, 8))
+    if chosen.image_network == "spatial":
+        return chosen.build(parts(context_dim, likelihood, "spatial", latents=32))
     return chosen.build(parts(context_dim, likelihood))
 
 

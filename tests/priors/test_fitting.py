@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from vaekit.distributions import DiagonalNormal
+from vaekit.errors import SpecError
 from vaekit.priors import FlowMatching
 from vaekit.priors.fitting import train
 from vaekit.priors.ode import follow, with_divergence
@@ -120,3 +121,29 @@ def test_a_deadline_ends_a_fit_that_has_learnt_by_then():
     untrained = FlowMatching(2, width=16, steps=1).fit(u)
     density, before = (p(None, aggregate=None) for p in (prior, untrained))
     assert density.log_prob(u[:200]).mean() > before.log_prob(u[:200]).mean() + 0.2
+
+
+def test_the_divergence_of_many_coordinates_is_estimated_and_repeats():
+    slopes = torch.linspace(-1, 2, 300)
+    field = with_divergence(lambda x, t: slopes * x)
+    found = [field(torch.zeros(2, 301), 0.0)[:, -1] for _ in range(2)]
+    assert torch.equal(*found)
+    torch.testing.assert_close(found[0], slopes.sum().expand(2))  # exact for diagonal fields
+    mixing = torch.randn(300, 300, generator=torch.Generator().manual_seed(0)) / 300
+    estimate = with_divergence(lambda x, t: x @ mixing.T)(torch.zeros(1, 301), 0.0)[0, -1]
+    assert estimate.item() == pytest.approx(mixing.trace().item(), abs=1)
+
+
+def test_a_flow_on_a_grid_learns_how_places_go_together():
+    generator = torch.Generator().manual_seed(0)
+    both = torch.randn(600, 1, 1, 4, generator=generator).expand(-1, 2, 4, 4)
+    u = (both + 0.1 * torch.randn(600, 2, 4, 4, generator=generator)).flatten(1)
+    prior = FlowMatching(32, steps=150, grid=(2, 4, 4)).fit(u, generator=generator)
+    drawn = prior(None, aggregate=None).sample((200,)).view(200, 2, 4, 4)
+    rows = drawn.std(2).mean()  # what is alike in the data
+    assert rows < 0.5 * drawn.std(0).mean()
+
+
+def test_a_grid_must_hold_all_latents():
+    with pytest.raises(SpecError, match="grid must have latent_dim=8 places in all"):
+        FlowMatching(8, grid=(2, 3, 3))

@@ -16,7 +16,12 @@ WITH_FLOW = replace(find_preset("vae"), prior="latent_flow")
 
 @pytest.mark.parametrize(
     ("name", "items", "share"),
-    [("latent_flow", 10_000, 0.75), ("latent_flow", 9_999, 1.0), ("auto", 60_000, 1.0)],
+    [
+        ("latent_flow", 10_000, 0.75),
+        ("latent_flow", 9_999, 1.0),
+        ("grid_flow", 100, 0.5),
+        ("auto", 60_000, 1.0),
+    ],
 )
 def test_only_a_flow_is_left_some_time(name, items, share):
     assert training_share(name, items) == share

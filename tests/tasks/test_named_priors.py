@@ -1,11 +1,17 @@
+import numpy as np
 import pytest
+import torch
 from laws.examples import example
 
+from vaekit.domains import ImageDomain
 from vaekit.errors import CompositionError, SpecError
+from vaekit.presets import find_preset
 from vaekit.priors import FlowMatching, GaussianMixture
+from vaekit.tasks.assemble import assemble
 from vaekit.tasks.named_priors import NAMED_PRIORS, named_prior, prior_after
 
 SHAPE = (4,)
+IMAGES = np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +33,7 @@ def test_the_flow_takes_twice_the_steps_of_the_training_up_to_a_limit():
     assert steps == [2_000, 12_000]
 
 
-@pytest.mark.parametrize("name", sorted({*NAMED_PRIORS} - {"codes", "latent_flow"}))
+@pytest.mark.parametrize("name", sorted({*NAMED_PRIORS} - {"codes", "latent_flow", "grid_flow"}))
 def test_other_names_mean_the_same_after_a_training(name):
     model = example("models.VAE")
     after = prior_after(name, model, SHAPE, 60_000, 5_000)
@@ -39,3 +45,13 @@ def test_names_and_latents_are_checked():
         prior_after("mixtur", example("models.VAE"), SHAPE, 100, 100)
     with pytest.raises(CompositionError, match="'codes' is for codes"):
         named_prior("codes", example("models.VAE"), SHAPE)
+
+
+def test_latents_on_a_grid_always_get_a_flow():
+    recipe = assemble(
+        find_preset("latent_diffusion"), ImageDomain().fit(IMAGES), torch.from_numpy(IMAGES), 16
+    )
+    prior = prior_after("grid_flow", recipe.model, (1, 8, 8), 20, 30)
+    assert (prior.grid, prior.steps, prior.latent_dim) == ((1, 4, 4), 60, 16)
+    with pytest.raises(CompositionError, match="latents on a grid; this model's are a vector"):
+        named_prior("grid_flow", example("models.VAE"), SHAPE)

@@ -197,6 +197,7 @@ class ArrayDomain(Domain):
             self.event_shape,
             latent_dim + context_dim,
             chosen.features_per_value,
+            context_dim,
         )
         denoiser = partial(make_denoiser, size, self.event_shape, context_dim)
         return Parts(

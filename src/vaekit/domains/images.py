@@ -175,7 +175,12 @@ class ImageDomain(Domain):
         if network == "auto":
             network = "mlp" if int(np.prod(self.event_shape)) <= _MLP_LIMIT else "conv"
         encoder, decoder, features_dim = make_networks(
-            network, size, self.event_shape, latent_dim + context_dim, chosen.features_per_value
+            network,
+            size,
+            self.event_shape,
+            latent_dim + context_dim,
+            chosen.features_per_value,
+            context_dim,
         )
         mean = batch_mean(self, rows)
         before, after = Offset(mean.shape), Offset((chosen.features_per_value, *mean.shape))

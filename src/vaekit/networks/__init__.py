@@ -4,9 +4,16 @@ from vaekit.networks.blocks import Chain, Offset, Reshape
 from vaekit.networks.conv import ConvDecoder, ConvEncoder
 from vaekit.networks.critics import Critic, FeatureCritic, PatchCritic
 from vaekit.networks.denoising_mlp import DenoisingMLP
+from vaekit.networks.grids import grid_latents, latent_grid
 from vaekit.networks.mlp import MLPDecoder, MLPEncoder
 from vaekit.networks.residual import ResidualDecoder, ResidualEncoder
-from vaekit.networks.sizes import NETWORKS, SIZES, make_denoiser, make_networks
+from vaekit.networks.sizes import (
+    NETWORKS,
+    SIZES,
+    make_denoiser,
+    make_networks,
+)
+from vaekit.networks.spatial import SpatialDecoder, SpatialEncoder
 from vaekit.networks.subpixel import SubpixelDecoder
 from vaekit.networks.unet import UNet
 
@@ -26,8 +33,12 @@ __all__ = [
     "Reshape",
     "ResidualDecoder",
     "ResidualEncoder",
+    "SpatialDecoder",
+    "SpatialEncoder",
     "SubpixelDecoder",
     "UNet",
+    "grid_latents",
+    "latent_grid",
     "make_denoiser",
     "make_networks",
 ]

@@ -2,20 +2,23 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from torch import nn
 
 from vaekit.errors import CompositionError, unknown_name
 from vaekit.networks.conv import ConvDecoder, ConvEncoder
 from vaekit.networks.denoising_mlp import DenoisingMLP
+from vaekit.networks.grids import grid_stages, latent_grid
 from vaekit.networks.mlp import MLPDecoder, MLPEncoder
 from vaekit.networks.residual import ResidualDecoder, ResidualEncoder
+from vaekit.networks.spatial import SpatialDecoder, SpatialEncoder
 from vaekit.networks.subpixel import SubpixelDecoder
 from vaekit.networks.unet import UNet
 
 __all__ = ["NETWORKS", "SIZES", "make_denoiser", "make_networks"]
 
-Pair = tuple[nn.Module, nn.Module]
+_Networks = tuple[nn.Module, nn.Module, int]
 
 _COARSEST = 4  # strided stages stop at about this height or width
 _COARSE = 8  # those of residual networks, which go on thinking there
@@ -37,23 +40,30 @@ SIZES = tuple(_MLP_WIDTHS)
 
 
 def make_networks(
-    network: str, size: str, shape: Sequence[int], in_dim: int, channels: int
+    network: str,
+    size: str,
+    shape: Sequence[int],
+    in_dim: int,
+    channels: int,
+    context_dim: int = 0,
 ) -> tuple[nn.Module, nn.Module, int]:
     """Make an encoder and its mirror.
 
     Args:
-        network: ``"mlp"``, ``"conv"``, ``"subpixel"`` or ``"resnet"``.
+        network: ``"mlp"``, ``"conv"``, ``"subpixel"``, ``"resnet"`` or ``"spatial"``.
         size: ``"small"``, ``"medium"`` or ``"large"``.
         shape: Shape of one item; (colours, height, width) for the convolutional ones.
         in_dim: Inputs of the decoder: latents and context.
         channels: Features that the likelihood needs for each value.
+        context_dim: How many of the decoder's inputs are the context; only ``"spatial"`` asks.
 
     Returns:
         Encoder, decoder, and the size of the encoder's features.
 
     Raises:
         SpecError: Unknown network or size.
-        CompositionError: A convolutional network for items that are no images.
+        CompositionError: A convolutional network for items that are no images, or latents that
+            do not fill the grid of ``"spatial"``.
 
     Example:
         >>> encoder, decoder, features_dim = make_networks("mlp", "small", (1, 28, 28), 16, 1)
@@ -69,32 +79,50 @@ def make_networks(
             f"network {network!r} needs images of shape (colours, height, width); got items of "
             f"shape {tuple(shape)}. Use network='mlp'."
         )
-    return NETWORKS[network](size, tuple(shape), in_dim, (channels, *shape))
+    return NETWORKS[network](_Wanted(size, tuple(shape), in_dim, channels, context_dim))
 
 
-def _mlp(
-    size: str, shape: tuple[int, ...], in_dim: int, out_shape: tuple[int, ...]
-) -> tuple[nn.Module, nn.Module, int]:
+@dataclass(frozen=True)
+class _Wanted:
+    """What a pair of networks is made for; see `make_networks`."""
+
+    size: str
+    shape: tuple[int, ...]
+    in_dim: int
+    channels: int
+    context_dim: int
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        """Of what the decoder says of one item."""
+        return (self.channels, *self.shape)
+
+    @property
+    def width(self) -> int:
+        """Of the convolutions that this size has."""
+        return _CONV_WIDTHS[self.size]
+
+
+def _mlp(wanted: _Wanted) -> _Networks:
     # A layer much wider than a narrow item only overfits and costs time.
-    widest = max(64, 4 * math.prod(shape))
+    widest = max(64, 4 * math.prod(wanted.shape))
     encoding, decoding = (
-        tuple(min(width, widest) for width in widths) for widths in _MLP_WIDTHS[size]
+        tuple(min(width, widest) for width in widths) for widths in _MLP_WIDTHS[wanted.size]
     )
-    return MLPEncoder(shape, encoding), MLPDecoder(in_dim, decoding, out_shape), encoding[-1]
+    decoder = MLPDecoder(wanted.in_dim, decoding, wanted.out_shape)
+    return MLPEncoder(wanted.shape, encoding), decoder, encoding[-1]
 
 
 def _convolutional(
     encoder: Callable[..., nn.Module], decoder: Callable[..., nn.Module]
-) -> Callable[..., tuple[nn.Module, nn.Module, int]]:
-    def build(
-        size: str, shape: tuple[int, ...], in_dim: int, out_shape: tuple[int, ...]
-    ) -> tuple[nn.Module, nn.Module, int]:
-        stages = max(1, round(math.log2(min(shape[1:]) / _COARSEST)))
-        channels = tuple(_CONV_WIDTHS[size] * 2**i for i in range(1, stages + 1))
-        features_dim = 8 * _CONV_WIDTHS[size]
+) -> Callable[[_Wanted], _Networks]:
+    def build(wanted: _Wanted) -> _Networks:
+        stages = max(1, round(math.log2(min(wanted.shape[1:]) / _COARSEST)))
+        channels = tuple(wanted.width * 2**i for i in range(1, stages + 1))
+        features_dim = 8 * wanted.width
         return (
-            encoder(shape, channels, features_dim),
-            decoder(in_dim, channels[::-1], out_shape),
+            encoder(wanted.shape, channels, features_dim),
+            decoder(wanted.in_dim, channels[::-1], wanted.out_shape),
             features_dim,
         )
 
@@ -114,24 +142,34 @@ def _subpixel(in_dim: int, channels: tuple[int, ...], out_shape: tuple[int, ...]
     return SubpixelDecoder(in_dim, (8 * width, 8 * width), (width // 2, width), out_shape)
 
 
-def _residual(
-    size: str, shape: tuple[int, ...], in_dim: int, out_shape: tuple[int, ...]
-) -> tuple[nn.Module, nn.Module, int]:
-    stages = max(1, round(math.log2(min(shape[1:]) / _COARSE)))
-    width = 4 * _CONV_WIDTHS[size]
+def _residual(wanted: _Wanted) -> _Networks:
+    stages = max(1, round(math.log2(min(wanted.shape[1:]) / _COARSE)))
+    width = 4 * wanted.width
     channels, features_dim = (width // 2,) * (stages - 1) + (width,), 4 * width
     return (
-        ResidualEncoder(shape, channels, features_dim),
-        ResidualDecoder(in_dim, (features_dim,), channels[::-1], out_shape),
+        ResidualEncoder(wanted.shape, channels, features_dim),
+        ResidualDecoder(wanted.in_dim, (features_dim,), channels[::-1], wanted.out_shape),
         features_dim,
     )
 
 
-NETWORKS: dict[str, Callable[..., tuple[nn.Module, nn.Module, int]]] = {
+def _spatial(wanted: _Wanted) -> _Networks:
+    grid = latent_grid(wanted.shape, wanted.in_dim - wanted.context_dim)
+    width = 4 * wanted.width
+    channels = (width // 2,) * (grid_stages(wanted.shape) - 1) + (width,)
+    return (
+        SpatialEncoder(wanted.shape, channels, grid[0]),
+        SpatialDecoder(grid, channels[::-1], wanted.out_shape, wanted.context_dim),
+        2 * math.prod(grid),
+    )
+
+
+NETWORKS: dict[str, Callable[[_Wanted], _Networks]] = {
     "mlp": _mlp,
     "conv": _convolutional(ConvEncoder, ConvDecoder),
     "subpixel": _convolutional(_light_encoder, _subpixel),
     "resnet": _residual,
+    "spatial": _spatial,
 }
 """Builders of the named networks."""
 

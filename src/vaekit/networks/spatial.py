@@ -92,7 +92,8 @@ class SpatialDecoder(nn.Module):
         sizes = halved(shape[2:], len(channels))[::-1]
         widths = (*channels, shape[0] * shape[1])
         self.stem = nn.Conv2d(grid[0], channels[0], 3, padding=1)
-        self.tell = nn.Linear(context_dim, channels[0]) if context_dim else None
+        # After the norm, which would take a shift of whole channels away.
+        self.tell = nn.Linear(context_dim, 2 * channels[0]) if context_dim else None
         self.head = nn.Sequential(Residual(channels[0]), Residual(channels[0]), norm(channels[0]))
         steps = zip(itertools.pairwise(widths), sizes[1:], strict=True)
         self.body = nn.Sequential(
@@ -102,8 +103,9 @@ class SpatialDecoder(nn.Module):
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch channels *event"]:
         """Decode."""
         latents, context = z.split([math.prod(self.grid), self.context_dim], dim=1)
-        h = self.stem(latents.unflatten(1, self.grid))
+        h = self.head(self.stem(latents.unflatten(1, self.grid)))
         if self.tell is not None:
-            h = h + self.tell(context)[..., None, None]
-        out: Tensor = self.body(self.head(h))
+            stretch, shift = self.tell(context)[..., None, None].chunk(2, 1)
+            h = h * (1 + stretch) + shift
+        out: Tensor = self.body(h)
         return torch.unflatten(out, 1, self.shape[:2])

@@ -5,7 +5,7 @@ from vaekit.posteriors.categorical import Categorical
 from vaekit.posteriors.deterministic import Deterministic
 from vaekit.posteriors.finite_scalar import FiniteScalar
 from vaekit.posteriors.flow import InverseAutoregressive, LinearFlow
-from vaekit.posteriors.gaussian import DiagonalGaussian, FullGaussian
+from vaekit.posteriors.gaussian import DiagonalGaussian, FullGaussian, GridGaussian
 from vaekit.posteriors.hamiltonian import Hamiltonian
 from vaekit.posteriors.hyperbolic import Hyperbolic
 from vaekit.posteriors.quantiser import Quantiser
@@ -19,6 +19,7 @@ __all__ = [
     "DiagonalGaussian",
     "FiniteScalar",
     "FullGaussian",
+    "GridGaussian",
     "Hamiltonian",
     "Hyperbolic",
     "InverseAutoregressive",

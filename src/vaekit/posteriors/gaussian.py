@@ -1,5 +1,7 @@
 """Gaussian posteriors."""
 
+import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -9,10 +11,11 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, MultivariateNormal
 
 from vaekit.distributions import DiagonalNormal
+from vaekit.errors import CompositionError
 from vaekit.posteriors.base import Posterior
 from vaekit.types import LogDensity
 
-__all__ = ["DiagonalGaussian", "FullGaussian"]
+__all__ = ["DiagonalGaussian", "FullGaussian", "GridGaussian"]
 
 # Beyond these bounds a standard deviation is 0 or infinite for any practical purpose, and its
 # square would leave float32.
@@ -43,9 +46,51 @@ class DiagonalGaussian(Posterior):
 
     def forward(self, h: Float[Tensor, "batch features"], log_joint: LogDensity) -> Distribution:
         """Return N(mean(h), diag(scale(h)²))."""
-        mean, log_variance = self.head(h).float().chunk(2, dim=-1)
-        # hardtanh is clamp with one kernel instead of five in the backward pass.
-        return DiagonalNormal(mean, F.hardtanh(log_variance / 2, *_LOG_SCALE_BOUNDS))
+        return _diagonal(self.head(h))
+
+
+class GridGaussian(Posterior):
+    """Independent Gaussians on a grid, of which the features are means and log variances.
+
+    No layer of its own mixes the places, so each latent knows of its surroundings only. A context
+    after those features is not looked at.
+
+    Args:
+        features_dim: Size of the encoder's features, at least twice the number of latents.
+        grid: (latents per place, height, width).
+
+    Raises:
+        CompositionError: There are fewer features.
+
+    Source: Rombach et al. 2022, "High-resolution image synthesis with latent diffusion models",
+    section 3.1.
+
+    Example:
+        >>> q = GridGaussian(36, (2, 3, 3))(torch.zeros(5, 36), log_joint=lambda z: z.sum(-1))
+        >>> q.rsample((3,)).shape
+        torch.Size([3, 5, 18])
+    """
+
+    provides: ClassVar[frozenset[str]] = DiagonalGaussian.provides
+
+    def __init__(self, features_dim: int, grid: Sequence[int]) -> None:
+        super().__init__(features_dim, math.prod(grid))
+        self.grid = tuple(grid)
+        if features_dim < 2 * self.latent_dim:
+            raise CompositionError(
+                f"latents on a grid need 2 features each, {2 * self.latent_dim} for "
+                f"{self.latent_dim}; got {features_dim}. Use network='spatial'."
+            )
+
+    def forward(self, h: Float[Tensor, "batch features"], log_joint: LogDensity) -> Distribution:
+        """Return N(mean, diag(scale²))."""
+        return _diagonal(h[:, : 2 * self.latent_dim])
+
+
+def _diagonal(numbers: Float[Tensor, "batch both"]) -> DiagonalNormal:
+    mean, log_variance = numbers.float().chunk(2, dim=-1)
+    # hardtanh is clamp with one kernel instead of five in the backward pass.
+    return DiagonalNormal(mean, F.hardtanh(log_variance / 2, *_LOG_SCALE_BOUNDS))
 
 
 class FullGaussian(Posterior):

@@ -27,7 +27,7 @@ from vaekit.presets.hierarchical import (
     ladder_vae,
     two_stage_vae,
 )
-from vaekit.presets.images import image_vae
+from vaekit.presets.images import image_vae, latent_diffusion
 from vaekit.presets.importance import (
     ciwae,
     iwae,
@@ -94,6 +94,7 @@ __all__ = [
     "info_vae",
     "iwae",
     "ladder_vae",
+    "latent_diffusion",
     "linear_flow_vae",
     "miwae",
     "mixture_vae",

@@ -1,7 +1,8 @@
 """How a preset is defined, named and found."""
 
 import inspect
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Concatenate, NamedTuple, ParamSpec
@@ -29,6 +30,8 @@ __all__ = [
 ]
 
 P = ParamSpec("P")
+
+LatentDim = int | Callable[[Sequence[int]], int]
 
 LATENTS = 16
 """Latents of a model that is meant for no other number."""
@@ -129,7 +132,8 @@ class Preset:
         likelihood: Name of the likelihood that it is meant for; ``"auto"`` takes the domain's.
         prior: Name of the prior that is fitted to its latents after training.
         image_network: Name of the networks that it is meant to have for images.
-        latent_dim: Number of latents that it has where none is given.
+        latent_dim: Number of latents that it has where none is given, or what tells it from the
+            shape of an item.
         training: Options of the training that are its own where the user leaves them open.
         make: The function behind it.
     """
@@ -139,7 +143,7 @@ class Preset:
     likelihood: str = field(default="auto", compare=False)
     prior: str = field(default="auto", compare=False)
     image_network: str = field(default="auto", compare=False)
-    latent_dim: int = field(default=LATENTS, compare=False)
+    latent_dim: LatentDim = field(default=LATENTS, compare=False)
     training: Mapping[str, Any] = field(default_factory=dict, compare=False)
     make: Callable[..., Recipe] = field(repr=False, default=lambda parts: _unmade(), compare=False)
 
@@ -147,6 +151,17 @@ class Preset:
         """As it would be typed: ``beta_vae(beta=4.0)``."""
         chosen = ", ".join(f"{name}={value}" for name, value in self.options.items())
         return f"{self.name}({chosen})" if chosen else self.name
+
+    def latents_for(self, shape: Sequence[int]) -> int:
+        """The number of latents for items of a shape, at most half of their values.
+
+        Example:
+            >>> [find_preset("vae").latents_for(shape) for shape in ((1, 28, 28), (6,))]
+            [16, 3]
+        """
+        if not isinstance(self.latent_dim, int):
+            return self.latent_dim(shape)
+        return min(self.latent_dim, max(1, math.prod(shape) // 2))
 
     def build(self, parts: Parts) -> Recipe:
         """Fill the slots."""
@@ -169,7 +184,7 @@ class _Meant:
     likelihood: str = "auto"
     prior: str = "auto"
     image_network: str = "auto"
-    latent_dim: int = LATENTS
+    latent_dim: LatentDim = LATENTS
     training: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -178,7 +193,7 @@ def preset_for(
     likelihood: str = "auto",
     prior: str = "auto",
     image_network: str = "auto",
-    latent_dim: int = LATENTS,
+    latent_dim: LatentDim = LATENTS,
     training: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[Concatenate[Parts, P], Recipe]], Callable[P, Preset]]:
     """`preset` for a recipe that is meant to go with these; see `Preset`."""

@@ -86,11 +86,15 @@ def card(name: str) -> Card:
 
 def _built(name: str) -> Recipe:
     """The preset on small made-up parts: it shows what fills the slots."""
+    chosen, network, latents = find_preset(name), "mlp", _LATENTS
+    if not isinstance(chosen.latent_dim, int):  # then its own networks matter
+        network, latents = chosen.image_network, chosen.latents_for(_SHAPE)
     with seeded(0):
-        encoder, decoder, width = make_networks("mlp", "small", _SHAPE, _LATENTS + _CONTEXT, 1)
+        networks = make_networks(network, "small", _SHAPE, latents + _CONTEXT, 1, _CONTEXT)
+        encoder, decoder, width = networks
         items = torch.rand(200, *_SHAPE)
-        parts = Parts(encoder, decoder, Bernoulli(), width, _LATENTS, _CONTEXT, items)
-        return find_preset(name).build(parts)
+        parts = Parts(encoder, decoder, Bernoulli(), width, latents, _CONTEXT, items)
+        return chosen.build(parts)
 
 
 def _needs(name: str) -> list[str]:

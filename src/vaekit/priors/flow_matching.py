@@ -1,6 +1,7 @@
 """Flow matching, and the probability-flow ODE of diffusion, in latent space."""
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -8,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vaekit.distributions import TIMES, draw_times, find_path
-from vaekit.errors import unknown_name
+from vaekit.errors import SpecError, unknown_name
+from vaekit.networks import make_denoiser
 from vaekit.priors.checks import check_whole
 from vaekit.priors.network import NetworkPrior, standard_normal
 from vaekit.priors.ode import Field, follow, with_divergence
@@ -16,6 +18,7 @@ from vaekit.priors.ode import Field, follow, with_divergence
 __all__ = ["FlowMatching"]
 
 _FREQUENCIES = 4
+_BATCH, _GRIDS = 1024, 128
 
 
 class FlowMatching(NetworkPrior):
@@ -36,9 +39,12 @@ class FlowMatching(NetworkPrior):
         steps: Optimiser steps of a fit.
         times: Times to learn from: ``"logit_normal"`` looks most at the middle of the way,
             ``"uniform"`` everywhere alike.
+        grid: (latents per place, height, width) of latents that lie on a grid. The network is
+            then a small U-Net, whatever width and depth, and learns from smaller batches.
 
     Raises:
-        SpecError: An unknown path or times, or a count that is too small.
+        SpecError: An unknown path or times, a count that is too small, or a grid of another
+            number of latents.
 
     Source: Lipman et al. 2023, "Flow matching for generative modeling", eq. 9 and 20-23; Albergo
     & Vanden-Eijnden 2023 (trigonometric path); Esser et al. 2024 (times); Song et al. 2021,
@@ -52,7 +58,6 @@ class FlowMatching(NetworkPrior):
         torch.Size([4, 2])
     """
 
-    batch_size: ClassVar[int] = 1024  # the velocity of a latent is noisy: many tell its mean
     learning_rate: ClassVar[float] = 3e-3
 
     def __init__(
@@ -65,6 +70,7 @@ class FlowMatching(NetworkPrior):
         context_dim: int = 0,
         steps: int = 1500,
         times: str = "logit_normal",
+        grid: Sequence[int] | None = None,
     ) -> None:
         super().__init__(latent_dim, context_dim, steps)
         find_path(path)
@@ -76,9 +82,16 @@ class FlowMatching(NetworkPrior):
         self.depth = depth
         self.solver_steps = solver_steps
         self.times = times
+        self.grid = None if grid is None else tuple(grid)
+        if self.grid is not None and math.prod(self.grid) != latent_dim:
+            raise SpecError(f"grid must have latent_dim={latent_dim} places in all; got {grid}.")
+        # The velocity of a latent is noisy: many tell its mean. On a grid every place tells.
+        self.batch_size = _BATCH if self.grid is None else _GRIDS
         self.net = self._make_net()
 
     def _make_net(self) -> nn.Module:
+        if self.grid is not None:
+            return _OnGrid(self.grid, make_denoiser("small", self.grid, self.context_dim))
         return _Velocity(self.latent_dim, self.context_dim, self.width, self.depth)
 
     def _losses(self, u: Tensor, context: Tensor | None = None) -> Tensor:
@@ -106,6 +119,20 @@ class FlowMatching(NetworkPrior):
 
     def _field(self, context: Tensor | None) -> Field:
         return lambda x, t: self._velocity(x, x.new_full((len(x), 1), t), context)
+
+
+class _OnGrid(nn.Module):
+    """A network of grids for flat latents."""
+
+    def __init__(self, grid: Sequence[int], net: nn.Module) -> None:
+        super().__init__()
+        self.grid = tuple(grid)
+        self.net = net
+
+    def forward(self, x: Tensor, t: Tensor, context: Tensor | None) -> Tensor:
+        """Velocities at points x (batch, latent) and times t (batch, 1)."""
+        velocity: Tensor = self.net(x.unflatten(1, self.grid), t, context)
+        return velocity.flatten(1)
 
 
 class _Velocity(nn.Module):

@@ -37,7 +37,7 @@ class NetworkPrior(FittedPrior, abc.ABC):
             come down in time; ``None`` for none. Not stored.
     """
 
-    batch_size: ClassVar[int] = 256
+    batch_size: int = 256
     part: ClassVar[int] = 1024
     learning_rate: ClassVar[float]
     deadline: float | None = None

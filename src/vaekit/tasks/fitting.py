@@ -48,13 +48,13 @@ class Plan:
     decoder: nn.Module | None = None
 
     def settled_for(self, domain: Domain) -> tuple[Preset, int]:
-        """The preset for these data, and its number of latents, at most half of an item's values.
+        """The preset for these data, and its number of latents.
 
         Raises:
             SpecError: No preset has that name.
         """
         preset = find_preset(domain.default_preset if self.preset == "auto" else self.preset)
-        suiting = min(preset.latent_dim, max(1, domain.num_features // 2))
+        suiting = preset.latents_for(domain.event_shape)
         return preset, suiting if self.latent_dim is None else self.latent_dim
 
 

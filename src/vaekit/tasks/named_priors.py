@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from vaekit.errors import CompositionError, unknown_name
+from vaekit.latents import Single
 from vaekit.models import VAE
+from vaekit.posteriors import GridGaussian
 from vaekit.priors import (
     AutoregressiveCodes,
     FittedFlow,
@@ -24,7 +26,8 @@ _WIDTH = 256  # of the flow that images are drawn from: 512 are no better in the
 _MANY_ITEMS = 10_000
 _MANY_STEPS = 500
 _MOST_STEPS = 12_000
-_TRAINING_SHARE = 0.75
+_TRAINING_SHARE = {"latent_flow": 0.75, "grid_flow": 0.5}
+_GRID_STEPS = 4000
 
 Maker = Callable[[VAE, Sequence[int]], FittedPrior | Vamp]
 
@@ -70,7 +73,8 @@ def prior_after(
     Args:
         name: A key of `NAMED_PRIORS`. ``"latent_flow"`` gives a mixture after a training of fewer
             than 10,000 items or 500 steps: a network learns few latents by heart, and nobody
-            waits for it after a training of seconds.
+            waits for it after a training of seconds. Of latents on a grid, ``"grid_flow"``
+            always gives a flow: nothing smaller could tell how their places go together.
         model: The trained model.
         event_shape: Shape of one item.
         items: How many it was trained on.
@@ -80,6 +84,8 @@ def prior_after(
         SpecError: No prior has that name.
         CompositionError: It does not fit this model's latents.
     """
+    if name == "grid_flow":
+        return _grid_flow(model, min(2 * steps, _MOST_STEPS))
     if name != "latent_flow" or model.latent.num_codes:
         return named_prior(name, model, event_shape)
     if items < _MANY_ITEMS or steps < _MANY_STEPS:
@@ -97,7 +103,24 @@ def training_share(name: str, items: int) -> float:
         name: What `prior_after` will be asked for.
         items: How many items there are to train on.
     """
-    return _TRAINING_SHARE if name == "latent_flow" and items >= _MANY_ITEMS else 1.0
+    few = name == "latent_flow" and items < _MANY_ITEMS
+    return 1.0 if few else _TRAINING_SHARE.get(name, 1.0)
+
+
+def _grid_flow(model: VAE, steps: int) -> FittedPrior:
+    posterior = model.latent.posterior if isinstance(model.latent, Single) else None
+    if not isinstance(posterior, GridGaussian):
+        raise CompositionError(
+            "prior 'grid_flow' is for latents on a grid; this model's are a vector. Use "
+            "'latent_flow'."
+        )
+    return FlowMatching(
+        model.latent_dim,
+        solver_steps=5,
+        context_dim=model.context_dim,
+        steps=max(1, steps),
+        grid=posterior.grid,
+    )
 
 
 def _sized(make: Callable[..., FittedPrior], **options: Any) -> Maker:
@@ -115,6 +138,7 @@ NAMED_PRIORS: dict[str, Maker] = {
     "flow_matching": _sized(FlowMatching),
     "diffusion": _sized(FlowMatching, path="diffusion"),
     "latent_flow": _sized(FlowMatching, width=_WIDTH, steps=4000),
+    "grid_flow": lambda m, _: _grid_flow(m, _GRID_STEPS),
     "second_stage": _sized(SecondStage),
     "wrapped_normal": _sized(FittedGaussian),  # Gaussian in the tangent space at the origin
     "manifold": lambda m, _: RiemannianManifold(m.latent.num_coordinates),
