@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vaekit.domains import ImageDomain, find_domain, read_source, sources
+from vaekit.domains import ImageDomain, find_domain, image_folders, read_source
 from vaekit.errors import DataError, SpecError
 
 
@@ -262,7 +262,7 @@ def test_float_images_are_named(tmp_path):
 
 def test_images_that_do_not_fit_in_memory_ask_for_a_size(tmp_path, monkeypatch):
     folder = write_folder(tmp_path / "large", [(60, 50)] * 3)
-    monkeypatch.setattr(sources, "_MOST_BYTES", 60 * 50 * 4 * 2)
+    monkeypatch.setattr(image_folders, "_MOST_BYTES", 60 * 50 * 4 * 2)
     with pytest.raises(DataError, match=r"must fit in memory; .*png is 60x50, and 3 such files"):
         read_source(folder)
     assert read_source(folder, size=(8, 8)).shape == (3, 8, 8, 3)
@@ -272,13 +272,13 @@ def test_a_large_photograph_is_read_at_a_fraction_of_its_size(tmp_path, monkeypa
     photo = Image.new("RGB", (1600, 1200), (10, 200, 30))
     photo.save(tmp_path / "photo.jpg")
     decoded = []
-    original = sources._Reader._converted
+    original = image_folders._Reader._converted
 
     def watch(self, opened):
         decoded.append(opened.size)
         return original(self, opened)
 
-    monkeypatch.setattr(sources._Reader, "_converted", watch)
+    monkeypatch.setattr(image_folders._Reader, "_converted", watch)
     image = read_source(tmp_path, size=(64, 64))[0]
     assert decoded == [(200, 150)]
     assert image.shape == (64, 64, 3)

@@ -49,12 +49,18 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "networks.ResidualDecoder": lambda: {"shape": (2, *IMAGE)},
     "networks.SpatialEncoder": lambda: {"shape": IMAGE, "per_place": 2},
     "networks.SpatialDecoder": lambda: {"shape": (2, *IMAGE), "grid": (2, 2, 3)},
+    "networks.TabularEncoder": lambda: {"num_codes": (2, 3), "num_numbers": 2},
     "networks.UNet": lambda: {"shape": IMAGE},
     "networks.SubpixelDecoder": lambda: {"shape": (2, *IMAGE)},
     "networks.PatchCritic": lambda: {"colours": IMAGE[0]},
     "networks.FeatureCritic": lambda: {"body": example("networks.MLPEncoder")},
     "posteriors.VectorQuantised": lambda: {"depth": 2},
     "posteriors.FiniteScalar": lambda: {"levels": 5},
+    "likelihoods.Table": lambda: {"num_codes": (2, 3), "num_numbers": 2},
+    **{
+        f"domains.{kind}": lambda: {"name": "size", "dtype": "float64", "has_missing": False}
+        for kind in ("Category", "Constant", "Key", "Moment", "Number", "Text")
+    },
     "posteriors.GridGaussian": lambda: {"grid": (1, 1, 2)},
     "posteriors.Riemannian": lambda: {"step_size": 0.02},
     "priors.FittedFlow": lambda: {"steps": 200, "hidden": (32,)},
@@ -116,7 +122,8 @@ def names(slot: str) -> list[str]:
 
 def likelihood_names() -> list[str]:
     """The likelihoods that are densities of items of any shape."""
-    return [name for name in names("likelihoods") if registry()[name].normalised]
+    parts = {name: registry()[name] for name in names("likelihoods")}
+    return [n for n, part in parts.items() if part.normalised and part.support != "table"]
 
 
 def flat_posteriors(*provides: str) -> list[str]:

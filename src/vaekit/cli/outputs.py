@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from vaekit.errors import SpecError
+from vaekit.domains.checks import is_frame
+from vaekit.errors import MissingExtraError, SpecError
 from vaekit.files import atomic_write
 from vaekit.plots import save_animation, save_figure
 
@@ -26,10 +27,10 @@ def write_items(
     draw: Callable[[Any], Figure],
     animate: Callable[[Any], NDArray[Any]] | None = None,
 ) -> None:
-    """Write images as a picture, still or moving, a table as CSV, either as an array.
+    """Write images as a picture, still or moving, a table as CSV or Parquet, either as an array.
 
     Args:
-        path: Ends in .png, .gif, .npz, .npy or .csv.
+        path: Ends in .png, .gif, .npz, .npy, .csv or .parquet.
         items: What the model made.
         draw: Makes the picture.
         animate: Makes the frames of a moving one, where there is something to move.
@@ -37,6 +38,10 @@ def write_items(
     Raises:
         SpecError: The ending does not fit the items.
     """
+    if is_frame(items) and path.suffix in (".csv", ".parquet"):
+        atomic_write(path, _frame_bytes(items, path.suffix))
+        console.print(f"wrote {path}", highlight=False)
+        return
     array = np.asarray(items)
     is_image = array.ndim > 2
     if path.suffix == ".png" and is_image:
@@ -46,19 +51,34 @@ def write_items(
     elif path.suffix == ".csv" and not is_image:
         columns = [str(c) for c in getattr(items, "columns", range(array.shape[1]))]
         write_table(path, dict(zip(columns, array.T, strict=True)))
-    elif path.suffix == ".npz":
+    elif path.suffix == ".npz" and array.dtype != object:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, X=array)
         atomic_write(path, buffer.getvalue())
-    elif path.suffix == ".npy":
+    elif path.suffix == ".npy" and array.dtype != object:
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
         atomic_write(path, buffer.getvalue())
     else:
         pictures = ".png" if animate is None else ".png, .gif"
-        fitting = f"{pictures if is_image else '.csv'}, .npz or .npy"
+        fitting = f"{pictures}, .npz or .npy" if is_image else ".csv, .npz or .npy"
+        fitting = ".csv or .parquet" if is_frame(items) else fitting
         raise SpecError(f"--out must end in {fitting} for these items; got {str(path)!r}.")
     console.print(f"wrote {path}", highlight=False)
+
+
+def _frame_bytes(frame: Any, ending: str) -> bytes:
+    if ending == ".csv":
+        text: str = frame.to_csv(index=False)
+        return text.encode()
+    buffer = io.BytesIO()
+    try:
+        frame.to_parquet(buffer, index=False)
+    except ImportError as error:
+        raise MissingExtraError(
+            "writing .parquet needs pyarrow: pip install 'vaekit[tables]'."
+        ) from error
+    return buffer.getvalue()
 
 
 def write_table(path: Path, columns: dict[str, NDArray[Any]]) -> None:

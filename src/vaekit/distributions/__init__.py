@@ -1,5 +1,6 @@
 """Distributions that ``torch.distributions`` lacks, or has too slow for the inner loop."""
 
+from vaekit.distributions.cells import Cells
 from vaekit.distributions.codes import Codes, GumbelCodes, PointCodes, UniformCodes
 from vaekit.distributions.continuous_bernoulli import ContinuousBernoulli
 from vaekit.distributions.delta import Delta
@@ -20,6 +21,7 @@ __all__ = [
     "SPHERE",
     "TIMES",
     "Ball",
+    "Cells",
     "Codes",
     "ContinuousBernoulli",
     "Delta",

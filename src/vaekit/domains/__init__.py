@@ -4,16 +4,25 @@ from vaekit.domains.arrays import ArrayDomain
 from vaekit.domains.auto import find_domain
 from vaekit.domains.base import LIKELIHOODS, Domain
 from vaekit.domains.context import Context
+from vaekit.domains.image_folders import image_files, read_images
 from vaekit.domains.images import ImageDomain
 from vaekit.domains.label_files import read_labels
-from vaekit.domains.sources import image_files, read_images, read_source
+from vaekit.domains.sources import read_source
+from vaekit.domains.tables import Category, Constant, Key, Moment, Number, TableDomain, Text
 
 __all__ = [
     "LIKELIHOODS",
     "ArrayDomain",
+    "Category",
+    "Constant",
     "Context",
     "Domain",
     "ImageDomain",
+    "Key",
+    "Moment",
+    "Number",
+    "TableDomain",
+    "Text",
     "find_domain",
     "image_files",
     "read_images",

@@ -8,19 +8,27 @@ from torch import Tensor
 
 from vaekit.domains.arrays import ArrayDomain
 from vaekit.domains.base import Domain
+from vaekit.domains.checks import is_frame
 from vaekit.domains.images import ImageDomain
-from vaekit.domains.sources import read_source
+from vaekit.domains.sources import is_table_file, read_source
+from vaekit.domains.tables import TableDomain
 from vaekit.errors import unknown_name
 
 __all__ = ["find_domain"]
 
-DOMAINS: dict[str, type[Domain]] = {"arrays": ArrayDomain, "images": ImageDomain}
+DOMAINS: dict[str, type[Domain]] = {
+    "arrays": ArrayDomain,
+    "images": ImageDomain,
+    "table": TableDomain,
+}
 
 
 def find_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
     """The domain chosen, or the one that the data look like.
 
-    Folders, and arrays with 3 or 4 axes, are images; everything else is a numeric table.
+    Folders, and arrays with 3 or 4 axes, are images. Data frames are numeric tables if all their
+    columns are numbers without missing cells, and tables of several kinds of columns otherwise;
+    everything else is a numeric table.
 
     Args:
         raw: The data, or a path to them.
@@ -41,12 +49,22 @@ def find_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
         return DOMAINS[chosen]()
     if isinstance(raw, str | Path):
         return _of_path(Path(raw))
+    if is_frame(raw):
+        return ArrayDomain() if _all_numbers(raw) else TableDomain()
     axes = raw.ndim if isinstance(raw, Tensor | np.ndarray) else np.asarray(raw).ndim
     return ImageDomain() if axes in (3, 4) else ArrayDomain()
 
 
 def _of_path(path: Path) -> Domain:
-    """Folders and idx files hold images, .csv a table; array files are looked into."""
-    if path.suffix in (".npz", ".npy") and path.is_file():
+    """Folders and idx files hold images; files of arrays and tables are looked into."""
+    if path.is_file() and (path.suffix in (".npz", ".npy") or is_table_file(path)):
         return find_domain(read_source(path))
-    return ArrayDomain() if path.suffix == ".csv" else ImageDomain()
+    return ArrayDomain() if is_table_file(path) else ImageDomain()
+
+
+def _all_numbers(frame: Any) -> bool:
+    import pandas.api.types as kinds
+
+    dtypes = frame.dtypes
+    plain = all(kinds.is_numeric_dtype(t) and not kinds.is_bool_dtype(t) for t in dtypes)
+    return plain and not frame.isna().any(axis=None)

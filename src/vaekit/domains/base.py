@@ -67,6 +67,10 @@ class Domain(abc.ABC):
     def encode(self, rows: Tensor) -> Tensor:
         """Rows to x, float, shape (batch, *event): called for each batch, on its device."""
 
+    def observed(self, rows: Tensor) -> Tensor | None:
+        """False where a cell of x is missing, and not to be scored; ``None`` where none can be."""
+        return None
+
     @abc.abstractmethod
     def decode(self, x: Tensor) -> Any:
         """x back to the kind, layout, dtype and range of the training data."""

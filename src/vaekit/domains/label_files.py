@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vaekit.domains.image_folders import IMAGE_SUFFIXES, image_files
 from vaekit.domains.labels import Labels
-from vaekit.domains.sources import IMAGE_SUFFIXES, image_files
 from vaekit.errors import DataError
 
 __all__ = ["names_files", "read_labels"]

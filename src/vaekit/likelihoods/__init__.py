@@ -8,6 +8,7 @@ from vaekit.likelihoods.discretised import DiscretisedLogistic
 from vaekit.likelihoods.gaussian import Gaussian, LearnedGaussian, OptimalGaussian
 from vaekit.likelihoods.structural import StructuralSimilarity
 from vaekit.likelihoods.student import Student
+from vaekit.likelihoods.table import Table
 
 __all__ = [
     "Bernoulli",
@@ -21,4 +22,5 @@ __all__ = [
     "OptimalGaussian",
     "StructuralSimilarity",
     "Student",
+    "Table",
 ]

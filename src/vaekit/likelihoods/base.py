@@ -20,10 +20,14 @@ class Likelihood(nn.Module, abc.ABC):
         normalised: False for energies, which have no log-likelihood to report.
         features_per_value: How many decoder outputs (``channels``) one value of x needs.
         support: Which values x may take: ``"real"``, ``"unit"`` (0 to 1), ``"image"`` (the same,
-            in the shape of an image) or ``"codes"`` (0 … K-1).
+            in the shape of an image), ``"codes"`` (0 … K-1) or ``"table"`` (codes of columns,
+            then numbers).
+        drawn: Whether a generated item is a draw from p(x | z), as rows of a table are, and not
+            its point, as pictures are, whose noise nobody wants to see.
     """
 
     normalised: ClassVar[bool] = True
+    drawn: ClassVar[bool] = False
     support: ClassVar[str]
 
     def __init__(self, features_per_value: int = 1) -> None:

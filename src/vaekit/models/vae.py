@@ -138,6 +138,17 @@ class VAE(Model):
         """The item to show for each latent: the mean (or mode) of p(x | z)."""
         return self.likelihood.point(self.decode(z, context)).squeeze(0)
 
+    def make(
+        self, z: Float[Tensor, "batch *latent"], context: Tensor | None = None
+    ) -> Shaped[Tensor, "batch *event"]:
+        """A new item for each latent: what `show` gives, or a draw where items are draws.
+
+        Reads the global random stream then; see `Likelihood.drawn`.
+        """
+        px = self.decode(z, context)
+        item: Tensor = px.sample() if self.likelihood.drawn else self.likelihood.point(px)
+        return item.squeeze(0)
+
     def sample(
         self,
         n: int,
@@ -148,7 +159,7 @@ class VAE(Model):
         """Generate items from the fitted prior where there is one, else from the prior."""
         with seeded(generator), torch.no_grad():
             z = self.generate(n, context, fitted=self.fitted_prior is not None)
-            return self.show(z, context)
+            return self.make(z, context)
 
     def generate(
         self, n: int, context: Tensor | None = None, *, fitted: bool
@@ -177,6 +188,7 @@ class VAE(Model):
         x: Shaped[Tensor, "batch *event"],
         context: Tensor | None = None,
         *,
+        observed: Tensor | None = None,
         draws: int = 100,
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, "batch"]:
@@ -185,6 +197,7 @@ class VAE(Model):
         Args:
             x: Items as the networks see them.
             context: One row per item, for conditional models.
+            observed: False marks cells that are missing; ``None`` means that none is.
             draws: Importance samples per item; more are tighter (64 to 1,000 are usual).
             generator: Source of randomness; ``None`` uses fresh entropy.
 
@@ -195,7 +208,7 @@ class VAE(Model):
         """
         if draws < 1:
             raise SpecError(f"draws must be at least 1; got {draws}.")
-        batch = Batch(x, context)
+        batch = Batch(x, context, observed)
         with seeded(generator):
             parts = [
                 self.evidence(batch, min(_DRAWS_AT_ONCE, draws - done)).log_w

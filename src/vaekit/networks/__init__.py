@@ -15,6 +15,7 @@ from vaekit.networks.sizes import (
 )
 from vaekit.networks.spatial import SpatialDecoder, SpatialEncoder
 from vaekit.networks.subpixel import SubpixelDecoder
+from vaekit.networks.tabular import TabularEncoder
 from vaekit.networks.unet import UNet
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "SpatialDecoder",
     "SpatialEncoder",
     "SubpixelDecoder",
+    "TabularEncoder",
     "UNet",
     "grid_latents",
     "latent_grid",

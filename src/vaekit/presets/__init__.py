@@ -61,6 +61,7 @@ from vaekit.presets.richer_posteriors import (
     rhvae,
     svae,
 )
+from vaekit.presets.tables import table_vae
 
 __all__ = [
     "PRESETS",
@@ -107,6 +108,7 @@ __all__ = [
     "rhvae",
     "sigma_vae",
     "svae",
+    "table_vae",
     "two_stage_vae",
     "vade",
     "vae",

@@ -112,7 +112,7 @@ class Trained:
             return self.domain.decode(self._sampled(int(n), rows, seed))
         with seeded(seed):
             z = self.vae.generate(int(n), rows, fitted=prior == "fitted")
-        return self._show(z, rows)
+            return self.domain.decode(self._decoded(z, rows, drawn=True))
 
     def _sampled(self, n: int, rows: Tensor | None, seed: int | None) -> Tensor:
         """Items of a model without latents, a part at a time."""
@@ -140,9 +140,11 @@ class Trained:
             raise SpecError(f"draws must be a whole number of at least 1; got {draws!r}.")
         generator = make_generator(seed)
         batches = self.batches(raw, context)
-        return torch.cat(
-            [self.vae.log_prob(b.x, b.context, draws=draws, generator=generator) for b in batches]
-        )
+        parts = [
+            self.vae.log_prob(b.x, b.context, observed=b.observed, draws=draws, generator=generator)
+            for b in batches
+        ]
+        return torch.cat(parts)
 
     def interpolate(self, a: Any, b: Any, steps: int, path: str, context: Any) -> Any:
         """Items on the way from each a to its b, shape (n, steps, ...)."""
@@ -199,16 +201,17 @@ class Trained:
         return self.domain.decode(self._decoded(z, rows))
 
     @torch.no_grad()
-    def _decoded(self, z: Tensor, rows: Tensor | None) -> Tensor:
+    def _decoded(self, z: Tensor, rows: Tensor | None, drawn: bool = False) -> Tensor:
+        show = self.vae.make if drawn else self.vae.show
         places = torch.arange(len(z), device=z.device).split(_CHUNK)
-        x = [self.vae.show(z[i], None if rows is None else rows[i]) for i in places]
-        return torch.cat(x)
+        return torch.cat([show(z[i], None if rows is None else rows[i]) for i in places])
 
 
 def as_items(domain: Domain, learnt: Context | None, raw: Any, context: Any) -> Items:
     """Raw data and context, checked, as a training set."""
     rows = domain.prepare(raw)
-    return Items(rows, domain.encode, _prepared(learnt, context, len(rows)))
+    prepared = _prepared(learnt, context, len(rows))
+    return Items(rows, domain.encode, prepared, domain.observed(rows))
 
 
 def batches_of(items: Items, device: torch.device) -> Iterator[Batch]:

@@ -1,0 +1,22 @@
+"""Tables with columns of different kinds."""
+
+from vaekit.domains.tables.base import Column
+from vaekit.domains.tables.category import Category
+from vaekit.domains.tables.domain import TableDomain
+from vaekit.domains.tables.infer import KINDS, learn_column
+from vaekit.domains.tables.moment import Moment
+from vaekit.domains.tables.number import Number
+from vaekit.domains.tables.outside import Constant, Key, Text
+
+__all__ = [
+    "KINDS",
+    "Category",
+    "Column",
+    "Constant",
+    "Key",
+    "Moment",
+    "Number",
+    "TableDomain",
+    "Text",
+    "learn_column",
+]

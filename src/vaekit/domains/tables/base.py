@@ -1,0 +1,98 @@
+"""What every kind of column promises."""
+
+import abc
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaekit.errors import DataError
+
+__all__ = ["Cell", "Column", "missing_in", "refuse", "typed"]
+
+Floats = NDArray[np.float64]
+Cell = tuple[Floats, Floats | None]
+"""Codes from 1, and numbers where the column has some; NaN where there is no number."""
+
+
+@dataclass(frozen=True)
+class Column(abc.ABC):
+    """One column of a table, as learnt from training rows.
+
+    Attributes:
+        name: Its name.
+        dtype: The dtype that it had, which `decode` restores.
+        has_missing: Whether cells were missing; that is then the last of the codes.
+    """
+
+    name: str
+    dtype: str
+    has_missing: bool
+
+    @property
+    @abc.abstractmethod
+    def num_codes(self) -> int:
+        """How many codes it has; 0 for a column that is not learnt."""
+
+    @property
+    @abc.abstractmethod
+    def has_number(self) -> bool:
+        """Whether a number goes with some of its codes."""
+
+    @abc.abstractmethod
+    def encode(self, values: Any) -> Cell:
+        """Codes and numbers of a pandas series.
+
+        Raises:
+            DataError: A value that the column cannot hold, named with its row.
+        """
+
+    @abc.abstractmethod
+    def decode(self, codes: NDArray[np.int64], numbers: Floats | None) -> Any:
+        """The values, as an array that pandas turns into a column of the dtype."""
+
+    @property
+    @abc.abstractmethod
+    def summary(self) -> str:
+        """In a few words."""
+
+
+def missing_in(column: Column, values: Any) -> NDArray[np.bool_]:
+    """Which cells are missing.
+
+    Raises:
+        DataError: Some are, and none was in training.
+    """
+    missing: NDArray[np.bool_] = values.isna().to_numpy()
+    if missing.any() and not column.has_missing:
+        raise DataError(
+            f"column {column.name!r} had no missing cells in training and has some here (first in "
+            f"row {int(missing.argmax())}). Fill them, drop those rows, or train on rows that lack "
+            "some."
+        )
+    return missing
+
+
+def refuse(column: Column, values: Any, bad: NDArray[np.bool_], was: str, remedy: str) -> None:
+    """Raise if any value is bad, naming the first.
+
+    Raises:
+        DataError: Says what the column was in training, the value and its row.
+    """
+    if not bad.any():
+        return
+    row = int(bad.argmax())
+    value = values.iloc[row]
+    shown = value.item() if isinstance(value, np.generic) else value
+    raise DataError(
+        f"column {column.name!r} {was} in training; got {shown!r} in row {row} "
+        f"({int(bad.sum())} such cells). {remedy}"
+    )
+
+
+def typed(values: Any, dtype: Any) -> Any:
+    """An array of a dtype that pandas knows by this name."""
+    import pandas as pd
+
+    return pd.array(values, dtype=dtype)

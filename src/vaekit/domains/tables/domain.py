@@ -1,0 +1,221 @@
+"""Tables with columns of different kinds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaekit.domains.base import Domain, require_fitted
+from vaekit.domains.checks import check_rows
+from vaekit.domains.sources import read_source
+from vaekit.domains.tables.base import Column
+from vaekit.domains.tables.infer import learn_column
+from vaekit.errors import CompositionError, DataError, unknown_name
+from vaekit.likelihoods import Likelihood, Table
+from vaekit.networks import Chain, MLPDecoder, Offset, TabularEncoder, make_denoiser
+from vaekit.presets import Parts
+
+__all__ = ["TableDomain"]
+
+_WIDTHS = {"small": 256, "medium": 512, "large": 1024}
+_RARE = 0.5  # rows that a code is taken to have had besides those it had
+
+
+@dataclass(frozen=True)
+class TableDomain(Domain):
+    """Rows of a pandas data frame: numbers, labels, dates, missing cells.
+
+    The networks see one row as codes, one for each column, and then numbers, one for each column
+    that has some: a value that many rows share is a code, other numbers are the normal scores of
+    their ranks, and a missing cell is a code like any other. Columns that are constant, keys or
+    free text are not learnt; they are filled in afterwards.
+
+    Attributes:
+        kinds: What columns are, where you know better than their values tell: name -> one of
+            ``"category"``, ``"number"``, ``"moment"``, ``"key"``, ``"text"``.
+        columns: What was learnt of each column, in order.
+
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"size": [1.5, None, 2.5] * 9, "kind": list("aab") * 9})
+        >>> domain = TableDomain().fit(frame)
+        >>> domain.prepare(frame)[:2]
+        tensor([[1., 1.],
+                [3., 1.]])
+    """
+
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    columns: Sequence[Column] | None = None
+
+    def fit(self, raw: Any) -> Self:
+        """Learn the columns."""
+        frame = _checked(self.read(raw))
+        check_rows(frame.to_numpy(dtype=object), least=2)
+        for name in self.kinds:
+            if name not in frame.columns:
+                raise unknown_name("column", name, list(frame.columns))
+        columns = tuple(learn_column(frame[name], self.kinds.get(name)) for name in frame.columns)
+        if not any(column.num_codes for column in columns):
+            raise DataError(
+                "a table must have a column that can be learnt; got only "
+                f"{', '.join(f'{c.name!r}: {c.summary}' for c in columns)}."
+            )
+        return replace(self, columns=columns)
+
+    def read(self, raw: Any) -> Any:
+        """Read a .csv file."""
+        return read_source(raw) if isinstance(raw, str | Path) else raw
+
+    @property
+    def learnt(self) -> list[Column]:
+        """The columns that the networks see."""
+        return [c for c in require_fitted(self.columns, self) if c.num_codes]
+
+    def prepare(self, raw: Any) -> Tensor:
+        """Codes, then numbers, NaN where there is none; columns are matched by name."""
+        learnt = self.learnt
+        frame = _checked(self.read(raw))
+        self._check_columns(frame)
+        check_rows(frame.to_numpy(dtype=object))
+        cells = [column.encode(frame[column.name]) for column in learnt]
+        numbers = [number for _, number in cells if number is not None]
+        array = np.stack([code for code, _ in cells] + numbers, axis=1)
+        return torch.from_numpy(array.astype(np.float32))
+
+    def _check_columns(self, frame: Any) -> None:
+        wanted = {column.name for column in self.learnt}
+        lacking = [name for name in wanted if name not in frame.columns]
+        if lacking:
+            raise DataError(
+                f"the table must have the columns of training; missing {sorted(lacking)}, got "
+                f"{list(frame.columns)}."
+            )
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """Codes and numbers, 0 where there is none."""
+        return rows.nan_to_num(0.0)
+
+    def observed(self, rows: Tensor) -> Tensor | None:
+        """False where there is no number."""
+        return ~rows.isnan()
+
+    def decode(self, x: Tensor) -> Any:
+        """A data frame with all columns of training, in their order and dtypes."""
+        import pandas as pd
+
+        cells = x.detach().cpu().double().numpy()
+        codes = cells[:, : len(self.learnt)].round().astype(np.int64)
+        numbers = iter(cells[:, len(self.learnt) :].T)
+        places = iter(range(len(self.learnt)))
+        blank, values = np.zeros(len(cells), dtype=np.int64), {}
+        for column in require_fitted(self.columns, self):
+            own = codes[:, next(places)] if column.num_codes else blank
+            values[column.name] = column.decode(own, next(numbers) if column.has_number else None)
+        return pd.DataFrame(values)
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of the cells that the networks see."""
+        learnt = self.learnt
+        return tuple(c.name for c in learnt) + tuple(c.name for c in learnt if c.has_number)
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """(cells,)."""
+        return (len(self.learnt) + self._num_numbers,)
+
+    @property
+    def _num_numbers(self) -> int:
+        return sum(column.has_number for column in self.learnt)
+
+    @property
+    def supports(self) -> frozenset[str]:
+        """Rows of tables."""
+        return frozenset({"table"})
+
+    @property
+    def default_likelihood(self) -> str:
+        """One made for the columns."""
+        return "auto"
+
+    @property
+    def default_preset(self) -> str:
+        """The model for tables."""
+        return "table_vae"
+
+    def _likelihood(self, chosen: str | Likelihood) -> Table:
+        """The one for these columns; nothing else fits cells of several kinds."""
+        if chosen != "auto" and not isinstance(chosen, Table):
+            raise CompositionError(
+                "a table of several kinds of columns has a likelihood of its own; leave likelihood "
+                f"at 'auto' instead of {chosen!r}, or choose a preset that does."
+            )
+        return Table([column.num_codes for column in self.learnt], self._num_numbers)
+
+    def parts(
+        self,
+        rows: Tensor,
+        latent_dim: int,
+        *,
+        context_dim: int = 0,
+        network: str = "auto",
+        size: str = "small",
+        likelihood: str | Likelihood = "auto",
+    ) -> Parts:
+        """Fully connected networks that start from the shares of the codes.
+
+        Raises:
+            CompositionError: Another likelihood or network was chosen.
+        """
+        chosen = self._likelihood(likelihood)
+        if network not in ("auto", "mlp"):
+            raise CompositionError(f"tables have networks 'mlp'; got {network!r}.")
+        width = _WIDTHS[size]
+        encoder = TabularEncoder(chosen.num_codes, chosen.num_numbers, (width, width))
+        out = (1, chosen.num_features)
+        start = Offset(out)
+        start.value.copy_(self._log_shares(rows))
+        decoder = Chain(MLPDecoder(latent_dim + context_dim, (width, width), out), start)
+        denoiser = partial(make_denoiser, size, self.event_shape, context_dim)
+        return Parts(encoder, decoder, chosen, width, latent_dim, context_dim, denoiser=denoiser)
+
+    def _log_shares(self, rows: Tensor) -> Tensor:
+        """Logits under which codes are as frequent as in training; 0 for the numbers."""
+        counts = [
+            torch.bincount(codes.long() - 1, minlength=column.num_codes) + _RARE
+            for column, codes in zip(self.learnt, rows.T, strict=False)
+        ]
+        logits = torch.cat([(count / count.sum()).log() for count in counts])
+        return torch.cat([logits, torch.zeros(self._num_numbers)])
+
+
+def _checked(raw: Any) -> Any:
+    """A data frame with names that are text and differ."""
+    frame = _as_frame(raw)
+    names = list(frame.columns)
+    if not names:
+        raise DataError("a table must have at least one column; got none.")
+    odd = next((name for name in names if not isinstance(name, str)), None)
+    if odd is not None:
+        raise DataError(
+            f"names of columns must be text; got {odd!r}. Rename them with "
+            "frame.columns = frame.columns.astype(str)."
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"names of columns must differ; got {twice} more than once. Rename them.")
+    return frame
+
+
+def _as_frame(raw: Any) -> Any:
+    """A pandas data frame, from one of polars or pyarrow as well."""
+    if type(raw).__module__.startswith(("polars", "pyarrow")):
+        raw = raw.to_pandas()
+    if not type(raw).__module__.startswith("pandas"):
+        raise DataError(f"a table must be a data frame; got {type(raw).__name__}.")
+    return raw

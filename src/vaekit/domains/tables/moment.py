@@ -1,0 +1,75 @@
+"""Columns of dates and times, and of durations."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaekit.domains.tables.base import Cell, Column, Floats
+from vaekit.domains.tables.number import Number
+
+__all__ = ["Moment", "seconds_of", "unit_of"]
+
+_UNITS = (86_400, 3600, 60)  # seconds
+
+
+@dataclass(frozen=True)
+class Moment(Column):
+    """Dates and times or durations, learnt as a number of days, hours, minutes or seconds.
+
+    Attributes:
+        count: That number, since 1970 for dates.
+        unit: Seconds of one: the longest unit of which all training values are whole numbers.
+    """
+
+    count: Number = field(default_factory=lambda: Number("", "float64", has_missing=False))
+    unit: int = 1
+
+    @property
+    def num_codes(self) -> int:
+        """Those of the number."""
+        return self.count.num_codes
+
+    @property
+    def has_number(self) -> bool:
+        """As the number has."""
+        return self.count.has_number
+
+    @property
+    def summary(self) -> str:
+        """First and last."""
+        import pandas as pd
+
+        known = [self.unit * value for value in (*self.count.masses, *self.count.values)]
+        first, last = pd.to_datetime([min(known), max(known)], unit="s")
+        return f"times from {first} to {last}"
+
+    def encode(self, values: Any) -> Cell:
+        """Codes and normal scores of the number."""
+        return self.count.encode(seconds_of(values) / self.unit)
+
+    def decode(self, codes: NDArray[np.int64], numbers: Floats | None) -> Any:
+        """Times of the same kind, resolution and time zone."""
+        import pandas as pd
+
+        seconds = self.unit * pd.Series(self.count.decode(codes, numbers))
+        made: Any = pd.to_timedelta(seconds, unit="s")
+        if not self.dtype.startswith("timedelta"):
+            made = pd.to_datetime(seconds, unit="s", utc="," in self.dtype)
+        return made.astype(self.dtype).array
+
+
+def unit_of(seconds: Floats) -> int:
+    """The longest of day, hour, minute and second of which all are whole numbers."""
+    return next((u for u in _UNITS if not np.mod(seconds[~np.isnan(seconds)], u).any()), 1)
+
+
+def seconds_of(values: Any) -> Any:
+    """A series of times or durations as seconds, NaN where missing."""
+    import pandas as pd
+
+    if str(values.dtype).startswith("timedelta"):
+        return values.dt.total_seconds()
+    start = pd.Timestamp(0, unit="s", tz=values.dt.tz)
+    return (values - start).dt.total_seconds()

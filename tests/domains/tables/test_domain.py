@@ -1,0 +1,168 @@
+"""Tables as a whole: data frames in, data frames out."""
+
+import numpy as np
+import pytest
+import torch
+
+pd = pytest.importorskip("pandas")
+
+from vaekit import Autoencoder, load  # noqa: E402
+from vaekit.domains import ArrayDomain, TableDomain, find_domain  # noqa: E402
+from vaekit.errors import CompositionError, DataError, SpecError  # noqa: E402
+
+RNG = np.random.default_rng(0)
+ROWS = 400
+
+
+def people(rows=ROWS, seed=0):
+    """Every kind of column; income depends on age and job."""
+    rng = np.random.default_rng(seed)
+    age = rng.integers(18, 90, rows)
+    job = rng.choice(["cook", "clerk", "vet"], rows, p=[0.5, 0.3, 0.2])
+    income = np.round(np.where(job == "vet", 3000, 1500) + 10.0 * age + rng.normal(0, 50, rows))
+    return pd.DataFrame(
+        {
+            "id": np.arange(rows) + 1000,
+            "age": age,
+            "job": pd.Series(job, dtype="str"),
+            "income": np.where(rng.random(rows) < 0.2, np.nan, income),
+            "gain": np.where(rng.random(rows) < 0.7, 0.0, rng.exponential(100, rows).round(2)),
+            "member": rng.random(rows) < 0.4,
+            "since": pd.Timestamp("2015-01-01") + pd.to_timedelta(rng.integers(0, 2000, rows), "D"),
+            "country": "IT",
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return Autoencoder(max_epochs=200, seed=0, progress=False).fit(people())
+
+
+def test_rows_come_back():
+    frame = people()
+    domain = TableDomain().fit(frame)
+    back = domain.decode(domain.encode(domain.prepare(frame)))
+    pd.testing.assert_frame_equal(back.drop(columns="id"), frame.drop(columns="id"))
+    assert back["id"].tolist() == list(range(1400, 1800))
+
+
+def test_only_cells_that_hold_a_number_are_observed():
+    frame = people()
+    domain = TableDomain().fit(frame)
+    rows = domain.prepare(frame)
+    seen = dict(zip(domain.feature_names, domain.observed(rows).T, strict=True))
+    assert seen["gain"].tolist() == (frame["gain"] != 0).tolist()
+    assert seen["income"].tolist() == frame["income"].notna().tolist()
+    assert not domain.encode(rows).isnan().any()
+
+
+def test_columns_are_matched_by_name_and_others_left_alone():
+    frame = people()
+    domain = TableDomain().fit(frame)
+    shuffled = frame[frame.columns[::-1]].assign(more=1).drop(columns=["id", "country"])
+    assert torch.equal(domain.prepare(shuffled).nan_to_num(), domain.prepare(frame).nan_to_num())
+
+
+def test_data_frames_of_several_kinds_are_tables():
+    assert type(find_domain(people())) is TableDomain
+    assert type(find_domain(people()[["age", "gain"]])) is ArrayDomain
+    assert type(find_domain(people()[["age", "income"]])) is TableDomain
+    assert type(find_domain(people()[["age"]], "table")) is TableDomain
+
+
+def test_new_rows_are_like_those_of_training(fitted):
+    frame, new = people(), fitted.sample(2000, seed=0)
+    pd.testing.assert_index_equal(new.columns, frame.columns)
+    assert new.dtypes.equals(frame.dtypes)
+    assert (new["country"] == "IT").all()
+    assert new["id"].is_unique
+    assert not set(new["id"]) & set(frame["id"])
+    assert new["age"].between(18, 89).all()
+    assert set(new["job"]) == {"cook", "clerk", "vet"}
+    assert new["income"].isna().mean() == pytest.approx(frame["income"].isna().mean(), abs=0.06)
+    assert (new["gain"] == 0).mean() == pytest.approx((frame["gain"] == 0).mean(), abs=0.06)
+    assert (new["gain"].dropna() == new["gain"].dropna().round(2)).all()
+    shares = new["job"].value_counts(normalize=True) - frame["job"].value_counts(normalize=True)
+    assert shares.abs().max() < 0.08
+
+
+def test_new_rows_keep_what_goes_together(fitted):
+    new = fitted.sample(2000, seed=0)
+    means = new.groupby("job")["income"].mean()
+    assert means["vet"] > means["cook"] + 800
+    cooks = new[new["job"] == "cook"].dropna()
+    assert np.corrcoef(cooks["age"], cooks["income"])[0, 1] > 0.6
+
+
+def test_the_same_seed_gives_the_same_rows_before_and_after_saving(fitted, tmp_path):
+    fitted.save(tmp_path / "run")
+    again = load(tmp_path / "run")
+    pd.testing.assert_frame_equal(fitted.sample(50, seed=1), fitted.sample(50, seed=1))
+    pd.testing.assert_frame_equal(fitted.sample(50, seed=1), again.sample(50, seed=1))
+    again.save(tmp_path / "again")
+    for file in (tmp_path / "run").iterdir():
+        assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes(), file.name
+
+
+def test_rows_are_scored_and_reconstructed(fitted):
+    frame = people(100, seed=1)
+    odd = frame.assign(income=frame["income"].fillna(2000) * np.where(frame.index % 2, 1.9, 0.4))
+    assert fitted.score_samples(frame).mean() > fitted.score_samples(odd).mean() + 1
+    back = fitted.reconstruct(frame)
+    assert (back["job"] == frame["job"]).mean() > 0.9
+    assert fitted.transform(frame).shape[0] == 100
+
+
+def test_order_of_rows_does_not_matter(fitted):
+    frame = people(60, seed=2)
+    order = RNG.permutation(60)
+    shuffled = fitted.transform(frame.iloc[order])
+    np.testing.assert_allclose(shuffled, fitted.transform(frame)[order], atol=1e-5)
+
+
+def test_a_user_may_say_what_columns_are():
+    domain = TableDomain(kinds={"age": "category", "id": "number"}).fit(people())
+    kinds = {column.name: type(column).__name__ for column in domain.columns}
+    assert (kinds["age"], kinds["id"]) == ("Category", "Number")
+    with pytest.raises(SpecError, match="did you mean 'age'"):
+        TableDomain(kinds={"agee": "category"}).fit(people())
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (people().iloc[:0], "at least one row"),
+        (people().iloc[:1], "at least 2 rows"),
+        (people()[[]], "at least one column; got none"),
+        (people().rename(columns={"age": 7}), "names of columns must be text; got 7"),
+        (people().rename(columns={"age": "job"}), r"must differ; got \['job'\] more than once"),
+        (people()[["country"]], "a column that can be learnt; got only 'country': always 'IT'"),
+    ],
+)
+def test_tables_that_cannot_be_learnt_are_refused(frame, message):
+    with pytest.raises(DataError, match=message):
+        TableDomain().fit(frame)
+
+
+def test_later_tables_must_fit():
+    domain = TableDomain().fit(people())
+    with pytest.raises(DataError, match=r"missing \['age', 'job'\]"):
+        domain.prepare(people().drop(columns=["age", "job"]))
+    with pytest.raises(DataError, match="column 'job' had 3 labels"):
+        domain.prepare(people().assign(job="pilot"))
+
+
+def test_other_likelihoods_and_networks_are_refused():
+    with pytest.raises(CompositionError, match="a likelihood of its own"):
+        Autoencoder(likelihood="gaussian", max_epochs=1).fit(people())
+    with pytest.raises(CompositionError, match="tables have networks 'mlp'"):
+        Autoencoder(network="conv", max_epochs=1).fit(people())
+
+
+def test_a_table_may_be_conditioned_on():
+    frame = people()
+    model = Autoencoder(max_epochs=40, seed=0, progress=False)
+    model.fit(frame.drop(columns="job"), context=frame["job"].to_numpy())
+    means = [model.sample(500, context=job, seed=0)["income"].mean() for job in ("vet", "cook")]
+    assert means[0] > means[1] + 800

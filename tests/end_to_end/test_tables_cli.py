@@ -1,0 +1,55 @@
+"""Tables of several kinds of columns, through the command line."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+pd = pytest.importorskip("pandas")
+
+from vaekit.cli import app  # noqa: E402
+from vaekit.errors import SpecError  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def people():
+    rng = np.random.default_rng(0)
+    job = rng.choice(["cook", "clerk", 'vet, "large"'], 300)
+    pay = np.where(rng.random(300) < 0.1, np.nan, rng.normal(2000, 300, 300).round(2))
+    return pd.DataFrame({"job": job, "age": rng.integers(18, 80, 300), "pay": pay})
+
+
+def call(*arguments):
+    result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def write(frame, path):
+    frame.to_parquet(path) if path.suffix == ".parquet" else frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("name", ["people.csv", "people.csv.gz", "people.parquet"])
+def test_a_table_in_every_format(people, tmp_path, name):
+    table, run = write(people, tmp_path / name), tmp_path / "run"
+    call("fit", table, run, "--max-epochs", 3)
+    for ending in (".csv", ".parquet"):
+        out = tmp_path / f"new{ending}"
+        call("sample", run, "-n", 50, "--seed", 0, "--out", out)
+        new = pd.read_csv(out) if ending == ".csv" else pd.read_parquet(out)
+        assert list(new.columns) == list(people.columns)
+        assert set(new["job"]) <= set(people["job"])
+        assert new["age"].dtype == people["age"].dtype
+        assert len(new) == 50
+    call("score", run, table)
+    call("reconstruct", run, table, "--out", tmp_path / "same.csv")
+    assert len(pd.read_csv(tmp_path / "same.csv")) == 300
+
+
+def test_other_endings_are_refused(people, tmp_path):
+    table, run = write(people, tmp_path / "people.csv"), tmp_path / "run"
+    call("fit", table, run, "--max-epochs", 1)
+    for ending in (".png", ".npz", ".npy"):
+        with pytest.raises(SpecError, match=r"must end in .csv or .parquet"):
+            call("sample", run, "--out", tmp_path / f"new{ending}")
+        assert not (tmp_path / f"new{ending}").exists()
