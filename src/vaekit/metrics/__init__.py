@@ -39,6 +39,14 @@ from vaekit.metrics.pretrained import efficientnet_features
 from vaekit.metrics.reconstruction import Reconstruction, reconstruction_quality
 from vaekit.metrics.sharpness import sharpness, sharpness_ratio
 from vaekit.metrics.smoothness import Smoothness, distance_to_data, smoothness
+from vaekit.metrics.tables import (
+    RowFidelity,
+    closest_record_share,
+    row_fidelity,
+    shape_errors,
+    trend_errors,
+    two_sample_auc,
+)
 
 __all__ = [
     "DCI",
@@ -56,12 +64,14 @@ __all__ = [
     "Health",
     "Information",
     "Reconstruction",
+    "RowFidelity",
     "Smoothness",
     "agreement",
     "annealed_log_likelihood",
     "attribute_classifier",
     "bits_per_dim",
     "classifier_features",
+    "closest_record_share",
     "codebook_usage",
     "dci",
     "disentanglement",
@@ -85,8 +95,12 @@ __all__ = [
     "raw_features",
     "reconstruction_quality",
     "reduced_features",
+    "row_fidelity",
     "sap",
+    "shape_errors",
     "sharpness",
     "sharpness_ratio",
     "smoothness",
+    "trend_errors",
+    "two_sample_auc",
 ]
