@@ -190,6 +190,7 @@ class Scores(Protocol):
         x: Tensor,
         context: Tensor | None = None,
         *,
+        observed: Tensor | None = None,
         draws: int = 100,
         generator: torch.Generator | None = None,
     ) -> Tensor:

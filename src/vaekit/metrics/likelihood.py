@@ -113,23 +113,26 @@ def log_likelihood(
     """The importance-weighted bound of log p(x), averaged over items.
 
     In expectation a lower bound, tighter for more draws; `annealed_log_likelihood` is tighter
-    still where the posterior is poor. Put the model in evaluation mode first.
+    still where the posterior is poor. Missing cells are left out, so that it is the density of the
+    observed ones. Put the model in evaluation mode first.
 
     Args:
         model: With a log density.
-        batches: Held-out items without missing cells.
+        batches: Held-out items.
         draws: Importance samples per item, at least 1.
         generator: Source of randomness; ``None`` uses fresh entropy.
 
     Raises:
-        DataError: Missing cells; fewer than two items.
+        DataError: Fewer than two items.
         SpecError: Fewer than one draw.
 
     Source: Burda et al. 2016, "Importance weighted autoencoders", eq. 8.
     """
     stream = make_generator(None) if generator is None else generator
     values = [
-        model.log_prob(_complete(batch), batch.context, draws=draws, generator=stream).cpu()
+        model.log_prob(
+            batch.x, batch.context, observed=batch.observed, draws=draws, generator=stream
+        ).cpu()
         for batch in batches
     ]
     return Estimate.of(torch.cat([torch.empty(0), *values]))
@@ -177,14 +180,3 @@ def _elbo(model: VAE, batch: Batch, draws: int) -> Float[Tensor, "batch"]:
     """One draw at a time: the same memory for any number of them."""
     total = sum((model.evidence(batch).log_w[0] for _ in range(draws)), torch.zeros(()))
     return (total / draws).cpu()
-
-
-def _complete(batch: Batch) -> Tensor:
-    """The items, which must be scored as a whole."""
-    if batch.observed is not None and not batch.observed.all():
-        missing = int((~batch.observed).sum())
-        raise DataError(
-            f"log p(x) is that of complete items; got {missing} missing cells. Leave those items "
-            "out, or use elbo_estimate, which scores observed cells only."
-        )
-    return batch.x

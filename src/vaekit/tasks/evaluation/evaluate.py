@@ -14,6 +14,7 @@ from vaekit.tasks.evaluation.rows import Measure, Row
 from vaekit.tasks.evaluation.samples import SOURCES, compare, describe_features
 from vaekit.tasks.evaluation.settings import EvaluationSettings
 from vaekit.tasks.evaluation.subject import Subject
+from vaekit.tasks.evaluation.tables import TABLE_MEASURES, is_table
 from vaekit.tasks.trained import Trained
 
 if TYPE_CHECKING:
@@ -128,8 +129,16 @@ def evaluate(
 
     subject = Subject.of(trained, X, context, labels, factors, settings, features)
     measured: list[Row] = []
-    for done, measure in enumerate(MEASURES):
-        watch(measure.name, done, len(MEASURES) + 1)
+    measures = _measures(subject)
+    for done, measure in enumerate(measures):
+        watch(measure.name, done, len(measures) + 1)
         measured += measure.rows(subject)
-    watch("pictures", len(MEASURES), len(MEASURES) + 1)
+    watch("pictures", len(measures), len(measures) + 1)
     return Evaluation(tuple(measured), len(subject.items), settings, draw_pictures(subject))
+
+
+def _measures(subject: Subject) -> tuple[Measure, ...]:
+    if not is_table(subject):
+        return MEASURES
+    others = [m for m in MEASURES if m.group not in ("reconstruction", "samples")]
+    return (*others, *TABLE_MEASURES)

@@ -190,7 +190,7 @@ class Subject:
         vae, batches = self.vae, batches_of(items, self.trained.device)
         with seeded(self.settings.seed):
             parts = [
-                self._shown(vae.generate(len(b.x), b.context, fitted=False), b.context)
+                self._visible(vae.make(vae.generate(len(b.x), b.context, fitted=False), b.context))
                 for b in batches
             ]
         return torch.cat(parts)

@@ -1,0 +1,107 @@
+"""How like real rows the rows of a synthetic table are, beside other real rows and lone columns."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from vaekit.domains import TableDomain
+from vaekit.metrics import row_fidelity, shape_errors, trend_errors, two_sample_auc
+from vaekit.tasks.evaluation.rows import Measure, Row
+from vaekit.tasks.evaluation.settings import RECONSTRUCTION_ITEMS
+from vaekit.tasks.evaluation.subject import Subject
+from vaekit.tasks.trained import batches_of
+
+__all__ = ["TABLE_MEASURES", "is_table"]
+
+
+def is_table(subject: Subject) -> bool:
+    """Whether items are rows of a table with columns of several kinds."""
+    return isinstance(subject.trained.domain, TableDomain)
+
+
+def _samples(subject: Subject) -> Any:
+    return subject.trained.domain.decode(subject.sampled(subject.reference))
+
+
+def _model_prior(subject: Subject) -> Any:
+    return subject.trained.domain.decode(subject.drawn_from_prior(subject.reference))
+
+
+def _real(subject: Subject) -> Any:
+    return subject.trained.domain.decode(subject.x(subject.others))
+
+
+def _lone_columns(subject: Subject) -> Any:
+    """Real cells, each column in an order of its own: right shapes, no trends."""
+    rows = _real(subject)
+    rng = np.random.default_rng(subject.settings.seed)
+    return rows.assign(**{name: rows[name].array[rng.permutation(len(rows))] for name in rows})
+
+
+_SOURCES: dict[str, Callable[[Subject], Any]] = {
+    "samples": _samples,
+    "model prior": _model_prior,
+    "real items": _real,
+    "lone columns": _lone_columns,
+}
+
+
+def _compare(subject: Subject, source: str) -> list[Row]:
+    """All figures of one kind of rows, of the columns that are learnt."""
+    learnt = [column.name for column in _domain(subject).learnt]
+    real = subject.trained.domain.decode(subject.x(subject.reference))[learnt]
+    rows = _SOURCES[source](subject)[learnt]
+    fidelity = row_fidelity(real, rows)
+    found = [
+        _errors("shape error", shape_errors(real, rows), len(rows)),
+        _errors("trend error", trend_errors(real, rows), len(rows)),
+        Row(
+            "two-sample AUC of boosted trees",
+            two_sample_auc(real, rows, subject.settings.seed),
+            items=len(rows),
+            note="0.5: trees cannot tell them from real rows",
+        ),
+        Row("alpha-precision", fidelity.alpha_precision, items=len(rows)),
+        Row("beta-recall", fidelity.beta_recall, items=len(rows), note="compare with real items"),
+    ]
+    return [replace(row, source=source) for row in found]
+
+
+def _errors(name: str, errors: Mapping[Any, float], items: int) -> Row:
+    """The mean of the errors, with the largest named."""
+    if not errors:
+        return Row(name, None, note="there is one column only")
+    worst = max(errors, key=lambda key: errors[key])
+    named = worst if isinstance(worst, str) else " and ".join(worst)
+    note = f"largest: {named} {errors[worst]:.3f}"
+    parts = tuple(errors.values())
+    return Row(name, float(np.mean(parts)), items=items, note=note, parts=parts)
+
+
+def _given_back(subject: Subject) -> list[Row]:
+    """Codes that come back the same, and how far numbers come back elsewhere."""
+    items, count = subject.some(RECONSTRUCTION_ITEMS), len(_domain(subject).learnt)
+    batches = list(batches_of(items, torch.device("cpu")))
+    x, back = torch.cat([batch.x for batch in batches]), subject.reconstructed(items)
+    same = float((x[:, :count] == back[:, :count]).float().mean())
+    rows = [Row("codes given back", same, items=len(x), note="labels and shared values")]
+    seen = torch.cat([b.observed for b in batches if b.observed is not None])[:, count:]
+    if seen.any():
+        error = (x - back)[:, count:].square()[seen].mean()
+        rows.append(Row("squared error of normal scores", float(error), items=len(x)))
+    return rows
+
+
+def _domain(subject: Subject) -> TableDomain:
+    return cast(TableDomain, subject.trained.domain)
+
+
+TABLE_MEASURES = (
+    Measure("reconstruction", "reconstruction", _given_back),
+    *(Measure("samples", name, partial(_compare, source=name)) for name in _SOURCES),
+)
+"""What is measured of tables, in place of squared errors and Frechet distances."""

@@ -1,0 +1,72 @@
+"""Evaluations of models of tables."""
+
+import numpy as np
+import pytest
+
+pd = pytest.importorskip("pandas")
+
+from vaekit import Autoencoder  # noqa: E402
+from vaekit.tasks import EvaluationSettings, evaluate  # noqa: E402
+
+SETTINGS = EvaluationSettings(draws=4)
+
+
+def people(rows, seed):
+    rng = np.random.default_rng(seed)
+    job = rng.choice(["cook", "clerk", "vet"], rows, p=[0.5, 0.3, 0.2])
+    age = rng.integers(18, 80, rows)
+    pay = np.where(rng.random(rows) < 0.1, np.nan, 30.0 * age + 1500 * (job == "vet"))
+    return pd.DataFrame({"id": np.arange(rows), "job": job, "age": age, "pay": pay})
+
+
+@pytest.fixture(scope="module")
+def result():
+    model = Autoencoder(max_epochs=60, seed=0, progress=False).fit(people(800, 0))
+    return evaluate(model.trained_, people(600, 1), settings=SETTINGS)
+
+
+def test_rows_are_compared_in_place_of_frechet_distances(result):
+    names = {row.measure for row in result.rows("samples")}
+    assert names == {
+        "shape error",
+        "trend error",
+        "two-sample AUC of boosted trees",
+        "alpha-precision",
+        "beta-recall",
+    }
+    assert {row.source for row in result.rows("samples")} == {
+        "samples",
+        "model prior",
+        "real items",
+        "lone columns",
+    }
+    assert all(row.value is not None for row in result.rows("samples"))
+
+
+def test_samples_lie_between_real_rows_and_lone_columns(result):
+    name = "two-sample AUC of boosted trees"
+    real, lone = (result.value(f"{name}, {source}") for source in ("real items", "lone columns"))
+    assert real == pytest.approx(0.5, abs=0.08)
+    assert lone > 0.75
+    assert real - 0.05 < result.value(f"{name}, samples") < lone
+    trends = [result.value(f"trend error, {s}") for s in ("real items", "samples", "lone columns")]
+    assert trends[0] < trends[2]
+    assert trends[1] < trends[2]
+
+
+def test_the_worst_column_is_named(result):
+    rows = {row.name: row for row in result.measured}
+    assert "largest: " in rows["shape error, samples"].note
+    assert "id" not in rows["trend error, samples"].note
+
+
+def test_rows_are_given_back_and_scored(result):
+    assert result.value("codes given back") > 0.9
+    assert 0 < result.value("squared error of normal scores") < 0.2
+    assert result.value("ELBO") < result.value("IWAE-4 bound") + 0.5
+
+
+def test_numbers_repeat():
+    model = Autoencoder(max_epochs=2, seed=0, progress=False).fit(people(200, 0))
+    results = [evaluate(model.trained_, people(100, 1), settings=SETTINGS) for _ in range(2)]
+    assert results[0].to_json() == results[1].to_json()
