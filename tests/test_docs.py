@@ -64,7 +64,7 @@ def test_a_command_line_is_understood(page, words):
     options = parse(words)
     if "preset" in options:
         name = "image_vae" if options["preset"] == "auto" else options["preset"]
-        choose_preset(name, parse_assignments(options["option"] or []))
+        choose_preset(name, parse_assignments(options.get("option") or []))
     assert options.get("likelihood", "auto") in ("auto", *LIKELIHOODS)
 
 

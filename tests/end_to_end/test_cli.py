@@ -21,6 +21,7 @@ COMMANDS = (
     "demo",
     "models",
     "fit",
+    "impute",
     "refit",
     "sample",
     "reconstruct",

@@ -53,3 +53,25 @@ def test_other_endings_are_refused(people, tmp_path):
         with pytest.raises(SpecError, match=r"must end in .csv or .parquet"):
             call("sample", run, "--out", tmp_path / f"new{ending}")
         assert not (tmp_path / f"new{ending}").exists()
+
+
+def test_holes_are_filled(people, tmp_path):
+    table, out = write(people, tmp_path / "people.csv"), tmp_path / "filled.csv"
+    shown = call("impute", table, "--out", out, "--max-epochs", 5, "--save", tmp_path / "run")
+    filled = pd.read_csv(out)
+    assert not filled.isna().any(axis=None)
+    assert f"{people['pay'].isna().sum()} of 300" in shown
+    pd.testing.assert_frame_equal(filled[["job", "age"]], people[["job", "age"]], check_dtype=False)
+    call("impute", table, "--run", tmp_path / "run", "--out", tmp_path / "again.csv")
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "again.csv"), filled)
+
+
+def test_several_fillings_differ_where_cells_were_missing(people, tmp_path):
+    table, out = write(people, tmp_path / "people.csv"), tmp_path / "filled.parquet"
+    call("impute", table, "--out", out, "--max-epochs", 5, "--estimate", "draw", "--count", 2)
+    first, second = (pd.read_parquet(tmp_path / f"filled-{i}.parquet") for i in (1, 2))
+    differ = first["pay"] != second["pay"]
+    assert differ.any()
+    assert not differ[people["pay"].notna()].any()
+    with pytest.raises(SpecError, match="several files need --estimate draw"):
+        call("impute", table, "--count", 2)

@@ -11,6 +11,7 @@ from vaekit.cli.demo import demo
 from vaekit.cli.edit import edit
 from vaekit.cli.evaluate import evaluate
 from vaekit.cli.fit import fit
+from vaekit.cli.impute import impute
 from vaekit.cli.models import models
 from vaekit.cli.refit import refit
 from vaekit.cli.use import info, interpolate, reconstruct, sample, score
@@ -38,6 +39,7 @@ for command in (
     evaluate,
     compare,
     cluster,
+    impute,
     info,
 ):
     app.command()(command)

@@ -1,5 +1,6 @@
 """Estimators with the mixins of scikit-learn, for tasks that it has names for."""
 
 from vaekit.sklearn.clusterer import VAEClusterer
+from vaekit.sklearn.imputer import VAEImputer
 
-__all__ = ["VAEClusterer"]
+__all__ = ["VAEClusterer", "VAEImputer"]

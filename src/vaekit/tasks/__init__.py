@@ -22,6 +22,7 @@ from vaekit.tasks.evaluation import Evaluation, EvaluationSettings, evaluate
 from vaekit.tasks.examine import examine, fit_prior
 from vaekit.tasks.fitting import Fitted, Plan, fit_model
 from vaekit.tasks.geodesic import decoded_energy, shorten
+from vaekit.tasks.impute import ESTIMATES, impute
 from vaekit.tasks.interpolate import interpolate_latents, traverse_latents
 from vaekit.tasks.named_priors import NAMED_PRIORS, named_prior
 from vaekit.tasks.refit import refit_prior
@@ -30,6 +31,7 @@ from vaekit.tasks.trained import Trained
 
 __all__ = [
     "EDIT_METHODS",
+    "ESTIMATES",
     "NAMED_PRIORS",
     "Cluster",
     "Clustering",
@@ -61,6 +63,7 @@ __all__ = [
     "find_edit",
     "fit_model",
     "fit_prior",
+    "impute",
     "interpolate_latents",
     "interpolation_smoothness",
     "named_prior",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -13,9 +13,9 @@ from torch import Tensor
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import check_rows
 from vaekit.domains.sources import read_source
-from vaekit.domains.tables.base import Column
+from vaekit.domains.tables.base import Cell, Column
 from vaekit.domains.tables.infer import learn_column
-from vaekit.errors import CompositionError, DataError, unknown_name
+from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
 from vaekit.likelihoods import Likelihood, Table
 from vaekit.networks import Chain, MLPDecoder, Offset, TabularEncoder, make_denoiser
 from vaekit.presets import Parts
@@ -38,6 +38,8 @@ class TableDomain(Domain):
     Attributes:
         kinds: What columns are, where you know better than their values tell: name -> one of
             ``"category"``, ``"number"``, ``"moment"``, ``"key"``, ``"text"``.
+        missing: What a missing cell is: a ``"value"`` of its column, which new rows have as often,
+            or a ``"hole"``, of which the model knows nothing and which it can fill.
         columns: What was learnt of each column, in order.
 
     Example:
@@ -50,16 +52,19 @@ class TableDomain(Domain):
     """
 
     kinds: Mapping[str, str] = field(default_factory=dict)
+    missing: str = "value"
     columns: Sequence[Column] | None = None
 
     def fit(self, raw: Any) -> Self:
         """Learn the columns."""
+        if self.missing not in ("value", "hole"):
+            raise SpecError(f"missing must be 'value' or 'hole'; got {self.missing!r}.")
         frame = _checked(self.read(raw))
         check_rows(frame.to_numpy(dtype=object), least=2)
         for name in self.kinds:
             if name not in frame.columns:
                 raise unknown_name("column", name, list(frame.columns))
-        columns = tuple(learn_column(frame[name], self.kinds.get(name)) for name in frame.columns)
+        columns = tuple(self._learn(frame[name]) for name in frame.columns)
         if not any(column.num_codes for column in columns):
             raise DataError(
                 "a table must have a column that can be learnt; got only "
@@ -67,8 +72,12 @@ class TableDomain(Domain):
             )
         return replace(self, columns=columns)
 
+    def _learn(self, values: Any) -> Column:
+        known = values.dropna() if self.missing == "hole" else values
+        return learn_column(known, self.kinds.get(str(values.name)))
+
     def read(self, raw: Any) -> Any:
-        """Read a .csv file."""
+        """Read a .csv or .parquet file."""
         return read_source(raw) if isinstance(raw, str | Path) else raw
 
     @property
@@ -82,10 +91,22 @@ class TableDomain(Domain):
         frame = _checked(self.read(raw))
         self._check_columns(frame)
         check_rows(frame.to_numpy(dtype=object))
-        cells = [column.encode(frame[column.name]) for column in learnt]
+        cells = [self._cells(column, frame[column.name]) for column in learnt]
         numbers = [number for _, number in cells if number is not None]
         array = np.stack([code for code, _ in cells] + numbers, axis=1)
         return torch.from_numpy(array.astype(np.float32))
+
+    def _cells(self, column: Column, values: Any) -> Cell:
+        """Codes and numbers; of a hole neither."""
+        if self.missing == "value":
+            return column.encode(values)
+        known = values.notna().to_numpy()
+        found = column.encode(values[known])
+        codes, numbers = (None if part is None else np.full(len(values), np.nan) for part in found)
+        for whole, part in zip((codes, numbers), found, strict=True):
+            if whole is not None:
+                whole[known] = part
+        return cast(Cell, (codes, numbers))
 
     def _check_columns(self, frame: Any) -> None:
         wanted = {column.name for column in self.learnt}
@@ -101,7 +122,7 @@ class TableDomain(Domain):
         return rows.nan_to_num(0.0)
 
     def observed(self, rows: Tensor) -> Tensor | None:
-        """False where there is no number."""
+        """False where there is no number, and in holes."""
         return ~rows.isnan()
 
     def decode(self, x: Tensor) -> Any:
@@ -187,7 +208,7 @@ class TableDomain(Domain):
     def _log_shares(self, rows: Tensor) -> Tensor:
         """Logits under which codes are as frequent as in training; 0 for the numbers."""
         counts = [
-            torch.bincount(codes.long() - 1, minlength=column.num_codes) + _RARE
+            torch.bincount(codes[codes > 0].long() - 1, minlength=column.num_codes) + _RARE
             for column, codes in zip(self.learnt, rows.T, strict=False)
         ]
         logits = torch.cat([(count / count.sum()).log() for count in counts])
