@@ -22,6 +22,7 @@ COMMANDS = (
     "models",
     "fit",
     "impute",
+    "augment",
     "refit",
     "sample",
     "reconstruct",

@@ -75,3 +75,20 @@ def test_several_fillings_differ_where_cells_were_missing(people, tmp_path):
     assert not differ[people["pay"].notna()].any()
     with pytest.raises(SpecError, match="several files need --estimate draw"):
         call("impute", table, "--count", 2)
+
+
+def test_synthetic_rows_are_written_if_they_help_or_anyway(people, tmp_path):
+    frame = people.assign(answer=np.where(np.arange(300) < 260, "no", "yes"))  # tells nothing
+    table, out = write(frame, tmp_path / "people.csv"), tmp_path / "more.csv"
+    arguments = ("augment", table, "--target", "answer", "--folds", 2, "--max-epochs", 2)
+    shown = call(*arguments, "--out", out)
+    assert ("Do not augment" in shown) == ("Nothing is written" in shown) != out.exists()
+    call(*arguments, "--out", out, "--anyway")
+    more = pd.read_csv(out)
+    assert more["answer"].value_counts().to_dict() == {"no": 260, "yes": 260}
+    assert more.columns.equals(frame.columns)
+    pd.testing.assert_frame_equal(more[:300], frame, check_dtype=False)
+    call(*arguments, "--out", tmp_path / "new.parquet", "--anyway", "--only-synthetic")
+    assert len(pd.read_parquet(tmp_path / "new.parquet")) == 220
+    with pytest.raises(SpecError, match="did you mean 'answer'"):
+        call("augment", table, "--target", "anwser")

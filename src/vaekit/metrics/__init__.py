@@ -42,6 +42,7 @@ from vaekit.metrics.smoothness import Smoothness, distance_to_data, smoothness
 from vaekit.metrics.tables import (
     RowFidelity,
     closest_record_share,
+    for_trees,
     row_fidelity,
     shape_errors,
     trend_errors,
@@ -82,6 +83,7 @@ __all__ = [
     "factor_vae_score",
     "fidelity",
     "flip_rate",
+    "for_trees",
     "frechet_distance",
     "identity_distance",
     "kept_shares",

@@ -2,5 +2,6 @@
 
 from vaekit.sklearn.clusterer import VAEClusterer
 from vaekit.sklearn.imputer import VAEImputer
+from vaekit.sklearn.oversampler import VAEOverSampler
 
-__all__ = ["VAEClusterer", "VAEImputer"]
+__all__ = ["VAEClusterer", "VAEImputer", "VAEOverSampler"]

@@ -1,6 +1,7 @@
 """Functions over a trained model."""
 
 from vaekit.tasks.assemble import assemble
+from vaekit.tasks.augmentation import Augmentation, augment
 from vaekit.tasks.clustering import Cluster, Clustering, Trait, assign, cluster
 from vaekit.tasks.comparison import Comparison, ComparisonSettings, compare
 from vaekit.tasks.editing import (
@@ -33,6 +34,7 @@ __all__ = [
     "EDIT_METHODS",
     "ESTIMATES",
     "NAMED_PRIORS",
+    "Augmentation",
     "Cluster",
     "Clustering",
     "Comparison",
@@ -51,6 +53,7 @@ __all__ = [
     "apply_edit",
     "assemble",
     "assign",
+    "augment",
     "cluster",
     "compare",
     "decoded_energy",

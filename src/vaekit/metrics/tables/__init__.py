@@ -1,0 +1,15 @@
+"""How like real rows the rows of a synthetic table are."""
+
+from vaekit.metrics.tables.nearness import RowFidelity, closest_record_share, row_fidelity
+from vaekit.metrics.tables.shapes import shape_errors, trend_errors
+from vaekit.metrics.tables.two_sample import for_trees, two_sample_auc
+
+__all__ = [
+    "RowFidelity",
+    "closest_record_share",
+    "for_trees",
+    "row_fidelity",
+    "shape_errors",
+    "trend_errors",
+    "two_sample_auc",
+]

@@ -1,0 +1,15 @@
+"""Synthetic items for training sets that are small or lopsided."""
+
+from vaekit.tasks.augmentation.augment import Augmentation, augment
+from vaekit.tasks.augmentation.strategy import STRATEGIES, counts_of, wanted_counts
+from vaekit.tasks.augmentation.synthesise import joined, synthesise
+
+__all__ = [
+    "STRATEGIES",
+    "Augmentation",
+    "augment",
+    "counts_of",
+    "joined",
+    "synthesise",
+    "wanted_counts",
+]

@@ -1,0 +1,143 @@
+"""Augmentation: how many, of what, and whether it helps."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+pd = pytest.importorskip("pandas")
+
+from vaekit.datasets import digits  # noqa: E402
+from vaekit.errors import DataError, SpecError  # noqa: E402
+from vaekit.tasks import Augmentation, augment  # noqa: E402
+from vaekit.tasks.augmentation import counts_of, synthesise, wanted_counts  # noqa: E402
+from vaekit.training import TrainConfig  # noqa: E402
+
+QUICK = TrainConfig(max_epochs=3, progress=False)
+COUNTS = {"a": 50, "b": 30, "c": 10}
+
+
+@pytest.mark.parametrize(
+    ("counts", "strategy", "wanted"),
+    [
+        (COUNTS, "auto", {"b": 20, "c": 40}),
+        (COUNTS, "minority", {"c": 40}),
+        (COUNTS, "all", {"a": 50, "b": 50, "c": 50}),
+        (COUNTS, {"b": 35, "a": 50}, {"b": 5}),
+        ({"a": 50, "b": 10}, 0.5, {"b": 15}),
+        ({"a": 50, "b": 50}, "auto", {}),
+    ],
+)
+def test_strategies_say_how_many(counts, strategy, wanted):
+    assert wanted_counts(counts, strategy) == wanted
+
+
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        ("most", "one of auto, minority, all, a share or a dict; got 'most'"),
+        (0.5, "of two classes; got 0.5 for 3 classes"),
+        ({"d": 9}, "must name classes of y"),
+        ({"a": 9}, "at least as many items as there are; got 'a': 9"),
+    ],
+)
+def test_strategies_that_cannot_be_met_are_refused(strategy, message):
+    with pytest.raises(SpecError, match=message):
+        wanted_counts(COUNTS, strategy)
+
+
+def test_classes_are_counted():
+    assert counts_of(["b", "a", "b"] + ["a"] * 3) == {"a": 4, "b": 2}
+    with pytest.raises(DataError, match=r"at least two classes; got only \[1\]"):
+        counts_of([1, 1])
+    with pytest.raises(DataError, match="at least 2 items; got 1 of 'b'"):
+        counts_of(["a", "a", "b"])
+
+
+def lopsided(seed=0):
+    """Few rows of a class that differs in two of four columns, one of them a label."""
+    rng = np.random.default_rng(seed)
+    y = np.repeat(["no", "yes"], [300, 40])
+    frame = pd.DataFrame(rng.normal(size=(340, 2)), columns=["p", "q"])
+    frame["q"] += 3 * (y == "yes")
+    frame["job"] = np.where(rng.random(340) < np.where(y == "yes", 0.9, 0.1), "vet", "cook")
+    return frame.assign(code=rng.integers(0, 4, 340)), y
+
+
+def test_synthetic_rows_are_of_the_class_asked_for():
+    X, y = lopsided()
+    config = TrainConfig(max_epochs=60, progress=False)
+    rows, labels = synthesise(X, y, {"yes": 200, "no": 50}, config=config)
+    assert (labels == "yes").sum() == 200
+    assert rows.dtypes.equals(X.dtypes)
+    means = rows.groupby(labels)["q"].mean()
+    assert means["yes"] > means["no"] + 2
+    assert (rows["job"] == "vet")[labels == "yes"].mean() > 0.7
+
+
+def test_arrays_and_images_are_augmented_in_their_form():
+    X, y = lopsided()
+    rows, labels = synthesise(X[["p", "q"]].to_numpy(np.float32), y, {"yes": 5}, config=QUICK)
+    assert (rows.shape, rows.dtype, labels.tolist()) == ((5, 2), np.float32, ["yes"] * 5)
+    data = digits()
+    images, labels = synthesise(
+        data.images[:300], data.labels[:300], {7: 3}, preset="vae", config=QUICK
+    )
+    assert (images.shape, images.dtype, labels.tolist()) == ((3, 8, 8), np.uint8, [7, 7, 7])
+
+
+@pytest.fixture(scope="module")
+def found():
+    X, y = lopsided()
+    seen = []
+    result = augment(X, y, folds=3, config=QUICK, watch=lambda *at: seen.append(at))
+    return result, seen
+
+
+def test_augmentation_is_judged_on_rows_left_out(found):
+    result, seen = found
+    assert seen == [(0, 4), (1, 4), (2, 4), (3, 4)]
+    assert len(result.without) == len(result.with_synthetic) == 3
+    assert 0.5 < np.mean(result.without) <= 1
+    assert len(result.items) == 260
+    assert set(result.labels) == {"yes"}
+
+
+def test_nothing_made_of_noise_is_advised():
+    """Labels that do not depend on the rows cannot be learnt better from synthetic ones."""
+    X, _ = lopsided()
+    y = np.random.default_rng(1).permutation(np.repeat([0, 1], [300, 40]))
+    found = augment(X, y, folds=3, config=QUICK, judge=_Numbers())
+    assert found.gain < 0.1
+
+
+class _Numbers(LogisticRegression):
+    """A judge of one's own, which looks at the numbers only."""
+
+    def fit(self, X, y):
+        return super().fit(X[["p", "q"]], y)
+
+    def predict_proba(self, X):
+        return super().predict_proba(X[["p", "q"]])
+
+
+@pytest.mark.parametrize(
+    ("without", "with_synthetic", "advice"),
+    [
+        ((0.5, 0.6, 0.55), (0.7, 0.75, 0.72), "Synthetic items help: average precision 0.550"),
+        ((0.5, 0.6, 0.55), (0.6, 0.5, 0.55), "Do not augment: .* a gain of \\+0.000"),
+        ((0.5, 0.6, 0.55), (0.4, 0.5, 0.5), "Do not augment: .* a gain of -0.083"),
+    ],
+)
+def test_advice_is_drawn_from_the_scores(without, with_synthetic, advice):
+    import re
+
+    found = Augmentation(None, np.array([]), without, with_synthetic)
+    assert re.match(advice, found.advice)
+    assert found.helps == advice.startswith("Synthetic")
+
+
+@pytest.mark.parametrize("folds", [1, 41])
+def test_folds_must_fit_the_smallest_class(folds):
+    X, y = lopsided()
+    with pytest.raises(SpecError, match=f"from 2 to 40, .*; got {folds}"):
+        augment(X, y, folds=folds)
