@@ -1,0 +1,149 @@
+"""Synthetic tables, beside ctgan's TVAE: shapes, trends, trees, use, nearness, time.
+
+    python benchmarks/tables.py --data DIR --peer PEER/bin/python
+
+For each table (DIR/NAME/NAME.csv.gz, or the folder that VAEKIT_TABLES names) and seed: --rows
+training rows, as many held-out rows, and up to 8,000 more to score a classifier on. Prints, for
+other real rows, for ``Autoencoder()`` with nothing chosen, and for TVAE with its defaults in the
+same run (PEER is a Python with ctgan; left out where --peer is not given):
+
+- shape and trend error, % (mean over columns and pairs), against the training rows;
+- the area under the curve of boosted trees that tell synthetic from held-out rows (0.5 at best);
+- the area under the curve of boosted trees trained on synthetic rows, on real ones;
+- alpha-precision and beta-recall, %, and the share of rows nearer to training than to held-out
+  rows, % (50 at best);
+- CPU seconds of the fit, and of 1,000 samples.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+
+from vaekit import Autoencoder
+from vaekit.metrics import (
+    closest_record_share,
+    for_trees,
+    row_fidelity,
+    shape_errors,
+    trend_errors,
+    two_sample_auc,
+)
+
+TARGETS = {"adult": "income", "credit_default": "default", "bank": "deposit"}
+NAMES = ("shape", "trend", "C2ST", "TSTR", "alpha", "beta", "DCR", "fit s", "1,000 s")
+
+
+def read(folder, name):
+    frame = pd.read_csv(f"{folder}/{name}/{name}.csv.gz")
+    frame = frame.drop(columns=[c for c in ("split",) if c in frame])
+    target = TARGETS.get(name, frame.columns[-1])
+    return frame, target if target in frame.columns else frame.columns[-1]
+
+
+def split(frame, rows, seed):
+    order = np.random.default_rng(seed).permutation(len(frame))
+    cuts = (order[:rows], order[rows : 2 * rows], order[2 * rows : 3 * rows], order[3 * rows :])
+    train, held_out, other, test = (frame.iloc[c].reset_index(drop=True) for c in cuts)
+    return train, held_out, other, test[:8000]
+
+
+def use(train, test, target):
+    """How well trees trained on these rows predict the target of real ones."""
+    both = for_trees(pd.concat([train, test], ignore_index=True).drop(columns=target))
+    answers = train[target].astype(str)
+    if answers.nunique() < 2:
+        return 0.5
+    trees = HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0)
+    trees.fit(both.iloc[: len(train)], answers)
+    scores = trees.predict_proba(both.iloc[len(train) :])[:, 1]
+    return roc_auc_score(test[target].astype(str) == trees.classes_[1], scores)
+
+
+def figures(rows, train, held_out, test, target, fit=float("nan"), sampling=float("nan")):
+    fidelity = row_fidelity(held_out, rows)
+    return {
+        "shape": 100 * np.mean(list(shape_errors(train, rows).values())),
+        "trend": 100 * np.mean(list(trend_errors(train, rows).values())),
+        "C2ST": two_sample_auc(held_out, rows),
+        "TSTR": use(rows, test, target),
+        "alpha": 100 * fidelity.alpha_precision,
+        "beta": 100 * fidelity.beta_recall,
+        "DCR": 100 * closest_record_share(rows, train, held_out),
+        "fit s": fit,
+        "1,000 s": sampling,
+    }
+
+
+def ours(train, seed, options):
+    started = time.process_time()
+    model = Autoencoder(seed=seed, progress=False, domain="table").fit(train)
+    fit, started = time.process_time() - started, time.process_time()
+    rows = model.sample(len(train), seed=seed)
+    return rows, fit, (time.process_time() - started) * 1000 / len(train)
+
+
+def tvae(train, seed, options):
+    """The peer, in a process of its own with as many threads."""
+    with tempfile.TemporaryDirectory() as folder:
+        train.to_csv(f"{folder}/train.csv", index=False)
+        peer = Path(__file__).with_name("tables_tvae.py")
+        command = [options.peer, str(peer), folder, str(seed), str(options.threads)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        rows = pd.read_csv(f"{folder}/rows.csv")
+    fit, sampling = (float(word) for word in done.stdout.split()[-2:])
+    return rows.astype(dict(train.dtypes), errors="ignore"), fit, sampling
+
+
+def show(name, found):
+    medians = {k: np.median([f[k] for f in found]) for k in NAMES}
+    ranges = {k: (min(f[k] for f in found), max(f[k] for f in found)) for k in NAMES}
+    print(f"  {name:14}" + "  ".join(f"{k} {medians[k]:.3f}" for k in NAMES))
+    print(f"  {'':14}" + "  ".join(f"{ranges[k][0]:.3g}-{ranges[k][1]:.3g}" for k in NAMES))
+    sys.stdout.flush()
+
+
+def one_table(name, options):
+    frame, target = read(options.data, name)
+    makers = {"vaekit": ours} | ({"TVAE": tvae} if options.peer else {})
+    found = {"real rows": [], **{maker: [] for maker in makers}}
+    for seed in range(options.seeds):
+        train, held_out, other, test = split(frame, options.rows, seed)
+        found["real rows"].append(figures(other, train, held_out, test, target))
+        found["real rows"][-1]["TSTR"] = use(train, test, target)
+        for maker, make in makers.items():
+            rows, fit, sampling = make(train, seed, options)
+            found[maker].append(figures(rows, train, held_out, test, target, fit, sampling))
+    print(f"{name}: {options.rows} rows, target {target}, {options.seeds} seeds")
+    for maker, rows in found.items():
+        show(maker, rows)
+
+
+def main(options):
+    if not options.data:
+        raise SystemExit("tables.py measures real tables: pass --data DIR.")
+    torch.set_num_threads(options.threads)
+    for name in options.tables.split(","):
+        one_table(name, options)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", default=os.environ.get("VAEKIT_TABLES"))
+    parser.add_argument("--tables", default="adult,credit_default")
+    parser.add_argument("--rows", type=int, default=3000)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--peer", help="a Python with ctgan")
+    main(parser.parse_args())
