@@ -16,7 +16,7 @@ from vaekit.io import RunFolder, options_to_json, versions, write_run
 from vaekit.likelihoods import Likelihood
 from vaekit.presets import Preset
 from vaekit.priors import FittedPrior, Vamp
-from vaekit.tasks import Plan, Trained, fit_model
+from vaekit.tasks import Plan, Trained, fit_model, sample_where
 from vaekit.training import TrainConfig
 
 __all__ = ["Autoencoder"]
@@ -189,7 +189,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return self._fitted("reconstruct").reconstruct(X, context)
 
     def sample(
-        self, n: int = 1, context: Any = None, seed: int | None = None, prior: str = "fitted"
+        self,
+        n: int = 1,
+        context: Any = None,
+        seed: int | None = None,
+        prior: str = "fitted",
+        where: Mapping[str, Any] | None = None,
     ) -> Any:
         """Generate items, in the form of the training data.
 
@@ -198,8 +203,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             context: One label or property per item, or one for all.
             seed: For the same items again; ``None`` gives new ones at each call.
             prior: ``"fitted"`` to the training items, or the ``"model"``'s own.
+            where: Of tables: what columns are to hold; see `vaekit.tasks.sample_where`.
         """
-        return self._fitted("sample").sample(n, context, seed, prior)
+        trained = self._fitted("sample")
+        if where:
+            return sample_where(trained, n, where, context, seed, prior)
+        return trained.sample(n, context, seed, prior)
 
     def score_samples(self, X: Any, context: Any = None, draws: int = 64) -> NDArray[np.float64]:
         """Importance-weighted log p(x) of each item, in nats: a lower bound.

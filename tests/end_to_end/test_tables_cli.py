@@ -92,3 +92,15 @@ def test_synthetic_rows_are_written_if_they_help_or_anyway(people, tmp_path):
     assert len(pd.read_parquet(tmp_path / "new.parquet")) == 220
     with pytest.raises(SpecError, match="did you mean 'answer'"):
         call("augment", table, "--target", "anwser")
+
+
+def test_rows_under_conditions(people, tmp_path):
+    table, run, out = write(people, tmp_path / "people.csv"), tmp_path / "run", tmp_path / "new.csv"
+    call("fit", table, run, "--max-epochs", 5)
+    where = ("--where", "job=cook|clerk", "--where", "age>=30", "--where", "age<=40")
+    call("sample", run, "-n", 40, *where, "--out", out)
+    rows = pd.read_csv(out)
+    assert set(rows["job"]) <= {"cook", "clerk"}
+    assert rows["age"].between(30, 40).all()
+    with pytest.raises(SpecError, match="did you mean 'job'"):
+        call("sample", run, "--where", "jbo=cook")

@@ -10,6 +10,7 @@ from rich.progress import track
 from vaekit.autoencoder import Autoencoder
 from vaekit.cli.data import DATA_HELP, read_context, read_data, take_rows
 from vaekit.cli.outputs import console, print_table, write_items, write_table
+from vaekit.cli.where import read_conditions
 from vaekit.errors import DataError
 from vaekit.loading import load
 from vaekit.plots import (
@@ -47,6 +48,13 @@ def sample(
     prior: Annotated[
         str, typer.Option(help="'fitted' to the latents after training, or the 'model' prior.")
     ] = "fitted",
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of tables: a condition on a column, like job=cook, job=cook|vet, age>=30; may be "
+            "repeated."
+        ),
+    ] = None,
 ) -> None:
     """Generate new items.
 
@@ -55,10 +63,13 @@ def sample(
     vaekit sample runs/fashion -n 100 --out samples.png
 
     vaekit sample runs/digits --context 7 -n 20
+
+    vaekit sample runs/adult -n 10000 --where "income='>50K'" --where "age<=30" --out young.csv
     """
     model = load(run)
+    conditions = read_conditions(where, model.domain_) if where else None
     with console.status(f"sampling {n}"):
-        items = model.sample(n, read_context(context), seed, prior)
+        items = model.sample(n, read_context(context), seed, prior, conditions)
     write_items(out or _name(run, "samples", model), items, image_grid)
 
 

@@ -4,6 +4,7 @@ from vaekit.tasks.assemble import assemble
 from vaekit.tasks.augmentation import Augmentation, augment
 from vaekit.tasks.clustering import Cluster, Clustering, Trait, assign, cluster
 from vaekit.tasks.comparison import Comparison, ComparisonSettings, compare
+from vaekit.tasks.conditional import sample_where
 from vaekit.tasks.editing import (
     EDIT_METHODS,
     CurvePoint,
@@ -71,6 +72,7 @@ __all__ = [
     "interpolation_smoothness",
     "named_prior",
     "refit_prior",
+    "sample_where",
     "shorten",
     "transfer",
     "traverse_latents",

@@ -2,6 +2,7 @@
 
 from vaekit.domains.tables.base import Column
 from vaekit.domains.tables.category import Category
+from vaekit.domains.tables.conditions import Allowed, Condition
 from vaekit.domains.tables.domain import TableDomain
 from vaekit.domains.tables.infer import KINDS, learn_column
 from vaekit.domains.tables.moment import Moment
@@ -10,8 +11,10 @@ from vaekit.domains.tables.outside import Constant, Key, Text
 
 __all__ = [
     "KINDS",
+    "Allowed",
     "Category",
     "Column",
+    "Condition",
     "Constant",
     "Key",
     "Moment",

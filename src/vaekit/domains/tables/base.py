@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vaekit.domains.tables.conditions import Allowed, Condition
 from vaekit.errors import DataError
 
 __all__ = ["Cell", "Column", "missing_in", "refuse", "typed"]
@@ -51,6 +52,14 @@ class Column(abc.ABC):
     @abc.abstractmethod
     def decode(self, codes: NDArray[np.int64], numbers: Floats | None) -> Any:
         """The values, as an array that pandas turns into a column of the dtype."""
+
+    @abc.abstractmethod
+    def allow(self, condition: Condition) -> Allowed:
+        """What a condition allows.
+
+        Raises:
+            DataError: It can never hold, or makes no sense for the column.
+        """
 
     @property
     @abc.abstractmethod

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.domains.tables.base import Cell, Column, Floats, missing_in, refuse, typed
+from vaekit.domains.tables.conditions import Allowed, Condition
+from vaekit.errors import DataError, unknown_name
 
 __all__ = ["Category"]
 
@@ -62,6 +64,25 @@ class Category(Column):
         near = difflib.get_close_matches(first, [str(label) for label in self.labels], n=1)
         hint = f"Did you mean {near[0]!r}? " if near else ""
         return f"{hint}Known are {list(self.labels[:_SHOWN])}; train on rows that have it."
+
+    def allow(self, condition: Condition) -> Allowed:
+        """The codes of the labels; ``None`` is that of missing cells."""
+        if condition.values is None:
+            raise DataError(
+                f"labels have no range; name those of column {self.name!r} that are allowed in a "
+                f"list, of {list(self.labels[:_SHOWN])}."
+            )
+        codes = np.zeros(self.num_codes, dtype=bool)
+        for value in condition.values:
+            if value is None and self.has_missing:
+                codes[-1] = True
+            elif value in self.labels:
+                codes[list(self.labels).index(value)] = True
+            else:
+                raise unknown_name(
+                    f"label of column {self.name!r}", str(value), map(str, self.labels)
+                )
+        return Allowed(codes).possible(self.name, condition)
 
     def decode(self, codes: NDArray[np.int64], numbers: Floats | None) -> Any:
         """The labels."""

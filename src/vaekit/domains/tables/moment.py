@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.domains.tables.base import Cell, Column, Floats
+from vaekit.domains.tables.conditions import Allowed, Condition
 from vaekit.domains.tables.number import Number
+from vaekit.errors import DataError
 
 __all__ = ["Moment", "seconds_of", "unit_of"]
 
@@ -48,6 +50,31 @@ class Moment(Column):
     def encode(self, values: Any) -> Cell:
         """Codes and normal scores of the number."""
         return self.count.encode(seconds_of(values) / self.unit)
+
+    def allow(self, condition: Condition) -> Allowed:
+        """As of the number, with dates and durations read from text as well."""
+        counted = Condition(
+            None if condition.values is None else tuple(map(self._count, condition.values)),
+            self._count(condition.low),
+            self._count(condition.high),
+        )
+        return self.count.allow(counted)
+
+    def _count(self, moment: Any) -> float | None:
+        import pandas as pd
+
+        if moment is None:
+            return None
+        read = pd.to_timedelta if self.dtype.startswith("timedelta") else pd.to_datetime
+        try:
+            values: Any = pd.Series(read([moment]))
+            if "," in self.dtype and values.dt.tz is None:
+                values = values.dt.tz_localize(self.dtype.rstrip("]").split(", ")[1])
+            return float(seconds_of(values).iloc[0] / self.unit)
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                f"column {self.count.name!r} holds moments; {moment!r} is none: {error}."
+            ) from error
 
     def decode(self, codes: NDArray[np.int64], numbers: Floats | None) -> Any:
         """Times of the same kind, resolution and time zone."""

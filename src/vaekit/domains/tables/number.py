@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from vaekit.domains.tables.base import Cell, Column, Floats, missing_in, refuse, typed
+from vaekit.domains.tables.conditions import Allowed, Condition
+from vaekit.errors import DataError
 
 __all__ = ["Number"]
 
@@ -98,6 +100,61 @@ class Number(Column):
         if not self.has_number:
             return codes, None
         return codes, np.where(is_mass | missing, np.nan, self._scores(numbers))
+
+    def allow(self, condition: Condition) -> Allowed:
+        """The codes of the masses, and the scores of the other numbers, within the condition.
+
+        Of other numbers only one can be asked for, or a range; ``None`` is a missing cell.
+        """
+        masses = np.asarray(self.masses)
+        if condition.values is None:
+            low, high = (
+                default if end is None else float(end)
+                for end, default in ((condition.low, -np.inf), (condition.high, np.inf))
+            )
+            return self._between(low, high, (masses >= low) & (masses <= high), condition)
+        numbers = [float(value) for value in condition.values if value is not None]
+        is_mass = np.isin(masses, numbers)
+        others = [number for number in numbers if number not in self.masses]
+        if len(others) > 1:
+            raise DataError(
+                f"of column {self.name!r} allow one number or a range (low, high); got "
+                f"{sorted(others)}."
+            )
+        missing = len(numbers) < len(condition.values)
+        if not others:
+            return self._between(np.inf, -np.inf, is_mass, condition, missing)
+        low, high = self._around(others[0])
+        return self._between(low, high, is_mass, condition, missing)
+
+    def _around(self, number: float) -> tuple[float, float]:
+        """What is shown as this number."""
+        if self.snaps:
+            knots = np.asarray(self.values)
+            nearest = int(np.abs(knots - number).argmin())
+            middles = [-np.inf, *((knots[1:] + knots[:-1]) / 2), np.inf]
+            return middles[nearest], middles[nearest + 1]
+        half = 0.0 if self.decimals is None else 0.5 * 10.0**-self.decimals
+        return number - half, number + half
+
+    def _between(
+        self,
+        low: float,
+        high: float,
+        is_mass: NDArray[np.bool_],
+        condition: Condition,
+        missing: bool = False,
+    ) -> Allowed:
+        elsewhere = self.has_number and low <= self.values[-1] and high >= self.values[0]
+        parts = [is_mass, [elsewhere] * self.has_number, [missing] * self.has_missing]
+        codes = np.concatenate([np.asarray(part, dtype=bool) for part in parts])
+        if not elsewhere:
+            return Allowed(codes).possible(self.name, condition)
+        ends = self._scores(np.clip([low, high], self.values[0], self.values[-1]))
+        bounds = [-np.inf if low <= self.values[0] else ends[0]]
+        bounds.append(np.inf if high >= self.values[-1] else ends[1])
+        allowed = Allowed(codes, float(bounds[0]), float(bounds[1]), len(self.masses))
+        return allowed.possible(self.name, condition)
 
     def decode(self, codes: NDArray[np.int64], numbers: Floats | None) -> Any:
         """The masses, and the values of the ranks, rounded as in training."""

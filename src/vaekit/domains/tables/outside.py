@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.domains.tables.base import Cell, Column, Floats, typed
+from vaekit.domains.tables.conditions import Allowed, Condition
+from vaekit.errors import DataError
 
 __all__ = ["Constant", "Key", "Text"]
 
@@ -27,6 +29,12 @@ class _Outside(Column):
     def encode(self, values: Any) -> Cell:
         """Nothing is looked at."""
         return np.empty(0), None
+
+    def allow(self, condition: Condition) -> Allowed:
+        """Nothing can be asked for."""
+        raise DataError(
+            f"no condition can be put on column {self.name!r}, which is not learnt: {self.summary}."
+        )
 
 
 @dataclass(frozen=True)

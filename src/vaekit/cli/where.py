@@ -1,0 +1,69 @@
+"""Conditions as they are typed: ``age>=30``, ``job=cook|vet``."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from vaekit.domains import Category, Domain, Number, TableDomain
+from vaekit.domains.tables import Column
+from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
+
+__all__ = ["read_conditions"]
+
+_FORM = re.compile(r"^\s*(.+?)\s*(>=|<=|=)\s*(.*?)\s*$")
+
+
+def read_conditions(texts: Sequence[str], domain: Domain) -> dict[str, Any]:
+    """Conditions for `vaekit.tasks.sample_where`.
+
+    Args:
+        texts: Each ``COLUMN=VALUE``, ``COLUMN=A|B`` (one of several), ``COLUMN>=VALUE`` or
+            ``COLUMN<=VALUE``; quotes around values are taken off, and no value means a missing
+            cell. Two bounds of one column make a range.
+        domain: Of the model.
+
+    Raises:
+        SpecError: Another form, or no such column.
+        DataError: A value that is no number, of a column of numbers.
+        CompositionError: The model is not of a table.
+    """
+    if not isinstance(domain, TableDomain):
+        raise CompositionError("--where is for models of tables; this one is of other data.")
+    columns = {column.name: column for column in domain.columns or ()}
+    found: dict[str, Any] = {}
+    for text in texts:
+        match = _FORM.match(text)
+        if match is None:
+            raise SpecError(
+                f"--where must be like age>=30, job=cook or job=cook|vet; got {text!r}."
+            )
+        name, sign, value = match.groups()
+        if name not in columns:
+            raise unknown_name("column", name, list(columns))
+        if sign == "=":
+            found[name] = [_value(columns[name], part) for part in value.split("|")]
+        else:
+            low, high = found[name] if isinstance(found.get(name), tuple) else (None, None)
+            bound = _value(columns[name], value)
+            found[name] = (bound, high) if sign == ">=" else (low, bound)
+    return found
+
+
+def _value(column: Column, text: str) -> Any:
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1]
+    if not text:
+        return None
+    if isinstance(column, Number):
+        return _number(column, text)
+    if isinstance(column, Category):  # labels may be numbers or truth values
+        return next((label for label in column.labels if str(label) == text), text)
+    return text
+
+
+def _number(column: Column, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise DataError(f"column {column.name!r} holds numbers; got {text!r}.") from error
