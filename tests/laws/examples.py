@@ -61,6 +61,8 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
         f"domains.{kind}": lambda: {"name": "size", "dtype": "float64", "has_missing": False}
         for kind in ("Category", "Constant", "Key", "Moment", "Number", "Text")
     },
+    "domains.Below": lambda: {"low": "start", "high": "end"},
+    "domains.Together": lambda: {"columns": ("city", "country")},
     "posteriors.GridGaussian": lambda: {"grid": (1, 1, 2)},
     "posteriors.Riemannian": lambda: {"step_size": 0.02},
     "priors.FittedFlow": lambda: {"steps": 200, "hidden": (32,)},

@@ -8,11 +8,22 @@ from vaekit.domains.image_folders import image_files, read_images
 from vaekit.domains.images import ImageDomain
 from vaekit.domains.label_files import read_labels
 from vaekit.domains.sources import read_source
-from vaekit.domains.tables import Category, Constant, Key, Moment, Number, TableDomain, Text
+from vaekit.domains.tables import (
+    Below,
+    Category,
+    Constant,
+    Key,
+    Moment,
+    Number,
+    TableDomain,
+    Text,
+    Together,
+)
 
 __all__ = [
     "LIKELIHOODS",
     "ArrayDomain",
+    "Below",
     "Category",
     "Constant",
     "Context",
@@ -23,6 +34,7 @@ __all__ = [
     "Number",
     "TableDomain",
     "Text",
+    "Together",
     "find_domain",
     "image_files",
     "read_images",

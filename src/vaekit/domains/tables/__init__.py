@@ -3,6 +3,7 @@
 from vaekit.domains.tables.base import Column
 from vaekit.domains.tables.category import Category
 from vaekit.domains.tables.conditions import Allowed, Condition
+from vaekit.domains.tables.constraints import Below, Constraint, Together
 from vaekit.domains.tables.domain import TableDomain
 from vaekit.domains.tables.infer import KINDS, learn_column
 from vaekit.domains.tables.moment import Moment
@@ -12,14 +13,17 @@ from vaekit.domains.tables.outside import Constant, Key, Text
 __all__ = [
     "KINDS",
     "Allowed",
+    "Below",
     "Category",
     "Column",
     "Condition",
     "Constant",
+    "Constraint",
     "Key",
     "Moment",
     "Number",
     "TableDomain",
     "Text",
+    "Together",
     "learn_column",
 ]

@@ -14,6 +14,7 @@ from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import check_rows
 from vaekit.domains.sources import read_source
 from vaekit.domains.tables.base import Cell, Column
+from vaekit.domains.tables.constraints import Constraint
 from vaekit.domains.tables.infer import learn_column
 from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
 from vaekit.likelihoods import Likelihood, Table
@@ -40,7 +41,9 @@ class TableDomain(Domain):
             ``"category"``, ``"number"``, ``"moment"``, ``"key"``, ``"text"``.
         missing: What a missing cell is: a ``"value"`` of its column, which new rows have as often,
             or a ``"hole"``, of which the model knows nothing and which it can fill.
+        constraints: What every row obeys: `Below`, `Together`.
         columns: What was learnt of each column, in order.
+        dtypes: Names and dtypes of the columns of training, where constraints change some.
 
     Example:
         >>> import pandas as pd
@@ -53,7 +56,9 @@ class TableDomain(Domain):
 
     kinds: Mapping[str, str] = field(default_factory=dict)
     missing: str = "value"
+    constraints: Sequence[Constraint] = ()
     columns: Sequence[Column] | None = None
+    dtypes: Mapping[str, str] = field(default_factory=dict)
 
     def fit(self, raw: Any) -> Self:
         """Learn the columns."""
@@ -61,6 +66,8 @@ class TableDomain(Domain):
             raise SpecError(f"missing must be 'value' or 'hole'; got {self.missing!r}.")
         frame = _checked(self.read(raw))
         check_rows(frame.to_numpy(dtype=object), least=2)
+        dtypes = {name: str(frame[name].dtype) for name in frame.columns}
+        frame = self._applied(frame)
         for name in self.kinds:
             if name not in frame.columns:
                 raise unknown_name("column", name, list(frame.columns))
@@ -70,7 +77,12 @@ class TableDomain(Domain):
                 "a table must have a column that can be learnt; got only "
                 f"{', '.join(f'{c.name!r}: {c.summary}' for c in columns)}."
             )
-        return replace(self, columns=columns)
+        return replace(self, columns=columns, dtypes=dtypes if self.constraints else {})
+
+    def _applied(self, frame: Any) -> Any:
+        for constraint in self.constraints:
+            frame = constraint.apply(frame)
+        return frame
 
     def _learn(self, values: Any) -> Column:
         known = values.dropna() if self.missing == "hole" else values
@@ -88,7 +100,7 @@ class TableDomain(Domain):
     def prepare(self, raw: Any) -> Tensor:
         """Codes, then numbers, NaN where there is none; columns are matched by name."""
         learnt = self.learnt
-        frame = _checked(self.read(raw))
+        frame = self._applied(_checked(self.read(raw)))
         self._check_columns(frame)
         check_rows(frame.to_numpy(dtype=object))
         cells = [self._cells(column, frame[column.name]) for column in learnt]
@@ -137,7 +149,12 @@ class TableDomain(Domain):
         for column in require_fitted(self.columns, self):
             own = codes[:, next(places)] if column.num_codes else blank
             values[column.name] = column.decode(own, next(numbers) if column.has_number else None)
-        return pd.DataFrame(values)
+        frame = pd.DataFrame(values)
+        for constraint in reversed(self.constraints):
+            frame = constraint.undo(frame)
+        return (
+            frame[list(self.dtypes)].astype(_possible(frame, self.dtypes)) if self.dtypes else frame
+        )
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
@@ -213,6 +230,16 @@ class TableDomain(Domain):
         ]
         logits = torch.cat([(count / count.sum()).log() for count in counts])
         return torch.cat([logits, torch.zeros(self._num_numbers)])
+
+
+def _possible(frame: Any, dtypes: Mapping[str, str]) -> dict[str, str]:
+    """The dtypes, but for whole numbers and truth values of which some are missing now."""
+    plain = ("int", "uint", "bool")
+    return {
+        name: dtype
+        for name, dtype in dtypes.items()
+        if not (dtype.startswith(plain) and frame[name].isna().any())
+    }
 
 
 def _checked(raw: Any) -> Any:

@@ -1,0 +1,156 @@
+"""What rows must always obey, met by the way in which they are learnt."""
+
+import abc
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vaekit.errors import DataError, unknown_name
+
+__all__ = ["Below", "Constraint", "Together"]
+
+_DIGITS = 9  # after the point: what a sum of decimals adds beyond is rounding
+
+
+@dataclass(frozen=True)
+class Constraint(abc.ABC):
+    """Columns turned into others from which the constraint follows, and back."""
+
+    @property
+    @abc.abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """The columns that it speaks of."""
+
+    @abc.abstractmethod
+    def apply(self, frame: Any) -> Any:
+        """The table as it is learnt.
+
+        Raises:
+            DataError: A row that breaks the constraint, named.
+        """
+
+    @abc.abstractmethod
+    def undo(self, frame: Any) -> Any:
+        """The table as it was."""
+
+    def check(self, frame: Any) -> None:
+        """Look for the columns.
+
+        Raises:
+            SpecError: One is not there; suggests the nearest.
+        """
+        for name in self.names:
+            if name not in frame.columns:
+                raise unknown_name("column", name, list(frame.columns))
+
+
+@dataclass(frozen=True)
+class Below(Constraint):
+    """One column is never above another: numbers, dates or durations.
+
+    What is learnt of the second is how far it is above the first, so that it is above it in every
+    new row. Where either is missing, the second is.
+
+    Attributes:
+        low: Name of the smaller column.
+        high: Name of the larger one.
+
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"start": [1, 5], "end": [4, 5]})
+        >>> Below("start", "end").apply(frame)
+           start  end
+        0      1    3
+        1      5    0
+    """
+
+    low: str
+    high: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Both columns."""
+        return self.low, self.high
+
+    def apply(self, frame: Any) -> Any:
+        """The larger column as its distance from the smaller one."""
+        self.check(frame)
+        try:
+            distance = frame[self.high] - frame[self.low]
+            bad = (distance < distance.dtype.type(0)).to_numpy(dtype=bool, na_value=False)
+        except TypeError as error:
+            raise DataError(
+                f"columns {self.low!r} and {self.high!r} must be numbers, or both dates, to be "
+                f"compared; {error}."
+            ) from error
+        if bad.any():
+            row = int(bad.argmax())
+            raise DataError(
+                f"column {self.low!r} must never be above {self.high!r}; row {row} has "
+                f"{frame[self.low].iloc[row]} and {frame[self.high].iloc[row]} "
+                f"({int(bad.sum())} such rows). Clean them, or drop the constraint."
+            )
+        return frame.assign(**{self.high: distance})
+
+    def undo(self, frame: Any) -> Any:
+        """The larger column as itself."""
+        high = frame[self.low] + frame[self.high]
+        is_float = high.dtype.kind == "f"
+        return frame.assign(**{self.high: high.round(_DIGITS) if is_float else high})
+
+
+@dataclass(frozen=True)
+class Together(Constraint):
+    """Columns whose values occur in the combinations of training only, such as city and country.
+
+    Attributes:
+        columns: Their names, two or more.
+
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"city": ["Rome", "Lyon"], "country": ["IT", "FR"]})
+        >>> Together(("city", "country")).apply(frame).columns.tolist()
+        ['city+country']
+    """
+
+    columns: Sequence[str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns."""
+        return tuple(self.columns)
+
+    @property
+    def _joint(self) -> str:
+        return "+".join(self.columns)
+
+    def apply(self, frame: Any) -> Any:
+        """One column of combinations."""
+        import pandas as pd
+
+        self.check(frame)
+        plain = frame[list(self.columns)].astype(object)
+        plain = plain.where(plain.notna(), None)
+        combinations = [
+            json.dumps([_plain(v) for v in row]) for row in plain.itertuples(index=False)
+        ]
+        place = min(list(frame.columns).index(name) for name in self.columns)
+        rest = frame.drop(columns=list(self.columns))
+        before = sum(name not in self.columns for name in frame.columns[:place])
+        joint = pd.Series(combinations, index=frame.index, dtype="str")
+        rest.insert(before, self._joint, joint)
+        return rest
+
+    def undo(self, frame: Any) -> Any:
+        """The columns of the combinations."""
+        rows = [json.loads(text) for text in frame[self._joint]]
+        parts = {name: [row[i] for row in rows] for i, name in enumerate(self.columns)}
+        return frame.drop(columns=self._joint).assign(**parts)
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

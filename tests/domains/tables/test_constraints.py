@@ -1,0 +1,107 @@
+"""Constraints hold in every new row, whatever the model does."""
+
+import numpy as np
+import pytest
+
+pd = pytest.importorskip("pandas")
+
+from vaekit import Autoencoder, load  # noqa: E402
+from vaekit.domains import Below, TableDomain, Together  # noqa: E402
+from vaekit.errors import DataError, SpecError  # noqa: E402
+
+PLACES = [("Rome", "IT", 1), ("Lyon", "FR", 2), ("Nice", "FR", 2), ("Bari", "IT", None)]
+
+
+def trips(rows=300, seed=0):
+    rng = np.random.default_rng(seed)
+    start = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 300, rows), "D")
+    place = [PLACES[i] for i in rng.integers(0, 4, rows)]
+    paid = rng.exponential(100, rows).round(2)
+    more = np.where(rng.random(rows) < 0.5, 0, rng.exponential(50, rows))
+    return pd.DataFrame(
+        {
+            "start": start,
+            "city": [p[0] for p in place],
+            "paid": paid,
+            "country": [p[1] for p in place],
+            "end": start + pd.to_timedelta(rng.integers(0, 9, rows), "D"),
+            "price": (paid + np.where(rng.random(rows) < 0.5, 0, rng.exponential(50, rows))).round(
+                2
+            ),
+            "zone": [p[2] for p in place],
+        }
+    )
+
+
+CONSTRAINTS = (Below("start", "end"), Below("paid", "price"), Together(("city", "country", "zone")))
+
+
+def domain():
+    return TableDomain(constraints=CONSTRAINTS)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return Autoencoder(domain=domain(), max_epochs=3, seed=0, progress=False).fit(trips())
+
+
+def test_rows_come_back():
+    frame, learnt = trips(), domain().fit(trips())
+    back = learnt.decode(learnt.encode(learnt.prepare(frame)))
+    pd.testing.assert_frame_equal(back, frame)
+
+
+def test_every_new_row_obeys_after_hardly_any_training(model):
+    rows = model.sample(2000, seed=0)
+    assert (rows["start"] <= rows["end"]).all()
+    assert (rows["paid"] <= rows["price"]).all()
+    found = set(
+        rows[["city", "country", "zone"]]
+        .astype(object)
+        .where(rows.notna(), None)
+        .itertuples(index=False, name=None)
+    )
+    assert found <= set(PLACES)
+    assert rows.columns.equals(trips().columns)
+    assert rows.dtypes.equals(trips().dtypes)
+    assert (rows["price"] == rows["price"].round(2)).all()
+
+
+def test_without_constraints_some_rows_break_them():
+    plain = Autoencoder(domain="table", max_epochs=3, seed=0, progress=False).fit(trips())
+    rows = plain.sample(2000, seed=0)
+    assert not (rows["start"] <= rows["end"]).all()
+    assert len(rows[["city", "country"]].drop_duplicates()) > 4
+
+
+def test_constraints_are_saved(model, tmp_path):
+    model.save(tmp_path / "run")
+    again = load(tmp_path / "run")
+    assert again.domain_.constraints == CONSTRAINTS
+    pd.testing.assert_frame_equal(again.sample(20, seed=1), model.sample(20, seed=1))
+
+
+def test_rows_that_break_a_constraint_are_named():
+    frame = trips()
+    frame.loc[7, "end"] = frame.loc[7, "start"] - pd.Timedelta("1D")
+    with pytest.raises(DataError, match=r"'start' must never be above 'end'; row 7 .*\(1 such"):
+        domain().fit(frame)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "error", "message"),
+    [
+        (Below("strat", "end"), SpecError, "did you mean 'start'"),
+        (Together(("city", "contry")), SpecError, "did you mean 'country'"),
+        (Below("city", "end"), DataError, "must be numbers, or both dates"),
+    ],
+)
+def test_constraints_must_fit_the_table(constraint, error, message):
+    with pytest.raises(error, match=message):
+        TableDomain(constraints=[constraint]).fit(trips())
+
+
+def test_a_combination_that_training_did_not_see_is_refused():
+    frame = trips().assign(country="IT")
+    with pytest.raises(DataError, match=r"'city\+country\+zone' had 4 labels"):
+        domain().fit(trips()).prepare(frame)
