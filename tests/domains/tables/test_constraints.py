@@ -25,9 +25,7 @@ def trips(rows=300, seed=0):
             "paid": paid,
             "country": [p[1] for p in place],
             "end": start + pd.to_timedelta(rng.integers(0, 9, rows), "D"),
-            "price": (paid + np.where(rng.random(rows) < 0.5, 0, rng.exponential(50, rows))).round(
-                2
-            ),
+            "price": (paid + more).round(2),
             "zone": [p[2] for p in place],
         }
     )
