@@ -126,7 +126,8 @@ def test_no_parameter_has_two_names():
 
 
 def test_it_provides_what_its_parts_do(model):
-    assert model.provides == {"density", "factorised", "normalised", "path", "pointwise"}
+    whole = {"density", "factorised", "normalised", "path", "pointwise", "smooth"}
+    assert model.provides == whole
     model.likelihood.normalised = False
     assert "normalised" not in model.provides
 

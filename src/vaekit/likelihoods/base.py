@@ -22,11 +22,14 @@ class Likelihood(nn.Module, abc.ABC):
         support: Which values x may take: ``"real"``, ``"unit"`` (0 to 1), ``"image"`` (the same,
             in the shape of an image), ``"codes"`` (0 … K-1) or ``"table"`` (codes of columns,
             then numbers).
+        smooth: Whether the point moves smoothly with the features, so that a critic of items can
+            teach the decoder.
         drawn: Whether a generated item is a draw from p(x | z), as rows of a table are, and not
             its point, as pictures are, whose noise nobody wants to see.
     """
 
     normalised: ClassVar[bool] = True
+    smooth: ClassVar[bool] = True
     drawn: ClassVar[bool] = False
     support: ClassVar[str]
 

@@ -27,6 +27,7 @@ class Categorical(Likelihood):
     """
 
     support: ClassVar[str] = "codes"
+    smooth: ClassVar[bool] = False
 
     def __init__(self, num_classes: int) -> None:
         super().__init__(features_per_value=num_classes)

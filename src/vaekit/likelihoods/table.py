@@ -43,6 +43,7 @@ class Table(Likelihood):
     """
 
     support: ClassVar[str] = "table"
+    smooth: ClassVar[bool] = False
     drawn: ClassVar[bool] = True
 
     def __init__(self, num_codes: Sequence[int], num_numbers: int) -> None:

@@ -44,8 +44,8 @@ class GAN(Model):
 
     @property
     def provides(self) -> frozenset[str]:
-        """Items that gradients reach through the noise."""
-        return frozenset({"generator"})
+        """A generator; ``"smooth"`` if gradients reach its items."""
+        return frozenset({"generator", "smooth"} if self.likelihood.smooth else {"generator"})
 
     def generate(
         self, z: Float[Tensor, "batch latent"], context: Tensor | None = None

@@ -70,8 +70,12 @@ class VAE(Model):
 
     @property
     def provides(self) -> frozenset[str]:
-        """What the latent provides; ``"normalised"`` if the likelihood is; ``"context"``."""
-        extra = {"normalised": self.likelihood.normalised, "context": self.context_dim > 0}
+        """What the latent provides; ``"normalised"``, ``"smooth"`` and ``"context"`` if it is."""
+        extra = {
+            "normalised": self.likelihood.normalised,
+            "smooth": self.likelihood.smooth,
+            "context": self.context_dim > 0,
+        }
         return self.latent.provides | {name for name, holds in extra.items() if holds}
 
     @property

@@ -92,6 +92,7 @@ _MEANING = {
     "codes": "a posterior over codes (VectorQuantised, FiniteScalar, Categorical)",
     "generator": "a model that decodes noise (GAN)",
     "velocity": "a model of velocities (Diffusion)",
+    "smooth": "a likelihood whose point moves smoothly (Gaussian, Bernoulli; not codes)",
     "normalised": "a likelihood that is a density (Gaussian, Bernoulli, ...)",
 }
 

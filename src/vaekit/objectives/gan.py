@@ -81,8 +81,8 @@ class Adversarial(Objective):
 
     @property
     def requires(self) -> frozenset[str]:
-        """A generator."""
-        return frozenset({"generator"})
+        """A generator, and items that the critic can teach."""
+        return frozenset({"generator", "smooth"})
 
     def groups(self, model: Model) -> Mapping[str, Iterable[nn.Parameter]]:
         """The generator, and its critic."""

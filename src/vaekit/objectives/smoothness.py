@@ -36,6 +36,7 @@ class GradientPenalty(Term):
     """
 
     name: ClassVar[str] = "gradient_penalty"
+    requires: ClassVar[frozenset[str]] = frozenset({"smooth"})
 
     def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
         """One value per item."""

@@ -46,8 +46,8 @@ class VAEGAN(Objective):
 
     @property
     def requires(self) -> frozenset[str]:
-        """A density, for the KL."""
-        return frozenset({"density"})
+        """A density, for the KL, and items that the critic can teach."""
+        return frozenset({"density", "smooth"})
 
     def groups(self, model: Model) -> Mapping[str, Iterable[nn.Parameter]]:
         """Encoder and latent; decoder and likelihood; critic."""

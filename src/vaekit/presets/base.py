@@ -113,8 +113,14 @@ class Parts:
         """A diffusion model of these parts, standardised to the examples.
 
         Raises:
-            CompositionError: There are no examples.
+            CompositionError: There are no examples, or they hold codes, between which there is
+                nothing to go through.
         """
+        if self.likelihood.support == "table":
+            raise CompositionError(
+                "diffusion and flow matching go from noise to numbers; these rows hold labels as "
+                "well. Use preset 'table_vae'."
+            )
         x = self.some_items(1)
         own = self.denoiser or partial(make_denoiser, "small", x.shape[1:], self.context_dim)
         model = Diffusion(own(), x.shape[1:], path, steps, self.context_dim)

@@ -166,3 +166,25 @@ def test_a_table_may_be_conditioned_on():
     model.fit(frame.drop(columns="job"), context=frame["job"].to_numpy())
     means = [model.sample(500, context=job, seed=0)["income"].mean() for job in ("vet", "cook")]
     assert means[0] > means[1] + 800
+
+
+@pytest.mark.parametrize(
+    ("preset", "message"),
+    [
+        ("gan", r"requires \['smooth'\].*not codes"),
+        ("vae_gan", "a likelihood of its own"),
+        ("rae_gp", r"requires \['smooth'\].*not codes"),
+        ("diffusion", "rows hold labels as well. Use preset 'table_vae'"),
+        ("flow_matching", "rows hold labels as well"),
+        ("image_vae", "a likelihood of its own"),
+    ],
+)
+def test_models_that_cannot_learn_labels_are_refused(preset, message):
+    with pytest.raises(CompositionError, match=message):
+        Autoencoder(preset, max_epochs=1).fit(people())
+
+
+@pytest.mark.parametrize("preset", ["vae", "iwae", "beta_tc_vae", "autoencoder", "wae", "vq_vae"])
+def test_other_models_learn_tables(preset):
+    model = Autoencoder(preset, 4, max_epochs=2, seed=0, progress=False).fit(people())
+    assert model.sample(20, seed=0).dtypes.equals(people().dtypes)
