@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vaekit.domains.arrays import ArrayDomain
 from vaekit.domains.base import Domain
-from vaekit.domains.checks import is_frame
+from vaekit.domains.checks import is_foreign_table, is_frame
 from vaekit.domains.images import ImageDomain
 from vaekit.domains.sources import is_table_file, read_source
 from vaekit.domains.tables import TableDomain
@@ -27,8 +27,8 @@ def find_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
     """The domain chosen, or the one that the data look like.
 
     Folders, and arrays with 3 or 4 axes, are images. Data frames are numeric tables if all their
-    columns are numbers without missing cells, and tables of several kinds of columns otherwise;
-    everything else is a numeric table.
+    columns are numbers without missing cells, and tables of several kinds of columns otherwise, as
+    are those of polars and pyarrow; everything else is a numeric table.
 
     Args:
         raw: The data, or a path to them.
@@ -49,6 +49,8 @@ def find_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
         return DOMAINS[chosen]()
     if isinstance(raw, str | Path):
         return _of_path(Path(raw))
+    if is_foreign_table(raw):
+        return TableDomain()
     if is_frame(raw):
         return ArrayDomain() if _all_numbers(raw) else TableDomain()
     axes = raw.ndim if isinstance(raw, Tensor | np.ndarray) else np.asarray(raw).ndim

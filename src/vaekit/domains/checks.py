@@ -8,12 +8,18 @@ from numpy.typing import NDArray
 
 from vaekit.errors import DataError, DataTypeError
 
-__all__ = ["as_numbers", "check_finite", "check_rows", "is_frame"]
+__all__ = ["as_numbers", "check_finite", "check_rows", "is_foreign_table", "is_frame"]
 
 
 def is_frame(raw: Any) -> bool:
     """Whether this is a data frame of pandas, which need not be installed to ask."""
     return type(raw).__module__.startswith("pandas") and type(raw).__name__ == "DataFrame"
+
+
+def is_foreign_table(raw: Any) -> bool:
+    """Whether this is a table of polars or pyarrow, which pandas can be made of."""
+    is_theirs = type(raw).__module__.startswith(("polars", "pyarrow"))
+    return is_theirs and type(raw).__name__ in ("DataFrame", "Table")
 
 
 def as_numbers(raw: Any) -> NDArray[Any]:

@@ -188,3 +188,12 @@ def test_models_that_cannot_learn_labels_are_refused(preset, message):
 def test_other_models_learn_tables(preset):
     model = Autoencoder(preset, 4, max_epochs=2, seed=0, progress=False).fit(people())
     assert model.sample(20, seed=0).dtypes.equals(people().dtypes)
+
+
+def test_tables_of_pyarrow_are_read():
+    pa = pytest.importorskip("pyarrow")
+    table = pa.Table.from_pandas(people(), preserve_index=False)
+    assert type(find_domain(table)) is TableDomain
+    model = Autoencoder(max_epochs=1, seed=0, progress=False).fit(table)
+    assert list(model.sample(3, seed=0).columns) == list(people().columns)
+    assert len(model.transform(table)) == ROWS

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
-from vaekit.domains.checks import check_rows
+from vaekit.domains.checks import check_rows, is_foreign_table, is_frame
 from vaekit.domains.sources import read_source
 from vaekit.domains.tables.base import Cell, Column
 from vaekit.domains.tables.constraints import Constraint
@@ -89,8 +89,9 @@ class TableDomain(Domain):
         return learn_column(known, self.kinds.get(str(values.name)))
 
     def read(self, raw: Any) -> Any:
-        """Read a .csv or .parquet file."""
-        return read_source(raw) if isinstance(raw, str | Path) else raw
+        """Read a .csv or .parquet file; tables of polars and pyarrow become those of pandas."""
+        raw = read_source(raw) if isinstance(raw, str | Path) else raw
+        return raw.to_pandas() if is_foreign_table(raw) else raw
 
     @property
     def learnt(self) -> list[Column]:
@@ -262,8 +263,8 @@ def _checked(raw: Any) -> Any:
 
 def _as_frame(raw: Any) -> Any:
     """A pandas data frame, from one of polars or pyarrow as well."""
-    if type(raw).__module__.startswith(("polars", "pyarrow")):
+    if is_foreign_table(raw):
         raw = raw.to_pandas()
-    if not type(raw).__module__.startswith("pandas"):
+    if not is_frame(raw):
         raise DataError(f"a table must be a data frame; got {type(raw).__name__}.")
     return raw
