@@ -13,6 +13,7 @@ from vaekit.plots.edits import edit_curves, edit_strips
 from vaekit.plots.grid import image_grid
 from vaekit.plots.health import latent_health
 from vaekit.plots.latents import latent_map
+from vaekit.plots.marginals import marginals
 from vaekit.plots.pairs import reconstruction_pairs
 from vaekit.plots.save import save_figure
 from vaekit.plots.sheets import image_sheets
@@ -33,6 +34,7 @@ __all__ = [
     "latent_health",
     "latent_map",
     "latent_traversals",
+    "marginals",
     "reconstruction_pairs",
     "save_animation",
     "save_figure",

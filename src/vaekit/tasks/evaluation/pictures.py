@@ -1,7 +1,7 @@
 """The pictures of an evaluation."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -9,9 +9,11 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vaekit import plots
+from vaekit.domains import TableDomain
 from vaekit.metrics.latent_health import ACTIVE_VARIANCE
 from vaekit.tasks.evaluation.settings import LATENT_ITEMS
 from vaekit.tasks.evaluation.subject import Subject
+from vaekit.tasks.evaluation.tables import is_table
 
 __all__ = ["PICTURES", "draw_pictures"]
 
@@ -67,6 +69,14 @@ def _code_usage(subject: Subject) -> Figure | None:
     return plots.code_usage(torch.bincount(subject.code_numbers.flatten(), minlength=count))
 
 
+def _columns(subject: Subject) -> Figure | None:
+    if not is_table(subject):
+        return None
+    names = [column.name for column in cast(TableDomain, subject.trained.domain).learnt]
+    real, new = subject.x(subject.reference), subject.sampled(subject.reference)
+    return plots.marginals(_raw(subject, real)[names], _raw(subject, new)[names])
+
+
 def _raw(subject: Subject, x: Tensor) -> Any:
     """Items in the form of the training data, whose layout pictures understand."""
     return subject.trained.domain.decode(x)
@@ -78,5 +88,6 @@ PICTURES: dict[str, Callable[[Subject], Figure | None]] = {
     "kl_per_latent": _kl_per_latent,
     "latent_map": _latent_map,
     "code_usage": _code_usage,
+    "columns": _columns,
 }
 """By file name; each is ``None`` where there is nothing to draw."""
