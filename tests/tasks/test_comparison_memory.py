@@ -22,7 +22,7 @@ class Doubling(nn.Module):
 def test_tensors_that_live_at_once_are_counted_and_no_more():
     few, many = (sampling_megabytes(_model(Doubling()), n) for n in (2, 4))
     assert many == pytest.approx(2 * few, rel=0.01)
-    assert 8 <= few <= 20  # of 2 MB each, some 40 are made in 3 steps, at most 10 live at once
+    assert 8 <= few <= 24  # of 2 MB each, some 50 are made in 3 steps, at most 12 live at once
 
 
 def test_weights_are_counted_once():

@@ -109,8 +109,8 @@ def _mlp(wanted: _Wanted) -> _Networks:
     encoding, decoding = (
         tuple(min(width, widest) for width in widths) for widths in _MLP_WIDTHS[wanted.size]
     )
-    decoder = MLPDecoder(wanted.in_dim, decoding, wanted.out_shape)
-    return MLPEncoder(wanted.shape, encoding), decoder, encoding[-1]
+    encoder = MLPEncoder(wanted.shape, encoding)
+    return encoder, MLPDecoder(wanted.in_dim, decoding, wanted.out_shape), encoding[-1]
 
 
 def _convolutional(
