@@ -11,6 +11,7 @@ from vaekit.domains.checks import is_frame
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.presets import choose_preset
 from vaekit.tasks import augment as make
+from vaekit.tasks.augmentation import joined
 from vaekit.training import TrainConfig
 
 __all__ = ["augment"]
@@ -73,7 +74,7 @@ def augment(
         console.print("Nothing is written; --anyway writes it all the same.", highlight=False)
         return
     new = found.items.assign(**{target: found.labels})[list(frame.columns)]
-    write_items(out, new if only else _both(frame, new), _no_picture)
+    write_items(out, new if only else joined(frame, new), _no_picture)
 
 
 def _classes(frame: Any, target: str) -> Any:
@@ -88,12 +89,6 @@ def _strategy(text: str) -> str | float:
         return float(text)
     except ValueError:
         return text
-
-
-def _both(frame: Any, new: Any) -> Any:
-    import pandas as pd
-
-    return pd.concat([frame, new.astype(dict(frame.dtypes))], ignore_index=True)
 
 
 def _no_picture(items: Any) -> Any:

@@ -72,7 +72,7 @@ def _is_number(value: Any) -> bool:
     return True
 
 
-def check_rows(array: NDArray[Any], *, least: int = 1) -> None:
+def check_rows(array: Any, *, least: int = 1) -> None:
     """Refuse sets with fewer rows than needed.
 
     Raises:

@@ -65,7 +65,7 @@ class TableDomain(Domain):
         if self.missing not in ("value", "hole"):
             raise SpecError(f"missing must be 'value' or 'hole'; got {self.missing!r}.")
         frame = _checked(self.read(raw))
-        check_rows(frame.to_numpy(dtype=object), least=2)
+        check_rows(frame, least=2)
         dtypes = {name: str(frame[name].dtype) for name in frame.columns}
         frame = self._applied(frame)
         for name in self.kinds:
@@ -103,7 +103,7 @@ class TableDomain(Domain):
         learnt = self.learnt
         frame = self._applied(_checked(self.read(raw)))
         self._check_columns(frame)
-        check_rows(frame.to_numpy(dtype=object))
+        check_rows(frame)
         cells = [self._cells(column, frame[column.name]) for column in learnt]
         numbers = [number for _, number in cells if number is not None]
         array = np.stack([code for code, _ in cells] + numbers, axis=1)
