@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from vaekit.cli.data import read_data
-from vaekit.cli.outputs import console, write_items
+from vaekit.cli.outputs import console, write_frame
 from vaekit.domains.checks import is_frame
-from vaekit.errors import DataError, SpecError, unknown_name
+from vaekit.errors import DataError, unknown_name
 from vaekit.presets import choose_preset
 from vaekit.tasks import augment as make
 from vaekit.tasks.augmentation import joined
@@ -74,7 +74,7 @@ def augment(
         console.print("Nothing is written; --anyway writes it all the same.", highlight=False)
         return
     new = found.items.assign(**{target: found.labels})[list(frame.columns)]
-    write_items(out, new if only else joined(frame, new), _no_picture)
+    write_frame(out, new if only else joined(frame, new))
 
 
 def _classes(frame: Any, target: str) -> Any:
@@ -89,7 +89,3 @@ def _strategy(text: str) -> str | float:
         return float(text)
     except ValueError:
         return text
-
-
-def _no_picture(items: Any) -> Any:
-    raise SpecError("a table is written as .csv or .parquet.")

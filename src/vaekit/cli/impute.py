@@ -7,7 +7,7 @@ import typer
 
 from vaekit.autoencoder import Autoencoder
 from vaekit.cli.data import read_data
-from vaekit.cli.outputs import print_table, write_items
+from vaekit.cli.outputs import print_table, write_frame
 from vaekit.domains import TableDomain
 from vaekit.domains.checks import is_frame
 from vaekit.errors import DataError, SpecError
@@ -66,7 +66,7 @@ def impute(
     for place in range(count):
         filled = _filled(model.trained_, frame, estimate, draws, seed + place)
         path = out if count == 1 else out.with_stem(f"{out.stem}-{place + 1}")
-        write_items(path, filled, _no_picture)
+        write_frame(path, filled)
     print_table("cells filled", _counts(frame, filled))
 
 
@@ -85,7 +85,3 @@ def _counts(frame: Any, filled: Any) -> dict[str, str]:
     left = int(filled.isna().sum().sum())
     shown = {name: f"{count} of {len(frame)}" for name, count in counts.items() if count}
     return shown | ({"left empty (not learnt)": str(left)} if left else {})
-
-
-def _no_picture(items: Any) -> Any:
-    raise SpecError("a table is written as .csv or .parquet.")

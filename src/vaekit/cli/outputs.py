@@ -16,7 +16,7 @@ from vaekit.errors import MissingExtraError, SpecError
 from vaekit.files import atomic_write
 from vaekit.plots import save_animation, save_figure
 
-__all__ = ["console", "print_table", "write_items", "write_table"]
+__all__ = ["console", "print_table", "write_frame", "write_items", "write_table"]
 
 console = Console()
 
@@ -38,11 +38,10 @@ def write_items(
     Raises:
         SpecError: The ending does not fit the items.
     """
-    if is_frame(items) and path.suffix in (".csv", ".parquet"):
-        atomic_write(path, _frame_bytes(items, path.suffix))
-        console.print(f"wrote {path}", highlight=False)
-        return
     array = np.asarray(items)
+    if is_frame(items) and (path.suffix not in (".npz", ".npy") or array.dtype == object):
+        write_frame(path, items)
+        return
     is_image = array.ndim > 2
     if path.suffix == ".png" and is_image:
         save_figure(draw(items), path)
@@ -51,19 +50,35 @@ def write_items(
     elif path.suffix == ".csv" and not is_image:
         columns = [str(c) for c in getattr(items, "columns", range(array.shape[1]))]
         write_table(path, dict(zip(columns, array.T, strict=True)))
-    elif path.suffix == ".npz" and array.dtype != object:
+    elif path.suffix == ".npz":
         buffer = io.BytesIO()
         np.savez_compressed(buffer, X=array)
         atomic_write(path, buffer.getvalue())
-    elif path.suffix == ".npy" and array.dtype != object:
+    elif path.suffix == ".npy":
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
         atomic_write(path, buffer.getvalue())
     else:
         pictures = ".png" if animate is None else ".png, .gif"
         fitting = f"{pictures}, .npz or .npy" if is_image else ".csv, .npz or .npy"
-        fitting = ".csv or .parquet" if is_frame(items) else fitting
         raise SpecError(f"--out must end in {fitting} for these items; got {str(path)!r}.")
+    console.print(f"wrote {path}", highlight=False)
+
+
+def write_frame(path: Path, frame: Any) -> None:
+    """Write a data frame.
+
+    Args:
+        path: Ends in .csv or .parquet.
+        frame: Of pandas.
+
+    Raises:
+        SpecError: Another ending.
+        MissingExtraError: Parquet without pyarrow.
+    """
+    if path.suffix not in (".csv", ".parquet"):
+        raise SpecError(f"--out must end in .csv or .parquet for these items; got {str(path)!r}.")
+    atomic_write(path, _frame_bytes(frame, path.suffix))
     console.print(f"wrote {path}", highlight=False)
 
 
