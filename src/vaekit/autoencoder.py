@@ -39,8 +39,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         decoder: Your own module, (batch, latent + context) -> (batch, channels, *event).
         checkpoint_dir: Folder for checkpoints and ``history.csv`` while training.
         resume: Go on from the checkpoint there, if there is one.
-        max_epochs: Passes over the data; ``None`` takes as many as give about 2,400 steps. This
+        max_epochs: Passes over the data; ``None`` takes as many as give about ``steps`` steps. This
             and all options from here on are those of `TrainConfig`.
+        steps: About how many steps; ``None`` takes the preset's choice, or 2,400.
         max_minutes: Stop after this time. Where the sampling prior is a flow, a quarter of it is
             kept for that; the seconds that others take come on top.
         batch_size: Items per step; ``None`` takes the preset's choice, or 128.
@@ -49,7 +50,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         weight_decay: AdamW's.
         gradient_clip: Largest gradient norm.
         ema: Decay of averaged weights; 0 for none, ``None`` for the preset's choice.
-        validation: Share of items held out.
+        validation: Share of items held out; ``None`` takes the preset's choice, or 0.1.
         patience: Epochs without improvement before stopping.
         precision: ``"fp32"``, ``"bf16"`` or ``"fp16"``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
@@ -89,6 +90,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         checkpoint_dir: str | Path | None = None,
         resume: bool = False,
         max_epochs: int | None = None,
+        steps: int | None = None,
         max_minutes: float | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
@@ -96,7 +98,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         weight_decay: float = 0.0,
         gradient_clip: float | None = None,
         ema: float | None = None,
-        validation: float = 0.1,
+        validation: float | None = None,
         patience: int | None = None,
         precision: str = "fp32",
         device: str = "auto",
@@ -118,6 +120,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.checkpoint_dir = checkpoint_dir
         self.resume = resume
         self.max_epochs = max_epochs
+        self.steps = steps
         self.max_minutes = max_minutes
         self.batch_size = batch_size
         self.learning_rate = learning_rate

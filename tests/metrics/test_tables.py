@@ -5,11 +5,12 @@ import pytest
 
 pd = pytest.importorskip("pandas")
 
-from vaekit.errors import DataError  # noqa: E402
+from vaekit.errors import DataError, SpecError  # noqa: E402
 from vaekit.metrics import (  # noqa: E402
     closest_record_share,
     row_fidelity,
     shape_errors,
+    train_on_synthetic,
     trend_errors,
     two_sample_auc,
 )
@@ -93,3 +94,23 @@ def test_a_table_of_one_column_can_be_measured():
         assert two_sample_auc(REAL[[name]], OTHER[[name]]) == pytest.approx(0.5, abs=0.08)
         assert trend_errors(REAL[[name]], OTHER[[name]]) == {}
     assert row_fidelity(REAL[["age"]], OTHER[["age"]]).alpha_precision > 0.8
+
+
+def test_rows_are_useful_if_a_model_learns_the_target_from_them():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 2))
+    rows = pd.DataFrame(x, columns=["a", "b"])
+    rows["kind"] = np.select([x[:, 0] > 0.5, x[:, 1] > 0], ["u", "v"], "w")
+    rows["size"] = 3 * x[:, 0] + rng.normal(0, 0.1, 600)
+    rows["more"] = (x[:, 1] > 0).astype(int)
+    train, test = rows.iloc[:400], rows.iloc[400:]
+    mixed = train.assign(**{c: rng.permutation(train[c].to_numpy()) for c in train})
+    for target, chance in (("kind", 0.5), ("size", 0.0), ("more", 0.5)):
+        assert train_on_synthetic(train, test, target) > 0.95
+        assert train_on_synthetic(mixed, test, target) < chance + 0.2
+    only = train[train["kind"] == "u"]
+    assert train_on_synthetic(only, test, "kind") == 0.5
+    with pytest.raises(SpecError, match="did you mean 'kind'"):
+        train_on_synthetic(train, test, "kinds")
+    with pytest.raises(DataError, match="must have two values"):
+        train_on_synthetic(train, only, "kind")

@@ -5,10 +5,10 @@ import pytest
 
 pd = pytest.importorskip("pandas")
 
-from vaekit import Autoencoder  # noqa: E402
+from vaekit import Autoencoder, presets  # noqa: E402
 from vaekit.tasks import EvaluationSettings, evaluate  # noqa: E402
 
-SETTINGS = EvaluationSettings(draws=4)
+SETTINGS = EvaluationSettings(draws=4, target="pay")
 
 
 def people(rows, seed):
@@ -33,6 +33,7 @@ def test_rows_are_compared_in_place_of_frechet_distances(result):
         "two-sample AUC of boosted trees",
         "alpha-precision",
         "beta-recall",
+        "boosted trees predict pay",
     }
     assert {row.source for row in result.rows("samples")} == {
         "samples",
@@ -54,13 +55,23 @@ def test_samples_lie_between_real_rows_and_lone_columns(result):
     assert trends[1] < trends[2]
 
 
+def test_a_target_is_predicted_from_samples_but_not_from_lone_columns(result):
+    name = "boosted trees predict pay"
+    found = [result.value(f"{name}, {s}") for s in ("real items", "samples", "lone columns")]
+    assert found[0] > 0.95
+    assert found[1] > 0.9
+    assert found[2] < 0.2
+
+
 def test_the_worst_column_is_named(result):
     rows = {row.name: row for row in result.measured}
     assert "largest: " in rows["shape error, samples"].note
     assert "id" not in rows["trend error, samples"].note
 
 
-def test_rows_are_given_back_and_scored(result):
+def test_rows_are_given_back_and_scored():
+    model = Autoencoder(presets.beta_vae(beta=0.05), max_epochs=60, seed=0, progress=False)
+    result = evaluate(model.fit(people(800, 0)).trained_, people(600, 1), settings=SETTINGS)
     assert result.value("codes given back") > 0.9
     assert 0 < result.value("squared error of normal scores") < 0.2
     assert result.value("ELBO") < result.value("IWAE-4 bound") + 0.5

@@ -83,6 +83,10 @@ Factors = Annotated[
 Neighbours = Annotated[
     int, typer.Option("--k", min=1, help="Neighbours of precision, recall, density, coverage.")
 ]
+Target = Annotated[
+    str | None,
+    typer.Option(help="Of tables: a column that trees trained on samples are to predict."),
+]
 
 
 def evaluate(
@@ -100,6 +104,7 @@ def evaluate(
     factors: Factors = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = _DEFAULTS.seed,
     k: Neighbours = _DEFAULTS.k,
+    target: Target = _DEFAULTS.target,
 ) -> None:
     """Measure a trained model on held-out data: a table, evaluation.json, .csv and pictures.
 
@@ -123,11 +128,13 @@ def evaluate(
     vaekit evaluate runs/table test.csv --labels classes.csv --draws 256
 
     vaekit evaluate runs/shapes shapes --annealed 20
+
+    vaekit evaluate runs/adult adult-test.csv --target income
     """
     out = run / "evaluation" if out is None else out
     model = load(run)
     check_folder(out)
-    settings = EvaluationSettings(features, n, draws, annealed, k=k, seed=seed)
+    settings = EvaluationSettings(features, n, draws, annealed, k=k, target=target, seed=seed)
     held_out = _read(model, data, context, labels, factors)
     result = _measure(model, held_out, settings)
     write_evaluation(out, result, {"run": str(run), "data": data, "versions": versions()})

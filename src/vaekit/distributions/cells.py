@@ -7,14 +7,16 @@ from typing import Any, ClassVar
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Distribution, Normal, constraints
+from torch.distributions import Categorical, Normal, constraints
+
+from vaekit.distributions.row import Choose, Row
 
 __all__ = ["Cells"]
 
 _SMALLEST = 1e-20
 
 
-class Cells(Distribution):
+class Cells(Row):
     """Independent categorical codes 1 … K of several columns, then independent normal numbers.
 
     Columns may differ in K, and 5,000 codes cost no more than 5,000 logits: there are no one-hot
@@ -52,6 +54,15 @@ class Cells(Distribution):
     def mean(self) -> Tensor:
         """The most probable codes (a mean of codes is none), and the means of the numbers."""
         return torch.cat([self._best(self.logits), self.numbers.mean], -1)
+
+    def walk(self, choose: Choose) -> Tensor:
+        """Choose the cells one after the other; here none depends on another."""
+        codes = [
+            Categorical(logits=part, validate_args=False) for part in self._columns(self.logits)
+        ]
+        numbers = zip(self.numbers.mean.unbind(-1), self.numbers.scale.unbind(-1), strict=True)
+        cells = [*codes, *(Normal(*number, validate_args=False) for number in numbers)]
+        return torch.stack([choose(place, cell) for place, cell in enumerate(cells)], -1)
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:

@@ -1,5 +1,6 @@
 """Likelihoods p(x | z): modules whose forward turns decoder features into a distribution."""
 
+from vaekit.likelihoods.autoregressive_table import AutoregressiveTable
 from vaekit.likelihoods.base import Elementwise, Likelihood
 from vaekit.likelihoods.bernoulli import Bernoulli
 from vaekit.likelihoods.categorical import Categorical
@@ -11,6 +12,7 @@ from vaekit.likelihoods.student import Student
 from vaekit.likelihoods.table import Table
 
 __all__ = [
+    "AutoregressiveTable",
     "Bernoulli",
     "Categorical",
     "ContinuousBernoulli",

@@ -26,11 +26,13 @@ class Likelihood(nn.Module, abc.ABC):
             teach the decoder.
         drawn: Whether a generated item is a draw from p(x | z), as rows of a table are, and not
             its point, as pictures are, whose noise nobody wants to see.
+        settles: Whether there is something to do once training is over; see `settle`.
     """
 
     normalised: ClassVar[bool] = True
     smooth: ClassVar[bool] = True
     drawn: ClassVar[bool] = False
+    settles: ClassVar[bool] = False
     support: ClassVar[str]
 
     def __init__(self, features_per_value: int = 1) -> None:
@@ -48,6 +50,12 @@ class Likelihood(nn.Module, abc.ABC):
     @abc.abstractmethod
     def point(self, px: Distribution) -> Tensor:
         """The value of x to show for p(x | z): its mean, or its mode where a mean is no value."""
+
+    def settle(self, px: Distribution, batch: Batch) -> None:
+        """Change constants, once training is over, so that the average item is predicted right.
+
+        Called a few times, each time with p(x | z) of the same training items and new latents.
+        """
 
     @abc.abstractmethod
     def initial_features(self, mean: Float[Tensor, "*event"]) -> Float[Tensor, "channels *event"]:

@@ -45,6 +45,7 @@ from vaekit.metrics.tables import (
     for_trees,
     row_fidelity,
     shape_errors,
+    train_on_synthetic,
     trend_errors,
     two_sample_auc,
 )
@@ -103,6 +104,7 @@ __all__ = [
     "sharpness",
     "sharpness_ratio",
     "smoothness",
+    "train_on_synthetic",
     "trend_errors",
     "two_sample_auc",
 ]

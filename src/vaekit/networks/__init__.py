@@ -1,5 +1,6 @@
 """Encoders and decoders; any ``nn.Module`` of the right shapes serves as well."""
 
+from vaekit.networks.autoregressive import AutoregressiveCells
 from vaekit.networks.blocks import Chain, Offset, Reshape
 from vaekit.networks.conv import ConvDecoder, ConvEncoder
 from vaekit.networks.critics import Critic, FeatureCritic, PatchCritic
@@ -21,6 +22,7 @@ from vaekit.networks.unet import UNet
 __all__ = [
     "NETWORKS",
     "SIZES",
+    "AutoregressiveCells",
     "Chain",
     "ConvDecoder",
     "ConvEncoder",

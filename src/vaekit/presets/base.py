@@ -136,6 +136,7 @@ class Preset:
         name: Its name.
         options: The options chosen, by name.
         likelihood: Name of the likelihood that it is meant for; ``"auto"`` takes the domain's.
+        table_likelihood: Name of the one that it is meant for where the data are a table.
         prior: Name of the prior that is fitted to its latents after training.
         image_network: Name of the networks that it is meant to have for images.
         latent_dim: Number of latents that it has where none is given, or what tells it from the
@@ -147,6 +148,7 @@ class Preset:
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     likelihood: str = field(default="auto", compare=False)
+    table_likelihood: str = field(default="auto", compare=False)
     prior: str = field(default="auto", compare=False)
     image_network: str = field(default="auto", compare=False)
     latent_dim: LatentDim = field(default=LATENTS, compare=False)
@@ -188,6 +190,7 @@ class _Meant:
     """What else a preset is meant to go with."""
 
     likelihood: str = "auto"
+    table_likelihood: str = "auto"
     prior: str = "auto"
     image_network: str = "auto"
     latent_dim: LatentDim = LATENTS
@@ -197,13 +200,14 @@ class _Meant:
 def preset_for(
     *,
     likelihood: str = "auto",
+    table_likelihood: str = "auto",
     prior: str = "auto",
     image_network: str = "auto",
     latent_dim: LatentDim = LATENTS,
     training: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[Concatenate[Parts, P], Recipe]], Callable[P, Preset]]:
     """`preset` for a recipe that is meant to go with these; see `Preset`."""
-    meant = _Meant(likelihood, prior, image_network, latent_dim, training or {})
+    meant = _Meant(likelihood, table_likelihood, prior, image_network, latent_dim, training or {})
 
     def decorate(make: Callable[Concatenate[Parts, P], Recipe]) -> Callable[P, Preset]:
         return _registered(make, meant)
@@ -227,6 +231,7 @@ def _registered(
             name,
             options,
             meant.likelihood,
+            meant.table_likelihood,
             meant.prior,
             meant.image_network,
             meant.latent_dim,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 __all__ = ["Field", "follow", "with_divergence"]
 
-_EXACT, _WAYS = 256, 16
+_EXACT, _WAYS = 64, 16
 
 Field = Callable[[Tensor, float], Tensor]
 """Points of shape (batch, size) and a time -> their velocities."""
@@ -43,7 +43,7 @@ def follow(field: Field, x: Tensor, start: float, end: float, steps: int) -> Ten
 def with_divergence(field: Field) -> Field:
     """A field over points with one more column, which gathers the field's divergence.
 
-    It is exact for up to 256 coordinates; of more it is estimated along 16 directions, the same
+    It is exact for up to 64 coordinates; of more it is estimated along 16 directions, the same
     at every call (Hutchinson's estimate, as in Grathwohl et al. 2019, "FFJORD", eq. 7).
 
     Along a path the log density changes by minus that integral (Chen et al. 2018, "Neural

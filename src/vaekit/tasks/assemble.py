@@ -61,7 +61,8 @@ def assemble(
             stacklevel=3,
         )
     if isinstance(likelihood, str) and likelihood == "auto":
-        likelihood = preset.likelihood
+        of_table = "table" in domain.supports
+        likelihood = preset.table_likelihood if of_table else preset.likelihood
     if network == "auto" and len(domain.event_shape) == 3:
         network = preset.image_network
     with seeded(seed):

@@ -1,15 +1,14 @@
 """Rows of a table that meet conditions, drawn from what the model knows under those conditions."""
 
-import math
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical
+from torch.distributions import Categorical, Distribution
 
-from vaekit.distributions import Cells
+from vaekit.distributions import as_row, drawn
 from vaekit.domains import TableDomain
 from vaekit.domains.tables import Allowed, Condition
 from vaekit.errors import CompositionError, unknown_name
@@ -19,9 +18,9 @@ from vaekit.tasks.trained import Trained
 __all__ = ["sample_where"]
 
 _AT_ONCE = 4096
-_MOST = 400_000  # latents tried before it is said that a condition is too rare
-_WANTED = 2.0  # effective latents for each row
-_SMALLEST, _EDGE = 1e-30, 1e-6
+_MOST = 400_000  # rows tried before it is said that a condition is too rare
+_SPARE = 1.3
+_SMALLEST = 1e-30
 
 
 @torch.no_grad()
@@ -35,10 +34,10 @@ def sample_where(
 ) -> Any:
     """Generate rows that meet conditions on any of their columns.
 
-    Latents are drawn from the prior and kept as often as the conditions are probable under them;
-    the cells asked for are drawn from what is left of their distribution, and the others as
-    always. That is the model's distribution given the conditions, not a filter: each latent counts,
-    and rows meet the conditions without exception.
+    Rows are made as always, but for the cells asked for: those are drawn from what the conditions
+    leave of their distribution, so that every row meets the conditions. Each row is then kept as
+    often as the conditions were probable on the way to it (importance sampling), which makes its
+    other cells those of the model's distribution given the conditions.
 
     Args:
         trained: A model of a table.
@@ -69,92 +68,93 @@ def sample_where(
     domain = trained.domain
     if not isinstance(domain, TableDomain):
         raise CompositionError("conditions are of tables; this model is of other data.")
-    limits = _Limits(domain, where)
+    limits = _limits(domain, where)
     with seeded(seed):
-        z, rows = _latents(trained, n, limits, context, prior)
-        px = trained.vae.decode(z, rows)
-        x = px.sample().squeeze(0)
-        limits.impose(x, px)
-    return domain.decode(x)
+        x, log_w = _candidates(trained, n, limits, context, prior)
+        return domain.decode(x[_chosen(log_w, n)])
 
 
-def _latents(
-    trained: Trained, n: int, limits: "_Limits", context: Any, prior: str
-) -> tuple[Tensor, Tensor | None]:
-    """Latents under the conditions, by importance resampling, and a context for each."""
+def _candidates(
+    trained: Trained, n: int, limits: Mapping[int, Allowed], context: Any, prior: str
+) -> tuple[Tensor, Tensor]:
+    """Rows that meet the conditions, enough to choose from, and their log weights."""
     rows = trained.rows(context, _AT_ONCE)
-    kept, weights = [], []
+    x, weights = [], []
     while True:
         z = trained.vae.generate(_AT_ONCE, rows, fitted=prior == "fitted")
-        kept.append(z)
-        weights.append(limits.log_probability(trained.vae.decode(z, rows)))
+        px = trained.vae.decode(z, rows)
+        guided = _Guided(limits)
+        x.append(as_row(px).walk(guided).squeeze(0))
+        weights.append(guided.log_w.squeeze(0))
         log_w = torch.cat(weights)
-        effective = float(2 * log_w.logsumexp(0) - (2 * log_w).logsumexp(0))
-        if effective > math.log(_WANTED * n) or len(log_w) >= _MOST:
-            break
-    if effective < math.log(n):
+        if _expected(log_w) > _SPARE * n or len(log_w) >= _MOST:
+            return torch.cat(x), log_w
+
+
+def _expected(log_w: Tensor) -> float:
+    """How many rows remain if each is kept as often as its weight says."""
+    return float((log_w - log_w.max()).exp().sum())
+
+
+def _chosen(log_w: Tensor, n: int) -> Tensor:
+    """Places of rows kept by their weight: none twice if there are enough, else some again."""
+    weights = (log_w - log_w.max()).exp()
+    if (kept := (torch.rand_like(weights) < weights).nonzero().squeeze(1)).numel() >= n:
+        return kept[:n]
+    effective = float(weights.sum() ** 2 / weights.square().sum())
+    if effective < n:
         warnings.warn(
-            f"the conditions are so rare that {n} rows come from about {math.exp(effective):.0f} "
-            "different places in latent space: they are less varied than they should be. Ask for "
-            "fewer rows, or for less.",
+            f"the conditions are so rare that {n} rows come from about {effective:.0f} different "
+            "ones: they are less varied than they should be. Ask for fewer rows, or for less.",
             stacklevel=3,
         )
-    places = torch.multinomial((log_w - log_w.max()).exp(), n, replacement=True)
-    return torch.cat(kept)[places], None if rows is None else rows[:1].expand(n, -1)
+    return torch.multinomial(weights, n, replacement=True)
 
 
-class _Limits:
-    """The conditions, by the places of code and number of their column among the cells."""
-
-    def __init__(self, domain: TableDomain, where: Mapping[str, Any]) -> None:
-        columns = {column.name: column for column in domain.columns or ()}
-        learnt = [column.name for column in domain.learnt]
-        numbers = [column.name for column in domain.learnt if column.has_number]
-        self._limits: list[tuple[int, int | None, Allowed]] = []
-        for name, given in where.items():
-            if name not in columns:
-                raise unknown_name("column", name, list(columns))
-            allowed = columns[name].allow(Condition.of(given))
-            number = numbers.index(name) if name in numbers else None
-            self._limits.append((learnt.index(name), number, allowed))
-
-    def log_probability(self, px: Any) -> Tensor:
-        """log P(conditions | z) of each latent, nats."""
-        odds = [_log_odds(px, *limit).logsumexp(-1) for limit in self._limits]
-        return torch.stack(odds).sum(0).squeeze(0)
-
-    def impose(self, x: Tensor, px: Any) -> None:
-        """Draw the cells asked for anew, from what is left of their distributions."""
-        for place, number, allowed in self._limits:
-            odds = _log_odds(px, place, number, allowed).squeeze(0)
-            x[:, place] = Categorical(logits=odds).sample() + 1.0
-            if number is not None:
-                low, high = (share.squeeze(0) for share in _shares(px, number, allowed))
-                share = low + (high - low) * torch.rand_like(low)
-                mean, scale = px.numbers.mean[0, :, number], px.numbers.scale[0, :, number]
-                score = mean + scale * torch.special.ndtri(share.clamp(_EDGE, 1 - _EDGE))
-                bounds = (torch.tensor(end, dtype=x.dtype) for end in (allowed.low, allowed.high))
-                x[:, len(px.num_codes) + number] = score.clamp(*bounds)
+def _limits(domain: TableDomain, where: Mapping[str, Any]) -> dict[int, Allowed]:
+    """What is allowed, by the places of code and number of each column among the cells."""
+    columns = {column.name: column for column in domain.columns or ()}
+    cells, limits = domain.cells, dict[int, Allowed]()
+    for name, given in where.items():
+        if name not in columns:
+            raise unknown_name("column", name, list(columns))
+        allowed = columns[name].allow(Condition.of(given))
+        limits |= dict.fromkeys(cells.get(name, ()), allowed)
+    return limits
 
 
-def _log_odds(px: Cells, place: int, number: int | None, allowed: Allowed) -> Tensor:
-    """Log probabilities of the codes that are allowed, with a number in the range."""
-    start = sum(px.num_codes[:place])
-    odds = px.log_odds[..., start : start + px.num_codes[place]]
-    odds = odds.masked_fill(~torch.from_numpy(allowed.codes).to(odds.device), -torch.inf)
-    if number is None or allowed.number is None:
-        return odds
-    low, high = _shares(px, number, allowed)
-    inside = torch.zeros_like(odds)
-    inside[..., allowed.number] = (high - low).clamp_min(_SMALLEST).log()
-    return odds + inside
+class _Guided:
+    """Chooses cells within limits, and remembers how probable it was to stay within them."""
 
+    def __init__(self, limits: Mapping[int, Allowed]) -> None:
+        self.limits = limits
+        self.log_w = torch.zeros(())
+        self._numbered: dict[int, Tensor] = {}
 
-def _shares(px: Cells, number: int, allowed: Allowed) -> tuple[Tensor, Tensor]:
-    """Shares of the distribution of a number below its range, and up to its end."""
-    mean, scale = px.numbers.mean[..., number], px.numbers.scale[..., number]
-    low, high = (
-        torch.special.ndtr((torch.full_like(mean, end) - mean) / scale)
-        for end in (allowed.low, allowed.high)
-    )
-    return low, high
+    def __call__(self, place: int, cell: Distribution) -> Tensor:
+        allowed = self.limits.get(place)
+        if allowed is None:
+            return drawn(place, cell)
+        if isinstance(cell, Categorical):
+            return self._code(cell, allowed)
+        return self._number(cell, allowed)
+
+    def _code(self, cell: Categorical, allowed: Allowed) -> Tensor:
+        logits = cell.logits.masked_fill(~torch.from_numpy(allowed.codes), -torch.inf)
+        self.log_w = self.log_w + logits.logsumexp(-1)
+        code: Tensor = Categorical(logits=logits).sample()
+        if allowed.number is not None:
+            self._numbered[id(allowed)] = code.eq(allowed.number)
+        return code + 1.0
+
+    def _number(self, cell: Any, allowed: Allowed) -> Tensor:
+        """A number in the range, by the inverse of the distribution function."""
+        if allowed.number is None:
+            return drawn(0, cell)
+        low, high = torch.tensor(allowed.low), torch.tensor(allowed.high)
+        start, share = cell.cdf(low), (cell.cdf(high) - cell.cdf(low)).clamp_min(_SMALLEST)
+        there = self._numbered[id(allowed)]
+        self.log_w = self.log_w + torch.where(there, share.log(), 0.0)
+        rank: Tensor = start + share * torch.rand_like(share)
+        value: Tensor = cell.icdf(rank).clamp(low, high)
+        return value

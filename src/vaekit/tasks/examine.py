@@ -14,11 +14,33 @@ from vaekit.tasks.refit import refit_prior
 from vaekit.tasks.trained import Trained, batches_of
 from vaekit.training import Items, TrainConfig
 
-__all__ = ["examine", "fit_prior"]
+__all__ = ["examine", "fit_prior", "settle"]
 
 _HEALTH_ITEMS = 2000
 _PRIOR_ITEMS = 20_000
 _FLOW_ITEMS = 100_000
+_SETTLING_ROUNDS, _SETTLING_CELLS = 8, 100_000
+
+
+@torch.no_grad()
+def settle(trained: Trained, items: Items, config: TrainConfig) -> None:
+    """Let the likelihood put its constants right, where it has some to put right.
+
+    Args:
+        trained: The model.
+        items: What it was trained on.
+        config: How: the same split and seed are used here.
+    """
+    if not (isinstance(trained.model, VAE) and trained.vae.likelihood.settles):
+        return
+    generator = make_generator(config.seed)
+    training, _ = items.split(config.held_out, generator)
+    some = _some(training, max(500, _SETTLING_CELLS // trained.domain.num_features))
+    batch = some.batch(torch.arange(len(some)), trained.device)
+    with seeded(generator):
+        for _ in range(_SETTLING_ROUNDS):
+            evidence = trained.vae.evidence(batch)
+            trained.vae.likelihood.settle(evidence.px, batch)
 
 
 def fit_prior(
@@ -46,7 +68,7 @@ def fit_prior(
     if not isinstance(trained.model, VAE):
         return 0.0
     generator = make_generator(config.seed)
-    training, _ = items.split(config.validation, generator)
+    training, _ = items.split(config.held_out, generator)
     shape = trained.domain.event_shape
     chosen = prior_after(prior, trained.vae, shape, len(training), steps)
     if isinstance(chosen, NetworkPrior) and seconds is not None:
@@ -70,7 +92,7 @@ def examine(trained: Trained, items: Items, config: TrainConfig) -> Health | Non
     """
     if not isinstance(trained.model, VAE):
         return None
-    training, held_out = items.split(config.validation, make_generator(config.seed))
+    training, held_out = items.split(config.held_out, make_generator(config.seed))
     measured = batches_of(_some(held_out or training, _HEALTH_ITEMS), trained.device)
     with seeded(config.seed):
         return latent_health(trained.vae, measured)

@@ -13,7 +13,7 @@ from vaekit.likelihoods import Likelihood
 from vaekit.metrics import Health
 from vaekit.presets import Preset, find_preset
 from vaekit.tasks.assemble import assemble
-from vaekit.tasks.examine import examine, fit_prior
+from vaekit.tasks.examine import examine, fit_prior, settle
 from vaekit.tasks.named_priors import training_share
 from vaekit.tasks.trained import Trained, as_items
 from vaekit.training import Callback, TrainConfig, TrainResult, train
@@ -133,12 +133,13 @@ def fit_model(
         decoder=plan.decoder,
         seed=config.seed,
     )
-    learnt_from = len(items) - round(config.validation * len(items))
+    learnt_from = len(items) - round(config.held_out * len(items))
     training, seconds = _shared_time(config, preset.prior, learnt_from)
     result = train(
         model, objective, items, training, folder=folder, resume=resume, callbacks=callbacks
     )
     trained = Trained(model.eval(), domain, learnt)
+    settle(trained, items, config)
     steps = int(result.history[-1]["step"])
     spent = fit_prior(trained, items, config, preset.prior, steps, seconds)
     health = examine(trained, items, config)

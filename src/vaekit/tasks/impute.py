@@ -1,18 +1,22 @@
 """Filling holes in tables."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.distributions import Categorical, Distribution
 
+from vaekit.distributions import as_row, drawn
 from vaekit.domains import Moment, Number, TableDomain
 from vaekit.domains.tables import Column
 from vaekit.errors import CompositionError, SpecError, unknown_name
 from vaekit.randomness import seeded
 from vaekit.tasks.trained import Trained
+from vaekit.types import Batch
 
 __all__ = ["ESTIMATES", "impute"]
 
@@ -34,9 +38,9 @@ def impute(
 ) -> Any:
     """Fill the missing cells of rows with what goes with their other cells.
 
-    Latents are drawn from the posterior given the cells that are there, rows from the latents, and
-    each is weighted by how much better the model explains the known cells by it than the
-    posterior thought: self-normalised importance sampling, exact for many draws.
+    Latents are drawn from the posterior given the cells that are there, the other cells from the
+    latents, and each row is weighted by how much better the model explains the known cells by it
+    than the posterior thought: self-normalised importance sampling, exact for many draws.
 
     Args:
         trained: A model of a table, fitted with ``TableDomain(missing="hole")``.
@@ -85,8 +89,28 @@ def _drawn(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Rows drawn for some rows, shape (draws, rows, cells), and their weights (draws, rows)."""
     for batch in trained.batches(frame, context):
-        evidence = trained.vae.evidence(batch, draws)
-        yield evidence.px.sample(), evidence.log_w.softmax(0)
+        evidence, known = trained.vae.evidence(batch, draws), _Known(batch)
+        x = as_row(evidence.px).walk(known)
+        yield x, replace(evidence, log_px=known.log_px).log_w.softmax(0)
+
+
+class _Known:
+    """Chooses the cells that are known, draws the others, and adds up how probable those were."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.x, self.observed = batch.visible, batch.observed
+        self.log_px = torch.zeros(())
+
+    def __call__(self, place: int, cell: Distribution) -> Tensor:
+        value = drawn(place, cell)
+        if self.observed is None:
+            known = torch.ones_like(self.x[..., place], dtype=torch.bool)
+        else:
+            known = self.observed[..., place]
+        given = self.x[..., place].expand(value.shape)
+        score = cell.log_prob((given - 1).clamp_min(0) if isinstance(cell, Categorical) else given)
+        self.log_px = self.log_px + torch.where(known, score, 0.0)
+        return torch.where(known, given, value)
 
 
 def _one_draw(domain: TableDomain, x: Tensor, weights: Tensor) -> Any:

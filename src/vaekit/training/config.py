@@ -15,6 +15,7 @@ PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 """Our names of precisions, and Fabric's."""
 
 _BATCH_BY_DEFAULT = 128
+_VALIDATION_BY_DEFAULT = 0.1
 _STEPS_BY_DEFAULT = 2400
 _EPOCHS_BY_DEFAULT = (10, 300)
 _RATE_BY_DEFAULT = 4e-3
@@ -28,8 +29,10 @@ class TrainConfig:
     """How to train; every field has a default that works.
 
     Attributes:
-        max_epochs: Passes over the training items; ``None`` takes as many as give about 2,400
+        max_epochs: Passes over the training items; ``None`` takes as many as give about ``steps``
             steps, but 10 to 300.
+        steps: About how many steps, where ``max_epochs`` leaves it open; ``None`` takes the
+            preset's choice, or 2,400.
         max_minutes: Stop after this time; the learning rate then comes down in time.
         batch_size: Items per step, over all devices; ``None`` takes the preset's choice, or 128.
         learning_rate: Peak of AdamW's step size; warm-up and cosine lead to and from it.
@@ -39,7 +42,8 @@ class TrainConfig:
         gradient_clip: Largest norm of each group's gradient; ``None`` does not clip.
         ema: Decay of an exponential moving average of the weights, for instance 0.999; 0 keeps
             none, and ``None`` leaves the choice to the preset.
-        validation: Share of the items held out to choose the best weights.
+        validation: Share of the items held out to choose the best weights; ``None`` takes the
+            preset's choice, or 0.1.
         patience: Stop after so many epochs without a better validation loss; ``None`` never.
         precision: ``"fp32"``, ``"bf16"`` or ``"fp16"`` (mixed: weights stay in fp32).
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
@@ -52,6 +56,7 @@ class TrainConfig:
     """
 
     max_epochs: int | None = None
+    steps: int | None = None
     max_minutes: float | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
@@ -59,7 +64,7 @@ class TrainConfig:
     weight_decay: float = 0.0
     gradient_clip: float | None = None
     ema: float | None = None
-    validation: float = 0.1
+    validation: float | None = None
     patience: int | None = None
     precision: str = "fp32"
     device: str = "auto"
@@ -83,12 +88,18 @@ class TrainConfig:
         """The batch size, chosen or by default."""
         return _BATCH_BY_DEFAULT if self.batch_size is None else self.batch_size
 
+    @property
+    def held_out(self) -> float:
+        """The share of the items that are held out, chosen or by default."""
+        return _VALIDATION_BY_DEFAULT if self.validation is None else self.validation
+
     def epochs(self, items: int) -> int:
         """Passes over a training set of this size."""
         if self.max_epochs is not None:
             return self.max_epochs
         least, most = _EPOCHS_BY_DEFAULT
-        return min(most, max(least, round(_STEPS_BY_DEFAULT * self.items_per_step / items)))
+        steps = _STEPS_BY_DEFAULT if self.steps is None else self.steps
+        return min(most, max(least, round(steps * self.items_per_step / items)))
 
     def suggested(self, choices: Mapping[str, Any]) -> Self:
         """The same with these choices wherever an option was left ``None``.
@@ -100,6 +111,8 @@ class TrainConfig:
             0.9
         """
         open_ones = {k: v for k, v in choices.items() if getattr(self, k) is None}
+        if self.patience is not None:  # which looks at held-out items
+            open_ones.pop("validation", None)
         return replace(self, **open_ones)
 
     def peak_rate(self, model: nn.Module) -> float:
@@ -131,6 +144,10 @@ _RULES: dict[str, tuple[str, Any]] = {
         "None or a whole number of at least 1",
         lambda v: v is None or (v >= 1 and v == int(v)),
     ),
+    "steps": (
+        "None or a whole number of at least 1",
+        lambda v: v is None or (v >= 1 and v == int(v)),
+    ),
     "max_minutes": ("None or positive", lambda v: v is None or _positive(v)),
     "batch_size": (
         "None or a whole number of at least 1",
@@ -141,7 +158,7 @@ _RULES: dict[str, tuple[str, Any]] = {
     "weight_decay": ("at least 0", lambda v: v >= 0),
     "gradient_clip": ("None or positive", lambda v: v is None or _positive(v)),
     "ema": ("None or in [0, 1)", lambda v: v is None or 0 <= v < 1),
-    "validation": ("in [0, 1)", lambda v: 0 <= v < 1),
+    "validation": ("None or in [0, 1)", lambda v: v is None or 0 <= v < 1),
     "patience": ("None or a whole number of at least 1", lambda v: v is None or v >= 1),
     "devices": ("a whole number of at least 1", lambda v: v >= 1 and v == int(v)),
     "strategy": ("'auto' or 'ddp'", lambda v: v in ("auto", "ddp")),

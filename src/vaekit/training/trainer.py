@@ -89,7 +89,7 @@ def train(
         raise DataError("the training set must have at least one item; got none.")
     _check_codes(model, len(items))
     generator = torch.Generator().manual_seed(config.seed)
-    training, validation = items.split(config.validation, generator)
+    training, validation = items.split(config.held_out, generator)
     with seeded(config.seed), kept_memory():
         machinery = Machinery(model, objective, config)
         state = State(machinery, items, Path(folder) if folder else None, config)

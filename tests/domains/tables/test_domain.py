@@ -6,7 +6,7 @@ import torch
 
 pd = pytest.importorskip("pandas")
 
-from vaekit import Autoencoder, load  # noqa: E402
+from vaekit import Autoencoder, load, presets  # noqa: E402
 from vaekit.domains import ArrayDomain, TableDomain, find_domain  # noqa: E402
 from vaekit.errors import CompositionError, DataError, SpecError  # noqa: E402
 
@@ -105,13 +105,17 @@ def test_the_same_seed_gives_the_same_rows_before_and_after_saving(fitted, tmp_p
         assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes(), file.name
 
 
-def test_rows_are_scored_and_reconstructed(fitted):
+def test_odd_rows_score_lower(fitted):
     frame = people(100, seed=1)
     odd = frame.assign(income=frame["income"].fillna(2000) * np.where(frame.index % 2, 1.9, 0.4))
     assert fitted.score_samples(frame).mean() > fitted.score_samples(odd).mean() + 1
-    back = fitted.reconstruct(frame)
-    assert (back["job"] == frame["job"]).mean() > 0.9
     assert fitted.transform(frame).shape[0] == 100
+
+
+def test_latents_that_cost_little_give_rows_back():
+    model = Autoencoder(presets.beta_vae(beta=0.05), seed=0, progress=False).fit(people())
+    frame = people(100, seed=1)
+    assert (model.reconstruct(frame)["job"] == frame["job"]).mean() > 0.9
 
 
 def test_order_of_rows_does_not_matter(fitted):
@@ -154,7 +158,7 @@ def test_later_tables_must_fit():
 
 
 def test_other_likelihoods_and_networks_are_refused():
-    with pytest.raises(CompositionError, match="a likelihood of its own"):
+    with pytest.raises(CompositionError, match="has likelihoods of its own"):
         Autoencoder(likelihood="gaussian", max_epochs=1).fit(people())
     with pytest.raises(CompositionError, match="tables have networks 'mlp'"):
         Autoencoder(network="conv", max_epochs=1).fit(people())
@@ -172,11 +176,11 @@ def test_a_table_may_be_conditioned_on():
     ("preset", "message"),
     [
         ("gan", r"requires \['smooth'\].*not codes"),
-        ("vae_gan", "a likelihood of its own"),
+        ("vae_gan", r"requires \['smooth'\].*not codes"),
         ("rae_gp", r"requires \['smooth'\].*not codes"),
         ("diffusion", "rows hold labels as well. Use preset 'table_vae'"),
         ("flow_matching", "rows hold labels as well"),
-        ("image_vae", "a likelihood of its own"),
+        ("image_vae", "needs images"),
     ],
 )
 def test_models_that_cannot_learn_labels_are_refused(preset, message):

@@ -9,6 +9,7 @@ from vaekit.domains.tables.infer import KINDS, learn_column
 from vaekit.domains.tables.moment import Moment
 from vaekit.domains.tables.number import Number
 from vaekit.domains.tables.outside import Constant, Key, Text
+from vaekit.domains.tables.ranks import Ranks
 
 __all__ = [
     "KINDS",
@@ -22,6 +23,7 @@ __all__ = [
     "Key",
     "Moment",
     "Number",
+    "Ranks",
     "TableDomain",
     "Text",
     "Together",

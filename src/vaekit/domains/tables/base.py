@@ -1,6 +1,7 @@
 """What every kind of column promises."""
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +38,23 @@ class Column(abc.ABC):
         """How many codes it has; 0 for a column that is not learnt."""
 
     @property
-    @abc.abstractmethod
+    def number_code(self) -> int:
+        """The code that says that there is a number; 0 where no code does."""
+        return 0
+
+    @property
     def has_number(self) -> bool:
-        """Whether a number goes with some of its codes."""
+        """Whether a number goes with one of its codes."""
+        return self.number_code > 0
+
+    def bins(self, most: int) -> Sequence[float]:
+        """Where bins of the number begin and end, as shares of it from 0 to 1.
+
+        Args:
+            most: Bins, at most. There are fewer where the number has fewer values, each of which
+                then has a bin.
+        """
+        raise NotImplementedError(f"{self.name!r} has no numbers")  # pragma: no cover
 
     @abc.abstractmethod
     def encode(self, values: Any) -> Cell:

@@ -35,11 +35,6 @@ class Category(Column):
         return len(self.labels) + self.has_missing
 
     @property
-    def has_number(self) -> bool:
-        """No."""
-        return False
-
-    @property
     def summary(self) -> str:
         """How many labels, and the first of them."""
         shown = ", ".join(str(label) for label in self.labels[:_SHOWN])

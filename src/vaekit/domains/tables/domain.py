@@ -1,5 +1,6 @@
 """Tables with columns of different kinds."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,14 +18,26 @@ from vaekit.domains.tables.base import Cell, Column
 from vaekit.domains.tables.constraints import Constraint
 from vaekit.domains.tables.infer import learn_column
 from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
-from vaekit.likelihoods import Likelihood, Table
-from vaekit.networks import Chain, MLPDecoder, Offset, TabularEncoder, make_denoiser
+from vaekit.likelihoods import AutoregressiveTable, Likelihood, Table
+from vaekit.networks import (
+    AutoregressiveCells,
+    Chain,
+    MLPDecoder,
+    Offset,
+    TabularEncoder,
+    make_denoiser,
+)
 from vaekit.presets import Parts
 
 __all__ = ["TableDomain"]
 
 _WIDTHS = {"small": 256, "medium": 512, "large": 1024}
+_FEWEST_BINS, _MOST_BINS, _ROWS_OF_A_BIN = 4, 100, 10
+_DEPTH, _BLIND = 1, 0.1
+_DROPOUT, _FEW_ROWS = 0.3, 5000  # fewer units are left out where there are more rows
 _RARE = 0.5  # rows that a code is taken to have had besides those it had
+
+AnyTable = Table | AutoregressiveTable
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,16 @@ class TableDomain(Domain):
     def learnt(self) -> list[Column]:
         """The columns that the networks see."""
         return [c for c in require_fitted(self.columns, self) if c.num_codes]
+
+    @property
+    def cells(self) -> Mapping[str, Sequence[int]]:
+        """The places of each learnt column among the cells: of its code, and of its number."""
+        learnt = self.learnt
+        numbers = itertools.count(len(learnt))
+        return {
+            column.name: (place, next(numbers)) if column.has_number else (place,)
+            for place, column in enumerate(learnt)
+        }
 
     def prepare(self, raw: Any) -> Tensor:
         """Codes, then numbers, NaN where there is none; columns are matched by name."""
@@ -187,14 +210,24 @@ class TableDomain(Domain):
         """The model for tables."""
         return "table_vae"
 
-    def _likelihood(self, chosen: str | Likelihood) -> Table:
+    def _likelihood(self, chosen: str | Likelihood, rows: Tensor, size: str) -> AnyTable:
         """The one for these columns; nothing else fits cells of several kinds."""
-        if chosen != "auto" and not isinstance(chosen, Table):
+        codes = [column.num_codes for column in self.learnt]
+        if chosen == "auto":
+            return Table(codes, self._num_numbers)
+        if chosen != "autoregressive":
             raise CompositionError(
-                "a table of several kinds of columns has a likelihood of its own; leave likelihood "
-                f"at 'auto' instead of {chosen!r}, or choose a preset that does."
+                "a table of several kinds of columns has likelihoods of its own, 'auto' and "
+                f"'autoregressive'; got {chosen!r}. Choose one, or a preset that does."
             )
-        return Table([column.num_codes for column in self.learnt], self._num_numbers)
+        told = [(i, c.number_code) for i, c in enumerate(self.learnt) if c.has_number]
+        most = max(_FEWEST_BINS, min(_MOST_BINS, len(rows) // _ROWS_OF_A_BIN))
+        bins = [column.bins(most) for column in self.learnt if column.has_number]
+        width = _WIDTHS[size] // 2
+        dropout = _DROPOUT * min(1.0, (_FEW_ROWS / len(rows)) ** 0.5)
+        cells = AutoregressiveCells(codes, told, bins, width, _DEPTH, dropout, _BLIND)
+        cells.start_from(self.encode(rows))
+        return AutoregressiveTable(cells)
 
     def parts(
         self,
@@ -211,15 +244,16 @@ class TableDomain(Domain):
         Raises:
             CompositionError: Another likelihood or network was chosen.
         """
-        chosen = self._likelihood(likelihood)
+        chosen = self._likelihood(likelihood, rows, size)
         if network not in ("auto", "mlp"):
             raise CompositionError(f"tables have networks 'mlp'; got {network!r}.")
         width = _WIDTHS[size]
-        encoder = TabularEncoder(chosen.num_codes, chosen.num_numbers, (width, width))
-        out = (1, chosen.num_features)
-        start = Offset(out)
-        start.value.copy_(self._log_shares(rows))
-        decoder = Chain(MLPDecoder(latent_dim + context_dim, (width, width), out), start)
+        codes = [column.num_codes for column in self.learnt]
+        encoder = TabularEncoder(codes, self._num_numbers, (width, width))
+        start = Offset((1, chosen.num_features))
+        start.value.copy_(self._log_shares(rows) if isinstance(chosen, Table) else torch.zeros(1))
+        told = MLPDecoder(latent_dim + context_dim, (width, width), start.shape)
+        decoder = Chain(told, start)
         denoiser = partial(make_denoiser, size, self.event_shape, context_dim)
         return Parts(encoder, decoder, chosen, width, latent_dim, context_dim, denoiser=denoiser)
 

@@ -1,5 +1,6 @@
 """Columns of dates and times, and of durations."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,16 +35,20 @@ class Moment(Column):
         return self.count.num_codes
 
     @property
-    def has_number(self) -> bool:
-        """As the number has."""
-        return self.count.has_number
+    def number_code(self) -> int:
+        """That of the number."""
+        return self.count.number_code
+
+    def bins(self, most: int) -> Sequence[float]:
+        """Those of the number."""
+        return self.count.bins(most)
 
     @property
     def summary(self) -> str:
         """First and last."""
         import pandas as pd
 
-        known = [self.unit * value for value in (*self.count.masses, *self.count.values)]
+        known = [self.unit * value for value in (*self.count.masses, *self.count.ranks.values)]
         first, last = pd.to_datetime([min(known), max(known)], unit="s")
         return f"times from {first} to {last}"
 

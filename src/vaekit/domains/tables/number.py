@@ -1,7 +1,7 @@
 """Columns of numbers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,11 +10,11 @@ from scipy.special import ndtr, ndtri
 
 from vaekit.domains.tables.base import Cell, Column, Floats, missing_in, refuse, typed
 from vaekit.domains.tables.conditions import Allowed, Condition
+from vaekit.domains.tables.ranks import Ranks
 from vaekit.errors import DataError
 
 __all__ = ["Number"]
 
-_KNOTS = 1000
 _FEW = 20  # so many different values are codes, and nothing is left to be a number
 _MASS, _MASS_ROWS = 0.05, 10  # share and number of rows that make a value a code of its own
 _MOST_DECIMALS = 6
@@ -32,17 +32,13 @@ class Number(Column):
 
     Attributes:
         masses: Values that are codes, rising.
-        values: Some of the others, rising, at most 1,000.
-        ranks: Their share of smaller values, between 0 and 1.
+        ranks: Ranks of the others.
         decimals: Digits after the point; ``None`` for as many as there are.
-        snaps: Whether there are so few that all are known, and new ones are the nearest of them.
     """
 
     masses: Sequence[float] = ()
-    values: Sequence[float] = ()
-    ranks: Sequence[float] = ()
+    ranks: Ranks = field(default_factory=Ranks)
     decimals: int | None = None
-    snaps: bool = False
 
     def fit(self, numbers: Floats) -> Self:
         """Learn from values, NaN where missing."""
@@ -52,14 +48,11 @@ class Number(Column):
         if len(values) <= _FEW:
             heavy[:] = True
         rest = known[np.isin(known, values[~heavy])]
-        knots, ranks = _knots(rest)
         return replace(
             self,
             masses=tuple(values[heavy].tolist()),
-            values=tuple(knots.tolist()),
-            ranks=tuple(ranks.tolist()),
+            ranks=Ranks.of(rest),
             decimals=_decimals(values),
-            snaps=len(knots) == len(np.unique(rest)) <= len(rest) / 2,
         )
 
     @property
@@ -68,14 +61,18 @@ class Number(Column):
         return len(self.masses) + self.has_number + self.has_missing
 
     @property
-    def has_number(self) -> bool:
-        """Whether there are values besides the masses."""
-        return bool(self.values)
+    def number_code(self) -> int:
+        """The code after the masses, where there are other values."""
+        return len(self.masses) + 1 if self.ranks.values else 0
+
+    def bins(self, most: int) -> Sequence[float]:
+        """Equal ones, which hold whole values where rows share some."""
+        return self.ranks.bins(most)
 
     @property
     def summary(self) -> str:
         """Its range, and the values that are codes."""
-        everything = [*self.masses, *self.values]
+        everything = [*self.masses, *self.ranks.values]
         masses = f", {len(self.masses)} values of their own" if self.masses else ""
         return f"numbers from {min(everything):g} to {max(everything):g}{masses}"
 
@@ -129,11 +126,9 @@ class Number(Column):
 
     def _around(self, number: float) -> tuple[float, float]:
         """What is shown as this number."""
-        if self.snaps:
-            knots = np.asarray(self.values)
-            nearest = int(np.abs(knots - number).argmin())
-            middles = [-np.inf, *((knots[1:] + knots[:-1]) / 2), np.inf]
-            return middles[nearest], middles[nearest + 1]
+        if self.ranks.snaps:
+            nearest = min(self.ranks.values, key=lambda value: abs(value - number))
+            return nearest, nearest
         half = 0.0 if self.decimals is None else 0.5 * 10.0**-self.decimals
         return number - half, number + half
 
@@ -145,15 +140,13 @@ class Number(Column):
         condition: Condition,
         missing: bool = False,
     ) -> Allowed:
-        elsewhere = self.has_number and low <= self.values[-1] and high >= self.values[0]
-        parts = [is_mass, [elsewhere] * self.has_number, [missing] * self.has_missing]
+        ranks = self.ranks.range(low, high) if self.has_number else None
+        parts = [is_mass, [ranks is not None] * self.has_number, [missing] * self.has_missing]
         codes = np.concatenate([np.asarray(part, dtype=bool) for part in parts])
-        if not elsewhere:
+        if ranks is None:
             return Allowed(codes).possible(self.name, condition)
-        ends = self._scores(np.clip([low, high], self.values[0], self.values[-1]))
-        bounds = [-np.inf if low <= self.values[0] else ends[0]]
-        bounds.append(np.inf if high >= self.values[-1] else ends[1])
-        allowed = Allowed(codes, float(bounds[0]), float(bounds[1]), len(self.masses))
+        lowest, highest = ndtri(ranks).tolist()
+        allowed = Allowed(codes, lowest, highest, len(self.masses))
         return allowed.possible(self.name, condition)
 
     def decode(self, codes: NDArray[np.int64], numbers: Floats | None) -> Any:
@@ -172,46 +165,20 @@ class Number(Column):
 
     def _scores(self, numbers: Floats) -> Floats:
         """Normal scores; beyond the training range they go on with the slope of the tail."""
-        knots, ranks = np.asarray(self.values), np.asarray(self.ranks)
-        scores = ndtri(np.interp(numbers, knots, ranks))
+        scores = ndtri(self.ranks.rank(numbers))
         for end, inner in ((0, _TAIL), (-1, 1 - _TAIL)):
-            edge, score = knots[end], ndtri(ranks[end])
-            slope = (score - ndtri(inner)) / _apart(edge - np.interp(inner, ranks, knots))
+            edge, score = self.ranks.values[end], ndtri(self.ranks.middles[end])
+            slope = (score - ndtri(inner)) / _apart(edge - float(self.ranks.value(np.array(inner))))
             beyond = numbers < edge if end == 0 else numbers > edge
             scores = np.where(beyond, score + slope * (numbers - edge), scores)
         bounded: Floats = np.clip(scores, -_FARTHEST, _FARTHEST)
         return bounded
 
     def _values(self, scores: Floats) -> Floats:
-        knots = np.asarray(self.values)
-        found = np.interp(ndtr(scores), np.asarray(self.ranks), knots)
-        if self.snaps:
-            return _nearest(knots, found)
-        if self.decimals is not None:
+        found = self.ranks.value(ndtr(scores))
+        if not self.ranks.snaps and self.decimals is not None:
             found = np.round(found, self.decimals)
-        within: Floats = np.clip(found, knots[0], knots[-1])
-        return within
-
-
-def _knots(numbers: Floats) -> tuple[Floats, Floats]:
-    """Different values, and the share of values below each (half of its equals counted)."""
-    values, counts = np.unique(numbers, return_counts=True)
-    if not len(values):
-        return values, values
-    ranks = (counts.cumsum() - counts / 2) / counts.sum()
-    if len(values) <= _KNOTS:
-        return values, ranks
-    wanted = np.linspace(0, len(values) - 1, _KNOTS).round().astype(np.int64)
-    return values[wanted], ranks[wanted]
-
-
-def _nearest(knots: Floats, numbers: Floats) -> Floats:
-    if len(knots) == 1:
-        return np.full_like(numbers, knots[0])
-    above = np.searchsorted(knots, numbers).clip(1, len(knots) - 1)
-    below, after = knots[above - 1], knots[above]
-    nearest: Floats = np.where(numbers - below < after - numbers, below, after)
-    return nearest
+        return found
 
 
 def _decimals(values: Floats) -> int | None:

@@ -21,11 +21,6 @@ class _Outside(Column):
         """None."""
         return 0
 
-    @property
-    def has_number(self) -> bool:
-        """No."""
-        return False
-
     def encode(self, values: Any) -> Cell:
         """Nothing is looked at."""
         return np.empty(0), None

@@ -38,6 +38,7 @@ class EvaluationSettings:
         annealed: Items for annealed importance sampling, which takes seconds for each; 0 for none.
         annealing_steps: Rises of its temperature.
         k: Neighbours of precision, recall, density and coverage.
+        target: Of tables: a column that trees are to predict, trained on samples.
         seed: Of everything random, the choice of items included.
 
     Raises:
@@ -50,6 +51,7 @@ class EvaluationSettings:
     annealed: int = 0
     annealing_steps: int = 1000
     k: int = 5
+    target: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -9,7 +9,13 @@ import numpy as np
 import torch
 
 from vaekit.domains import TableDomain
-from vaekit.metrics import row_fidelity, shape_errors, trend_errors, two_sample_auc
+from vaekit.metrics import (
+    row_fidelity,
+    shape_errors,
+    train_on_synthetic,
+    trend_errors,
+    two_sample_auc,
+)
 from vaekit.tasks.evaluation.rows import Measure, Row
 from vaekit.tasks.evaluation.settings import RECONSTRUCTION_ITEMS
 from vaekit.tasks.evaluation.subject import Subject
@@ -68,6 +74,10 @@ def _compare(subject: Subject, source: str) -> list[Row]:
         Row("alpha-precision", fidelity.alpha_precision, items=len(rows)),
         Row("beta-recall", fidelity.beta_recall, items=len(rows), note="compare with real items"),
     ]
+    if (target := subject.settings.target) is not None:
+        use = train_on_synthetic(rows, real, target)
+        note = "trained on these rows, asked of real ones"
+        found.append(Row(f"boosted trees predict {target}", use, items=len(rows), note=note))
     return [replace(row, source=source) for row in found]
 
 

@@ -1,0 +1,104 @@
+import itertools
+
+import pytest
+import torch
+from torch.distributions import Categorical
+
+from vaekit.distributions import AutoregressiveRow, drawn
+from vaekit.errors import SpecError
+from vaekit.networks import AutoregressiveCells
+
+CODES = (2, 3, 2)
+EDGES = [(0.0, 0.1, 0.5, 0.75, 1.0)]
+
+
+def network(told=((1, 3),), seed=0):
+    torch.manual_seed(seed)
+    cells = AutoregressiveCells(CODES, told, EDGES[: len(told)], 16)
+    for weight in cells.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    return cells.eval()
+
+
+def row(told=((1, 3),), count=1):
+    return AutoregressiveRow(network(told), torch.linspace(-1, 1, 16).expand(count, 16))
+
+
+def every_row():
+    return torch.tensor(list(itertools.product((1.0, 2.0), (1.0, 2.0, 3.0), (1.0, 2.0))))
+
+
+def test_probabilities_of_all_rows_of_codes_sum_to_one():
+    px = row(told=())
+    assert px.log_prob(every_row()).sum(-1).exp().sum().item() == pytest.approx(1, abs=1e-5)
+
+
+def test_cells_depend_on_those_before_them_only():
+    px, x = row(), torch.tensor([[1.0, 3.0, 2.0, 0.4]])
+    order = [0, 1, 2, 3]
+    for step, place in enumerate(order):
+        changed = x.clone()
+        changed[:, place] = 1.0 if place != 0 else 2.0
+        same = (px.log_prob(changed) == px.log_prob(x))[0]
+        assert same[order[:step]].all()
+        assert step == 3 or not same[order[step + 1 :]].all()
+
+
+def test_scores_of_a_walk_are_those_of_the_row():
+    """Making rows cell by cell and scoring them all at once are two roads to the same numbers."""
+    px, scores = row(count=50), {}
+
+    def choose(place, cell):
+        value = drawn(place, cell)
+        scores[place] = cell.log_prob(value - 1 if isinstance(cell, Categorical) else value)
+        return value
+
+    torch.manual_seed(0)
+    with torch.no_grad():
+        x = px.walk(choose)
+    told = torch.stack([scores[place] for place in range(4)], -1)
+    there = torch.cat([torch.ones(50, 3), (x[:, 1:2] == 3).float()], -1).bool()
+    torch.testing.assert_close(px.log_prob(x)[there], told[there], atol=1e-4, rtol=1e-4)
+    assert (x[~there] == 0).all()
+
+
+def test_draws_are_as_frequent_as_they_are_probable():
+    px = row(told=())
+    torch.manual_seed(0)
+    drawn_rows = px.sample((20_000,)).squeeze(1)
+    for x in every_row():
+        share = (drawn_rows == x).all(-1).float().mean().item()
+        assert share == pytest.approx(px.log_prob(x).sum().exp().item(), abs=0.015)
+
+
+def test_the_mean_is_the_most_probable_code_cell_by_cell():
+    px = row()
+    mean = px.mean
+    first = px.network.logits(0, px.features)
+    assert mean[0, 0] == first.argmax() + 1.0
+    assert mean.shape == (1, 4)
+
+
+def test_the_network_starts_from_the_shares_of_the_rows():
+    x = torch.tensor([[1.0, 3.0, 1.0, 0.5]] * 30 + [[2.0, 1.0, 2.0, 0.0]] * 10)
+    cells = AutoregressiveCells(CODES, [(1, 3)], EDGES, 8)
+    cells.start_from(x)
+    shares = [logits.softmax(-1) for logits in cells(torch.zeros(1, 8), x[:1])]
+    torch.testing.assert_close(shares[0], torch.tensor([[30.5, 10.5]]) / 41)
+    torch.testing.assert_close(shares[1][0, 1], torch.tensor(0.5 / 41.5))
+    assert shares[3].argmax() == 2
+
+
+def test_hidden_cells_change_what_is_told_in_training_only():
+    torch.manual_seed(0)
+    cells = AutoregressiveCells(CODES, [], [], 8, blind=0.9)
+    for weight in cells.parameters():
+        torch.nn.init.normal_(weight)
+    x, h = every_row(), torch.zeros(12, 8)
+    assert not torch.equal(cells.train()(h, x)[2], cells(h, x)[2])
+    assert torch.equal(cells.eval()(h, x)[2], cells(h, x)[2])
+
+
+def test_a_column_without_codes_is_refused():
+    with pytest.raises(SpecError, match=r"at least one code each; got num_codes=\(2, 0\)"):
+        AutoregressiveCells((2, 0), [], [], 8)
