@@ -94,7 +94,7 @@ class AutoregressiveCells(nn.Module):
         self.cells = nn.ModuleList([*codes, *numbers])
 
     def _read(self) -> tuple[nn.Module, ...]:
-        return nn.LayerNorm(self.width), nn.GELU(), _RowDropout(self.dropout)
+        return nn.LayerNorm(self.width), nn.ReLU(), _RowDropout(self.dropout)
 
     @property
     def num_cells(self) -> int:

@@ -132,6 +132,7 @@ NAMED_PRIORS: dict[str, Maker] = {
     "auto": lambda m, _: default_prior(m),
     "gaussian": _sized(FittedGaussian),
     "mixture": _sized(GaussianMixture),
+    "fine_mixture": _sized(GaussianMixture, most=160),
     "maf": _sized(FittedFlow, kind="maf"),
     "nsf": _sized(FittedFlow, kind="nsf"),
     "iaf": _sized(FittedFlow, kind="iaf"),

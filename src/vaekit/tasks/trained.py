@@ -24,6 +24,7 @@ from vaekit.types import Batch
 __all__ = ["Trained", "as_items", "batches_of"]
 
 _CHUNK = 256
+_ROWS_OF_TABLES = 4096  # made cell by cell, and each call costs
 _WAYS_AT_ONCE = 16  # whose decoded points are held with their gradients
 
 
@@ -203,7 +204,8 @@ class Trained:
     @torch.no_grad()
     def _decoded(self, z: Tensor, rows: Tensor | None, drawn: bool = False) -> Tensor:
         show = self.vae.make if drawn else self.vae.show
-        places = torch.arange(len(z), device=z.device).split(_CHUNK)
+        chunk = _ROWS_OF_TABLES if drawn and self.vae.likelihood.drawn else _CHUNK
+        places = torch.arange(len(z), device=z.device).split(chunk)
         return torch.cat([show(z[i], None if rows is None else rows[i]) for i in places])
 
 
