@@ -50,12 +50,19 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "networks.SpatialEncoder": lambda: {"shape": IMAGE, "per_place": 2},
     "networks.SpatialDecoder": lambda: {"shape": (2, *IMAGE), "grid": (2, 2, 3)},
     "networks.TabularEncoder": lambda: {"num_codes": (2, 3), "num_numbers": 2},
+    "networks.AutoregressiveCells": lambda: {
+        "num_codes": (2, 3),
+        "told": ((1, 3),),
+        "edges": ((0.0, 0.4, 1.0),),
+        "width": 8,
+    },
     "networks.UNet": lambda: {"shape": IMAGE},
     "networks.SubpixelDecoder": lambda: {"shape": (2, *IMAGE)},
     "networks.PatchCritic": lambda: {"colours": IMAGE[0]},
     "networks.FeatureCritic": lambda: {"body": example("networks.MLPEncoder")},
     "posteriors.VectorQuantised": lambda: {"depth": 2},
     "posteriors.FiniteScalar": lambda: {"levels": 5},
+    "likelihoods.AutoregressiveTable": lambda: {"cells": example("networks.AutoregressiveCells")},
     "likelihoods.Table": lambda: {"num_codes": (2, 3), "num_numbers": 2},
     **{
         f"domains.{kind}": lambda: {"name": "size", "dtype": "float64", "has_missing": False}

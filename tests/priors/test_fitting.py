@@ -9,7 +9,7 @@ from torch import nn
 
 from vaekit.distributions import DiagonalNormal
 from vaekit.errors import SpecError
-from vaekit.priors import FlowMatching, GaussianMixture
+from vaekit.priors import FlowMatching
 from vaekit.priors.fitting import train
 from vaekit.priors.ode import follow, with_divergence
 from vaekit.priors.rows import Rows
@@ -147,16 +147,3 @@ def test_a_flow_on_a_grid_learns_how_places_go_together():
 def test_a_grid_must_hold_all_latents():
     with pytest.raises(SpecError, match="grid must have latent_dim=8 places in all"):
         FlowMatching(8, grid=(2, 3, 3))
-
-
-def test_many_components_are_chosen_only_where_they_are_asked_for_and_help():
-    """Sixty separate heaps need more than forty components."""
-    rng = torch.Generator().manual_seed(0)
-    centres = 20 * torch.rand(60, 2, generator=rng)
-    u = centres.repeat(100, 1) + 0.02 * torch.randn(6000, 2, generator=rng)
-    few, many = (
-        GaussianMixture(2, most=most).fit(u, generator=torch.Generator().manual_seed(1))
-        for most in (40, 160)
-    )
-    assert few.num_components <= 40 < many.num_components
-    assert many(None, None).log_prob(u).mean() > few(None, None).log_prob(u).mean()

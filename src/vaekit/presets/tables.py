@@ -8,7 +8,7 @@ __all__ = ["table_vae"]
 
 @preset_for(
     table_likelihood="autoregressive",
-    prior="fine_mixture",
+    prior="kernel",
     latent_dim=8,
     training={"batch_size": 256, "steps": 500, "learning_rate": 2e-3, "validation": 0.0},
 )

@@ -7,6 +7,7 @@ from vaekit.priors.ex_post import GaussianMixture
 from vaekit.priors.flow import FittedFlow
 from vaekit.priors.flow_matching import FlowMatching
 from vaekit.priors.gaussian import FittedGaussian
+from vaekit.priors.kernel import KernelDensity
 from vaekit.priors.manifold import RiemannianManifold
 from vaekit.priors.mixture import LearnedMixture
 from vaekit.priors.normal import StandardNormal
@@ -21,6 +22,7 @@ __all__ = [
     "FittedPrior",
     "FlowMatching",
     "GaussianMixture",
+    "KernelDensity",
     "LearnedMixture",
     "Prior",
     "RiemannianManifold",

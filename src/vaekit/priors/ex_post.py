@@ -17,8 +17,7 @@ from vaekit.types import Aggregate
 
 __all__ = ["GaussianMixture", "fit_mixture"]
 
-_CANDIDATES = (1, 5, 10, 20, 40, 80, 160)
-_FEW = 40
+_CANDIDATES = (1, 5, 10, 20, 40)
 _HELD_OUT = 0.2
 _MAX_ROWS = 20_000  # more rows change a 40-component fit little and cost seconds
 _ROWS_TO_CHOOSE = 6_000  # tell the candidates apart as well as all rows, in a third of the time
@@ -33,11 +32,9 @@ class GaussianMixture(FittedPrior):
 
     Args:
         latent_dim: Number of latents.
-        num_components: Number of Gaussians; ``None`` chooses among 1, 5, 10, 20, 40, 80 and 160
-            by the log-likelihood of a held-out fifth of the latents.
+        num_components: Number of Gaussians; ``None`` chooses among 1, 5, 10, 20 and 40 by the
+            log-likelihood of a held-out fifth of the latents.
         context_dim: Size of the context; 0 for an unconditional model.
-        most: Most components to choose; more than 40 are chosen from all latents, which takes
-            some 20 seconds of 20,000.
 
     Source: Ghosh et al. 2020, "From variational to deterministic autoencoders", section 4
     ("ex-post density estimation").
@@ -54,18 +51,12 @@ class GaussianMixture(FittedPrior):
     factors: Tensor
 
     def __init__(
-        self,
-        latent_dim: int,
-        num_components: int | None = None,
-        context_dim: int = 0,
-        most: int = 40,
+        self, latent_dim: int, num_components: int | None = None, context_dim: int = 0
     ) -> None:
         super().__init__(latent_dim)
         if num_components is not None:
             check_whole(1, num_components=num_components)
         check_whole(0, context_dim=context_dim)
-        check_whole(1, most=most)
-        self.most = most
         self.num_components = num_components
         self.context_dim = context_dim
         count, size = num_components or 1, latent_dim + context_dim
@@ -92,17 +83,11 @@ class GaussianMixture(FittedPrior):
 
     def _choose(self, points: np.ndarray[Any, Any], seed: int) -> int:
         """The number of components under which held-out latents are most likely."""
-        if self.most <= _FEW:
-            points = points[:_ROWS_TO_CHOOSE]
+        points = points[:_ROWS_TO_CHOOSE]
         cut = max(1, int(len(points) * _HELD_OUT))
         held_out, rest = points[:cut], points[cut:]
-        possible = min(self.most, max(1, len(rest) // 10))
-        counts = [count for count in _CANDIDATES if count <= possible]
-        scores: list[float] = []
-        for count in counts:
-            scores.append(fit_mixture(rest, count, seed).score(held_out))
-            if count > _FEW and scores[-1] < max(scores):
-                break  # more would only be worse, and they take long
+        counts = [count for count in _CANDIDATES if count == 1 or len(rest) >= 10 * count]
+        scores = [fit_mixture(rest, count, seed).score(held_out) for count in counts]
         return counts[int(np.argmax(scores))]
 
     def _adopt(self, mixture: Any) -> None:

@@ -34,7 +34,7 @@ __all__ = ["TableDomain"]
 _WIDTHS = {"small": 256, "medium": 512, "large": 1024}
 _FEWEST_BINS, _MOST_BINS, _ROWS_OF_A_BIN = 4, 100, 10
 _DEPTH, _BLIND = 1, 0.1
-_DROPOUT, _FEW_ROWS = 0.3, 5000  # fewer units are left out where there are more rows
+_DROPOUT, _FEW_ROWS = 0.35, 5000  # fewer units are left out where there are more rows
 _RARE = 0.5  # rows that a code is taken to have had besides those it had
 
 AnyTable = Table | AutoregressiveTable
