@@ -1,5 +1,6 @@
 """The likelihood of a row of a table whose cells depend on each other given the latents."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import torch
@@ -56,14 +57,14 @@ class AutoregressiveTable(Likelihood):
         """Sum over observed cells, in nats; of the others none is told to those after it."""
         return sum_observed(px.log_prob(batch.visible), batch)
 
-    def settle(self, px: Distribution, batch: Batch) -> None:
+    def settle(self, seen: Iterable[tuple[Distribution, Batch]]) -> None:
         """Move the shares of each cell until it is predicted as often as there is.
 
         Dropout makes a network surer in use than it was in training, and then rare values are too
         rare or too frequent by some percent.
         """
-        assert isinstance(px, AutoregressiveRow)  # it comes from this likelihood
-        self.cells.settle(px.features, batch.visible)
+        rows = ((px, batch.visible) for px, batch in seen)
+        self.cells.settle((px.features, x) for px, x in rows if isinstance(px, AutoregressiveRow))
 
     def point(self, px: Distribution) -> Tensor:
         """Cell by cell the most probable code, or the mean of the number."""

@@ -1,6 +1,7 @@
 """What every likelihood promises."""
 
 import abc
+from collections.abc import Iterable
 from typing import ClassVar
 
 import torch
@@ -51,10 +52,13 @@ class Likelihood(nn.Module, abc.ABC):
     def point(self, px: Distribution) -> Tensor:
         """The value of x to show for p(x | z): its mean, or its mode where a mean is no value."""
 
-    def settle(self, px: Distribution, batch: Batch) -> None:
+    def settle(self, seen: Iterable[tuple[Distribution, Batch]]) -> None:
         """Change constants, once training is over, so that the average item is predicted right.
 
         Called a few times, each time with p(x | z) of the same training items and new latents.
+
+        Args:
+            seen: The items, some at a time.
         """
 
     @abc.abstractmethod

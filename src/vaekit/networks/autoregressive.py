@@ -3,7 +3,7 @@
 import abc
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -107,14 +107,23 @@ class AutoregressiveCells(nn.Module):
             cell.start_from(values[cell.there(x)])
 
     @torch.no_grad()
-    def settle(
-        self, features: Float[Tensor, "*draws width"], x: Float[Tensor, "*batch cells"]
-    ) -> None:
-        """Move the shares towards those with which these rows are predicted as they are."""
-        told = self(features, x)
-        for logits, values, cell in zip(told, x.unbind(-1), self._own(), strict=True):
-            there = cell.there(x)
-            cell.settle(logits[..., there, :].flatten(0, -2), values[there])
+    def settle(self, seen: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Move the shares towards those with which known rows are predicted as they are.
+
+        Args:
+            seen: Features (draws, batch, width) and rows (batch, cells), some at a time.
+        """
+        cells = self._own()
+        predicted, counts = ([torch.zeros_like(c.share) for c in cells] for _ in range(2))
+        for features, x in seen:
+            for place, logits in enumerate(self(features, x)):
+                there = cells[place].there(x)
+                predicted[place] += logits[..., there, :].softmax(-1).flatten(0, -2).sum(0)
+                counts[place] += cells[place].counts(x[..., place][there])
+        for cell, expected, found in zip(cells, predicted, counts, strict=True):
+            if found.sum() > 0:
+                shares = (expected / expected.sum()).clamp_min(_SMALLEST).log()
+                cell.share.add_(_log_shares(found) - shares, alpha=_PACE)
 
     def bins(self, cell: int) -> Tensor | None:
         """Where the bins of a number begin and end; ``None`` of a code."""
@@ -210,17 +219,11 @@ class _Cell(nn.Module, abc.ABC):
     @torch.no_grad()
     def start_from(self, values: Tensor) -> None:
         """Set the shares to those of these values."""
-        self.share.copy_(self._log_shares(values))
+        self.share.copy_(_log_shares(self.counts(values)))
 
-    def settle(self, logits: Tensor, values: Tensor) -> None:
-        """Move the shares so that on average these values are predicted as often as there are."""
-        if len(values):
-            predicted = logits.softmax(-1).mean(0).clamp_min(_SMALLEST).log()
-            self.share.add_(self._log_shares(values) - predicted, alpha=_PACE)
-
-    def _log_shares(self, values: Tensor) -> Tensor:
-        counts = torch.bincount(self.places(values), minlength=len(self.share)) + _RARE
-        return (counts / counts.sum()).log()
+    def counts(self, values: Tensor) -> Tensor:
+        """How often each code or bin is among the values."""
+        return torch.bincount(self.places(values), minlength=len(self.share))
 
 
 class _Code(_Cell):
@@ -260,6 +263,10 @@ class _Number(_Cell):
     def forward(self, h: Tensor) -> Tensor:
         out: Tensor = self.head(h) @ self.waves.T
         return out + self.share
+
+
+def _log_shares(counts: Tensor) -> Tensor:
+    return ((counts + _RARE) / (counts + _RARE).sum()).log()
 
 
 def _curves(ranks: Tensor) -> Tensor:

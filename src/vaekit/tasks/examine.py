@@ -19,7 +19,7 @@ __all__ = ["examine", "fit_prior", "settle"]
 _HEALTH_ITEMS = 2000
 _PRIOR_ITEMS = 20_000
 _FLOW_ITEMS = 100_000
-_SETTLING_ROUNDS, _SETTLING_CELLS = 8, 100_000
+_SETTLING_ROUNDS, _SETTLING_CELLS = 5, 1_000_000
 
 
 @torch.no_grad()
@@ -36,11 +36,10 @@ def settle(trained: Trained, items: Items, config: TrainConfig) -> None:
     generator = make_generator(config.seed)
     training, _ = items.split(config.held_out, generator)
     some = _some(training, max(500, _SETTLING_CELLS // trained.domain.num_features))
-    batch = some.batch(torch.arange(len(some)), trained.device)
     with seeded(generator):
         for _ in range(_SETTLING_ROUNDS):
-            evidence = trained.vae.evidence(batch)
-            trained.vae.likelihood.settle(evidence.px, batch)
+            batches = batches_of(some, trained.device)
+            trained.vae.likelihood.settle((trained.vae.evidence(b).px, b) for b in batches)
 
 
 def fit_prior(
