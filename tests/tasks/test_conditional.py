@@ -74,7 +74,9 @@ def test_the_other_columns_are_those_of_such_rows(model):
     for column in ("age", "pay"):
         spread = chosen[column].std() / np.sqrt(len(chosen))
         assert rows[column].mean() == pytest.approx(chosen[column].mean(), abs=6 * spread)
-        assert rows[column].std() == pytest.approx(chosen[column].std(), rel=0.2)
+        # Not their standard deviation, which one row in a hundred with odd pay decides.
+        widths = [frame[column].quantile([0.1, 0.9]).diff().iloc[-1] for frame in (rows, chosen)]
+        assert widths[0] == pytest.approx(widths[1], rel=0.15)
     missing = [frame["pay"].isna().mean() for frame in (rows, chosen)]
     assert missing[0] == pytest.approx(missing[1], abs=0.05)
 

@@ -140,7 +140,8 @@ class _Guided:
         return self._number(cell, allowed)
 
     def _code(self, cell: Categorical, allowed: Allowed) -> Tensor:
-        logits = cell.logits.masked_fill(~torch.from_numpy(allowed.codes), -torch.inf)
+        refused = ~torch.from_numpy(allowed.codes).to(cell.logits.device)
+        logits = cell.logits.masked_fill(refused, -torch.inf)
         self.log_w = self.log_w + logits.logsumexp(-1)
         code: Tensor = Categorical(logits=logits).sample()
         if allowed.number is not None:
