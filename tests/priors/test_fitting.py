@@ -120,7 +120,8 @@ def test_a_deadline_ends_a_fit_that_has_learnt_by_then():
     assert time.monotonic() < prior.deadline + 2
     untrained = FlowMatching(2, width=16, steps=1).fit(u)
     density, before = (p(None, aggregate=None) for p in (prior, untrained))
-    assert density.log_prob(u[:200]).mean() > before.log_prob(u[:200]).mean() + 0.2
+    gain = density.log_prob(u[:200]) - before.log_prob(u[:200])
+    assert gain.median() > 0.2  # the mean is that of a few cubes far away
 
 
 def test_the_divergence_of_many_coordinates_is_estimated_and_repeats():

@@ -27,7 +27,9 @@ def test_only_a_flow_is_left_some_time(name, items, share):
     assert training_share(name, items) == share
 
 
-def test_training_and_flow_end_within_the_time():
+def test_training_and_flow_end_within_the_time(monkeypatch):
+    # On a busy machine there may be too few steps for a flow; this is about the time.
+    monkeypatch.setattr("vaekit.tasks.named_priors._MANY_STEPS", 1)
     limit = 3.0
     x = torch.randn(12_000, 4, generator=torch.Generator().manual_seed(0)).numpy()
     config = TrainConfig(max_epochs=10_000, max_minutes=limit / 60, progress=False)
