@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
-from vaekit.domains.checks import check_rows, is_foreign_table, is_frame
+from vaekit.domains.checks import check_rows, is_foreign_table
 from vaekit.domains.sources import read_source
 from vaekit.domains.tables.base import Cell, Column
 from vaekit.domains.tables.constraints import Constraint
+from vaekit.domains.tables.frames import checked_frame, possible_dtypes
 from vaekit.domains.tables.infer import learn_column
 from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
 from vaekit.likelihoods import AutoregressiveTable, Likelihood, Table
@@ -77,7 +78,7 @@ class TableDomain(Domain):
         """Learn the columns."""
         if self.missing not in ("value", "hole"):
             raise SpecError(f"missing must be 'value' or 'hole'; got {self.missing!r}.")
-        frame = _checked(self.read(raw))
+        frame = checked_frame(self.read(raw))
         check_rows(frame, least=2)
         dtypes = {name: str(frame[name].dtype) for name in frame.columns}
         frame = self._applied(frame)
@@ -124,7 +125,7 @@ class TableDomain(Domain):
     def prepare(self, raw: Any) -> Tensor:
         """Codes, then numbers, NaN where there is none; columns are matched by name."""
         learnt = self.learnt
-        frame = self._applied(_checked(self.read(raw)))
+        frame = self._applied(checked_frame(self.read(raw)))
         self._check_columns(frame)
         check_rows(frame)
         cells = [self._cells(column, frame[column.name]) for column in learnt]
@@ -177,7 +178,9 @@ class TableDomain(Domain):
         for constraint in reversed(self.constraints):
             frame = constraint.undo(frame)
         return (
-            frame[list(self.dtypes)].astype(_possible(frame, self.dtypes)) if self.dtypes else frame
+            frame[list(self.dtypes)].astype(possible_dtypes(frame, self.dtypes))
+            if self.dtypes
+            else frame
         )
 
     @property
@@ -265,40 +268,3 @@ class TableDomain(Domain):
         ]
         logits = torch.cat([(count / count.sum()).log() for count in counts])
         return torch.cat([logits, torch.zeros(self._num_numbers)])
-
-
-def _possible(frame: Any, dtypes: Mapping[str, str]) -> dict[str, str]:
-    """The dtypes, but for whole numbers and truth values of which some are missing now."""
-    plain = ("int", "uint", "bool")
-    return {
-        name: dtype
-        for name, dtype in dtypes.items()
-        if not (dtype.startswith(plain) and frame[name].isna().any())
-    }
-
-
-def _checked(raw: Any) -> Any:
-    """A data frame with names that are text and differ."""
-    frame = _as_frame(raw)
-    names = list(frame.columns)
-    if not names:
-        raise DataError("a table must have at least one column; got none.")
-    odd = next((name for name in names if not isinstance(name, str)), None)
-    if odd is not None:
-        raise DataError(
-            f"names of columns must be text; got {odd!r}. Rename them with "
-            "frame.columns = frame.columns.astype(str)."
-        )
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(f"names of columns must differ; got {twice} more than once. Rename them.")
-    return frame
-
-
-def _as_frame(raw: Any) -> Any:
-    """A pandas data frame, from one of polars or pyarrow as well."""
-    if is_foreign_table(raw):
-        raw = raw.to_pandas()
-    if not is_frame(raw):
-        raise DataError(f"a table must be a data frame; got {type(raw).__name__}.")
-    return raw
