@@ -104,3 +104,12 @@ def test_rows_under_conditions(people, tmp_path):
     assert rows["age"].between(30, 40).all()
     with pytest.raises(SpecError, match="did you mean 'job'"):
         call("sample", run, "--where", "jbo=cook")
+
+
+def test_an_evaluation_tells_whether_training_rows_are_repeated(people, tmp_path):
+    table, run = write(people, tmp_path / "people.csv"), tmp_path / "run"
+    call("fit", table, run, "--max-epochs", 2)
+    out = call("evaluate", run, table, "--training", table, "--target", "job", "--draws", 2)
+    assert "blended neighbours" in out
+    assert "nearer to training rows" in out
+    assert {"columns.png", "associations.png"} <= {p.name for p in (run / "evaluation").iterdir()}

@@ -7,6 +7,8 @@ pd = pytest.importorskip("pandas")
 
 from vaekit.errors import DataError, SpecError  # noqa: E402
 from vaekit.metrics import (  # noqa: E402
+    associations,
+    blended_neighbours,
     closest_record_share,
     row_fidelity,
     shape_errors,
@@ -114,3 +116,43 @@ def test_rows_are_useful_if_a_model_learns_the_target_from_them():
         train_on_synthetic(train, test, "kinds")
     with pytest.raises(DataError, match="must have two values"):
         train_on_synthetic(train, only, "kind")
+
+
+def test_blends_lie_between_rows_and_keep_kinds():
+    made = blended_neighbours(REAL, 500, seed=1)
+    assert made.dtypes.equals(REAL.dtypes)
+    assert set(made["job"]) <= set(REAL["job"])
+    assert made["age"].between(REAL["age"].min(), REAL["age"].max()).all()
+    assert made["pay"].isna().mean() == pytest.approx(REAL["pay"].isna().mean(), abs=0.05)
+    assert closest_record_share(made, REAL, OTHER) > 0.6
+    pd.testing.assert_frame_equal(made, blended_neighbours(REAL, 500, seed=1))
+    with pytest.raises(DataError, match="at least 2 rows; got 1"):
+        blended_neighbours(REAL[:1], 3)
+
+
+def test_blends_are_of_neighbours_and_keep_whole_numbers_whole():
+    apart = pd.DataFrame({"x": np.r_[np.arange(9), np.arange(1000, 1009)], "on": [True, False] * 9})
+    made = blended_neighbours(apart, 300)
+    assert made.dtypes.equals(apart.dtypes)
+    assert not made["x"].between(9, 999).any()
+
+
+def test_associations_are_known_strengths():
+    n = 3000
+    rng = np.random.default_rng(0)
+    a, kind = rng.normal(size=n), rng.integers(3, size=n)
+    frame = pd.DataFrame({"a": a, "less": -2 * a, "alone": rng.normal(size=n), "same": 1.0})
+    frame = frame.assign(kind=np.array(list("xyz"))[kind], twin=np.array(list("ghk"))[kind])
+    frame = frame.assign(told=kind * np.sqrt(1.5) + rng.normal(size=n))
+    found = associations(frame)
+    assert found.loc["a", "less"] == pytest.approx(-1)
+    assert found.loc["kind", "twin"] == pytest.approx(1, abs=1e-3)
+    assert found.loc["kind", "told"] == pytest.approx(np.sqrt(0.5), abs=0.03)
+    assert found.loc["a", ["alone", "kind", "same"]].abs().max() < 0.06
+    assert found.equals(found.T)
+
+
+def test_associations_do_without_missing_numbers_and_refuse_too_little():
+    assert associations(REAL).loc["age", "pay"] > 0.6
+    with pytest.raises(DataError, match="need columns and 2 rows"):
+        associations(REAL[:1])

@@ -6,6 +6,7 @@ import pytest
 pd = pytest.importorskip("pandas")
 
 from vaekit import Autoencoder, presets  # noqa: E402
+from vaekit.errors import DataError  # noqa: E402
 from vaekit.tasks import EvaluationSettings, evaluate  # noqa: E402
 
 SETTINGS = EvaluationSettings(draws=4, target="pay")
@@ -22,7 +23,7 @@ def people(rows, seed):
 @pytest.fixture(scope="module")
 def result():
     model = Autoencoder(max_epochs=60, seed=0, progress=False).fit(people(800, 0))
-    return evaluate(model.trained_, people(600, 1), settings=SETTINGS)
+    return evaluate(model.trained_, people(600, 1), training=people(800, 0), settings=SETTINGS)
 
 
 def test_rows_are_compared_in_place_of_frechet_distances(result):
@@ -39,6 +40,7 @@ def test_rows_are_compared_in_place_of_frechet_distances(result):
         "samples",
         "model prior",
         "real items",
+        "blended neighbours",
         "lone columns",
     }
     assert all(row.value is not None for row in result.rows("samples"))
@@ -61,6 +63,39 @@ def test_a_target_is_predicted_from_samples_but_not_from_lone_columns(result):
     assert found[0] > 0.95
     assert found[1] > 0.9
     assert found[2] < 0.2
+
+
+def test_blends_repeat_training_rows_and_samples_do_not():
+    def numbers(seed):
+        values = np.random.default_rng(seed).normal(size=(400, 4))
+        return pd.DataFrame(values, columns=list("abcd"))
+
+    model = Autoencoder(domain="table", max_epochs=10, seed=0, progress=False).fit(numbers(0))
+    settings = EvaluationSettings(draws=2)
+    result = evaluate(model.trained_, numbers(1), training=numbers(0), settings=settings)
+    samples, blends = result.rows("privacy")
+    assert (samples.measure, blends.measure) == (
+        "samples nearer to training rows",
+        "blended neighbours nearer to training rows",
+    )
+    assert samples.value < 0.57 < 0.8 < blends.value
+    assert "no better than others" in samples.note
+    assert "ALARM" in blends.note
+
+
+def test_repeats_need_the_training_rows():
+    model = Autoencoder(max_epochs=1, seed=0, progress=False).fit(people(100, 0))
+    few = EvaluationSettings(draws=2, samples=20)
+    result = evaluate(model.trained_, people(100, 1), settings=few)
+    row = {row.measure: row for row in result.measured}["rows nearer to training rows"]
+    assert row.value is None
+    assert "--training" in row.note
+    with pytest.raises(DataError, match="columns of training"):
+        evaluate(model.trained_, people(100, 1), training=people(9, 0)[["age"]], settings=few)
+
+
+def test_pictures_show_columns_and_how_they_go_together(result):
+    assert {"columns", "associations", "latent_map"} <= set(result.pictures)
 
 
 def test_the_worst_column_is_named(result):

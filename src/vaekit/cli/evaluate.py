@@ -83,6 +83,10 @@ Factors = Annotated[
 Neighbours = Annotated[
     int, typer.Option("--k", min=1, help="Neighbours of precision, recall, density, coverage.")
 ]
+Training = Annotated[
+    str | None,
+    typer.Option(help="Of tables: the data of fit; says whether samples repeat rows of it."),
+]
 Target = Annotated[
     str | None,
     typer.Option(help="Of tables: a column that trees trained on samples are to predict."),
@@ -105,6 +109,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = _DEFAULTS.seed,
     k: Neighbours = _DEFAULTS.k,
     target: Target = _DEFAULTS.target,
+    training: Training = None,
 ) -> None:
     """Measure a trained model on held-out data: a table, evaluation.json, .csv and pictures.
 
@@ -129,14 +134,15 @@ def evaluate(
 
     vaekit evaluate runs/shapes shapes --annealed 20
 
-    vaekit evaluate runs/adult adult-test.csv --target income
+    vaekit evaluate runs/adult adult-test.csv --training adult-train.csv --target income
     """
     out = run / "evaluation" if out is None else out
     model = load(run)
     check_folder(out)
     settings = EvaluationSettings(features, n, draws, annealed, k=k, target=target, seed=seed)
     held_out = _read(model, data, context, labels, factors)
-    result = _measure(model, held_out, settings)
+    learnt_from = None if training is None else read_data(training, model.domain_)
+    result = _measure(model, held_out, learnt_from, settings)
     write_evaluation(out, result, {"run": str(run), "data": data, "versions": versions()})
     print_evaluation(result, f"{run} on {len(held_out.items)} items of {data}")
     files = ["evaluation.json", "evaluation.csv", *(f"{name}.png" for name in result.pictures)]
@@ -200,7 +206,9 @@ def _own_factors(known: Dataset | None) -> Any:
     return np.stack(list(known.factors.values()), axis=1)
 
 
-def _measure(model: Autoencoder, held_out: _Data, settings: EvaluationSettings) -> Evaluation:
+def _measure(
+    model: Autoencoder, held_out: _Data, training: Any, settings: EvaluationSettings
+) -> Evaluation:
     with console.status("evaluating") as status:
         return evaluate_model(
             model.trained_,
@@ -208,6 +216,7 @@ def _measure(model: Autoencoder, held_out: _Data, settings: EvaluationSettings) 
             held_out.context,
             labels=held_out.labels,
             factors=held_out.factors,
+            training=training,
             settings=settings,
             watch=lambda name, done, of: status.update(f"{done + 1} of {of}: {name}"),
         )

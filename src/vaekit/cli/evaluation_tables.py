@@ -6,7 +6,7 @@ from rich.table import Table
 
 from vaekit.cli.outputs import console
 from vaekit.tasks import Evaluation
-from vaekit.tasks.evaluation import MEASURES, Row
+from vaekit.tasks.evaluation import Row
 
 __all__ = ["print_evaluation"]
 
@@ -19,7 +19,7 @@ def print_evaluation(evaluation: Evaluation, title: str) -> None:
         title: Above all.
     """
     console.print(title, highlight=False, style="bold")
-    for group in dict.fromkeys(measure.group for measure in MEASURES):
+    for group in dict.fromkeys(row.group for row in evaluation.measured):
         rows = evaluation.rows(group)
         console.print(_plain_table(group, [row for row in rows if not row.source]))
         compared = [row for row in rows if row.source]

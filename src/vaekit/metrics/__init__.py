@@ -41,6 +41,8 @@ from vaekit.metrics.sharpness import sharpness, sharpness_ratio
 from vaekit.metrics.smoothness import Smoothness, distance_to_data, smoothness
 from vaekit.metrics.tables import (
     RowFidelity,
+    associations,
+    blended_neighbours,
     closest_record_share,
     for_trees,
     row_fidelity,
@@ -70,8 +72,10 @@ __all__ = [
     "Smoothness",
     "agreement",
     "annealed_log_likelihood",
+    "associations",
     "attribute_classifier",
     "bits_per_dim",
+    "blended_neighbours",
     "classifier_features",
     "closest_record_share",
     "codebook_usage",

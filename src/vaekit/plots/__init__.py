@@ -6,6 +6,7 @@ with `save_figure`.
 """
 
 from vaekit.plots.animation import save_animation, way_frames
+from vaekit.plots.associations import association_difference
 from vaekit.plots.clusters import cluster_bars, cluster_cards
 from vaekit.plots.codes import code_usage
 from vaekit.plots.curves import training_curves
@@ -23,6 +24,7 @@ from vaekit.plots.traversals import latent_traversals
 
 __all__ = [
     "Panel",
+    "association_difference",
     "cluster_bars",
     "cluster_cards",
     "code_usage",

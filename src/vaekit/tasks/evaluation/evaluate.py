@@ -91,6 +91,7 @@ def evaluate(
     labels: Any = None,
     factors: Any = None,
     features: Features | None = None,
+    training: Any = None,
     settings: EvaluationSettings = EvaluationSettings(),
     watch: Callable[[str, int, int], None] = lambda name, done, of: None,
 ) -> Evaluation:
@@ -110,11 +111,14 @@ def evaluate(
         factors: What is known to have made them, whole numbers of shape (items, factors).
         features: What to compare samples by, for instance `module_features` of a network of your
             own; ``None`` learns them from two fifths of the items.
+        training: Of tables: the rows that the model learnt from, by which it is told whether
+            samples repeat them.
         settings: Options.
         watch: Called before each measure with its name, how many are done, and of how many.
 
     Raises:
-        DataError: Items, context, labels or factors that do not fit the model or each other.
+        DataError: Items, context, labels, factors or training rows that do not fit the model or
+            each other.
 
     Example:
         >>> from vaekit import Autoencoder
@@ -127,7 +131,7 @@ def evaluate(
     """
     from vaekit.tasks.evaluation.pictures import draw_pictures  # matplotlib costs half a second
 
-    subject = Subject.of(trained, X, context, labels, factors, settings, features)
+    subject = Subject.of(trained, X, context, labels, factors, settings, features, training)
     measured: list[Row] = []
     measures = _measures(subject)
     for done, measure in enumerate(measures):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vaekit import plots
 from vaekit.domains import TableDomain
+from vaekit.metrics import associations
 from vaekit.metrics.latent_health import ACTIVE_VARIANCE
 from vaekit.tasks.evaluation.settings import LATENT_ITEMS
 from vaekit.tasks.evaluation.subject import Subject
@@ -70,11 +71,20 @@ def _code_usage(subject: Subject) -> Figure | None:
 
 
 def _columns(subject: Subject) -> Figure | None:
+    return plots.marginals(*_rows(subject)) if is_table(subject) else None
+
+
+def _associations(subject: Subject) -> Figure | None:
     if not is_table(subject):
         return None
+    return plots.association_difference(*(associations(rows) for rows in _rows(subject)))
+
+
+def _rows(subject: Subject) -> tuple[Any, Any]:
+    """Real and synthetic rows, of the columns that are learnt."""
     names = [column.name for column in cast(TableDomain, subject.trained.domain).learnt]
     real, new = subject.x(subject.reference), subject.sampled(subject.reference)
-    return plots.marginals(_raw(subject, real)[names], _raw(subject, new)[names])
+    return _raw(subject, real)[names], _raw(subject, new)[names]
 
 
 def _raw(subject: Subject, x: Tensor) -> Any:
@@ -89,5 +99,6 @@ PICTURES: dict[str, Callable[[Subject], Figure | None]] = {
     "latent_map": _latent_map,
     "code_usage": _code_usage,
     "columns": _columns,
+    "associations": _associations,
 }
 """By file name; each is ``None`` where there is nothing to draw."""

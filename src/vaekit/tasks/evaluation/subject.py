@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaekit.domains import ImageDomain
+from vaekit.domains import ImageDomain, TableDomain
 from vaekit.errors import DataError
 from vaekit.metrics import Features, Health, latent_health
 from vaekit.models import VAE
@@ -43,6 +43,7 @@ class Subject:
         labels: The class of each item in that order; ``None`` where classes are not known.
         factors: What made each item, whole numbers of shape (items, factors), or ``None``.
         given: Features to compare samples by, in place of learnt ones.
+        training: Rows of a table that the model learnt from, as the networks see them, or ``None``.
     """
 
     trained: Trained
@@ -51,6 +52,7 @@ class Subject:
     labels: NDArray[Any] | None = None
     factors: NDArray[Any] | None = None
     given: Features | None = None
+    training: Tensor | None = None
 
     @classmethod
     def of(
@@ -62,6 +64,7 @@ class Subject:
         factors: Any,
         settings: EvaluationSettings,
         features: Features | None = None,
+        training: Any = None,
     ) -> Self:
         """Check data and shuffle them; see `evaluate`."""
         items = as_items(trained.domain, trained.context, raw, context)
@@ -81,6 +84,7 @@ class Subject:
             None if named is None else named[order.numpy()],
             None if made_of is None else made_of[order.numpy()],
             features,
+            None if training is None else _rows(trained, training),
         )
 
     @property
@@ -201,6 +205,14 @@ class Subject:
     def _visible(self, x: Tensor) -> Tensor:
         """Items as they are looked at: a Gaussian's mean may overshoot what an image can show."""
         return x.cpu().clamp(0, 1) if self.are_images else x.cpu()
+
+
+def _rows(trained: Trained, training: Any) -> Tensor:
+    """Training rows as the networks see them."""
+    domain = trained.domain
+    if not isinstance(domain, TableDomain):
+        raise DataError(f"training rows are compared for tables only; got {type(domain).__name__}.")
+    return domain.encode(domain.prepare(training))
 
 
 def _factors(factors: Any, count: int) -> NDArray[Any] | None:

@@ -1,4 +1,4 @@
-"""How like real rows the rows of a synthetic table are, beside other real rows and lone columns."""
+"""How like real rows those of a synthetic table are, beside others and simply made ones."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,7 +9,10 @@ import numpy as np
 import torch
 
 from vaekit.domains import TableDomain
+from vaekit.errors import DataError
 from vaekit.metrics import (
+    blended_neighbours,
+    closest_record_share,
     row_fidelity,
     shape_errors,
     train_on_synthetic,
@@ -22,6 +25,8 @@ from vaekit.tasks.evaluation.subject import Subject
 from vaekit.tasks.trained import batches_of
 
 __all__ = ["TABLE_MEASURES", "is_table"]
+
+_ALARM = 0.57  # with some thousands of rows, more than chance explains
 
 
 def is_table(subject: Subject) -> bool:
@@ -48,10 +53,39 @@ def _lone_columns(subject: Subject) -> Any:
     return rows.assign(**{name: rows[name].array[rng.permutation(len(rows))] for name in rows})
 
 
+def _blends(subject: Subject) -> Any:
+    """Rows between neighbours among the training rows, or, where those are not told, real ones."""
+    rows = _real(subject) if subject.training is None else _training(subject)
+    return blended_neighbours(rows, subject.compared, subject.settings.seed)
+
+
+def _training(subject: Subject) -> Any:
+    """Rows that the model learnt from, at most as many as are held out, as it gives rows back."""
+    if (x := subject.training) is None:
+        raise DataError("needs the rows that the model learnt from (--training).")
+    order = torch.randperm(len(x), generator=subject.generator())
+    return subject.trained.domain.decode(x[order[: len(subject.items)]])
+
+
+def _repeats(subject: Subject) -> list[Row]:
+    """Whether samples are nearer to training rows than to others, and blends of neighbours too."""
+    learnt = [column.name for column in _domain(subject).learnt]
+    training = _training(subject)[learnt]
+    held_out = subject.trained.domain.decode(subject.x(subject.items))[learnt]
+    found = []
+    for name in ("samples", "blended neighbours"):
+        share = closest_record_share(_SOURCES[name](subject)[learnt], training, held_out)
+        alarm = f"ALARM, above {_ALARM}: they repeat training rows"
+        note = alarm if share > _ALARM else "0.5: training rows are known no better than others"
+        found.append(Row(f"{name} nearer to training rows", share, note=note))
+    return found
+
+
 _SOURCES: dict[str, Callable[[Subject], Any]] = {
     "samples": _samples,
     "model prior": _model_prior,
     "real items": _real,
+    "blended neighbours": _blends,
     "lone columns": _lone_columns,
 }
 
@@ -113,5 +147,6 @@ def _domain(subject: Subject) -> TableDomain:
 TABLE_MEASURES = (
     Measure("reconstruction", "reconstruction", _given_back),
     *(Measure("samples", name, partial(_compare, source=name)) for name in _SOURCES),
+    Measure("privacy", "rows nearer to training rows", _repeats),
 )
 """What is measured of tables, in place of squared errors and Frechet distances."""
