@@ -19,6 +19,7 @@ from vaekit.domains.tables import (
     TableDomain,
     Text,
     Together,
+    Unique,
 )
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "TableDomain",
     "Text",
     "Together",
+    "Unique",
     "find_domain",
     "image_files",
     "read_images",

@@ -13,6 +13,7 @@ from vaekit.domains import TableDomain
 from vaekit.domains.tables import Allowed, Condition
 from vaekit.errors import CompositionError, unknown_name
 from vaekit.randomness import seeded
+from vaekit.tasks.distinct import distinct_items
 from vaekit.tasks.trained import Trained
 
 __all__ = ["sample_where"]
@@ -69,9 +70,13 @@ def sample_where(
     if not isinstance(domain, TableDomain):
         raise CompositionError("conditions are of tables; this model is of other data.")
     limits = _limits(domain, where)
+
+    def draw(places: Tensor) -> Tensor:
+        x, log_w = _candidates(trained, len(places), limits, context, prior)
+        return x[_chosen(log_w, len(places))]
+
     with seeded(seed):
-        x, log_w = _candidates(trained, n, limits, context, prior)
-        return domain.decode(x[_chosen(log_w, n)])
+        return distinct_items(domain, n, draw)
 
 
 def _candidates(

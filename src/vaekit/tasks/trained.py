@@ -13,6 +13,7 @@ from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.models import VAE, Model
 from vaekit.priors import FittedPrior, Vamp
 from vaekit.randomness import make_generator, seeded
+from vaekit.tasks.distinct import distinct_items
 from vaekit.tasks.geodesic import Decode
 from vaekit.tasks.interpolate import interpolate_latents
 from vaekit.tasks.named_priors import named_prior
@@ -111,9 +112,14 @@ class Trained:
         rows = self.rows(context, int(n))
         if not isinstance(self.model, VAE):  # there is one way to sample only
             return self.domain.decode(self._sampled(int(n), rows, seed))
+
+        def draw(places: Tensor) -> Tensor:
+            some = None if rows is None else rows[places]
+            z = self.vae.generate(len(places), some, fitted=prior == "fitted")
+            return self._decoded(z, some, drawn=True)
+
         with seeded(seed):
-            z = self.vae.generate(int(n), rows, fitted=prior == "fitted")
-            return self.domain.decode(self._decoded(z, rows, drawn=True))
+            return distinct_items(self.domain, int(n), draw)
 
     def _sampled(self, n: int, rows: Tensor | None, seed: int | None) -> Tensor:
         """Items of a model without latents, a part at a time."""

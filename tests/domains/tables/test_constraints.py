@@ -6,7 +6,7 @@ import pytest
 pd = pytest.importorskip("pandas")
 
 from vaekit import Autoencoder, load  # noqa: E402
-from vaekit.domains import Below, TableDomain, Together  # noqa: E402
+from vaekit.domains import Below, TableDomain, Together, Unique  # noqa: E402
 from vaekit.errors import DataError, SpecError  # noqa: E402
 
 PLACES = [("Rome", "IT", 1), ("Lyon", "FR", 2), ("Nice", "FR", 2), ("Bari", "IT", None)]
@@ -103,3 +103,52 @@ def test_a_combination_that_training_did_not_see_is_refused():
     frame = trips().assign(country="IT")
     with pytest.raises(DataError, match=r"'city\+country\+zone' had 4 labels"):
         domain().fit(trips()).prepare(frame)
+
+
+VISITS = pd.DataFrame({"who": list("abcdef") * 20, "day": np.repeat(np.arange(20), 6)})
+
+
+@pytest.fixture(scope="module")
+def visits():
+    once = TableDomain(constraints=[Unique(("who", "day"))])
+    return Autoencoder(domain=once, max_epochs=3, seed=0, progress=False).fit(VISITS)
+
+
+@pytest.mark.parametrize("where", [None, {"who": ["a", "b"]}])
+def test_what_must_be_unique_is_so_in_every_new_row(visits, where):
+    rows = visits.sample(30, seed=0, where=where)
+    assert len(rows) == 30
+    assert not rows.duplicated(["who", "day"]).any()
+    assert rows.dtypes.equals(VISITS.dtypes)
+
+
+def test_without_the_constraint_pairs_are_repeated():
+    free = Autoencoder(domain="table", max_epochs=3, seed=0, progress=False).fit(VISITS)
+    assert free.sample(60, seed=0).duplicated(["who", "day"]).any()
+
+
+def test_more_unique_rows_than_there_can_be_are_refused(visits):
+    with pytest.raises(DataError, match=r"121 rows must be unique .* Ask for fewer"):
+        visits.sample(121, seed=0)
+
+
+def test_rows_are_drawn_again_in_their_own_context():
+    once = TableDomain(kinds={"day": "number"}, constraints=[Unique(("day",))])
+    day = np.r_[np.arange(40), np.arange(100, 140)]
+    days = pd.DataFrame({"day": day, "on": [True, False] * 40})
+    model = Autoencoder(domain=once, max_epochs=200, seed=0, progress=False)
+    model.fit(days, context=np.repeat(["low", "high"], 40))
+    asked = np.array(["low", "high"] * 8)
+    assert ((model.sample(16, context=asked, seed=1)["day"] < 70) == (asked == "low")).mean() > 0.8
+
+
+def test_training_rows_that_are_not_unique_are_refused():
+    twice = pd.concat([VISITS, VISITS[:3]], ignore_index=True)
+    with pytest.raises(DataError, match=r"row 120 repeats \['a', 0\] \(3 such rows\)"):
+        TableDomain(constraints=[Unique(("who", "day"))]).fit(twice)
+
+
+def test_a_unique_constraint_is_stored(visits, tmp_path):
+    visits.save(tmp_path / "run")
+    again = load(tmp_path / "run")
+    assert again.sample(30, seed=0).equals(visits.sample(30, seed=0))

@@ -3,7 +3,7 @@
 from vaekit.domains.tables.base import Column
 from vaekit.domains.tables.category import Category
 from vaekit.domains.tables.conditions import Allowed, Condition
-from vaekit.domains.tables.constraints import Below, Constraint, Together
+from vaekit.domains.tables.constraints import Below, Constraint, Together, Unique
 from vaekit.domains.tables.domain import TableDomain
 from vaekit.domains.tables.infer import KINDS, learn_column
 from vaekit.domains.tables.moment import Moment
@@ -27,5 +27,6 @@ __all__ = [
     "TableDomain",
     "Text",
     "Together",
+    "Unique",
     "learn_column",
 ]

@@ -1,4 +1,4 @@
-"""What rows must always obey, met by the way in which they are learnt."""
+"""What rows must always obey, met by the way in which they are learnt or by drawing again."""
 
 import abc
 import json
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vaekit.errors import DataError, unknown_name
 
-__all__ = ["Below", "Constraint", "Together"]
+__all__ = ["Below", "Constraint", "Together", "Unique"]
 
 _DIGITS = 9  # after the point: what a sum of decimals adds beyond is rounding
 
@@ -149,6 +150,52 @@ class Together(Constraint):
         rows = [json.loads(text) for text in frame[self._joint]]
         parts = {name: [row[i] for row in rows] for i, name in enumerate(self.columns)}
         return frame.drop(columns=self._joint).assign(**parts)
+
+
+@dataclass(frozen=True)
+class Unique(Constraint):
+    """Columns whose values together occur once only, such as customer and day.
+
+    It is met by drawing rows again; so it has no effect on what is learnt. A column that is unique
+    alone is recognised as a key and needs no constraint.
+
+    Attributes:
+        columns: Their names, one or more.
+
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"who": ["a", "a", "b", "a"], "day": [1, 2, 1, 1]})
+        >>> Unique(("who", "day")).repeated(frame).tolist()
+        [False, False, False, True]
+    """
+
+    columns: Sequence[str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns."""
+        return tuple(self.columns)
+
+    def repeated(self, frame: Any) -> NDArray[np.bool_]:
+        """Which rows have the values of a row above them."""
+        found: NDArray[np.bool_] = frame.duplicated(list(self.columns)).to_numpy()
+        return found
+
+    def apply(self, frame: Any) -> Any:
+        """The table as it is."""
+        self.check(frame)
+        if (bad := self.repeated(frame)).any():
+            row = int(bad.argmax())
+            values = [_plain(frame[name].iloc[row]) for name in self.columns]
+            raise DataError(
+                f"columns {list(self.columns)} must be unique together; row {row} repeats "
+                f"{values} ({int(bad.sum())} such rows). Clean them, or drop the constraint."
+            )
+        return frame
+
+    def undo(self, frame: Any) -> Any:
+        """The table as it is; see `TableDomain.repeated`."""
+        return frame
 
 
 def _plain(value: Any) -> Any:

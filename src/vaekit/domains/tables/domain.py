@@ -9,13 +9,14 @@ from typing import Any, Self, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import check_rows, is_foreign_table
 from vaekit.domains.sources import read_source
 from vaekit.domains.tables.base import Cell, Column
-from vaekit.domains.tables.constraints import Constraint
+from vaekit.domains.tables.constraints import Constraint, Unique
 from vaekit.domains.tables.frames import checked_frame, possible_dtypes
 from vaekit.domains.tables.infer import learn_column
 from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
@@ -55,7 +56,7 @@ class TableDomain(Domain):
             ``"category"``, ``"number"``, ``"moment"``, ``"key"``, ``"text"``.
         missing: What a missing cell is: a ``"value"`` of its column, which new rows have as often,
             or a ``"hole"``, of which the model knows nothing and which it can fill.
-        constraints: What every row obeys: `Below`, `Together`.
+        constraints: What every row obeys: `Below`, `Together`, `Unique`.
         columns: What was learnt of each column, in order.
         dtypes: Names and dtypes of the columns of training, where constraints change some.
 
@@ -182,6 +183,14 @@ class TableDomain(Domain):
             if self.dtypes
             else frame
         )
+
+    def repeated(self, frame: Any) -> NDArray[np.bool_]:
+        """Which rows repeat what must be unique of a row above them."""
+        found = np.zeros(len(frame), dtype=bool)
+        for constraint in self.constraints:
+            if isinstance(constraint, Unique):
+                found |= constraint.repeated(frame)
+        return found
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
