@@ -9,7 +9,12 @@ pd = pytest.importorskip("pandas")
 from vaekit.datasets import digits  # noqa: E402
 from vaekit.errors import DataError, SpecError  # noqa: E402
 from vaekit.tasks import Augmentation, augment  # noqa: E402
-from vaekit.tasks.augmentation import counts_of, synthesise, wanted_counts  # noqa: E402
+from vaekit.tasks.augmentation import (  # noqa: E402
+    counts_of,
+    synthesise,
+    wanted_counts,
+    wanted_rows,
+)
 from vaekit.training import TrainConfig  # noqa: E402
 
 QUICK = TrainConfig(max_epochs=3, progress=False)
@@ -141,3 +146,66 @@ def test_folds_must_fit_the_smallest_class(folds):
     X, y = lopsided()
     with pytest.raises(SpecError, match=f"from 2 to 40, .*; got {folds}"):
         augment(X, y, folds=folds)
+
+
+def test_screening_keeps_what_classifiers_believe():
+    """After hardly any training a model does not know the class; the classifiers do."""
+    X, y = lopsided()
+    means = {}
+    for screened in (False, True):
+        rows, labels = synthesise(X, y, {"yes": 300}, config=QUICK, screened=screened)
+        assert (len(rows), set(labels)) == (300, {"yes"})
+        means[screened] = rows["q"].mean()
+    assert means[True] > means[False] + 0.5
+    again, _ = synthesise(X, y, {"yes": 300}, config=QUICK)
+    pd.testing.assert_frame_equal(rows, again)
+
+
+def curved(rows, seed):
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame({"a": rng.normal(size=rows), "kind": rng.choice(list("xy"), rows)})
+    return X, 2 * X["a"].to_numpy() + 3 * (X["kind"] == "x") + 0.3 * rng.normal(size=rows)
+
+
+def test_numbers_are_told_of_new_rows():
+    X, y = curved(80, 0)
+    found = augment(X, y, folds=2, config=TrainConfig(max_epochs=30, progress=False))
+    assert found.measure == "R2"
+    assert found.items.dtypes.equals(X.dtypes)
+    assert len(found.items) == len(found.labels) == 240
+    expected = 2 * found.items["a"] + 3 * (found.items["kind"] == "x")
+    assert np.corrcoef(expected, found.labels)[0, 1] > 0.95
+    assert found.gain > 0.02  # trees of 40 rows are coarse
+    assert "R2" in found.advice
+
+
+def test_whole_numbers_stay_whole_and_a_judge_of_ones_own_is_asked():
+    from sklearn.linear_model import LinearRegression
+
+    X, y = curved(80, 0)
+    whole = np.round(10 * y).astype(int)
+    X = X.drop(columns="kind").assign(b=X["a"] ** 2)
+    found = augment(
+        X.to_numpy(), whole, strategy=0.5, folds=2, judge=LinearRegression(), config=QUICK
+    )
+    assert found.labels.dtype == whole.dtype
+    assert found.items.shape == (40, 2)
+    assert -1 < found.without[0] <= 1
+
+
+@pytest.mark.parametrize(
+    ("y", "options", "error", "message"),
+    [
+        ([0.5, np.nan] * 20, {}, DataError, "finite numbers; row 1 has nan"),
+        ([0.5, 0.7] * 20, {"folds": 21}, SpecError, "from 2 to 20; got 21"),
+        ([0.5, 0.7] * 20, {"strategy": "all", "folds": 2}, SpecError, "'auto' or how many times"),
+    ],
+)
+def test_numbers_that_cannot_be_learnt_are_refused(y, options, error, message):
+    X = pd.DataFrame({"a": np.arange(40) % 7, "b": np.arange(40) % 3})
+    with pytest.raises(error, match=message):
+        augment(X, np.array(y), config=QUICK, **options)
+
+
+def test_numbers_ask_for_rows_by_times():
+    assert (wanted_rows(10, "auto"), wanted_rows(10, 2)) == (30, 20)

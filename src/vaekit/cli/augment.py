@@ -19,14 +19,15 @@ __all__ = ["augment"]
 
 def augment(
     data: Annotated[str, typer.Argument(help="A table: .csv, .csv.gz or .parquet.")],
-    target: Annotated[str, typer.Option(help="The column to be predicted, of classes.")],
+    target: Annotated[str, typer.Option(help="The column to be predicted: classes or numbers.")],
     out: Annotated[Path, typer.Option(help="File to write: .csv or .parquet.")] = Path(
         "augmented.csv"
     ),
     strategy: Annotated[
         str,
         typer.Option(
-            help="auto (all classes up to the largest), minority, all, or a share of the largest."
+            help="auto (all classes up to the largest), minority, all, or a share of the largest; "
+            "of numbers, how many times as many rows (auto: 3)."
         ),
     ] = "auto",
     anyway: Annotated[
@@ -40,7 +41,7 @@ def augment(
     max_epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the rows.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
 ) -> None:
-    """Add synthetic rows of small classes, if a classifier gains by them.
+    """Add synthetic rows, if an estimator gains by them: of small classes, or with numbers told.
 
     Boosted trees are trained with and without synthetic rows and judged on rows left out, part by
     part; if they gain no more than chance explains, nothing is written.

@@ -25,7 +25,8 @@ class VAEOverSampler(BaseEstimator):
             smallest one; ``"all"`` adds as many as the largest has to each. For two classes a
             share of the largest; or a dict of how many rows each class is to have.
         preset: The model; ``"auto"`` takes what suits the data.
-        max_epochs: Passes over the rows; ``None`` takes as many as give about 2,400 steps.
+        screened: Whether classifiers trained on the real rows choose among candidates.
+        max_epochs: Passes over the rows; ``None`` takes what suits the model.
         seed: Seed of everything random.
         progress: Show a bar; ``None`` does so on a terminal.
 
@@ -45,12 +46,14 @@ class VAEOverSampler(BaseEstimator):
         sampling_strategy: str | float | Mapping[Any, int] = "auto",
         *,
         preset: str | Preset = "auto",
+        screened: bool = True,
         max_epochs: int | None = None,
         seed: int = 0,
         progress: bool | None = None,
     ) -> None:
         self.sampling_strategy = sampling_strategy
         self.preset = preset
+        self.screened = screened
         self.max_epochs = max_epochs
         self.seed = seed
         self.progress = progress
@@ -74,7 +77,9 @@ class VAEOverSampler(BaseEstimator):
         if not wanted:
             return X, y
         config = TrainConfig(max_epochs=self.max_epochs, seed=self.seed, progress=self.progress)
-        rows, classes = synthesise(X, y, wanted, preset=self.preset, config=config)
+        rows, classes = synthesise(
+            X, y, wanted, preset=self.preset, config=config, screened=self.screened
+        )
         return joined(X, rows), _labels_joined(y, classes)
 
 

@@ -1,8 +1,14 @@
 """Synthetic items for training sets that are small or lopsided."""
 
 from vaekit.tasks.augmentation.augment import Augmentation, augment
-from vaekit.tasks.augmentation.strategy import STRATEGIES, counts_of, wanted_counts
-from vaekit.tasks.augmentation.synthesise import joined, synthesise
+from vaekit.tasks.augmentation.forms import joined
+from vaekit.tasks.augmentation.strategy import (
+    STRATEGIES,
+    counts_of,
+    wanted_counts,
+    wanted_rows,
+)
+from vaekit.tasks.augmentation.synthesise import synthesise
 
 __all__ = [
     "STRATEGIES",
@@ -12,4 +18,5 @@ __all__ = [
     "joined",
     "synthesise",
     "wanted_counts",
+    "wanted_rows",
 ]

@@ -1,6 +1,6 @@
 """Synthetic items for training sets that are small or lopsided, and whether they help."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,26 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.domains import Domain
-from vaekit.errors import SpecError
 from vaekit.presets import Preset
-from vaekit.tasks.augmentation.judge import classifier_score
-from vaekit.tasks.augmentation.strategy import Strategy, counts_of, shrunk, wanted_counts
-from vaekit.tasks.augmentation.synthesise import joined, part, synthesise
+from vaekit.tasks.augmentation.aims import Aim, aim_of
+from vaekit.tasks.augmentation.forms import joined, part
+from vaekit.tasks.augmentation.strategy import Strategy
 from vaekit.training import TrainConfig
 
 __all__ = ["Augmentation", "augment"]
 
-_Splits = Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]
+_DRAWS = 3  # sets of synthetic items that each fold is judged with: one set may be lucky
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Synthetic items, and whether a classifier gains by them.
+    """Synthetic items, and whether an estimator gains by them.
 
     Attributes:
         items: The synthetic items, in the form of the data.
-        labels: Their classes.
-        without: Scores on items left out, fold by fold, of a classifier trained on real items.
+        labels: Their classes, or numbers.
+        without: Scores on items left out, fold by fold, of an estimator trained on real items.
         with_synthetic: The same with synthetic items added to its training.
         measure: What the scores are.
     """
@@ -67,7 +66,7 @@ class Augmentation:
         )
         if self.helps:
             return f"Synthetic items help: {numbers}."
-        return f"Do not augment: synthetic items do not help a classifier of these data; {numbers}."
+        return f"Do not augment: synthetic items do not help an estimator of these data; {numbers}."
 
 
 def augment(
@@ -79,30 +78,36 @@ def augment(
     domain: str | Domain = "auto",
     judge: Any = None,
     folds: int = 5,
+    screened: bool = True,
     config: TrainConfig | None = None,
     watch: Callable[[int, int], None] = lambda done, of: None,
 ) -> Augmentation:
-    """Make synthetic items, and measure on items left out whether a classifier gains by them.
+    """Make synthetic items, and measure on items left out whether an estimator gains by them.
 
-    In each fold a model is trained on the other folds, synthetic items are made by it, and a
-    classifier is trained with and without them. So the advice knows nothing of the items that it
+    In each fold a model is trained on the other folds, synthetic items are made by it, and an
+    estimator is trained with and without them. So the advice knows nothing of the items that it
     is judged on. It takes folds + 1 trainings.
+
+    Targets that are fractions, or more than 20 different whole numbers, are numbers: then rows are
+    made without them, and regressors trained on the real rows tell them.
 
     Args:
         X: Items: a data frame, an array of numbers, or images.
-        y: The class of each.
-        strategy: See `wanted_counts`.
+        y: The class of each, or a number.
+        strategy: See `wanted_counts`, and for numbers `wanted_rows`.
         preset: The model.
         domain: The kind of data.
-        judge: A classifier of scikit-learn with ``predict_proba``, of which copies are trained;
-            ``None`` takes boosted trees for tables and extra trees on pixels for images.
+        judge: An estimator of scikit-learn, of which copies are trained: for classes with
+            ``predict_proba``. ``None`` takes boosted trees for tables and extra trees on pixels
+            for images.
         folds: At least 2; no more than the smallest class has items.
+        screened: Whether classifiers of the real items choose among candidates; of classes only.
         config: How to train the models.
         watch: Called with how many of the trainings are done, and of how many.
 
     Raises:
         SpecError: An unknown strategy, or a number of folds out of range.
-        DataError: One class, or classes that are too small.
+        DataError: One class, or classes that are too small; numbers that are not finite.
 
     Example:
         >>> from sklearn.datasets import load_breast_cancer
@@ -112,64 +117,35 @@ def augment(
         >>> len(found.items) == abs(2 * sum(y[:200]) - 200)
         True
     """
-    config = config or TrainConfig()
-    labels, counts = np.asarray(y), counts_of(y)
-    if not 2 <= folds <= min(counts.values()):
-        raise SpecError(
-            f"folds must be from 2 to {min(counts.values())}, the items of the smallest class; got "
-            f"{folds}."
-        )
-    made = _Making(X, labels, strategy, preset, domain, config)
+    config, targets = config or TrainConfig(), np.asarray(y)
+    aim = aim_of(targets, strategy, preset, domain, screened)
+    aim.check(targets, folds)
     scores = []
-    for fold, (train, test) in enumerate(_splits(labels, folds, config.seed)):
+    for fold, (train, test) in enumerate(aim.splits(targets, folds, config.seed)):
         watch(fold, folds + 1)
-        scores.append(_judged(made, train, test, judge))
+        scores.append(_judged(aim, X, targets, train, test, judge, config))
     watch(folds, folds + 1)
-    items, classes = made(np.arange(len(labels)))
+    items, made = aim.maker(X, targets, config).make(aim.wanted(targets), config.seed)
     without, with_synthetic = zip(*scores, strict=True)
-    return Augmentation(items, classes, without, with_synthetic)
-
-
-@dataclass(frozen=True)
-class _Making:
-    """How synthetic items are made from some of the real ones."""
-
-    X: Any
-    labels: NDArray[Any]
-    strategy: Strategy
-    preset: str | Preset
-    domain: str | Domain
-    config: TrainConfig
-
-    def __call__(self, places: NDArray[np.int64]) -> tuple[Any, NDArray[Any]]:
-        labels = self.labels[places]
-        strategy = shrunk(self.strategy, len(labels) / len(self.labels))
-        wanted = wanted_counts(counts_of(labels), strategy)
-        return synthesise(
-            part(self.X, places),
-            labels,
-            wanted,
-            preset=self.preset,
-            domain=self.domain,
-            config=self.config,
-        )
-
-
-def _splits(labels: NDArray[Any], folds: int, seed: int) -> _Splits:
-    from sklearn.model_selection import StratifiedKFold
-
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    splits: _Splits = splitter.split(np.zeros(len(labels)), labels)
-    return splits
+    return Augmentation(items, made, without, with_synthetic, aim.measure)
 
 
 def _judged(
-    made: _Making, train: NDArray[np.int64], test: NDArray[np.int64], judge: Any
+    aim: Aim,
+    X: Any,
+    y: NDArray[Any],
+    train: NDArray[np.int64],
+    test: NDArray[np.int64],
+    judge: Any,
+    config: TrainConfig,
 ) -> tuple[float, float]:
-    """The score of a classifier without and with synthetic items."""
-    items, classes = made(train)
-    real, left_out = part(made.X, train), part(made.X, test)
-    labels, truth = made.labels[train], made.labels[test]
-    without = classifier_score(judge, real, labels, left_out, truth)
-    both = joined(real, items), np.concatenate([labels, classes])
-    return without, classifier_score(judge, *both, left_out, truth)
+    """The score of an estimator without synthetic items, and the mean with some sets of them."""
+    real, targets = part(X, train), y[train]
+    left_out, truth = part(X, test), y[test]
+    wanted = aim.wanted(targets, len(train) / len(y))
+    maker, scores = aim.maker(real, targets, config), []
+    for draw in range(_DRAWS):
+        items, made = maker.make(wanted, config.seed + draw)
+        both = joined(real, items), np.concatenate([targets, made])
+        scores.append(aim.score(judge, *both, left_out, truth))
+    return aim.score(judge, real, targets, left_out, truth), float(np.mean(scores))

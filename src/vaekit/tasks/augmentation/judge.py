@@ -1,4 +1,4 @@
-"""What a classifier is worth."""
+"""What a classifier or a regressor is worth."""
 
 import copy
 from typing import Any
@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from vaekit.domains.checks import is_frame
 from vaekit.metrics import for_trees
-from vaekit.tasks.augmentation.synthesise import joined
+from vaekit.tasks.augmentation.forms import joined
 
-__all__ = ["classifier_score"]
+__all__ = ["classifier_score", "regressor_score"]
 
 
 def classifier_score(
@@ -28,6 +28,20 @@ def classifier_score(
     return float(
         np.mean([average_precision_score(truth == classes[i], scores[:, i]) for i in chosen])
     )
+
+
+def regressor_score(
+    judge: Any, X: Any, y: NDArray[Any], left_out: Any, truth: NDArray[Any]
+) -> float:
+    """Share of the variance of the truth that is explained (R2)."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.metrics import r2_score
+
+    regressor = copy.deepcopy(judge) or HistGradientBoostingRegressor(
+        categorical_features="from_dtype", random_state=0
+    )
+    seen, unseen = _as_seen(X, left_out)
+    return float(r2_score(truth, regressor.fit(seen, y).predict(unseen)))
 
 
 def _classifier(judge: Any, X: Any) -> Any:

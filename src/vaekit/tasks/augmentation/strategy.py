@@ -7,7 +7,7 @@ import numpy as np
 
 from vaekit.errors import DataError, SpecError
 
-__all__ = ["STRATEGIES", "Strategy", "counts_of", "shrunk", "wanted_counts"]
+__all__ = ["STRATEGIES", "Strategy", "counts_of", "shrunk", "wanted_counts", "wanted_rows"]
 
 Strategy = str | float | Mapping[Any, int]
 
@@ -15,6 +15,7 @@ STRATEGIES = ("auto", "minority", "all")
 """Which classes to bring up to the largest: all others, the smallest, or (twice over) every one."""
 
 _FEWEST = 2
+_TIMES = 3.0
 
 
 def counts_of(y: Any) -> dict[Any, int]:
@@ -97,3 +98,26 @@ def shrunk(strategy: Strategy, share: float) -> Strategy:
     if not isinstance(strategy, Mapping):
         return strategy
     return {label: int(np.ceil(goal * share)) for label, goal in strategy.items()}
+
+
+def wanted_rows(n: int, strategy: Strategy) -> int:
+    """How many synthetic rows there are to be where targets are numbers.
+
+    Args:
+        n: How many rows there are.
+        strategy: ``"auto"`` for three times as many, or a positive number of times.
+
+    Raises:
+        SpecError: Another strategy.
+
+    Example:
+        >>> wanted_rows(50, "auto"), wanted_rows(50, 0.5)
+        (150, 25)
+    """
+    times = _TIMES if strategy == "auto" else strategy
+    if not isinstance(times, int | float) or not 0 < times < float("inf"):
+        raise SpecError(
+            f"where targets are numbers, the strategy must be 'auto' or how many times as many "
+            f"synthetic rows there are to be, above 0; got {strategy!r}."
+        )
+    return max(1, round(times * n))
