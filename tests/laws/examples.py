@@ -70,6 +70,7 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "domains.Below": lambda: {"low": "start", "high": "end"},
     "domains.Together": lambda: {"columns": ("city", "country")},
+    "domains.Unique": lambda: {"columns": ("customer", "day")},
     "posteriors.GridGaussian": lambda: {"grid": (1, 1, 2)},
     "posteriors.Riemannian": lambda: {"step_size": 0.02},
     "priors.FittedFlow": lambda: {"steps": 200, "hidden": (32,)},

@@ -10,6 +10,7 @@ from vaekit.datasets import digits  # noqa: E402
 from vaekit.domains import TableDomain  # noqa: E402
 from vaekit.errors import CompositionError, DataError, SpecError  # noqa: E402
 from vaekit.tasks import impute  # noqa: E402
+from vaekit.tasks.impute import is_weighted  # noqa: E402
 
 HOLES = TableDomain(missing="hole")
 
@@ -93,3 +94,41 @@ def test_what_cannot_fill_is_refused(trained):
 def test_missing_must_be_a_value_or_a_hole():
     with pytest.raises(SpecError, match="missing must be 'value' or 'hole'; got 'nan'"):
         TableDomain(missing="nan").fit(pairs(20, 0))
+
+
+@pytest.fixture(scope="module")
+def masked():
+    frame = pairs(600, 0)
+    frame = frame.mask(np.random.default_rng(1).random(frame.shape) < 0.2)
+    straight = TableDomain(missing="hole", scale="straight")
+    model = Autoencoder("masked_vae", domain=straight, max_epochs=80, seed=0, progress=False)
+    return model.fit(frame).trained_
+
+
+def test_a_posterior_trained_to_tell_hidden_cells_needs_no_weights(masked):
+    frame = pairs(300, 2)
+    filled = impute(masked, frame.assign(y=np.nan, label=None), weighted=False)
+    assert (filled["y"] - frame["y"]).std() < 0.3 * frame["y"].std()
+    assert (filled["label"] == frame["label"]).mean() > 0.9
+    assert not is_weighted("masked_vae")
+    assert is_weighted(presets.iwae())
+    assert is_weighted("auto")
+
+
+def test_what_is_not_missing_at_random_is_shifted(masked):
+    frame = pairs(100, 2).assign(y=np.nan)
+    plain, moved = (impute(masked, frame, shift=shift, seed=1) for shift in (None, {"x": 1.0}))
+    assert plain.equals(moved)  # there are no holes in x
+    holes = pairs(100, 2).mask(np.arange(100)[:, None] % 2 == np.array([[0, 2, 2]]))
+    plain, moved = (impute(masked, holes, shift=shift, seed=1) for shift in (None, {"x": -0.5}))
+    assert (moved["x"] - plain["x"])[::2].to_numpy() == pytest.approx(-0.5 * holes["x"].std())
+    assert moved[["y", "label"]].equals(plain[["y", "label"]])
+
+
+@pytest.mark.parametrize(
+    ("shift", "message"),
+    [({"label": 1.0}, "column of numbers"), ({"x": "much"}, "must be a number; got 'much'")],
+)
+def test_shifts_that_make_no_sense_are_refused(masked, shift, message):
+    with pytest.raises(SpecError, match=message):
+        impute(masked, pairs(9, 2), shift=shift)

@@ -7,14 +7,15 @@ import typer
 
 from vaekit.autoencoder import Autoencoder
 from vaekit.cli.data import read_data
+from vaekit.cli.options import parse_assignments
 from vaekit.cli.outputs import print_table, write_frame
 from vaekit.domains import TableDomain
 from vaekit.domains.checks import is_frame
 from vaekit.errors import DataError, SpecError
 from vaekit.loading import load
 from vaekit.presets import choose_preset
-from vaekit.tasks import Trained
 from vaekit.tasks import impute as fill
+from vaekit.tasks.impute import is_weighted
 
 __all__ = ["impute"]
 
@@ -36,7 +37,14 @@ def impute(
         int, typer.Option(min=1, help="Draw so many times, to see how unsure it is.")
     ] = 1,
     draws: Annotated[int, typer.Option(min=1, help="Latents for each row.")] = 100,
-    preset: Annotated[str, typer.Option(help="The model to train.")] = "iwae",
+    preset: Annotated[str, typer.Option(help="The model to train.")] = "masked_vae",
+    shift: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="COLUMN=NUMBER: missing numbers are so many standard deviations above what the "
+            "other cells let expect; may be repeated."
+        ),
+    ] = None,
     max_epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the rows.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
 ) -> None:
@@ -51,6 +59,8 @@ def impute(
 
     vaekit impute patients.csv --estimate draw --count 5 --out filled.parquet
 
+    vaekit impute patients.csv --shift income=0.5 --out if-the-rich-keep-silent.csv
+
     vaekit impute patients.csv --save runs/patients
 
     vaekit impute new-patients.csv --run runs/patients --out new-filled.csv
@@ -63,21 +73,26 @@ def impute(
     model = load(run) if run is not None else _trained(frame, preset, max_epochs, seed)
     if save is not None:
         model.save(save)
+    shifts = parse_assignments(shift or [])
     for place in range(count):
-        filled = _filled(model.trained_, frame, estimate, draws, seed + place)
+        filled = fill(
+            model.trained_,
+            frame,
+            estimate=estimate,
+            draws=draws,
+            weighted=is_weighted(model.preset),
+            shift=shifts,
+            seed=seed + place,
+        )
         path = out if count == 1 else out.with_stem(f"{out.stem}-{place + 1}")
         write_frame(path, filled)
     print_table("cells filled", _counts(frame, filled))
 
 
 def _trained(frame: Any, preset: str, max_epochs: int | None, seed: int) -> Autoencoder:
-    domain = TableDomain(missing="hole")
+    domain = TableDomain(missing="hole", scale="straight")
     model = Autoencoder(choose_preset(preset, {}), domain=domain, max_epochs=max_epochs, seed=seed)
     return model.fit(frame)
-
-
-def _filled(trained: Trained, frame: Any, estimate: str, draws: int, seed: int) -> Any:
-    return fill(trained, frame, estimate=estimate, draws=draws, seed=seed)
 
 
 def _counts(frame: Any, filled: Any) -> dict[str, str]:

@@ -43,6 +43,7 @@ class MLPDecoder(nn.Module):
         in_dim: Latents, and context where there is one.
         hidden: Width of each layer, first to last.
         shape: Shape of the output of one item: (channels, *event).
+        shortcut: Add a linear layer from the latents to the output.
 
     Example:
         >>> import torch
@@ -50,15 +51,21 @@ class MLPDecoder(nn.Module):
         torch.Size([5, 1, 8, 8])
     """
 
-    def __init__(self, in_dim: int, hidden: Sequence[int], shape: Sequence[int]) -> None:
+    def __init__(
+        self, in_dim: int, hidden: Sequence[int], shape: Sequence[int], shortcut: bool = False
+    ) -> None:
         super().__init__()
+        self.shortcut = shortcut
         self.in_dim = in_dim
         self.hidden = tuple(hidden)
         self.shape = tuple(shape)
         self.body = dense((in_dim, *hidden))
         self.head = nn.Linear(hidden[-1], math.prod(shape))
+        self.straight = nn.Linear(in_dim, math.prod(shape), bias=False) if shortcut else None
 
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch channels *event"]:
         """Decode."""
         out: Tensor = self.head(self.body(z))
+        if self.straight is not None:
+            out = out + self.straight(z)
         return out.view(-1, *self.shape)

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from vaekit.errors import SpecError
 from vaekit.networks.blocks import dense
 
 __all__ = ["TabularEncoder"]
@@ -22,6 +23,11 @@ class TabularEncoder(nn.Module):
         num_codes: How many codes each column has, besides 0.
         num_numbers: How many numbers follow the codes.
         hidden: Width of each layer, first to last.
+        shortcut: Add the first layer to the last, which must be as wide: what is linear in the
+            numbers then reaches the features as such.
+
+    Raises:
+        SpecError: A shortcut between layers of different widths.
 
     Example:
         >>> encoder = TabularEncoder((2, 3), 1, (8,))
@@ -31,8 +37,17 @@ class TabularEncoder(nn.Module):
 
     starts: Tensor
 
-    def __init__(self, num_codes: Sequence[int], num_numbers: int, hidden: Sequence[int]) -> None:
+    def __init__(
+        self,
+        num_codes: Sequence[int],
+        num_numbers: int,
+        hidden: Sequence[int],
+        shortcut: bool = False,
+    ) -> None:
         super().__init__()
+        if shortcut and hidden[0] != hidden[-1]:
+            raise SpecError(f"a shortcut needs first and last layers of one width; got {hidden}.")
+        self.shortcut = shortcut
         self.num_codes = tuple(num_codes)
         self.num_numbers = num_numbers
         self.hidden = tuple(hidden)
@@ -50,4 +65,4 @@ class TabularEncoder(nn.Module):
         if self.numbers is not None:
             h = h + self.numbers(x[:, count:])
         out: Tensor = self.body(h)
-        return out
+        return out + h if self.shortcut else out

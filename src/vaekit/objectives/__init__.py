@@ -8,7 +8,7 @@ from vaekit.objectives.adversarial import (
 )
 from vaekit.objectives.base import Objective, Pace, Term, check_composition
 from vaekit.objectives.clustering import ClusterStart
-from vaekit.objectives.corruption import AddNoise, Corruption, HideValues
+from vaekit.objectives.corruption import AddNoise, Corruption, HideColumns, HideValues
 from vaekit.objectives.denoising import Denoising
 from vaekit.objectives.discrepancy import MeanDiscrepancy
 from vaekit.objectives.elbo import Sum, elbo
@@ -48,6 +48,7 @@ __all__ = [
     "DecomposedKL",
     "Denoising",
     "GradientPenalty",
+    "HideColumns",
     "HideValues",
     "ImportanceBound",
     "LatentCritic",

@@ -2,6 +2,7 @@
 
 import abc
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from vaekit.errors import SpecError
 
-__all__ = ["AddNoise", "Corruption", "HideValues"]
+__all__ = ["AddNoise", "Corruption", "HideColumns", "HideValues"]
 
 
 class Corruption(abc.ABC):
@@ -56,3 +57,39 @@ class HideValues(Corruption):
     def __call__(self, x: Tensor) -> Tensor:
         """Some values zero."""
         return x * (torch.rand_like(x) >= self.share)
+
+
+@dataclass(frozen=True)
+class HideColumns(Corruption):
+    """Hides whole columns of rows, of each row others, as if they were missing.
+
+    Attributes:
+        columns: The places of each column's cells; ``None`` takes every value for a column.
+        most: Of each row a share is hidden that is drawn between 0 and this, in (0, 1].
+
+    Source: Ivanov et al. 2019, "Variational autoencoder with arbitrary conditioning".
+
+    Example:
+        >>> hide = HideColumns(((0, 2), (1,)), most=1.0)
+        >>> _ = torch.manual_seed(0)
+        >>> x = hide(torch.ones(500, 3))
+        >>> bool((x[:, 0] == x[:, 2]).all()), bool((x[:, 0] == x[:, 1]).all())
+        (True, False)
+    """
+
+    columns: Sequence[Sequence[int]] | None = None
+    most: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.most <= 1:
+            raise SpecError(f"most must be in (0, 1]; got {self.most}.")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The cells of hidden columns 0."""
+        columns = self.columns or [[place] for place in range(x[0].numel())]
+        share = self.most * torch.rand(len(x), 1, device=x.device)
+        seen = torch.rand(len(x), len(columns), device=x.device) >= share
+        owner = torch.empty(x[0].numel(), dtype=torch.long, device=x.device)
+        for number, places in enumerate(columns):
+            owner[list(places)] = number
+        return x * seen[:, owner].view_as(x)

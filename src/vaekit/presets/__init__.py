@@ -61,7 +61,7 @@ from vaekit.presets.richer_posteriors import (
     rhvae,
     svae,
 )
-from vaekit.presets.tables import table_vae
+from vaekit.presets.tables import masked_vae, table_vae
 
 __all__ = [
     "PRESETS",
@@ -97,6 +97,7 @@ __all__ = [
     "ladder_vae",
     "latent_diffusion",
     "linear_flow_vae",
+    "masked_vae",
     "miwae",
     "mixture_vae",
     "ms_ssim_vae",

@@ -57,6 +57,7 @@ class Parts:
         context_dim: Size of the context; 0 without one.
         examples: Some training items as the networks see them, for parts that start from data.
         denoiser: Makes a network for diffusion; ``None`` for a small one that suits the examples.
+        columns: The places of each column's cells, of tables; ``None`` where each value is one.
     """
 
     encoder: nn.Module
@@ -67,6 +68,7 @@ class Parts:
     context_dim: int = 0
     examples: Tensor | None = None
     denoiser: Callable[[], nn.Module] | None = None
+    columns: Sequence[Sequence[int]] | None = None
 
     @property
     def posterior_dim(self) -> int:

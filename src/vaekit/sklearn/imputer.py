@@ -1,5 +1,6 @@
 """Imputation as a transformer of scikit-learn."""
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from vaekit.domains.checks import is_frame
 from vaekit.presets import Preset
 from vaekit.sklearn.common import trained_of
 from vaekit.tasks import impute
+from vaekit.tasks.impute import is_weighted
 
 __all__ = ["VAEImputer"]
 
@@ -26,7 +28,13 @@ class VAEImputer(TransformerMixin, BaseEstimator):
     Args:
         estimate: ``"mean"``, the best guess, or ``"draw"``, a value that might have been; fit
             once and transform with several seeds for multiple imputation.
-        preset: The model, by name or with options.
+        preset: The model, by name or with options: `masked_vae`, or one with a density such as
+            ``"iwae"``, whose draws are then weighted by importance.
+        scale: What the model sees of numbers: ``"straight"``, or ``"ranks"`` for shapes far from
+            normal; see `TableDomain`.
+        shift: By column of numbers: how many standard deviations missing values are above what
+            the other cells let expect, where they are not missing at random. See
+            `vaekit.tasks.impute`.
         latent_dim: Number of latents; ``None`` takes what suits the table.
         max_epochs: Passes over the rows; ``None`` takes as many as give about 2,400 steps.
         draws: Latents that each row is filled from.
@@ -36,8 +44,8 @@ class VAEImputer(TransformerMixin, BaseEstimator):
     Attributes:
         autoencoder_: The fitted `Autoencoder`.
 
-    Source: Mattei & Frellsen 2019, "MIWAE: deep generative modelling and imputation of incomplete
-    data sets".
+    Source: Ivanov et al. 2019, "Variational autoencoder with arbitrary conditioning"; Mattei &
+    Frellsen 2019, "MIWAE: deep generative modelling and imputation of incomplete data sets".
 
     Example:
         >>> X = np.array([[1.0, 2.0], [2.0, np.nan], [np.nan, 6.0], [4.0, 8.0]] * 9)
@@ -50,7 +58,9 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         self,
         estimate: str = "mean",
         *,
-        preset: str | Preset = "iwae",
+        preset: str | Preset = "masked_vae",
+        scale: str = "straight",
+        shift: Mapping[str, float] | None = None,
         latent_dim: int | None = None,
         max_epochs: int | None = None,
         draws: int = 100,
@@ -59,6 +69,8 @@ class VAEImputer(TransformerMixin, BaseEstimator):
     ) -> None:
         self.estimate = estimate
         self.preset = preset
+        self.scale = scale
+        self.shift = shift
         self.latent_dim = latent_dim
         self.max_epochs = max_epochs
         self.draws = draws
@@ -79,7 +91,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         model = Autoencoder(
             self.preset,
             self.latent_dim,
-            domain=TableDomain(missing="hole"),
+            domain=TableDomain(missing="hole", scale=self.scale),
             max_epochs=self.max_epochs,
             seed=self.seed,
             progress=self.progress,
@@ -95,7 +107,15 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         """
         trained = trained_of(self, "transform")
         frame = self._frame(X, reset=False)
-        filled = impute(trained, frame, estimate=self.estimate, draws=self.draws, seed=self.seed)
+        filled = impute(
+            trained,
+            frame,
+            estimate=self.estimate,
+            draws=self.draws,
+            weighted=is_weighted(self.preset),
+            shift=self.shift,
+            seed=self.seed,
+        )
         return filled if is_frame(X) else filled.to_numpy(dtype=frame.to_numpy().dtype)
 
     def _frame(self, X: Any, *, reset: bool) -> Any:

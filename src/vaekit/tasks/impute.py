@@ -1,6 +1,6 @@
 """Filling holes in tables."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,16 +14,29 @@ from vaekit.distributions import as_row, drawn
 from vaekit.domains import Moment, Number, TableDomain
 from vaekit.domains.tables import Column
 from vaekit.errors import CompositionError, SpecError, unknown_name
+from vaekit.presets import Preset, find_preset
 from vaekit.randomness import seeded
 from vaekit.tasks.trained import Trained
 from vaekit.types import Batch
 
-__all__ = ["ESTIMATES", "impute"]
+__all__ = ["ESTIMATES", "impute", "is_weighted"]
 
 ESTIMATES = ("mean", "draw")
 """What a hole is filled with: the mean of numbers and the most probable label, or a draw."""
 
 Floats = NDArray[np.float64]
+
+
+def is_weighted(preset: str | Preset) -> bool:
+    """Whether draws of models of this preset should be weighted.
+
+    Those of all but `masked_vae`, whose posterior is trained to tell hidden cells.
+
+    Example:
+        >>> is_weighted("iwae"), is_weighted("masked_vae")
+        (True, False)
+    """
+    return preset == "auto" or find_preset(preset).name != "masked_vae"
 
 
 @torch.no_grad()
@@ -34,13 +47,21 @@ def impute(
     *,
     estimate: str = "mean",
     draws: int = 100,
+    weighted: bool = True,
+    shift: Mapping[str, float] | None = None,
     seed: int = 0,
 ) -> Any:
     """Fill the missing cells of rows with what goes with their other cells.
 
     Latents are drawn from the posterior given the cells that are there, the other cells from the
-    latents, and each row is weighted by how much better the model explains the known cells by it
-    than the posterior thought: self-normalised importance sampling, exact for many draws.
+    latents. Of models that were trained on whole rows each draw is then weighted by how much
+    better the model explains the known cells by it than the posterior thought: self-normalised
+    importance sampling, exact for many draws. The posterior of `masked_vae` was trained to tell
+    hidden cells, and its draws count alike.
+
+    It presumes that cells are missing at random: for reasons that the other cells tell. Where
+    large values, for instance, are rather kept secret, say with ``shift`` by how much, and look
+    how far the conclusions depend on it.
 
     Args:
         trained: A model of a table, fitted with ``TableDomain(missing="hole")``.
@@ -49,6 +70,9 @@ def impute(
         estimate: ``"mean"``, the best guess; ``"draw"``, a value that might have been, so that a
             few imputations with different seeds show how unsure it is.
         draws: Latents for each row, at least 1.
+        weighted: Whether draws are weighted; see `is_weighted`.
+        shift: Of columns of numbers: how many standard deviations missing values are above what
+            the other cells let expect; below, if negative.
         seed: Of the draws.
 
     Returns:
@@ -56,11 +80,12 @@ def impute(
 
     Raises:
         CompositionError: The model is of other data, or takes missing cells for values.
-        SpecError: An unknown estimate, or no draws.
+        SpecError: An unknown estimate, no draws, or a shift of a column that has no numbers.
         DataError: Other columns, or values that training did not see.
 
     Source: Mattei & Frellsen 2019, "MIWAE: deep generative modelling and imputation of incomplete
-    data sets", eq. 10-12.
+    data sets", eq. 10-12; Ivanov et al. 2019, "Variational autoencoder with arbitrary
+    conditioning"; van Buuren 2018, "Flexible imputation of missing data", section 9.2, for shifts.
 
     Example:
         >>> import pandas as pd
@@ -72,26 +97,46 @@ def impute(
         np.int64(0)
     """
     domain = _check(trained, estimate, draws)
-    frame = domain.read(X)
+    frame, shifts = domain.read(X), _shifts(domain, shift or {})
     choose = _best_guess if estimate == "mean" else _one_draw
     with seeded(seed):
-        chosen = [choose(domain, *drawn) for drawn in _drawn(trained, frame, context, draws)]
+        parts = _drawn(trained, frame, context, draws, weighted)
+        chosen = [choose(domain, *drawn) for drawn in parts]
     filled = frame.copy()
     for column in domain.learnt:
         holes = frame[column.name].isna().to_numpy()
-        values = [part[column.name].to_numpy() for part in chosen]
-        filled.loc[holes, column.name] = np.concatenate(values)[holes]
+        values = np.concatenate([part[column.name].to_numpy() for part in chosen])[holes]
+        if column.name in shifts:
+            values = _shifted(values, shifts[column.name], frame[column.name])
+        filled.loc[holes, column.name] = values
     return filled
 
 
+def _shifts(domain: TableDomain, shift: Mapping[str, float]) -> Mapping[str, float]:
+    numbers = [column.name for column in domain.learnt if isinstance(column, Number)]
+    for name in shift:
+        if name not in numbers:
+            raise unknown_name("column of numbers", name, numbers)
+        if not isinstance(shift[name], int | float):
+            raise SpecError(f"the shift of {name!r} must be a number; got {shift[name]!r}.")
+    return shift
+
+
+def _shifted(values: Any, by: float, known: Any) -> Any:
+    """Moved by so many standard deviations of the known values; whole numbers stay whole."""
+    moved = values + by * float(known.std())
+    return np.round(moved) if "int" in str(known.dtype).lower() else moved
+
+
 def _drawn(
-    trained: Trained, frame: Any, context: Any, draws: int
+    trained: Trained, frame: Any, context: Any, draws: int, weighted: bool
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Rows drawn for some rows, shape (draws, rows, cells), and their weights (draws, rows)."""
     for batch in trained.batches(frame, context):
         evidence, known = trained.vae.evidence(batch, draws), _Known(batch)
         x = as_row(evidence.px).walk(known)
-        yield x, replace(evidence, log_px=known.log_px).log_w.softmax(0)
+        log_w = replace(evidence, log_px=known.log_px).log_w
+        yield x, (log_w if weighted else torch.zeros_like(log_w)).softmax(0)
 
 
 class _Known:

@@ -66,7 +66,7 @@ def test_values_and_dtypes_come_back(name):
 def test_values_between_those_learnt_come_back_nearly():
     values = series(RNG.normal(size=5000))
     column = learn_column(values)
-    assert len(column.ranks.values) == 1000
+    assert len(column.scale.values) == 1000
     np.testing.assert_allclose(again(column, values), values, atol=0.3)
     assert np.abs(again(column, values) - values).mean() < 2e-3
 

@@ -48,7 +48,7 @@ def test_bins_hold_whole_values():
         assert (np.diff(edges) > 0).all()
         assert len(edges) <= most + 1
         seen = [set(uniform_draws(column, *ends, 500)) for ends in itertools.pairwise(edges)]
-        assert sum(map(len, seen)) == len(set().union(*seen)) == len(column.ranks.values)
+        assert sum(map(len, seen)) == len(set().union(*seen)) == len(column.scale.values)
 
 
 def test_bins_of_numbers_without_ties_are_equal():
@@ -82,11 +82,11 @@ def test_shared_values_among_others_come_back_as_often():
     for value in (5000.0, 700.0):
         assert (made == value).mean() == pytest.approx((rest == value).mean(), abs=0.002)
     assert len(set(made)) > 3000
-    low, high = column.ranks.range(5000, 5000)
+    low, high = column.scale.between(5000, 5000)
     assert high - low == pytest.approx((rest == 5000).mean(), rel=0.01)
 
 
 def test_a_number_alone_has_a_range_of_ranks_without_width():
     ranks = Ranks.of(RNG.normal(size=200))
-    low, high = ranks.range(ranks.values[20], ranks.values[20])
+    low, high = ranks.between(ranks.values[20], ranks.values[20])
     assert low == high == ranks.middles[20]

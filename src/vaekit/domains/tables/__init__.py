@@ -10,6 +10,7 @@ from vaekit.domains.tables.moment import Moment
 from vaekit.domains.tables.number import Number
 from vaekit.domains.tables.outside import Constant, Key, Text
 from vaekit.domains.tables.ranks import Ranks
+from vaekit.domains.tables.straight import Straight
 
 __all__ = [
     "KINDS",
@@ -24,6 +25,7 @@ __all__ = [
     "Moment",
     "Number",
     "Ranks",
+    "Straight",
     "TableDomain",
     "Text",
     "Together",

@@ -19,6 +19,7 @@ from vaekit.domains.tables.base import Cell, Column
 from vaekit.domains.tables.constraints import Constraint, Unique
 from vaekit.domains.tables.frames import checked_frame, possible_dtypes
 from vaekit.domains.tables.infer import learn_column
+from vaekit.domains.tables.number import SCALES
 from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
 from vaekit.likelihoods import AutoregressiveTable, Likelihood, Table
 from vaekit.networks import (
@@ -56,6 +57,8 @@ class TableDomain(Domain):
             ``"category"``, ``"number"``, ``"moment"``, ``"key"``, ``"text"``.
         missing: What a missing cell is: a ``"value"`` of its column, which new rows have as often,
             or a ``"hole"``, of which the model knows nothing and which it can fill.
+        scale: What the networks see of numbers: ``"ranks"``, the normal scores of their ranks, or
+            ``"straight"``, standard deviations, by which what is linear stays so.
         constraints: What every row obeys: `Below`, `Together`, `Unique`.
         columns: What was learnt of each column, in order.
         dtypes: Names and dtypes of the columns of training, where constraints change some.
@@ -71,6 +74,7 @@ class TableDomain(Domain):
 
     kinds: Mapping[str, str] = field(default_factory=dict)
     missing: str = "value"
+    scale: str = "ranks"
     constraints: Sequence[Constraint] = ()
     columns: Sequence[Column] | None = None
     dtypes: Mapping[str, str] = field(default_factory=dict)
@@ -79,6 +83,8 @@ class TableDomain(Domain):
         """Learn the columns."""
         if self.missing not in ("value", "hole"):
             raise SpecError(f"missing must be 'value' or 'hole'; got {self.missing!r}.")
+        if self.scale not in SCALES:
+            raise unknown_name("scale", self.scale, SCALES)
         frame = checked_frame(self.read(raw))
         check_rows(frame, least=2)
         dtypes = {name: str(frame[name].dtype) for name in frame.columns}
@@ -101,7 +107,7 @@ class TableDomain(Domain):
 
     def _learn(self, values: Any) -> Column:
         known = values.dropna() if self.missing == "hole" else values
-        return learn_column(known, self.kinds.get(str(values.name)))
+        return learn_column(known, self.kinds.get(str(values.name)), self.scale)
 
     def read(self, raw: Any) -> Any:
         """Read a .csv or .parquet file; tables of polars and pyarrow become those of pandas."""
@@ -261,13 +267,24 @@ class TableDomain(Domain):
             raise CompositionError(f"tables have networks 'mlp'; got {network!r}.")
         width = _WIDTHS[size]
         codes = [column.num_codes for column in self.learnt]
-        encoder = TabularEncoder(codes, self._num_numbers, (width, width))
+        by_itself = isinstance(chosen, Table)  # else numbers are told from numbers, not by latents
+        encoder = TabularEncoder(codes, self._num_numbers, (width, width), by_itself)
         start = Offset((1, chosen.num_features))
         start.value.copy_(self._log_shares(rows) if isinstance(chosen, Table) else torch.zeros(1))
-        told = MLPDecoder(latent_dim + context_dim, (width, width), start.shape)
+        told = MLPDecoder(latent_dim + context_dim, (width, width), start.shape, by_itself)
         decoder = Chain(told, start)
         denoiser = partial(make_denoiser, size, self.event_shape, context_dim)
-        return Parts(encoder, decoder, chosen, width, latent_dim, context_dim, denoiser=denoiser)
+        columns = tuple(self.cells.values())
+        return Parts(
+            encoder,
+            decoder,
+            chosen,
+            width,
+            latent_dim,
+            context_dim,
+            denoiser=denoiser,
+            columns=columns,
+        )
 
     def _log_shares(self, rows: Tensor) -> Tensor:
         """Logits under which codes are as frequent as in training; 0 for the numbers."""

@@ -1,7 +1,7 @@
 """Telling what kind of column it is."""
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,22 @@ KINDS = ("category", "number", "moment", "key", "text")
 _FEWEST_KEYS = 20  # rows below which different values may be different by chance
 
 
-def learn_column(values: Any, kind: str | None = None) -> Column:
+class _About(NamedTuple):
+    """What is known of a column before its kind."""
+
+    name: str
+    dtype: str
+    has_missing: bool
+    scale: str
+
+
+def learn_column(values: Any, kind: str | None = None, scale: str = "ranks") -> Column:
     """Learn a column from its training values.
 
     Args:
         values: A pandas series with a name.
         kind: One of `KINDS`, where the user knows better; ``None`` tells it from the values.
+        scale: Of numbers and moments; one of `SCALES`.
 
     Raises:
         DataError: Values of several types, infinite ones, or none that are of the kind.
@@ -43,7 +53,8 @@ def learn_column(values: Any, kind: str | None = None) -> Column:
     name, dtype, has_missing = str(values.name), str(values.dtype), len(known) < len(values)
     if kind is None and _distinct(known) <= 1 and not (has_missing and len(known)):
         return Constant(name, dtype, has_missing, _plain(known.iloc[0]) if len(known) else None)
-    return _MAKERS[kind or _kind(values, known)](values, known, name, dtype, has_missing)
+    make = _MAKERS[kind or _kind(values, known)]
+    return make(values, known, _About(name, dtype, has_missing, scale))
 
 
 def _kind(values: Any, known: Any) -> str:
@@ -108,56 +119,57 @@ def _type_of(value: Any) -> str:
     return "a number"
 
 
-def _category(values: Any, known: Any, name: str, dtype: str, has_missing: bool) -> Column:
+def _category(values: Any, known: Any, about: _About) -> Column:
     if isinstance(values.dtype, _categorical()):
         used = set(known.unique())
         labels = [_plain(label) for label in values.cat.categories if label in used]
-        return Category(name, "category", has_missing, tuple(labels), bool(values.cat.ordered))
+        ordered = bool(values.cat.ordered)
+        return Category(about.name, "category", about.has_missing, tuple(labels), ordered)
     labels = sorted((_plain(label) for label in known.unique()), key=_order)
-    return Category(name, dtype, has_missing, tuple(labels))
+    return Category(about.name, about.dtype, about.has_missing, tuple(labels))
 
 
-def _number(values: Any, known: Any, name: str, dtype: str, has_missing: bool) -> Column:
+def _number(values: Any, known: Any, about: _About) -> Column:
     import pandas as pd
 
     numbers = pd.to_numeric(known, errors="coerce")
-    learnt = Number(name, dtype if dtype not in _OF_TEXT else "float64", has_missing)
+    dtype = about.dtype if about.dtype not in _OF_TEXT else "float64"
+    learnt = Number(about.name, dtype, about.has_missing)
     bad: NDArray[np.bool_] = numbers.isna().to_numpy()
     refuse(learnt, known, bad, "must hold numbers", "Clean it, or use the kind 'category'.")
     array = numbers.to_numpy(dtype=np.float64)
     refuse(learnt, known, np.isinf(array), "must hold finite numbers", "Clean it.")
-    return learnt.fit(np.concatenate([array, np.full(len(values) - len(known), np.nan)]))
+    padded = np.concatenate([array, np.full(len(values) - len(known), np.nan)])
+    return learnt.fit(padded, about.scale)
 
 
-def _moment(values: Any, known: Any, name: str, dtype: str, has_missing: bool) -> Column:
+def _moment(values: Any, known: Any, about: _About) -> Column:
     import pandas as pd
 
-    if dtype in _OF_TEXT:
+    if about.dtype in _OF_TEXT:
         try:
             values = pd.to_datetime(values)
         except (ValueError, TypeError) as error:
-            raise DataError(f"column {name!r} must hold dates; {error}.") from error
+            raise DataError(f"column {about.name!r} must hold dates; {error}.") from error
     seconds = seconds_of(values).to_numpy(dtype=np.float64)
     unit = unit_of(seconds)
-    count = Number(name, "float64", has_missing).fit(seconds / unit)
-    return Moment(name, str(values.dtype), has_missing, count, unit)
+    count = Number(about.name, "float64", about.has_missing).fit(seconds / unit, about.scale)
+    return Moment(about.name, str(values.dtype), about.has_missing, count, unit)
 
 
-def _key(values: Any, known: Any, name: str, dtype: str, has_missing: bool) -> Column:
-    found = key_of(name, dtype, known.astype(str).tolist())
-    if found is None:
-        return _text(values, known, name, dtype, has_missing)
-    return found
+def _key(values: Any, known: Any, about: _About) -> Column:
+    found = key_of(about.name, about.dtype, known.astype(str).tolist())
+    return _text(values, known, about) if found is None else found
 
 
-def _text(values: Any, known: Any, name: str, dtype: str, has_missing: bool) -> Column:
+def _text(values: Any, known: Any, about: _About) -> Column:
     warnings.warn(
-        f"column {name!r} is left out: {_distinct(known)} different values in {len(values)} rows "
-        "tell nothing that a model could learn. New rows have it empty. If it is a category all "
-        f"the same, pass TableDomain(kinds={{{name!r}: 'category'}}).",
+        f"column {about.name!r} is left out: {_distinct(known)} different values in {len(values)} "
+        "rows tell nothing that a model could learn. New rows have it empty. If it is a category "
+        f"all the same, pass TableDomain(kinds={{{about.name!r}: 'category'}}).",
         stacklevel=2,
     )
-    return Text(name, dtype, has_missing)
+    return Text(about.name, about.dtype, about.has_missing)
 
 
 _MAKERS = {

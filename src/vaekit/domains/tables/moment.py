@@ -48,7 +48,7 @@ class Moment(Column):
         """First and last."""
         import pandas as pd
 
-        known = [self.unit * value for value in (*self.count.masses, *self.count.ranks.values)]
+        known = [self.unit * value for value in (*self.count.masses, *self.count.scale.values)]
         first, last = pd.to_datetime([min(known), max(known)], unit="s")
         return f"times from {first} to {last}"
 

@@ -6,20 +6,23 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 from vaekit.domains.tables.base import Cell, Column, Floats, missing_in, refuse, typed
 from vaekit.domains.tables.conditions import Allowed, Condition
 from vaekit.domains.tables.ranks import Ranks
+from vaekit.domains.tables.scale import Scale
+from vaekit.domains.tables.straight import Straight
 from vaekit.errors import DataError
 
-__all__ = ["Number"]
+__all__ = ["SCALES", "Number"]
 
 _FEW = 20  # so many different values are codes, and nothing is left to be a number
 _MASS, _MASS_ROWS = 0.05, 10  # share and number of rows that make a value a code of its own
 _MOST_DECIMALS = 6
-_TAIL = 0.1
-_FARTHEST = 6.0  # standard deviations beyond which no number is sent to the networks
+
+
+SCALES: dict[str, type[Ranks] | type[Straight]] = {"ranks": Ranks, "straight": Straight}
+"""How numbers are scaled: to normal scores of their ranks, or in standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +35,21 @@ class Number(Column):
 
     Attributes:
         masses: Values that are codes, rising.
-        ranks: Ranks of the others.
+        scale: Of the others: `Ranks` or `Straight`.
         decimals: Digits after the point; ``None`` for as many as there are.
     """
 
     masses: Sequence[float] = ()
-    ranks: Ranks = field(default_factory=Ranks)
+    scale: Scale = field(default_factory=Ranks)
     decimals: int | None = None
 
-    def fit(self, numbers: Floats) -> Self:
-        """Learn from values, NaN where missing."""
+    def fit(self, numbers: Floats, scale: str = "ranks") -> Self:
+        """Learn from values, NaN where missing.
+
+        Args:
+            numbers: The values.
+            scale: One of `SCALES`.
+        """
         known = numbers[~np.isnan(numbers)]
         values, counts = np.unique(known, return_counts=True)
         heavy = counts >= max(_MASS_ROWS, _MASS * len(numbers))
@@ -51,7 +59,7 @@ class Number(Column):
         return replace(
             self,
             masses=tuple(values[heavy].tolist()),
-            ranks=Ranks.of(rest),
+            scale=SCALES[scale].of(rest),
             decimals=_decimals(values),
         )
 
@@ -63,16 +71,16 @@ class Number(Column):
     @property
     def number_code(self) -> int:
         """The code after the masses, where there are other values."""
-        return len(self.masses) + 1 if self.ranks.values else 0
+        return len(self.masses) + 1 if self.scale.values else 0
 
     def bins(self, most: int) -> Sequence[float]:
         """Equal ones, which hold whole values where rows share some."""
-        return self.ranks.bins(most)
+        return self.scale.bins(most)
 
     @property
     def summary(self) -> str:
         """Its range, and the values that are codes."""
-        everything = [*self.masses, *self.ranks.values]
+        everything = [*self.masses, *self.scale.values]
         masses = f", {len(self.masses)} values of their own" if self.masses else ""
         return f"numbers from {min(everything):g} to {max(everything):g}{masses}"
 
@@ -96,7 +104,7 @@ class Number(Column):
         codes[missing] = self.num_codes
         if not self.has_number:
             return codes, None
-        return codes, np.where(is_mass | missing, np.nan, self._scores(numbers))
+        return codes, np.where(is_mass | missing, np.nan, self.scale.scores(numbers))
 
     def allow(self, condition: Condition) -> Allowed:
         """The codes of the masses, and the scores of the other numbers, within the condition.
@@ -126,8 +134,8 @@ class Number(Column):
 
     def _around(self, number: float) -> tuple[float, float]:
         """What is shown as this number."""
-        if self.ranks.snaps:
-            nearest = min(self.ranks.values, key=lambda value: abs(value - number))
+        if self.scale.snaps:
+            nearest = min(self.scale.values, key=lambda value: abs(value - number))
             return nearest, nearest
         half = 0.0 if self.decimals is None else 0.5 * 10.0**-self.decimals
         return number - half, number + half
@@ -140,13 +148,12 @@ class Number(Column):
         condition: Condition,
         missing: bool = False,
     ) -> Allowed:
-        ranks = self.ranks.range(low, high) if self.has_number else None
-        parts = [is_mass, [ranks is not None] * self.has_number, [missing] * self.has_missing]
+        scores = self.scale.range(low, high) if self.has_number else None
+        parts = [is_mass, [scores is not None] * self.has_number, [missing] * self.has_missing]
         codes = np.concatenate([np.asarray(part, dtype=bool) for part in parts])
-        if ranks is None:
+        if scores is None:
             return Allowed(codes).possible(self.name, condition)
-        lowest, highest = ndtri(ranks).tolist()
-        allowed = Allowed(codes, lowest, highest, len(self.masses))
+        allowed = Allowed(codes, *scores, len(self.masses))
         return allowed.possible(self.name, condition)
 
     def decode(self, codes: NDArray[np.int64], numbers: Floats | None) -> Any:
@@ -163,20 +170,9 @@ class Number(Column):
             return typed(typed(found, "Float64"), dtype)
         return found.astype(dtype) if dtype[0].islower() else typed(found, dtype)
 
-    def _scores(self, numbers: Floats) -> Floats:
-        """Normal scores; beyond the training range they go on with the slope of the tail."""
-        scores = ndtri(self.ranks.rank(numbers))
-        for end, inner in ((0, _TAIL), (-1, 1 - _TAIL)):
-            edge, score = self.ranks.values[end], ndtri(self.ranks.middles[end])
-            slope = (score - ndtri(inner)) / _apart(edge - float(self.ranks.value(np.array(inner))))
-            beyond = numbers < edge if end == 0 else numbers > edge
-            scores = np.where(beyond, score + slope * (numbers - edge), scores)
-        bounded: Floats = np.clip(scores, -_FARTHEST, _FARTHEST)
-        return bounded
-
     def _values(self, scores: Floats) -> Floats:
-        found = self.ranks.value(ndtr(scores))
-        if not self.ranks.snaps and self.decimals is not None:
+        found = self.scale.numbers(scores)
+        if not self.scale.snaps and self.decimals is not None:
             found = np.round(found, self.decimals)
         return found
 
@@ -187,7 +183,3 @@ def _decimals(values: Floats) -> int | None:
         if np.allclose(np.round(values, decimals), values, rtol=0, atol=close):
             return decimals
     return None
-
-
-def _apart(difference: float) -> float:
-    return difference if abs(difference) > 1e-12 else float("inf")

@@ -6,6 +6,9 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from vaekit.domains.tables.scale import FARTHEST, Scale
 
 __all__ = ["Ranks"]
 
@@ -13,11 +16,12 @@ Floats = NDArray[np.float64]
 
 _KNOTS = 1000
 _TIED = 3  # rows from which a value is one that others share
+_TAIL = 0.1
 _INSET = 1e-6  # of a range, so that its ends do not fall to the values next to it
 
 
 @dataclass(frozen=True)
-class Ranks:
+class Ranks(Scale):
     """The distribution function of a column, with steps where rows share a value.
 
     A rank is the share of smaller values, from 0 to 1. A value that rows share has a range of
@@ -61,6 +65,21 @@ class Ranks:
         middles: Floats = (np.asarray(self.lows) + np.asarray(self.highs)) / 2
         return middles
 
+    def scores(self, numbers: Floats) -> Floats:
+        """Normal scores of ranks; beyond the training range they go on with the tail's slope."""
+        scores = ndtri(self.rank(numbers))
+        for end, inner in ((0, _TAIL), (-1, 1 - _TAIL)):
+            edge, score = self.values[end], ndtri(self.middles[end])
+            slope = (score - ndtri(inner)) / _apart(edge - float(self.value(np.array(inner))))
+            beyond = numbers < edge if end == 0 else numbers > edge
+            scores = np.where(beyond, score + slope * (numbers - edge), scores)
+        bounded: Floats = np.clip(scores, -FARTHEST, FARTHEST)
+        return bounded
+
+    def numbers(self, scores: Floats) -> Floats:
+        """The numbers of these normal scores."""
+        return self.value(ndtr(scores))
+
     def rank(self, numbers: Any) -> Floats:
         """Ranks of numbers; those beyond the first and last have theirs."""
         ranks: Floats = np.interp(numbers, self.values, self.middles)
@@ -76,6 +95,13 @@ class Ranks:
         return between
 
     def range(self, low: float, high: float) -> tuple[float, float] | None:
+        """The normal scores of numbers from low to high; ``None`` if there are none."""
+        if (ranks := self.between(low, high)) is None:
+            return None
+        lowest, highest = ndtri(ranks).tolist()
+        return lowest, highest
+
+    def between(self, low: float, high: float) -> tuple[float, float] | None:
         """The ranks of numbers from low to high; ``None`` if there are none."""
         values = np.asarray(self.values)
         nothing = low > values[-1] or high < values[0]
@@ -120,3 +146,7 @@ def _kept(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     heavy = heavy[counts[heavy] >= _TIED]
     spaced = np.linspace(0, len(counts) - 1, _KNOTS - len(heavy)).round().astype(np.int64)
     return np.union1d(spaced, heavy)
+
+
+def _apart(difference: float) -> float:
+    return difference if abs(difference) > 1e-12 else float("inf")
