@@ -143,7 +143,8 @@ class Preset:
         image_network: Name of the networks that it is meant to have for images.
         latent_dim: Number of latents that it has where none is given, or what tells it from the
             shape of an item.
-        training: Options of the training that are its own where the user leaves them open.
+        training: Options of the training that are its own where the user leaves them open, each a
+            value or what tells it from the number of items.
         make: The function behind it.
     """
 
@@ -172,6 +173,15 @@ class Preset:
         if not isinstance(self.latent_dim, int):
             return self.latent_dim(shape)
         return min(self.latent_dim, max(1, math.prod(shape) // 2))
+
+    def training_for(self, items: int) -> dict[str, Any]:
+        """Options of the training for so many items.
+
+        Example:
+            >>> find_preset("table_vae").training_for(1000)["steps"]
+            500
+        """
+        return {k: v(items) if callable(v) else v for k, v in self.training.items()}
 
     def build(self, parts: Parts) -> Recipe:
         """Fill the slots."""

@@ -6,11 +6,20 @@ from vaekit.presets.base import Parts, Recipe, preset_for
 __all__ = ["masked_vae", "table_vae"]
 
 
+_BATCH, _STEPS, _PASSES = 256, (500, 4000), 30
+
+
+def _steps(rows: int) -> int:
+    """Thirty passes, but 500 to 4,000 steps."""
+    least, most = _STEPS
+    return max(least, min(most, _PASSES * rows // _BATCH))
+
+
 @preset_for(
     table_likelihood="autoregressive",
     prior="kernel",
     latent_dim=8,
-    training={"batch_size": 256, "steps": 500, "learning_rate": 2e-3, "validation": 0.0},
+    training={"batch_size": _BATCH, "steps": _steps, "learning_rate": 2e-3, "validation": 0.0},
 )
 def table_vae(parts: Parts, *, start: float = 1.0, beta: float = 0.1, share: float = 0.5) -> Recipe:
     """A VAE whose latents say what kind of row it is, and whose decoder goes cell by cell.

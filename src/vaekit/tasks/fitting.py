@@ -111,9 +111,9 @@ def fit_model(
     X = domain.read(X)
     domain = domain.fit(X)
     preset, latent_dim = plan.settled_for(domain)
-    config = config.suggested(preset.training)
     learnt = None if context is None else Context().fit(context)
     items = as_items(domain, learnt, X, context)
+    config = config.suggested(preset.training_for(len(items)))
     if len(items) < _FEW:
         warnings.warn(
             f"{len(items)} items are few to learn from: the model will know them by heart. Some "

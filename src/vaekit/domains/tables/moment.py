@@ -54,7 +54,19 @@ class Moment(Column):
 
     def encode(self, values: Any) -> Cell:
         """Codes and normal scores of the number."""
-        return self.count.encode(seconds_of(values) / self.unit)
+        import pandas.api.types as kinds
+
+        duration = self.dtype.startswith("timedelta")
+        is_kind = kinds.is_timedelta64_dtype if duration else kinds.is_datetime64_any_dtype
+        if not is_kind(values.dtype) and values.notna().any():
+            what = "durations" if duration else "times"
+            first = values.dropna().iloc[0]
+            raise DataError(
+                f"column {self.name!r} held {what} in training and is of dtype {values.dtype} here "
+                f"(first value {first!r}). Convert it, for instance with pandas.to_"
+                f"{'timedelta' if duration else 'datetime'}."
+            )
+        return self.count.encode(seconds_of(values.astype(self.dtype)) / self.unit)
 
     def allow(self, condition: Condition) -> Allowed:
         """As of the number, with dates and durations read from text as well."""

@@ -86,8 +86,13 @@ class Number(Column):
 
     def encode(self, values: Any) -> Cell:
         """Codes of the masses, and normal scores of the ranks of the others."""
+        import pandas as pd
+
         missing = missing_in(self, values)
-        numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        read = pd.to_numeric(values, errors="coerce")
+        bad = read.isna().to_numpy() & ~missing
+        refuse(self, values, bad, "held numbers", "Clean it.")
+        numbers = read.to_numpy(dtype=np.float64, na_value=np.nan)
         refuse(self, values, np.isinf(numbers), "held finite numbers", "Clean it.")
         place = np.searchsorted(self.masses, numbers) if self.masses else np.zeros(len(numbers))
         place = np.minimum(place, max(0, len(self.masses) - 1)).astype(np.int64)
