@@ -5,7 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from vaekit.datasets import digits, fashion_mnist, shapes
+from vaekit.datasets import (
+    breast_cancer,
+    diabetes,
+    digits,
+    fashion_mnist,
+    penguins,
+    shapes,
+    wine,
+)
 from vaekit.domains import Domain, ImageDomain, read_labels, read_source
 from vaekit.domains.checks import is_frame
 from vaekit.domains.label_files import names_files
@@ -16,7 +24,8 @@ __all__ = ["DATA_HELP", "image_domain", "read_context", "read_data", "read_label
 
 DATA_HELP = (
     "A folder of images, or a .npz, .npy, idx .gz, .csv or .parquet file; or a built-in data set: "
-    "digits, fashion_mnist, fashion_mnist_test, shapes."
+    "digits, fashion_mnist, fashion_mnist_test, shapes; tables: penguins, wine, breast_cancer, "
+    "diabetes."
 )
 
 _BUILT_IN = {
@@ -24,6 +33,10 @@ _BUILT_IN = {
     "fashion_mnist": lambda: fashion_mnist("train").images,
     "fashion_mnist_test": lambda: fashion_mnist("test").images,
     "shapes": lambda: shapes(10_000).images,
+    "penguins": penguins,
+    "wine": wine,
+    "breast_cancer": breast_cancer,
+    "diabetes": diabetes,
 }
 
 
