@@ -87,6 +87,8 @@ class GaussianMixture(FittedPrior):
         cut = max(1, int(len(points) * _HELD_OUT))
         held_out, rest = points[:cut], points[cut:]
         counts = [count for count in _CANDIDATES if count == 1 or len(rest) >= 10 * count]
+        if len(counts) == 1:
+            return counts[0]
         scores = [fit_mixture(rest, count, seed).score(held_out) for count in counts]
         return counts[int(np.argmax(scores))]
 

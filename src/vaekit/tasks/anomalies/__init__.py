@@ -1,0 +1,14 @@
+"""What is unlike the rest, by how much, and why."""
+
+from vaekit.tasks.anomalies.detector import Detector, Reason, fit_detector
+from vaekit.tasks.anomalies.scores import SCORES
+from vaekit.tasks.anomalies.threshold import automatic_threshold, conformal_p_values
+
+__all__ = [
+    "SCORES",
+    "Detector",
+    "Reason",
+    "automatic_threshold",
+    "conformal_p_values",
+    "fit_detector",
+]

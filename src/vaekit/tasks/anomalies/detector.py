@@ -1,0 +1,225 @@
+"""A trained model that tells how unusual items are, and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vaekit.domains import TableDomain
+from vaekit.domains.checks import is_frame
+from vaekit.errors import CompositionError, DataError, unknown_name
+from vaekit.tasks.anomalies.scores import SCORES, Score
+from vaekit.tasks.anomalies.seen import Frame, Seen, frame_of, look
+from vaekit.tasks.trained import Trained
+from vaekit.types import Batch
+
+__all__ = ["Detector", "Reason", "fit_detector"]
+
+Floats = NDArray[np.float64]
+
+_FARTHEST = 50.0  # standard deviations that one score counts at most
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an item is unusual: one column.
+
+    Attributes:
+        column: Its name; of arrays without names its place.
+        found: The value.
+        expected: What the model would have it be, given the others.
+        share: Of the excess of the bound over what is usual, how much goes away if it were so.
+    """
+
+    column: str
+    found: Any
+    expected: Any
+    share: float
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Scores of items against those it was fitted on.
+
+    Attributes:
+        trained: The model.
+        frame: Where training items lie.
+        scores: What is averaged.
+        centres: Of each score on the training items.
+        spreads: The standard deviation of each.
+        training: The combined scores of the training items.
+        usual_bound: The median negative bound of the training items, nats.
+    """
+
+    trained: Trained
+    frame: Frame
+    scores: Sequence[Score]
+    centres: Floats
+    spreads: Floats
+    training: Floats = field(repr=False)
+    usual_bound: float = 0.0
+
+    def score(self, X: Any, context: Any = None) -> Floats:
+        """The mean of the scores, each in standard deviations of the training items.
+
+        Args:
+            X: Items of the kind seen in training.
+            context: Their labels or properties, for conditional models.
+
+        Returns:
+            Shape (items,); the higher, the more unusual. The same at every call.
+        """
+        return self._combined(self.look(X, context))
+
+    def look(self, X: Any, context: Any = None) -> Seen:
+        """Items as the scores see them."""
+        return look(self.trained.vae, self.frame, self.trained.batches(X, context))
+
+    def _combined(self, seen: Seen) -> Floats:
+        return _mean([s.of(seen) for s in self.scores], self.centres, self.spreads)
+
+    def probabilities(self, scores: Floats) -> Floats:
+        """How sure it is that items of these scores are unusual, from 0 to 1.
+
+        What is no more unusual than the mean training item gets 0; three standard deviations get
+        .997.
+
+        Source: Kriegel et al. 2011, "Interpreting and unifying outlier scores", section 3.2.
+        """
+        from scipy.special import erf
+
+        spread = float(self.training.std()) or 1.0
+        found: Floats = np.maximum(0.0, erf((scores - self.training.mean()) / (spread * 2**0.5)))
+        return found
+
+    @torch.no_grad()
+    def reasons(self, X: Any, context: Any = None, top: int = 3) -> list[list[Reason]]:
+        """The columns of each row that make it unusual, the strongest first.
+
+        Each column in turn is replaced by what the model expects there; those whose replacement
+        makes the row more usual are the reasons.
+
+        Args:
+            X: Rows of an array or a table.
+            context: Their labels or properties, for conditional models.
+            top: How many at most.
+
+        Raises:
+            CompositionError: Items are no rows of columns.
+        """
+        columns = self._columns()
+        found = []
+        for batch in self.trained.batches(X, context):
+            for row in range(len(batch.x)):
+                found.append(self._reasons(_row(batch, row), columns)[:top])
+        return found
+
+    def _columns(self) -> dict[str, tuple[int, ...]]:
+        domain = self.trained.domain
+        if isinstance(domain, TableDomain):
+            return {name: tuple(places) for name, places in domain.cells.items()}
+        if len(domain.event_shape) != 1:
+            raise CompositionError("reasons are columns of rows; these items are no rows.")
+        names = domain.feature_names or [str(i) for i in range(domain.event_shape[0])]
+        return {name: (place,) for place, name in enumerate(names)}
+
+    def _reasons(self, row: Batch, columns: dict[str, tuple[int, ...]]) -> list[Reason]:
+        """All columns that lessen the bound of a row, if they were as expected."""
+        places = list(columns.values())
+        expected = self._expected(row, places)
+        changed = row.visible.expand(len(places) + 1, -1).clone()
+        for i, own in enumerate(places):
+            changed[i, list(own)] = expected[i, list(own)]
+        context = None if row.context is None else row.context.expand(len(changed), -1)
+        bound = look(self.trained.vae, self.frame, [Batch(changed, context)]).bound
+        excess = max(bound[-1] - self.usual_bound, 1e-9)
+        gains = (bound[-1] - bound[:-1]) / excess
+        shown = self.trained.domain.decode(torch.cat([row.visible, expected]))
+        order = [int(i) for i in np.argsort(-gains) if gains[i] > 0]
+        names = list(columns)
+        return [
+            Reason(
+                names[i], _cell(shown, 0, names[i], i), _cell(shown, i + 1, names[i], i), gains[i]
+            )
+            for i in order
+        ]
+
+    def _expected(self, row: Batch, places: Sequence[tuple[int, ...]]) -> Tensor:
+        """Of each column, the row as the model gives it back if that column is unknown."""
+        vae = self.trained.vae
+        hidden = row.visible.expand(len(places), -1).clone()
+        for i, own in enumerate(places):
+            hidden[i, list(own)] = 0.0  # the mean of a number, and a label that is not known
+        context = None if row.context is None else row.context.expand(len(hidden), -1)
+        return vae.show(vae.encode(hidden, context), context)
+
+
+def fit_detector(
+    trained: Trained, X: Any, context: Any = None, *, score: str = "contaminated"
+) -> Detector:
+    """Learn how training items score.
+
+    Args:
+        trained: A model of items like these, with a density.
+        X: The training items, some of which may be anomalies.
+        context: Their labels or properties, for conditional models.
+        score: One of `SCORES`.
+
+    Raises:
+        SpecError: No score has that name; suggests the nearest.
+        CompositionError: The model has no density.
+        DataError: Fewer than 2 items.
+
+    Example:
+        >>> from vaekit import Autoencoder
+        >>> X = np.random.default_rng(0).normal(size=(200, 3))
+        >>> model = Autoencoder(latent_dim=1, max_epochs=5, progress=False).fit(X)
+        >>> detector = fit_detector(model.trained_, X)
+        >>> odd, usual = detector.score([[9.0, -9.0, 9.0], [0.1, 0.2, 0.0]])
+        >>> bool(odd > 5 > usual)
+        True
+    """
+    if score not in SCORES:
+        raise unknown_name("score", score, SCORES)
+    if missing := {"density", "normalised"} - trained.vae.provides:
+        raise CompositionError(
+            f"anomalies are told by a density, and this model lacks {sorted(missing)}. Use preset "
+            "'vae'."
+        )
+    batches = list(trained.batches(X, context))
+    if sum(len(batch.x) for batch in batches) < 2:
+        raise DataError("a detector needs at least 2 items to learn from; got 1.")
+    frame = frame_of(trained.domain, torch.cat([batch.visible.cpu() for batch in batches]))
+    seen = look(trained.vae, frame, batches)
+    fitted = [part.fit(seen) for part in SCORES[score]]
+    values = [part.of_training(seen) for part in fitted]
+    centres = np.array([value.mean() for value in values])
+    spreads = np.array([value.std() or 1.0 for value in values])
+    training = _mean(values, centres, spreads)
+    usual = float(np.median(seen.bound))
+    return Detector(trained, frame, fitted, centres, spreads, training, usual)
+
+
+def _mean(values: Sequence[Floats], centres: Floats, spreads: Floats) -> Floats:
+    scaled = [
+        np.clip((value - centre) / spread, -_FARTHEST, _FARTHEST)
+        for value, centre, spread in zip(values, centres, spreads, strict=True)
+    ]
+    mean: Floats = np.mean(scaled, axis=0)
+    return mean
+
+
+def _row(batch: Batch, place: int) -> Batch:
+    """One row of a batch, as a batch."""
+    context = None if batch.context is None else batch.context[place : place + 1]
+    observed = None if batch.observed is None else batch.observed[place : place + 1]
+    return Batch(batch.x[place : place + 1], context, observed)
+
+
+def _cell(rows: Any, row: int, name: str, place: int) -> Any:
+    value = rows[name].iloc[row] if is_frame(rows) else rows[row][place]
+    return value.item() if isinstance(value, np.generic | Tensor) else value

@@ -1,0 +1,57 @@
+"""Where the usual ends."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["automatic_threshold", "conformal_p_values"]
+
+Floats = NDArray[np.float64]
+
+_DEVIATIONS, _TO_DEVIATION = 3.0, 1.4826  # of the median absolute deviation, if normal
+
+
+def automatic_threshold(scores: Any) -> float:
+    """The median and three robust deviations: where scores of normal shape end.
+
+    Half of the training items may be anomalies without moving it without bound.
+
+    Args:
+        scores: Of training items, the higher the more anomalous.
+
+    Source: Leys et al. 2013, "Detecting outliers: do not use standard deviation around the mean,
+    use absolute deviation around the median".
+
+    Example:
+        >>> automatic_threshold([1.0, 2.0, 3.0, 4.0, 5.0, 90.0])
+        10.1717
+    """
+    array = np.asarray(scores, dtype=np.float64)
+    median = np.median(array)
+    deviation = _TO_DEVIATION * np.median(np.abs(array - median))
+    return float(median + _DEVIATIONS * (deviation or array.std()))
+
+
+def conformal_p_values(scores: Any, held_out: Any) -> Floats:
+    """How often a normal item is at least as anomalous: flag those below a rate of your choice.
+
+    If the held-out items are normal and exchangeable with new normal ones, a new normal item has a
+    p-value of at most t with probability t or less, whatever the model: so the false-alarm rate is
+    as asked for, in finite samples.
+
+    Args:
+        scores: Of the items asked about.
+        held_out: Scores of normal items that nothing was learnt from.
+
+    Source: Vovk et al. 2005, "Algorithmic learning in a random world"; Bates et al. 2023, "Testing
+    for outliers with conformal p-values".
+
+    Example:
+        >>> conformal_p_values([0.5, 9.0], held_out=[1.0, 2.0, 3.0, 4.0]).tolist()
+        [1.0, 0.2]
+    """
+    known = np.sort(np.asarray(held_out, dtype=np.float64))
+    larger = len(known) - np.searchsorted(known, np.asarray(scores), side="left")
+    p: Floats = (1 + larger) / (1 + len(known))
+    return p
