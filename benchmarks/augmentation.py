@@ -13,7 +13,7 @@ few: 50, 100 and 200 rows, half of each class, and twice as many with `VAEOverSa
 numbers: 50, 200 and 1,000 rows with a number to tell; R2 with and without `augment`'s rows.
 advice: `augment` says whether to augment, knowing the training rows only. It is right if boosted
     trees then gain on the other rows where it says so, and gain no more than two standard errors of
-    that gain (bootstrap of the other rows) where it says that they do not.
+    that gain (bootstrap of the other rows) where it says that they do not, or that it cannot tell.
 
 Prints means over seeds, and of each set the gain (standard error over seeds).
 """
@@ -208,7 +208,8 @@ def numbers(options):
                     for i in (order[:size], order[size : size + 5000])
                 )
                 y, truth = (part.pop(target).to_numpy(float) for part in (train, test))
-                made = augment(train, y, folds=2, config=TrainConfig(seed=seed, progress=False))
+                config = TrainConfig(seed=seed, progress=False)
+                made = augment(train, y, kind="numbers", folds=2, config=config)
                 more = pd.concat([train, made.items], ignore_index=True)
                 rows["none"].append(r2(train, y, test, truth))
                 rows["augment"].append(r2(more, np.r_[y, made.labels], test, truth))
@@ -241,22 +242,24 @@ def gain_on_others(X, y, made, test, truth):
 def advice(options):
     cases = [(name, RARE, FREQUENT, "auto") for name in options.sets or [*TABLES, *ARRAYS]]
     cases += [(name, n // 2, n // 2, "all") for name in SMALL for n in (50, 100, 200)]
-    right = {True: [], False: []}
+    right = {"augment": [], "do not augment": [], "cannot tell": []}
     for name, rare, frequent, strategy in cases:
         X, y = read(name, options.data)
-        train, test, labels, truth = parted(X, y, 0, rare, frequent)
-        made = augment(train, labels, strategy=strategy, config=TrainConfig(seed=0, progress=False))
+        train, test, labels, truth = parted(X, y, options.seed, rare, frequent)
+        made = augment(
+            train, labels, strategy=strategy, config=TrainConfig(seed=options.seed, progress=False)
+        )
         gain, error = gain_on_others(train, labels, made, test, truth)
         good = gain > 0 if made.helps else gain <= 2 * error
-        right[made.helps].append(good)
+        said = "augment" if made.helps else "do not augment" if made.clear else "cannot tell"
+        right[said].append(good)
         print(
-            f"  {name}, {rare}:{frequent}: {'augment' if made.helps else 'do not'} (expected "
+            f"  {name}, {rare}:{frequent}: {said} (expected "
             f"{made.gain:+.3f} ± {made.standard_error:.3f}), found {gain:+.3f} ± {error:.3f}: "
             f"{'right' if good else 'WRONG'}",
             flush=True,
         )
-    for helps, found in right.items():
-        said = "augment" if helps else "do not augment"
+    for said, found in right.items():
         print(f"'{said}' was right in {sum(found)} of {len(found)} cases", flush=True)
 
 
@@ -282,5 +285,6 @@ if __name__ == "__main__":
     parser.add_argument("--what", default=",".join(WHAT))
     parser.add_argument("--sets", type=lambda text: text.split(","), default=None)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0, help="of the advice")
     parser.add_argument("--threads", type=int, default=1)
     main(parser.parse_args())

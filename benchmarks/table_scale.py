@@ -40,7 +40,7 @@ def measure(rows, columns, minutes):
     from vaekit import Autoencoder
     from vaekit.domains import TableDomain
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     frame = table(rows, columns)
     size = frame.memory_usage(deep=True).sum() / 2**30
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

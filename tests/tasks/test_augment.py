@@ -129,7 +129,8 @@ class _Numbers(LogisticRegression):
     ("without", "with_synthetic", "advice"),
     [
         ((0.5, 0.6, 0.55), (0.7, 0.75, 0.72), "Synthetic items help: average precision 0.550"),
-        ((0.5, 0.6, 0.55), (0.6, 0.5, 0.55), "Do not augment: .* a gain of \\+0.000"),
+        ((0.5, 0.6, 0.55), (0.6, 0.5, 0.55), "These items are too few to tell .* of \\+0.000"),
+        ((0.5, 0.6, 0.55), (0.51, 0.59, 0.55), "Do not augment: .* a gain of \\+0.000"),
         ((0.5, 0.6, 0.55), (0.4, 0.5, 0.5), "Do not augment: .* a gain of -0.083"),
     ],
 )
@@ -177,6 +178,15 @@ def test_numbers_are_told_of_new_rows():
     assert np.corrcoef(expected, found.labels)[0, 1] > 0.95
     assert found.gain > 0.02  # trees of 40 rows are coarse
     assert "R2" in found.advice
+
+
+def test_a_kind_of_targets_can_be_said():
+    X, _ = curved(60, 0)
+    few = np.arange(60) % 5
+    told = augment(X, few, kind="numbers", folds=2, config=QUICK)
+    assert told.measure == "R2"
+    with pytest.raises(SpecError, match="did you mean 'numbers'"):
+        augment(X, few, kind="number", config=QUICK)
 
 
 def test_whole_numbers_stay_whole_and_a_judge_of_ones_own_is_asked():

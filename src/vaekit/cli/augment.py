@@ -30,6 +30,9 @@ def augment(
             "of numbers, how many times as many rows (auto: 3)."
         ),
     ] = "auto",
+    kind: Annotated[
+        str, typer.Option(help="What the target is: classes, numbers, or auto to tell by itself.")
+    ] = "auto",
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Write the file even if synthetic rows do not help.")
     ] = False,
@@ -65,6 +68,7 @@ def augment(
             frame.drop(columns=target),
             _classes(frame, target),
             strategy=_strategy(strategy),
+            kind=kind,
             preset=choose_preset(preset, {}),
             folds=folds,
             config=config,

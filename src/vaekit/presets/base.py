@@ -179,7 +179,7 @@ class Preset:
 
         Example:
             >>> find_preset("table_vae").training_for(1000)["steps"]
-            500
+            400
         """
         return {k: v(items) if callable(v) else v for k, v in self.training.items()}
 

@@ -6,11 +6,11 @@ from vaekit.presets.base import Parts, Recipe, preset_for
 __all__ = ["masked_vae", "table_vae"]
 
 
-_BATCH, _STEPS, _PASSES = 256, (500, 4000), 30
+_BATCH, _STEPS, _PASSES = 256, (400, 4000), 30
 
 
 def _steps(rows: int) -> int:
-    """Thirty passes, but 500 to 4,000 steps."""
+    """Thirty passes, but 400 to 4,000 steps."""
     least, most = _STEPS
     return max(least, min(most, _PASSES * rows // _BATCH))
 

@@ -29,10 +29,10 @@ _STEPS, _FEWEST_HELD_OUT = 1500, 20
 class VAEDetector(OutlierMixin, BaseEstimator):
     """Learns what is usual, and tells what is not.
 
-    By default the training items may hold anomalies (outlier detection): then what counts is what
-    an item's code costs, how far its 20th neighbour is, and how rare its values are. If you know
-    that they are clean, say ``novelty=True``: then what counts is the evidence lower bound, and
-    the nearest neighbour.
+    By default the training items may hold anomalies (outlier detection): then what counts is the
+    evidence lower bound, what an item's code costs, how rare its values are, and how few cuts
+    part it from the rest. If you know that they are clean, say ``novelty=True``: then it is the
+    evidence lower bound, and the distance to the nearest and to the fifth neighbour.
 
     Args:
         contamination: Share of anomalies in the training items, above 0, at most .5: so many of

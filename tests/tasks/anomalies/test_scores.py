@@ -8,6 +8,7 @@ from vaekit import Autoencoder
 from vaekit.domains import ArrayDomain
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.tasks.anomalies import SCORES, fit_detector
+from vaekit.tasks.anomalies.rarity import Rarity
 from vaekit.tasks.anomalies.scores import Margins, Neighbours
 from vaekit.tasks.anomalies.seen import Seen, frame_of
 
@@ -58,10 +59,18 @@ def test_scores_are_the_same_at_every_call_and_in_any_company(trained):
     assert (torch.get_rng_state() == pair).all()
 
 
-def test_scores_count_deviations_of_the_training_items(trained):
+def test_scores_say_how_rare_training_items_are_in_nats(trained):
     training = fit_detector(trained, plane(800, 0), score="bound").training
-    assert training.mean() == pytest.approx(0, abs=1e-6)
-    assert training.std() == pytest.approx(1, abs=1e-6)
+    assert training.mean() == pytest.approx(1, abs=0.01)  # of an exponential distribution
+    assert training.max() == pytest.approx(np.log(801 / 1.5))
+
+
+def test_rarity_goes_on_beyond_the_rarest():
+    rarity = Rarity.of(np.arange(100.0))
+    near, far, farther = rarity(np.array([99.0, 200.0, 2000.0]))
+    assert near < far < farther
+    assert (np.diff(rarity(np.arange(-5.0, 120.0))) >= 0).all()
+    assert np.isfinite(Rarity.of([3.0, 3.0])(np.array([2.0, 3.0, 4.0]))).all()
 
 
 def test_probabilities_rise_with_scores_from_nothing(trained):

@@ -12,6 +12,7 @@ from torch import Tensor
 from vaekit.domains import TableDomain
 from vaekit.domains.checks import is_frame
 from vaekit.errors import CompositionError, DataError, unknown_name
+from vaekit.tasks.anomalies.rarity import Rarity
 from vaekit.tasks.anomalies.scores import SCORES, Score
 from vaekit.tasks.anomalies.seen import Frame, Seen, frame_of, look
 from vaekit.tasks.trained import Trained
@@ -20,8 +21,6 @@ from vaekit.types import Batch
 __all__ = ["Detector", "Reason", "fit_detector"]
 
 Floats = NDArray[np.float64]
-
-_FARTHEST = 50.0  # standard deviations that one score counts at most
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,7 @@ class Detector:
         trained: The model.
         frame: Where training items lie.
         scores: What is averaged.
-        centres: Of each score on the training items.
-        spreads: The standard deviation of each.
+        rarities: What makes each of them comparable.
         training: The combined scores of the training items.
         usual_bound: The median negative bound of the training items, nats.
     """
@@ -58,13 +56,12 @@ class Detector:
     trained: Trained
     frame: Frame
     scores: Sequence[Score]
-    centres: Floats
-    spreads: Floats
+    rarities: Sequence[Rarity]
     training: Floats = field(repr=False)
     usual_bound: float = 0.0
 
     def score(self, X: Any, context: Any = None) -> Floats:
-        """The mean of the scores, each in standard deviations of the training items.
+        """The mean of how rare each score is among the training items, in nats.
 
         Args:
             X: Items of the kind seen in training.
@@ -80,7 +77,7 @@ class Detector:
         return look(self.trained.vae, self.frame, self.trained.batches(X, context))
 
     def _combined(self, seen: Seen) -> Floats:
-        return _mean([s.of(seen) for s in self.scores], self.centres, self.spreads)
+        return _mean([score.of(seen) for score in self.scores], self.rarities)
 
     def probabilities(self, scores: Floats) -> Floats:
         """How sure it is that items of these scores are unusual, from 0 to 1.
@@ -180,7 +177,7 @@ def fit_detector(
         >>> model = Autoencoder(latent_dim=1, max_epochs=5, progress=False).fit(X)
         >>> detector = fit_detector(model.trained_, X)
         >>> odd, usual = detector.score([[9.0, -9.0, 9.0], [0.1, 0.2, 0.0]])
-        >>> bool(odd > 5 > usual)
+        >>> bool(odd > 4 > usual)
         True
     """
     if score not in SCORES:
@@ -197,19 +194,14 @@ def fit_detector(
     seen = look(trained.vae, frame, batches)
     fitted = [part.fit(seen) for part in SCORES[score]]
     values = [part.of_training(seen) for part in fitted]
-    centres = np.array([value.mean() for value in values])
-    spreads = np.array([value.std() or 1.0 for value in values])
-    training = _mean(values, centres, spreads)
+    rarities = [Rarity.of(value) for value in values]
     usual = float(np.median(seen.bound))
-    return Detector(trained, frame, fitted, centres, spreads, training, usual)
+    return Detector(trained, frame, fitted, rarities, _mean(values, rarities), usual)
 
 
-def _mean(values: Sequence[Floats], centres: Floats, spreads: Floats) -> Floats:
-    scaled = [
-        np.clip((value - centre) / spread, -_FARTHEST, _FARTHEST)
-        for value, centre, spread in zip(values, centres, spreads, strict=True)
-    ]
-    mean: Floats = np.mean(scaled, axis=0)
+def _mean(values: Sequence[Floats], rarities: Sequence[Rarity]) -> Floats:
+    rare = [rarity(value) for rarity, value in zip(rarities, values, strict=True)]
+    mean: Floats = np.mean(rare, axis=0)
     return mean
 
 

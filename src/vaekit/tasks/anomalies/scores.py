@@ -13,6 +13,7 @@ __all__ = [
     "SCORES",
     "Bound",
     "CodeCost",
+    "Isolation",
     "Margins",
     "Neighbours",
     "Score",
@@ -21,7 +22,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-_BINS, _FLOOR = 10, 0.1
+_BINS, _FLOOR, _TREES = 10, 0.1, 200
 
 
 class Score(abc.ABC):
@@ -127,6 +128,34 @@ class Neighbours(Score):
 
 
 @dataclass(frozen=True)
+class Isolation(Score):
+    """How few random cuts part an item from the rest.
+
+    Attributes:
+        forest: What was learnt.
+
+    Source: Liu, Ting & Zhou 2008, "Isolation forest".
+    """
+
+    forest: Any = field(default=None, repr=False)
+
+    def fit(self, training: Seen) -> Self:
+        """Grow the trees."""
+        from sklearn.ensemble import IsolationForest
+
+        return type(self)(IsolationForest(n_estimators=_TREES, random_state=0).fit(training.points))
+
+    def of(self, seen: Seen) -> Floats:
+        """From 0 to 1."""
+        found: Floats = -self.forest.score_samples(seen.points)
+        return found
+
+    def of_training(self, training: Seen) -> Floats:
+        """As of any items: each tree saw 256 of them at most."""
+        return self.of(training)
+
+
+@dataclass(frozen=True)
 class Margins(Score):
     """How rare the values of each column are by themselves, in histograms of ten bins.
 
@@ -171,13 +200,14 @@ class Margins(Score):
 
 
 SCORES: dict[str, tuple[Score, ...]] = {
-    "contaminated": (CodeCost(), Neighbours(20), Margins()),
-    "novelty": (Bound(), Neighbours(1), Neighbours(1)),
+    "contaminated": (Bound(), CodeCost(), Margins(), Isolation()),
+    "novelty": (Bound(), Neighbours(5), Neighbours(1)),
     "bound": (Bound(),),
     "code": (CodeCost(),),
     "surprise": (Surprise(),),
     "neighbours": (Neighbours(5),),
     "latent_neighbours": (Neighbours(5, "codes"),),
+    "isolation": (Isolation(),),
     "margins": (Margins(),),
 }
-"""Scores by name: of several, the mean of each in standard deviations of its training items."""
+"""Scores by name: of several, the mean of how rare each is among the training items."""

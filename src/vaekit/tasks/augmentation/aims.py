@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.domains import Domain
-from vaekit.errors import DataError, SpecError
+from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.presets import Preset
 from vaekit.tasks.augmentation.forms import is_numeric_target
 from vaekit.tasks.augmentation.judge import classifier_score, regressor_score
@@ -23,7 +23,7 @@ from vaekit.tasks.augmentation.strategy import (
 )
 from vaekit.training import TrainConfig
 
-__all__ = ["Aim", "ClassAim", "NumberAim", "aim_of"]
+__all__ = ["KINDS", "Aim", "ClassAim", "NumberAim", "aim_of"]
 
 Splits = Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
@@ -148,9 +148,18 @@ class NumberAim(Aim):
         return regressor_score(judge, X, y, left_out, truth)
 
 
-def aim_of(
-    y: Any, strategy: Strategy, preset: str | Preset, domain: str | Domain, screened: bool
-) -> Aim:
-    """The one for these targets."""
-    kind = NumberAim if is_numeric_target(y) else ClassAim
-    return kind(strategy, preset, domain, screened)
+KINDS: dict[str, type[ClassAim] | type[NumberAim]] = {"classes": ClassAim, "numbers": NumberAim}
+"""What targets may be."""
+
+
+def aim_of(kind: str, y: Any) -> type[ClassAim] | type[NumberAim]:
+    """The one for a kind of targets; ``"auto"`` tells it from them.
+
+    Raises:
+        SpecError: No kind has that name.
+    """
+    if kind == "auto":
+        return NumberAim if is_numeric_target(y) else ClassAim
+    if kind not in KINDS:
+        raise unknown_name("kind", kind, ["auto", *KINDS])
+    return KINDS[kind]

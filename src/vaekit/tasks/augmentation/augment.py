@@ -16,6 +16,7 @@ from vaekit.training import TrainConfig
 
 __all__ = ["Augmentation", "augment"]
 
+_TELLING = 0.02
 _DRAWS = 3  # sets of synthetic items that each fold is judged with: one set may be lucky
 
 
@@ -57,6 +58,11 @@ class Augmentation:
         return self.gain > self.standard_error
 
     @property
+    def clear(self) -> bool:
+        """Whether the folds tell at all: a gain of 0.02 would have been larger than its error."""
+        return abs(self.gain) > self.standard_error or self.standard_error <= _TELLING
+
+    @property
     def advice(self) -> str:
         """What to do, with the numbers."""
         numbers = (
@@ -66,6 +72,11 @@ class Augmentation:
         )
         if self.helps:
             return f"Synthetic items help: {numbers}."
+        if not self.clear:
+            return (
+                "These items are too few to tell whether synthetic ones help; do not rely on them: "
+                f"{numbers}."
+            )
         return f"Do not augment: synthetic items do not help an estimator of these data; {numbers}."
 
 
@@ -76,6 +87,7 @@ def augment(
     strategy: Strategy = "auto",
     preset: str | Preset = "auto",
     domain: str | Domain = "auto",
+    kind: str = "auto",
     judge: Any = None,
     folds: int = 5,
     screened: bool = True,
@@ -97,6 +109,7 @@ def augment(
         strategy: See `wanted_counts`, and for numbers `wanted_rows`.
         preset: The model.
         domain: The kind of data.
+        kind: What targets are: ``"classes"``, ``"numbers"``, or ``"auto"`` to tell by themselves.
         judge: An estimator of scikit-learn, of which copies are trained: for classes with
             ``predict_proba``. ``None`` takes boosted trees for tables and extra trees on pixels
             for images.
@@ -106,7 +119,7 @@ def augment(
         watch: Called with how many of the trainings are done, and of how many.
 
     Raises:
-        SpecError: An unknown strategy, or a number of folds out of range.
+        SpecError: An unknown strategy or kind, or a number of folds out of range.
         DataError: One class, or classes that are too small; numbers that are not finite.
 
     Example:
@@ -118,7 +131,7 @@ def augment(
         True
     """
     config, targets = config or TrainConfig(), np.asarray(y)
-    aim = aim_of(targets, strategy, preset, domain, screened)
+    aim = aim_of(kind, targets)(strategy, preset, domain, screened)
     aim.check(targets, folds)
     scores = []
     for fold, (train, test) in enumerate(aim.splits(targets, folds, config.seed)):

@@ -1,0 +1,46 @@
+"""Scores of different kinds on one scale: how rare they are among training items."""
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Rarity"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rarity:
+    """Minus the log of the share of training scores that are at least as high, in nats.
+
+    Beyond the highest it goes on with the logarithm of the distance in standard deviations, so
+    that what is farther away stays more unusual.
+
+    Attributes:
+        known: The training scores, rising.
+        spread: Their standard deviation; 1 if they are all the same.
+
+    Example:
+        >>> rarity = Rarity.of([1.0, 2.0, 3.0])
+        >>> rarity(np.array([0.0, 3.0, 9.0])).round(2).tolist()
+        [0.13, 0.98, 4.2]
+    """
+
+    known: Floats = field(repr=False)
+    spread: float = 1.0
+
+    @classmethod
+    def of(cls, training: Any) -> Self:
+        """Learn from training scores."""
+        known = np.sort(np.asarray(training, dtype=np.float64))
+        return cls(known, float(known.std()) or 1.0)
+
+    def __call__(self, scores: Floats) -> Floats:
+        """In nats, from about 0."""
+        count = len(self.known)
+        as_high = count - np.searchsorted(self.known, scores, side="left")
+        beyond = np.maximum(scores - self.known[-1], 0.0) / self.spread
+        nats: Floats = -np.log((as_high + 0.5) / (count + 1)) + np.log1p(beyond)
+        return nats
