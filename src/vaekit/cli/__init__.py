@@ -5,6 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
+from vaekit.cli.anomalies import anomalies
 from vaekit.cli.augment import augment
 from vaekit.cli.cluster import cluster
 from vaekit.cli.compare import compare
@@ -40,6 +41,7 @@ for command in (
     evaluate,
     compare,
     cluster,
+    anomalies,
     impute,
     augment,
     info,

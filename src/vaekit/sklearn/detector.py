@@ -1,5 +1,6 @@
 """Anomaly detection as an estimator of scikit-learn."""
 
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OutlierMixin
 
 from vaekit.autoencoder import Autoencoder
+from vaekit.domains import TableDomain, find_domain
 from vaekit.domains.checks import is_frame
 from vaekit.errors import CompositionError, SpecError
 from vaekit.presets import Preset
@@ -100,7 +102,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         """
         self._check()
         X, held_out = self._split(X)
-        self.autoencoder_ = self._autoencoder().fit(X)
+        self.autoencoder_ = self._autoencoder(X).fit(X)
         self.detector_: Detector = fit_detector(self.autoencoder_.trained_, X, score=self._score)
         self.decision_scores_: Floats = self.detector_.training
         self._held_out = None if held_out is None else self.detector_.score(held_out)
@@ -142,10 +144,14 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         order = np.random.default_rng(self.seed).permutation(len(X))
         return _at(X, order[count:]), _at(X, order[:count])
 
-    def _autoencoder(self) -> Autoencoder:
+    def _autoencoder(self, X: Any) -> Autoencoder:
+        domain = find_domain(X, "auto")
+        if isinstance(domain, TableDomain):  # among ranks, the largest is never far away
+            domain = replace(domain, scale="straight")
         return Autoencoder(
             self.preset,
             self.latent_dim,
+            domain=domain,
             steps=_STEPS,
             max_epochs=self.max_epochs,
             network_size="small",

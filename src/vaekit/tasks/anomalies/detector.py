@@ -108,12 +108,14 @@ class Detector:
         Raises:
             CompositionError: Items are no rows of columns.
         """
-        columns = self._columns()
-        found = []
-        for batch in self.trained.batches(X, context):
-            for row in range(len(batch.x)):
-                found.append(self._reasons(_row(batch, row), columns)[:top])
-        return found
+        columns, raw = self._columns(), self.trained.domain.read(X)
+        raw = raw if is_frame(raw) else np.asarray(raw)
+        rows = [
+            _row(batch, place)
+            for batch in self.trained.batches(raw, context)
+            for place in range(len(batch.x))
+        ]
+        return [self._reasons(raw, place, row, columns)[:top] for place, row in enumerate(rows)]
 
     def _columns(self) -> dict[str, tuple[int, ...]]:
         domain = self.trained.domain
@@ -124,7 +126,9 @@ class Detector:
         names = domain.feature_names or [str(i) for i in range(domain.event_shape[0])]
         return {name: (place,) for place, name in enumerate(names)}
 
-    def _reasons(self, row: Batch, columns: dict[str, tuple[int, ...]]) -> list[Reason]:
+    def _reasons(
+        self, raw: Any, place: int, row: Batch, columns: dict[str, tuple[int, ...]]
+    ) -> list[Reason]:
         """All columns that lessen the bound of a row, if they were as expected."""
         places = list(columns.values())
         expected = self._expected(row, places)
@@ -135,14 +139,12 @@ class Detector:
         bound = look(self.trained.vae, self.frame, [Batch(changed, context)]).bound
         excess = max(bound[-1] - self.usual_bound, 1e-9)
         gains = (bound[-1] - bound[:-1]) / excess
-        shown = self.trained.domain.decode(torch.cat([row.visible, expected]))
+        shown = self.trained.domain.decode(expected)
         order = [int(i) for i in np.argsort(-gains) if gains[i] > 0]
         names = list(columns)
         return [
-            Reason(
-                names[i], _cell(shown, 0, names[i], i), _cell(shown, i + 1, names[i], i), gains[i]
-            )
-            for i in order
+            Reason(name, _cell(raw, place, name, i), _cell(shown, i, name, i), float(gains[i]))
+            for i, name in ((i, names[i]) for i in order)
         ]
 
     def _expected(self, row: Batch, places: Sequence[tuple[int, ...]]) -> Tensor:
