@@ -1,6 +1,7 @@
 """An evaluation on the terminal: one table for each group."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich.table import Table
 
@@ -9,6 +10,9 @@ from vaekit.tasks import Evaluation
 from vaekit.tasks.evaluation import Row
 
 __all__ = ["print_evaluation"]
+
+
+_TITLES: dict[str, Any] = {"title_justify": "left", "title_style": "bold"}
 
 
 def print_evaluation(evaluation: Evaluation, title: str) -> None:
@@ -21,15 +25,16 @@ def print_evaluation(evaluation: Evaluation, title: str) -> None:
     console.print(title, highlight=False, style="bold")
     for group in dict.fromkeys(row.group for row in evaluation.measured):
         rows = evaluation.rows(group)
-        console.print(_plain_table(group, [row for row in rows if not row.source]))
-        compared = [row for row in rows if row.source]
+        plain, compared = ([row for row in rows if bool(row.source) == by] for by in (False, True))
+        if plain or not compared:
+            console.print(_plain_table(group, plain))
         if compared:
-            console.print(_side_by_side(compared))
+            console.print(_side_by_side(compared, "" if plain else group))
             _print_reasons(compared)
 
 
 def _plain_table(group: str, rows: Sequence[Row]) -> Table:
-    table = Table("measure", "value", "note", title=group, title_justify="left", title_style="bold")
+    table = Table("measure", "value", "note", title=group, **_TITLES)
     table.columns[1].justify = "right"
     table.columns[1].no_wrap = True
     for row in rows:
@@ -37,11 +42,11 @@ def _plain_table(group: str, rows: Sequence[Row]) -> Table:
     return table
 
 
-def _side_by_side(rows: Sequence[Row]) -> Table:
+def _side_by_side(rows: Sequence[Row], title: str) -> Table:
     """A line for each measure and a column for each source."""
     sources = list(dict.fromkeys(row.source for row in rows))
     values = {row.name: _value(row) for row in rows}
-    table = Table("measure", *sources)
+    table = Table("measure", *sources, title=title or None, **_TITLES)
     for column in table.columns[1:]:
         column.justify = "right"
     for measure in dict.fromkeys(row.measure for row in rows):

@@ -70,7 +70,8 @@ class Health:
         lines.append(f"prior: encoded items have log density {self.prior_log_density:.2f} nats")
         if self.fitted_log_density is not None:
             gap = self.fitted_log_density - self.prior_log_density
-            lines.append(f"fitted prior: {self.fitted_log_density:.2f} nats, {gap:.2f} better")
+            than = "better" if gap >= 0 else "worse: it is for sampling, narrow around known items"
+            lines.append(f"fitted prior: {self.fitted_log_density:.2f} nats, {abs(gap):.2f} {than}")
         if self.warning:
             lines.append(f"warning: {self.warning}")
         return "\n".join(lines)

@@ -58,7 +58,8 @@ class Category(Column):
         first = str(values.iloc[int(bad.argmax())])
         near = difflib.get_close_matches(first, [str(label) for label in self.labels], n=1)
         hint = f"Did you mean {near[0]!r}? " if near else ""
-        return f"{hint}Known are {list(self.labels[:_SHOWN])}; train on rows that have it."
+        known = f"Known are {list(self.labels[:_SHOWN])}"
+        return f"{hint}{known}; leave those rows out, or train on rows that have it."
 
     def allow(self, condition: Condition) -> Allowed:
         """The codes of the labels; ``None`` is that of missing cells."""

@@ -22,6 +22,8 @@ __all__ = ["Detector", "Reason", "fit_detector"]
 
 Floats = NDArray[np.float64]
 
+_SMALLEST = 1e-6
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -31,7 +33,7 @@ class Reason:
         column: Its name; of arrays without names its place.
         found: The value.
         expected: What the model would have it be, given the others.
-        share: Of the excess of the bound over what is usual, how much goes away if it were so.
+        share: Of what the row costs above the usual, how much goes away if it were so.
     """
 
     column: str
@@ -50,7 +52,7 @@ class Detector:
         scores: What is averaged.
         rarities: What makes each of them comparable.
         training: The combined scores of the training items.
-        usual_bound: The median negative bound of the training items, nats.
+        usual_cost: The median cost of the training items, nats; see `Seen.cost`.
     """
 
     trained: Trained
@@ -58,7 +60,7 @@ class Detector:
     scores: Sequence[Score]
     rarities: Sequence[Rarity]
     training: Floats = field(repr=False)
-    usual_bound: float = 0.0
+    usual_cost: float = 0.0
 
     def score(self, X: Any, context: Any = None) -> Floats:
         """The mean of how rare each score is among the training items, in nats.
@@ -129,23 +131,28 @@ class Detector:
     def _reasons(
         self, raw: Any, place: int, row: Batch, columns: dict[str, tuple[int, ...]]
     ) -> list[Reason]:
-        """All columns that lessen the bound of a row, if they were as expected."""
+        """All columns that lessen the cost of a row, if they were as expected."""
         places = list(columns.values())
         expected = self._expected(row, places)
         changed = row.visible.expand(len(places) + 1, -1).clone()
         for i, own in enumerate(places):
             changed[i, list(own)] = expected[i, list(own)]
-        context = None if row.context is None else row.context.expand(len(changed), -1)
-        bound = look(self.trained.vae, self.frame, [Batch(changed, context)]).bound
-        excess = max(bound[-1] - self.usual_bound, 1e-9)
-        gains = (bound[-1] - bound[:-1]) / excess
+        cost = look(self.trained.vae, self.frame, [self._batch(changed, row.context)]).cost
+        gains = (cost[-1] - cost[:-1]) / max(cost[-1] - self.usual_cost, _SMALLEST)
         shown = self.trained.domain.decode(expected)
-        order = [int(i) for i in np.argsort(-gains) if gains[i] > 0]
+        order = [int(i) for i in np.argsort(-gains) if gains[i] > _SMALLEST]
         names = list(columns)
         return [
             Reason(name, _cell(raw, place, name, i), _cell(shown, i, name, i), float(gains[i]))
             for i, name in ((i, names[i]) for i in order)
         ]
+
+    def _batch(self, x: Tensor, context: Tensor | None) -> Batch:
+        """Rows with what goes with them: numbers count only where the label says there is one."""
+        domain = self.trained.domain
+        rows = domain.prepare(domain.decode(x))
+        known = None if context is None else context.expand(len(x), -1)
+        return Batch(domain.encode(rows).to(x.device), known, domain.observed(rows))
 
     def _expected(self, row: Batch, places: Sequence[tuple[int, ...]]) -> Tensor:
         """Of each column, the row as the model gives it back if that column is unknown."""
@@ -197,7 +204,7 @@ def fit_detector(
     fitted = [part.fit(seen) for part in SCORES[score]]
     values = [part.of_training(seen) for part in fitted]
     rarities = [Rarity.of(value) for value in values]
-    usual = float(np.median(seen.bound))
+    usual = float(np.median(seen.cost))
     return Detector(trained, frame, fitted, rarities, _mean(values, rarities), usual)
 
 

@@ -80,6 +80,11 @@ class Seen:
     code_cost: Floats
     surprise: Floats
 
+    @property
+    def cost(self) -> Floats:
+        """The bound, but at the posterior mean in place of draws, whose noise differs by row."""
+        return self.code_cost + self.surprise
+
 
 @torch.no_grad()
 def look(vae: VAE, frame: Frame, batches: Iterable[Batch]) -> Seen:
