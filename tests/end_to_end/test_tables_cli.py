@@ -82,7 +82,7 @@ def test_synthetic_rows_are_written_if_they_help_or_anyway(people, tmp_path):
     table, out = write(frame, tmp_path / "people.csv"), tmp_path / "more.csv"
     arguments = ("augment", table, "--target", "answer", "--folds", 2, "--max-epochs", 2)
     shown = call(*arguments, "--out", out)
-    assert ("Do not augment" in shown) == ("Nothing is written" in shown) != out.exists()
+    assert ("Synthetic items help" in shown) != ("Nothing is written" in shown) != out.exists()
     call(*arguments, "--out", out, "--anyway")
     more = pd.read_csv(out)
     assert more["answer"].value_counts().to_dict() == {"no": 260, "yes": 260}
@@ -113,3 +113,15 @@ def test_an_evaluation_tells_whether_training_rows_are_repeated(people, tmp_path
     assert "blended neighbours" in out
     assert "nearer to training rows" in out
     assert {"columns.png", "associations.png"} <= {p.name for p in (run / "evaluation").iterdir()}
+
+
+def test_a_number_as_target_is_told_of_new_rows(people, tmp_path):
+    known = people.dropna()
+    table, out = write(known, tmp_path / "people.csv"), tmp_path / "more.csv"
+    quick = ("--folds", 2, "--max-epochs", 2, "--anyway", "--only-synthetic", "--out", out)
+    text = call("augment", table, "--target", "pay", "--strategy", 0.5, *quick)
+    assert "R2" in text
+    new = pd.read_csv(out)
+    assert list(new.columns) == list(known.columns)
+    assert len(new) == round(len(known) / 2)
+    assert new["pay"].between(1000, 3000).all()
