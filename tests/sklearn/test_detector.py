@@ -7,6 +7,7 @@ pd = pytest.importorskip("pandas")
 
 from sklearn.base import clone  # noqa: E402
 from sklearn.exceptions import NotFittedError  # noqa: E402
+from sklearn.utils.estimator_checks import check_estimator  # noqa: E402
 
 from vaekit.datasets import digits  # noqa: E402
 from vaekit.errors import CompositionError, DataError, SpecError  # noqa: E402
@@ -94,7 +95,7 @@ def test_images_are_searched():
         ({"contamination": "some"}, SpecError, "got 'some'"),
         ({"false_alarm_rate": 1.5}, SpecError, r"in \(0, 1\); got 1.5"),
         ({"false_alarm_rate": 0.001}, SpecError, "needs 999 items to compare with"),
-        ({"score": "bonud"}, SpecError, "did you mean 'bound'"),
+        ({"method": "bonud"}, SpecError, "did you mean 'bound'"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, error, message):
@@ -131,3 +132,12 @@ def test_bad_items_are_refused_when_scored(fitted):
 def test_few_rows_are_enough(rows):
     detector = VAEDetector(**QUICK).fit(USUAL[:rows])
     assert np.isfinite(detector.score_samples(USUAL)).all()
+
+
+def test_it_passes_the_checks_of_scikit_learn():
+    rounding = "single precision: alone, a row differs in the last digits"
+    check_estimator(
+        VAEDetector(max_epochs=1, latent_dim=1, progress=False),
+        expected_failed_checks={"check_methods_subset_invariance": rounding},
+        on_skip=None,
+    )

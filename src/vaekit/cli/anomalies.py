@@ -37,7 +37,7 @@ def anomalies(
         float | None,
         typer.Option(help="Share of normal items that may be flagged; needs --normal."),
     ] = None,
-    score: Annotated[
+    method: Annotated[
         str, typer.Option(help="auto, or a name of vaekit.tasks.anomalies.SCORES.")
     ] = "auto",
     reasons: Annotated[int, typer.Option(min=0, help="Reasons for each flagged row, at most.")] = 3,
@@ -68,7 +68,7 @@ def anomalies(
         "auto" if contamination is None else contamination,
         novelty=normal is not None,
         false_alarm_rate=false_alarm_rate,
-        score=score,
+        method=method,
         preset=choose_preset(preset, {}),
         max_epochs=max_epochs,
         seed=seed,

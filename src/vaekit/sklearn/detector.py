@@ -44,7 +44,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         false_alarm_rate: In place of a contamination: the share of new normal items that may be
             flagged, above 0, below 1. It needs clean training items, of which a fifth is held out
             to compare with, and is met in finite samples.
-        score: ``"auto"`` takes what suits; or one of `vaekit.tasks.anomalies.SCORES`.
+        method: ``"auto"`` takes what suits; or one of `vaekit.tasks.anomalies.SCORES`.
         preset: The model, by name or with options; one with a density.
         latent_dim: Number of latents; ``None`` takes what suits the items.
         max_epochs: Passes over the items; ``None`` takes as many as give about 1,500 steps.
@@ -72,7 +72,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         *,
         novelty: bool = False,
         false_alarm_rate: float | None = None,
-        score: str = "auto",
+        method: str = "auto",
         preset: str | Preset = "vae",
         latent_dim: int | None = None,
         max_epochs: int | None = None,
@@ -82,7 +82,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         self.contamination = contamination
         self.novelty = novelty
         self.false_alarm_rate = false_alarm_rate
-        self.score = score
+        self.method = method
         self.preset = preset
         self.latent_dim = latent_dim
         self.max_epochs = max_epochs
@@ -117,8 +117,8 @@ class VAEDetector(OutlierMixin, BaseEstimator):
 
     @property
     def _score(self) -> str:
-        if self.score != "auto":
-            return self.score
+        if self.method != "auto":
+            return self.method
         return "novelty" if self._clean else "contaminated"
 
     def _check(self) -> None:
@@ -154,7 +154,6 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             domain=domain,
             steps=_STEPS,
             max_epochs=self.max_epochs,
-            network_size="small",
             validation=0.0,
             seed=self.seed,
             progress=self.progress,

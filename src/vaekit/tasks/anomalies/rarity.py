@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 class Rarity:
     """Minus the log of the share of training scores that are at least as high, in nats.
 
+    Between training scores it is interpolated: what differs by rounding hardly differs in rarity.
     Beyond the highest it goes on with the logarithm of the distance in standard deviations, so
     that what is farther away stays more unusual.
 
@@ -39,8 +40,9 @@ class Rarity:
 
     def __call__(self, scores: Floats) -> Floats:
         """In nats, from about 0."""
+        values, first = np.unique(self.known, return_index=True)
         count = len(self.known)
-        as_high = count - np.searchsorted(self.known, scores, side="left")
-        beyond = np.maximum(scores - self.known[-1], 0.0) / self.spread
+        as_high = np.interp(scores, values, count - first)
+        beyond = np.maximum(scores - values[-1], 0.0) / self.spread
         nats: Floats = -np.log((as_high + 0.5) / (count + 1)) + np.log1p(beyond)
         return nats

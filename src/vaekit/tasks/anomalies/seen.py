@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vaekit.distributions import DiagonalNormal
 from vaekit.domains import Domain, TableDomain
 from vaekit.models import VAE
 from vaekit.objectives.terms import kl_of
@@ -94,11 +95,24 @@ def look(vae: VAE, frame: Frame, batches: Iterable[Batch]) -> Seen:
 
 
 def _look(vae: VAE, frame: Frame, batch: Batch) -> tuple[Floats, ...]:
-    with seeded(_SEED):
-        evidence = vae.evidence(batch, _DRAWS)
-    kl = kl_of(evidence.draw)
+    kl, log_px = _parts_of_the_bound(vae, batch)
     z = vae.encode(batch.x, batch.context)
     surprise = -vae.likelihood.log_prob(vae.decode(z, batch.context), batch).squeeze(0)
-    bound = kl - evidence.log_px.mean(0)
+    bound = kl - log_px.mean(0)
     arrays = (part.double().cpu().numpy() for part in (z.flatten(1), bound, kl, surprise))
     return (frame.place(batch.visible.cpu()), *arrays)
+
+
+def _parts_of_the_bound(vae: VAE, batch: Batch) -> tuple[Tensor, Tensor]:
+    """KL of each item, and log p(x | z) of its draws, shape (draws, batch).
+
+    Gaussian posteriors of all items are drawn from by the same noise, so that the score of an item
+    does not depend on its company.
+    """
+    with seeded(_SEED):
+        draw = vae.infer(batch, _DRAWS)
+    if not isinstance(draw.q, DiagonalNormal):
+        return kl_of(draw), vae.log_likelihood(batch)(draw.z)
+    with seeded(_SEED):  # anew: how many numbers were drawn before depends on the batch
+        noise = torch.randn(_DRAWS, 1, *draw.z.shape[2:]).to(draw.z)
+    return kl_of(draw), vae.log_likelihood(batch)(draw.q.mean + draw.q.stddev * noise)
