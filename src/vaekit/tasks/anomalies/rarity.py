@@ -26,7 +26,7 @@ class Rarity:
     Example:
         >>> rarity = Rarity.of([1.0, 2.0, 3.0])
         >>> rarity(np.array([0.0, 3.0, 9.0])).round(2).tolist()
-        [0.13, 0.98, 4.2]
+        [0.13, 0.98, 3.1]
     """
 
     known: Floats = field(repr=False)
