@@ -60,6 +60,14 @@ def test_a_false_alarm_rate_is_met():
     assert np.mean(rates) == pytest.approx(0.1, abs=0.05)
 
 
+def test_a_path_is_read_before_rows_are_held_out(tmp_path):
+    path = tmp_path / "usual.csv"
+    pd.DataFrame(USUAL, columns=list("abcd")).to_csv(path, index=False)
+    detector = VAEDetector(false_alarm_rate=0.1, max_epochs=2, progress=False).fit(path)
+    assert len(detector.decision_scores_) == 320
+    assert len(detector.p_values(path)) == 400
+
+
 def test_clean_training_items_are_not_flagged_themselves():
     with pytest.raises(CompositionError, match="taken to be clean"):
         VAEDetector(novelty=True, **QUICK).fit_predict(USUAL)

@@ -1,6 +1,7 @@
 """Anomaly detection as an estimator of scikit-learn."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OutlierMixin
 
 from vaekit.autoencoder import Autoencoder
-from vaekit.domains import TableDomain, find_domain
+from vaekit.domains import TableDomain, find_domain, read_source
 from vaekit.domains.checks import is_frame
 from vaekit.errors import CompositionError, SpecError
 from vaekit.presets import Preset
@@ -101,7 +102,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             SpecError: A contamination or rate out of range.
         """
         self._check()
-        X, held_out = self._split(X)
+        X, held_out = self._split(read_source(X) if isinstance(X, str | Path) else X)
         self.autoencoder_ = self._autoencoder(X).fit(X)
         self.detector_: Detector = fit_detector(self.autoencoder_.trained_, X, score=self._score)
         self.decision_scores_: Floats = self.detector_.training

@@ -72,14 +72,12 @@ class Detector:
         Returns:
             Shape (items,); the higher, the more unusual. The same at every call.
         """
-        return self._combined(self.look(X, context))
+        seen = self.look(X, context)
+        return _mean([score.of(seen) for score in self.scores], self.rarities)
 
     def look(self, X: Any, context: Any = None) -> Seen:
         """Items as the scores see them."""
         return look(self.trained.vae, self.frame, self.trained.batches(X, context))
-
-    def _combined(self, seen: Seen) -> Floats:
-        return _mean([score.of(seen) for score in self.scores], self.rarities)
 
     def probabilities(self, scores: Floats) -> Floats:
         """How sure it is that items of these scores are unusual, from 0 to 1.

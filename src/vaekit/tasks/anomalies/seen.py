@@ -83,7 +83,7 @@ class Seen:
 
     @property
     def cost(self) -> Floats:
-        """The bound, but at the posterior mean in place of draws, whose noise differs by row."""
+        """The bound, but at the posterior mean in place of draws."""
         return self.code_cost + self.surprise
 
 
