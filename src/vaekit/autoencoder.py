@@ -266,9 +266,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Raises:
             SaveError: Disk full, or the folder holds something else; nothing is changed.
         """
+        write_run(path, self.run_folder())
+
+    def run_folder(self) -> RunFolder:
+        """What `save` writes."""
         trained = self._fitted("save")
         health = None if self.health_ is None else self.health_.to_json()
-        run = RunFolder(
+        return RunFolder(
             trained.model,
             trained.domain,
             trained.context,
@@ -276,7 +280,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             self.history_,
             {**self.notes_, "health": health, "versions": versions()},
         )
-        write_run(path, run)
 
     def _fitted(self, method: str) -> Trained:
         if not self.__sklearn_is_fitted__():

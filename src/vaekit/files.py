@@ -7,17 +7,28 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from vaekit.errors import FormatError, SaveError
 
-__all__ = ["atomic_folder", "atomic_write", "read_json", "to_json"]
+__all__ = ["atomic_file", "atomic_folder", "atomic_write", "read_json", "to_json"]
 
 _MOST_JSON_BYTES = 256 * 2**20
 
 
 def atomic_write(path: Path, content: bytes) -> None:
     """Write a file: to a neighbour first, synced, then renamed over it.
+
+    Raises:
+        SaveError: The disk is full or not writable; the old file is untouched.
+    """
+    with atomic_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a new file that takes the place of ``path`` when the block ends well.
 
     Raises:
         SaveError: The disk is full or not writable; the old file is untouched.
@@ -30,7 +41,7 @@ def atomic_write(path: Path, content: bytes) -> None:
         raise SaveError(f"cannot write to {path.parent}: {error}.") from error
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         name.replace(path)

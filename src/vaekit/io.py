@@ -10,7 +10,7 @@
 import importlib.metadata
 import inspect
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ __all__ = [
 
 FORMAT = 1
 _FILES = ("model.json", "model.safetensors", "domain.json", "train.json")
+_OF_A_MODEL = (CHECKPOINT_NAME, "detector.json", "detector.safetensors")
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,13 @@ class RunFolder:
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
-def write_run(path: str | Path, run: RunFolder) -> None:
+def write_run(path: str | Path, run: RunFolder, more: Mapping[str, bytes] | None = None) -> None:
     """Write a run folder in one rename; an older run there is replaced, anything else is not.
+
+    Args:
+        path: The folder.
+        run: What it holds.
+        more: Contents of further files, by name.
 
     Raises:
         SaveError: The disk is full, or the folder holds something else; nothing is changed.
@@ -77,12 +83,12 @@ def write_run(path: str | Path, run: RunFolder) -> None:
     documents = _documents(run)
     weights = {k: v.detach().cpu().contiguous() for k, v in run.model.state_dict().items()}
     content = safetensors.torch.save(weights)
+    files = {**documents, "model.safetensors": content, **(more or {})}
     with atomic_folder(path) as folder:
-        for name, document in documents.items():
+        for name, document in files.items():
             (folder / name).write_bytes(document)
-        (folder / "model.safetensors").write_bytes(content)
         if path.exists():
-            _carry_over(path, folder)
+            _carry_over(path, folder, files)
 
 
 def check_destination(path: Path) -> None:
@@ -98,10 +104,10 @@ def check_destination(path: Path) -> None:
         )
 
 
-def _carry_over(old: Path, fresh: Path) -> None:
-    """Keep what else the user has put into the folder; a checkpoint is done with."""
+def _carry_over(old: Path, fresh: Path, files: Collection[str]) -> None:
+    """Keep what else the user has put into the folder; what belongs to the old model is not."""
     for item in old.iterdir():
-        if item.name in (*_FILES, HISTORY_NAME, CHECKPOINT_NAME):
+        if item.name in (*files, *_OF_A_MODEL):
             continue
         if item.is_dir():
             shutil.copytree(item, fresh / item.name, symlinks=True)

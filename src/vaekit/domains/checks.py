@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 
 from vaekit.errors import DataError, DataTypeError
 
-__all__ = ["as_numbers", "check_finite", "check_rows", "is_foreign_table", "is_frame"]
+__all__ = [
+    "as_numbers",
+    "check_finite",
+    "check_least",
+    "check_rows",
+    "is_foreign_table",
+    "is_frame",
+]
 
 
 def is_frame(raw: Any) -> bool:
@@ -114,3 +121,13 @@ def check_finite(array: NDArray[Any], columns: tuple[str, ...] | None = None) ->
         "X contains NaN or inf). Drop those rows or fill the cells, for instance with "
         "sklearn.impute.SimpleImputer."
     )
+
+
+def check_least(items: Any, least: int, why: str) -> None:
+    """Refuse fewer items than a question needs.
+
+    Raises:
+        DataError: Says how many there are.
+    """
+    if len(items) < least:
+        raise DataError(f"there must be at least {least} items; got {len(items)}: {why}.")

@@ -1,32 +1,43 @@
 """Anomaly detection as an estimator of scikit-learn."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OutlierMixin
+from torch import Tensor
 
 from vaekit.autoencoder import Autoencoder
-from vaekit.domains import TableDomain, find_domain, read_source
-from vaekit.domains.checks import is_frame
-from vaekit.errors import CompositionError, SpecError
+from vaekit.domains import Domain, TableDomain, find_domain, read_source
+from vaekit.errors import CompositionError
+from vaekit.io import options_to_json, write_run
 from vaekit.presets import Preset
 from vaekit.sklearn.common import adopt_features, trained_of
+from vaekit.sklearn.held_out import PARTS, held_out_count, parted
+from vaekit.tasks import Plan
 from vaekit.tasks.anomalies import (
     Detector,
+    Drift,
     Reason,
     automatic_threshold,
+    check_contamination,
+    check_rate,
     conformal_p_values,
+    conformal_threshold,
+    detector_files,
     fit_detector,
+    learn_further,
 )
+from vaekit.training import TrainConfig
 
 __all__ = ["VAEDetector"]
 
 Floats = NDArray[np.float64]
 
-_STEPS, _FEWEST_HELD_OUT = 1500, 20
+_STEPS = 1500
 
 
 class VAEDetector(OutlierMixin, BaseEstimator):
@@ -91,7 +102,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         self.progress = progress
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from items.
+        """Learn from items; what was learnt before is forgotten.
 
         Args:
             X: An array of numbers, a data frame, images, or a path to them; at least 2 items.
@@ -102,15 +113,65 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             SpecError: A contamination or rate out of range.
         """
         self._check()
-        X, held_out = self._split(read_source(X) if isinstance(X, str | Path) else X)
-        self.autoencoder_ = self._autoencoder(X).fit(X)
-        self.detector_: Detector = fit_detector(self.autoencoder_.trained_, X, score=self._score)
-        self.decision_scores_: Floats = self.detector_.training
-        self._held_out = None if held_out is None else self.detector_.score(held_out)
+        X, held_out = self._split(_read(X))
+        autoencoder = self._autoencoder(find_domain(X, "auto")).fit(X)
+        detector = fit_detector(autoencoder.trained_, X, score=self._score)
+        rows = None if held_out is None else autoencoder.domain_.prepare(held_out)
+        return self.adopt(autoencoder, detector, rows)
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Go on learning from more items of the same kind; the first call is a `fit`.
+
+        The model is trained on them among up to 10,000 kept ones of those before, so that it
+        forgets nothing, and the scores, the threshold and the held-out items are brought up to
+        date. Columns, labels and scaling stay those of the first call.
+
+        Args:
+            X: New items, at least 1.
+            y: Ignored.
+
+        Raises:
+            DataError: Items that are not of the kind seen before; nothing is changed.
+        """
+        if not self.__sklearn_is_fitted__():
+            return self.fit(X)
+        X, rows = _read(X), self._held_out_rows
+        if rows is not None:
+            X, held_out = parted(X, len(X) // PARTS, self.seed)
+            if len(held_out):
+                rows = torch.cat([rows, self.autoencoder_.domain_.prepare(held_out)])
+        plan = Plan(**{f.name: getattr(self.autoencoder_, f.name) for f in fields(Plan)})
+        options = {f.name: getattr(self.autoencoder_, f.name) for f in fields(TrainConfig)}
+        detector = learn_further(self.detector_, plan, TrainConfig(**options), X)
+        self.autoencoder_.adopt(
+            detector.trained, self.autoencoder_.history_, self.autoencoder_.notes_
+        )
+        return self.adopt(self.autoencoder_, detector, rows)
+
+    def adopt(self, autoencoder: Autoencoder, detector: Detector, rows: Tensor | None) -> Self:
+        """Take over what was learnt elsewhere, as `load_detector` does, and find the threshold."""
+        self.autoencoder_, self.detector_, self._held_out_rows = autoencoder, detector, rows
+        self.decision_scores_: Floats = detector.training
+        self._held_out = None if rows is None else detector.score_rows(rows)
         self.offset_ = -self._threshold()
         self.labels_: NDArray[np.int64] = (self.decision_scores_ > -self.offset_).astype(np.int64)
-        adopt_features(self, self.autoencoder_)
+        adopt_features(self, autoencoder)
         return self
+
+    def save(self, path: str | Path) -> None:
+        """Write a run folder with the model and what tells anomalies; `load_detector` reads it.
+
+        The files hold some of the training items. Nothing in them is ever executed.
+
+        Raises:
+            SaveError: Disk full, or the folder holds something else; nothing is changed.
+        """
+        trained_of(self, "save")
+        options = options_to_json(self.get_params(deep=False))
+        rows = self._held_out_rows
+        arrays = {} if rows is None else {"held_out": rows.numpy()}
+        files = detector_files(self.detector_, {"options": options}, arrays)
+        write_run(path, self.autoencoder_.run_folder(), files)
 
     @property
     def _clean(self) -> bool:
@@ -123,32 +184,17 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         return "novelty" if self._clean else "contaminated"
 
     def _check(self) -> None:
-        share, rate = self.contamination, self.false_alarm_rate
-        if share != "auto" and not (isinstance(share, float) and 0 < share <= 0.5):
-            raise SpecError(f"contamination must be 'auto' or in (0, 0.5]; got {share!r}.")
-        if rate is not None and not 0 < rate < 1:
-            raise SpecError(f"false_alarm_rate must be in (0, 1); got {rate!r}.")
+        check_contamination(self.contamination)
+        check_rate(self.false_alarm_rate)
 
     def _split(self, X: Any) -> tuple[Any, Any]:
         """Items to learn from, and, for a false-alarm rate, items to compare with."""
         rate = self.false_alarm_rate
-        if rate is None:
-            return X, None
-        if not is_frame(X):
-            X = np.asarray(X)
-        count = max(_FEWEST_HELD_OUT, int(np.ceil(1 / rate)) - 1, len(X) // 5)
-        if count > len(X) // 2:
-            raise SpecError(
-                f"a false-alarm rate of {rate} needs {count} items to compare with, at most half "
-                f"of all; got {len(X)} items. Ask for a higher rate, or pass more items."
-            )
-        order = np.random.default_rng(self.seed).permutation(len(X))
-        return _at(X, order[count:]), _at(X, order[:count])
+        return (X, None) if rate is None else parted(X, held_out_count(len(X), rate), self.seed)
 
-    def _autoencoder(self, X: Any) -> Autoencoder:
-        domain = find_domain(X, "auto")
+    def _autoencoder(self, domain: Domain) -> Autoencoder:
         if isinstance(domain, TableDomain):  # among ranks, the largest is never far away
-            domain = replace(domain, scale="straight")
+            domain = replace(domain, scale="straight", unseen="hole")
         return Autoencoder(
             self.preset,
             self.latent_dim,
@@ -162,14 +208,12 @@ class VAEDetector(OutlierMixin, BaseEstimator):
 
     def _threshold(self) -> float:
         """The score above which items are anomalies."""
-        scores = self.decision_scores_
-        if self._held_out is not None and self.false_alarm_rate is not None:
-            known = np.sort(self._held_out)  # p(s) <= rate needs so many not below s
-            allowed = int(np.floor(self.false_alarm_rate * (len(known) + 1) + 1e-9)) - 1
-            return float(known[len(known) - 1 - allowed])
+        rate = self.false_alarm_rate
+        if self._held_out is not None and rate is not None:
+            return conformal_threshold(self._held_out, rate)
         if self.contamination == "auto":
-            return automatic_threshold(scores)
-        return float(np.quantile(scores, 1 - float(self.contamination)))
+            return automatic_threshold(self.decision_scores_)
+        return float(np.quantile(self.decision_scores_, 1 - float(self.contamination)))
 
     def score_samples(self, X: Any) -> Floats:
         """How usual items are: the lower, the more unusual. The same at every call."""
@@ -219,9 +263,22 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         trained_of(self, "explain")
         return self.detector_.reasons(X, top=top)
 
+    def heat_maps(self, X: Any) -> Floats:
+        """Where images are unusual, shape (images, height, width); see `Detector.heat_maps`."""
+        trained_of(self, "heat_maps")
+        return self.detector_.heat_maps(X)
+
+    def drift(self, X: Any) -> Drift:
+        """Whether items are as those of training were; see `Detector.drift`.
+
+        With a false-alarm rate scores are compared with those of the held-out items.
+        """
+        trained_of(self, "drift")
+        return self.detector_.drift(X, self._held_out)
+
     def __sklearn_is_fitted__(self) -> bool:
         return "detector_" in vars(self)
 
 
-def _at(items: Any, places: NDArray[np.int64]) -> Any:
-    return items.iloc[places] if is_frame(items) else items[places]
+def _read(X: Any) -> Any:
+    return read_source(X) if isinstance(X, str | Path) else X

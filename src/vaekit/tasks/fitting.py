@@ -6,21 +6,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from vaekit.domains import Context, Domain, find_domain
 from vaekit.likelihoods import Likelihood
 from vaekit.metrics import Health
-from vaekit.presets import Preset, find_preset
+from vaekit.presets import Preset, Recipe, find_preset
 from vaekit.tasks.assemble import assemble
 from vaekit.tasks.examine import examine, fit_prior, settle
 from vaekit.tasks.named_priors import training_share
 from vaekit.tasks.trained import Trained, as_items
-from vaekit.training import Callback, TrainConfig, TrainResult, train
+from vaekit.training import Callback, Items, TrainConfig, TrainResult, train
 
-__all__ = ["Fitted", "Plan", "fit_model"]
+__all__ = ["Fitted", "Plan", "fit_model", "train_further"]
 
 _FEW = 10
+_CAREFUL = 0.25  # of the usual step size: what is there already is to be kept
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,23 @@ class Plan:
         preset = find_preset(domain.default_preset if self.preset == "auto" else self.preset)
         suiting = preset.latents_for(domain.event_shape)
         return preset, suiting if self.latent_dim is None else self.latent_dim
+
+    def assembled(self, domain: Domain, context: Context | None, rows: Tensor, seed: int) -> Recipe:
+        """The model, untrained, and its objective; see `vaekit.tasks.assemble`."""
+        preset, latent_dim = self.settled_for(domain)
+        return assemble(
+            preset,
+            domain,
+            rows,
+            latent_dim,
+            context_dim=0 if context is None else context.dim,
+            network=self.network,
+            network_size=self.network_size,
+            likelihood=self.likelihood,
+            encoder=self.encoder,
+            decoder=self.decoder,
+            seed=seed,
+        )
 
 
 @dataclass(frozen=True)
@@ -110,7 +128,7 @@ def fit_model(
     domain = find_domain(X, plan.domain)
     X = domain.read(X)
     domain = domain.fit(X)
-    preset, latent_dim = plan.settled_for(domain)
+    preset, _ = plan.settled_for(domain)
     learnt = None if context is None else Context().fit(context)
     items = as_items(domain, learnt, X, context)
     config = config.suggested(preset.training_for(len(items)))
@@ -120,19 +138,7 @@ def fit_model(
             "hundreds are better.",
             stacklevel=3,
         )
-    model, objective = assemble(
-        preset,
-        domain,
-        items.rows,
-        latent_dim,
-        context_dim=0 if learnt is None else learnt.dim,
-        network=plan.network,
-        network_size=plan.network_size,
-        likelihood=plan.likelihood,
-        encoder=plan.encoder,
-        decoder=plan.decoder,
-        seed=config.seed,
-    )
+    model, objective = plan.assembled(domain, learnt, items.rows, config.seed)
     learnt_from = len(items) - round(config.held_out * len(items))
     training, seconds = _shared_time(config, preset.prior, learnt_from)
     result = train(
@@ -144,6 +150,40 @@ def fit_model(
     spent = fit_prior(trained, items, config, preset.prior, steps, seconds)
     health = examine(trained, items, config)
     return Fitted(preset, trained, result, health, result.seconds + spent)
+
+
+def train_further(trained: Trained, plan: Plan, items: Items, config: TrainConfig) -> TrainResult:
+    """Go on training a model, on other items of the same kind.
+
+    The optimiser starts anew, with a quarter of the usual step size; so do critics, where the
+    objective has some. The prior for sampling stays as it was.
+
+    Args:
+        trained: The model; changed in place.
+        plan: How it was built, for its objective.
+        items: What to train on: old items among the new ones, or the old will be forgotten.
+        config: How to train.
+
+    Raises:
+        NonFiniteLossError: As of `train`; the model is then of no use.
+
+    Example:
+        >>> from vaekit.datasets import digits
+        >>> config = TrainConfig(max_epochs=1, progress=False)
+        >>> first = fit_model(Plan(latent_dim=4), digits().images[:900], None, config).trained
+        >>> more = as_items(first.domain, None, digits().images, None)
+        >>> len(train_further(first, Plan(latent_dim=4), more, config).history)
+        1
+    """
+    preset, _ = plan.settled_for(trained.domain)
+    config = config.suggested(preset.training_for(len(items)))
+    careful = _CAREFUL * config.peak_rate(trained.model)
+    config = replace(config, learning_rate=config.learning_rate or careful)
+    objective = plan.assembled(trained.domain, trained.context, items.rows, config.seed).objective
+    result = train(trained.model.train(), objective, items, config)
+    trained.model.eval()
+    settle(trained, items, config)
+    return result
 
 
 def _shared_time(config: TrainConfig, prior: str, items: int) -> tuple[TrainConfig, float | None]:

@@ -201,3 +201,32 @@ def test_tables_of_pyarrow_are_read():
     model = Autoencoder(max_epochs=1, seed=0, progress=False).fit(table)
     assert list(model.sample(3, seed=0).columns) == list(people().columns)
     assert len(model.transform(table)) == ROWS
+
+
+def odd_cells():
+    """What training did not know, in every kind of column."""
+    odd = people(20, 1).astype({"member": object, "age": object})
+    odd.loc[0, "job"] = "pilot"
+    odd.loc[1, "job"] = None
+    odd.loc[2, "age"] = "young"
+    odd.loc[3, "since"] = pd.NaT
+    odd.loc[4, "country"] = "FR"
+    return odd
+
+
+def test_unknown_cells_are_holes_where_that_is_asked_for():
+    domain = TableDomain(unseen="hole").fit(people())
+    known = domain.observed(domain.prepare(odd_cells()))
+    places = domain.cells
+    holes = {(0, "job"), (1, "job"), (2, "age"), (3, "since"), (4, "country")}
+    for row in range(20):
+        for name in places:
+            assert bool(known[row, places[name][0]]) == ((row, name) not in holes)
+    x = domain.encode(domain.prepare(people()))
+    pd.testing.assert_frame_equal(
+        domain.decode(x).drop(columns=["id", "income"]), people().drop(columns=["id", "income"])
+    )
+    with pytest.raises(DataError, match="held numbers in training"):
+        TableDomain().fit(people()).prepare(odd_cells())
+    with pytest.raises(SpecError, match="unseen must be"):
+        TableDomain(unseen="ignore").fit(people())

@@ -86,7 +86,7 @@ def test_probabilities_rise_with_scores_from_nothing(trained):
 def test_a_training_item_is_not_its_own_neighbour():
     points = np.array([[0.0], [1.0], [5.0]])
     zeros = np.zeros(3)
-    seen = Seen(points, points, zeros, zeros, zeros)
+    seen = Seen(points, points, zeros, zeros, zeros, zeros)
     fitted = Neighbours(1).fit(seen)
     assert fitted.of_training(seen).tolist() == [1, 1, 4]
     assert fitted.of(seen).tolist() == [0, 0, 0]
@@ -96,7 +96,7 @@ def test_a_training_item_is_not_its_own_neighbour():
 def test_margins_count_rare_values_and_those_beyond():
     points = np.r_[np.zeros(90), np.ones(10)][:, None]
     zeros = np.zeros(100)
-    margins = Margins().fit(Seen(points, points, zeros, zeros, zeros))
+    margins = Margins().fit(Seen(points, points, zeros, zeros, zeros, zeros))
     common, rare, beyond, below, empty = margins.by_column(
         np.array([[0.0], [1.0], [2.0], [-1.0], [0.5]])
     )[:, 0]

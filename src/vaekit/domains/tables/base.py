@@ -3,7 +3,7 @@
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vaekit.domains.tables.conditions import Allowed, Condition
 from vaekit.errors import DataError
 
-__all__ = ["Cell", "Column", "missing_in", "refuse", "typed"]
+__all__ = ["Cell", "Column", "encode_known", "missing_in", "refuse", "typed"]
 
 Floats = NDArray[np.float64]
 Cell = tuple[Floats, Floats | None]
@@ -65,6 +65,10 @@ class Column(abc.ABC):
         """
 
     @abc.abstractmethod
+    def knows(self, values: Any) -> NDArray[np.bool_]:
+        """Which cells of a pandas series `encode` takes."""
+
+    @abc.abstractmethod
     def decode(self, codes: NDArray[np.int64], numbers: Floats | None) -> Any:
         """The values, as an array that pandas turns into a column of the dtype."""
 
@@ -96,6 +100,16 @@ def missing_in(column: Column, values: Any) -> NDArray[np.bool_]:
             "some."
         )
     return missing
+
+
+def encode_known(column: Column, values: Any, known: NDArray[np.bool_]) -> Cell:
+    """Codes and numbers of some cells; of the others neither."""
+    found = column.encode(values[known])
+    codes, numbers = (None if part is None else np.full(len(values), np.nan) for part in found)
+    for whole, part in zip((codes, numbers), found, strict=True):
+        if whole is not None:
+            whole[known] = part
+    return cast(Cell, (codes, numbers))
 
 
 def refuse(column: Column, values: Any, bad: NDArray[np.bool_], was: str, remedy: str) -> None:

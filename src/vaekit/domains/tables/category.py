@@ -54,6 +54,13 @@ class Category(Column):
             refuse(self, values, bad, f"had {len(self.labels)} labels", self._advice(values, bad))
         return codes, None
 
+    def knows(self, values: Any) -> NDArray[np.bool_]:
+        """Labels of training, and missing cells if it had some."""
+        missing = values.isna()
+        seen = values.astype(object).isin(list(self.labels)) | (missing & self.has_missing)
+        found: NDArray[np.bool_] = seen.to_numpy(dtype=bool)
+        return found
+
     def _advice(self, values: Any, bad: NDArray[np.bool_]) -> str:
         first = str(values.iloc[int(bad.argmax())])
         near = difflib.get_close_matches(first, [str(label) for label in self.labels], n=1)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,11 +15,12 @@ from torch import Tensor
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import check_rows, is_foreign_table
 from vaekit.domains.sources import read_source
-from vaekit.domains.tables.base import Cell, Column
+from vaekit.domains.tables.base import Cell, Column, encode_known
 from vaekit.domains.tables.constraints import Constraint, Unique
 from vaekit.domains.tables.frames import checked_frame, possible_dtypes
 from vaekit.domains.tables.infer import learn_column
 from vaekit.domains.tables.number import SCALES
+from vaekit.domains.tables.outside import Constant
 from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
 from vaekit.likelihoods import AutoregressiveTable, Likelihood, Table
 from vaekit.networks import (
@@ -57,6 +58,9 @@ class TableDomain(Domain):
             ``"category"``, ``"number"``, ``"moment"``, ``"key"``, ``"text"``.
         missing: What a missing cell is: a ``"value"`` of its column, which new rows have as often,
             or a ``"hole"``, of which the model knows nothing and which it can fill.
+        unseen: What a cell is that training did not know: a new label, a number among labels, a
+            missing cell where there was none. Either ``"refuse"``, or a ``"hole"``; then
+            constants are learnt as labels, so that another value is one.
         scale: What the networks see of numbers: ``"ranks"``, the normal scores of their ranks, or
             ``"straight"``, standard deviations, by which what is linear stays so.
         constraints: What every row obeys: `Below`, `Together`, `Unique`.
@@ -74,6 +78,7 @@ class TableDomain(Domain):
 
     kinds: Mapping[str, str] = field(default_factory=dict)
     missing: str = "value"
+    unseen: str = "refuse"
     scale: str = "ranks"
     constraints: Sequence[Constraint] = ()
     columns: Sequence[Column] | None = None
@@ -83,6 +88,8 @@ class TableDomain(Domain):
         """Learn the columns."""
         if self.missing not in ("value", "hole"):
             raise SpecError(f"missing must be 'value' or 'hole'; got {self.missing!r}.")
+        if self.unseen not in ("refuse", "hole"):
+            raise SpecError(f"unseen must be 'refuse' or 'hole'; got {self.unseen!r}.")
         if self.scale not in SCALES:
             raise unknown_name("scale", self.scale, SCALES)
         frame = checked_frame(self.read(raw))
@@ -107,7 +114,9 @@ class TableDomain(Domain):
 
     def _learn(self, values: Any) -> Column:
         known = values.dropna() if self.missing == "hole" else values
-        return learn_column(known, self.kinds.get(str(values.name)), self.scale)
+        column = learn_column(known, self.kinds.get(str(values.name)), self.scale)
+        is_label = isinstance(column, Constant) and column.value is not None
+        return learn_column(known, "category") if is_label and self.unseen == "hole" else column
 
     def read(self, raw: Any) -> Any:
         """Read a .csv or .parquet file; tables of polars and pyarrow become those of pandas."""
@@ -142,15 +151,11 @@ class TableDomain(Domain):
 
     def _cells(self, column: Column, values: Any) -> Cell:
         """Codes and numbers; of a hole neither."""
-        if self.missing == "value":
-            return column.encode(values)
-        known = values.notna().to_numpy()
-        found = column.encode(values[known])
-        codes, numbers = (None if part is None else np.full(len(values), np.nan) for part in found)
-        for whole, part in zip((codes, numbers), found, strict=True):
-            if whole is not None:
-                whole[known] = part
-        return cast(Cell, (codes, numbers))
+        if self.unseen == "hole":
+            return encode_known(column, values, column.knows(values))
+        if self.missing == "hole":
+            return encode_known(column, values, values.notna().to_numpy())
+        return column.encode(values)
 
     def _check_columns(self, frame: Any) -> None:
         wanted = {column.name for column in self.learnt}
@@ -184,11 +189,9 @@ class TableDomain(Domain):
         frame = pd.DataFrame(values)
         for constraint in reversed(self.constraints):
             frame = constraint.undo(frame)
-        return (
-            frame[list(self.dtypes)].astype(possible_dtypes(frame, self.dtypes))
-            if self.dtypes
-            else frame
-        )
+        if not self.dtypes:
+            return frame
+        return frame[list(self.dtypes)].astype(possible_dtypes(frame, self.dtypes))
 
     def repeated(self, frame: Any) -> NDArray[np.bool_]:
         """Which rows repeat what must be unique of a row above them."""

@@ -52,8 +52,16 @@ class Moment(Column):
         first, last = pd.to_datetime([min(known), max(known)], unit="s")
         return f"times from {first} to {last}"
 
+    def knows(self, values: Any) -> NDArray[np.bool_]:
+        """As of the number."""
+        return self.count.knows(self._counted(values))
+
     def encode(self, values: Any) -> Cell:
         """Codes and normal scores of the number."""
+        return self.count.encode(self._counted(values))
+
+    def _counted(self, values: Any) -> Any:
+        """Times as numbers of the unit."""
         import pandas.api.types as kinds
 
         duration = self.dtype.startswith("timedelta")
@@ -66,7 +74,7 @@ class Moment(Column):
                 f"(first value {first!r}). Convert it, for instance with pandas.to_"
                 f"{'timedelta' if duration else 'datetime'}."
             )
-        return self.count.encode(seconds_of(values.astype(self.dtype)) / self.unit)
+        return seconds_of(values.astype(self.dtype)) / self.unit
 
     def allow(self, condition: Condition) -> Allowed:
         """As of the number, with dates and durations read from text as well."""

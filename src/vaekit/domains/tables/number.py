@@ -84,6 +84,15 @@ class Number(Column):
         masses = f", {len(self.masses)} values of their own" if self.masses else ""
         return f"numbers from {min(everything):g} to {max(everything):g}{masses}"
 
+    def knows(self, values: Any) -> NDArray[np.bool_]:
+        """Finite numbers, of training where it had few, and missing cells if it had some."""
+        import pandas as pd
+
+        numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        told = np.isfinite(numbers) if self.has_number else np.isin(numbers, self.masses)
+        found: NDArray[np.bool_] = told | (values.isna().to_numpy() & self.has_missing)
+        return found
+
     def encode(self, values: Any) -> Cell:
         """Codes of the masses, and normal scores of the ranks of the others."""
         import pandas as pd

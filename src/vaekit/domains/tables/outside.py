@@ -25,6 +25,10 @@ class _Outside(Column):
         """Nothing is looked at."""
         return np.empty(0), None
 
+    def knows(self, values: Any) -> NDArray[np.bool_]:
+        """All of them."""
+        return np.ones(len(values), dtype=bool)
+
     def allow(self, condition: Condition) -> Allowed:
         """Nothing can be asked for."""
         raise DataError(

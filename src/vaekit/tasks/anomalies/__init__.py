@@ -1,14 +1,32 @@
 """What is unlike the rest, by how much, and why."""
 
-from vaekit.tasks.anomalies.detector import Detector, Reason, fit_detector
+from vaekit.tasks.anomalies.detector import Detector, fit_detector
+from vaekit.tasks.anomalies.drift import Drift, Moved
+from vaekit.tasks.anomalies.further import learn_further
+from vaekit.tasks.anomalies.reasons import Reason
 from vaekit.tasks.anomalies.scores import SCORES
-from vaekit.tasks.anomalies.threshold import automatic_threshold, conformal_p_values
+from vaekit.tasks.anomalies.stored import detector_files, read_detector
+from vaekit.tasks.anomalies.threshold import (
+    automatic_threshold,
+    check_contamination,
+    check_rate,
+    conformal_p_values,
+    conformal_threshold,
+)
 
 __all__ = [
     "SCORES",
     "Detector",
+    "Drift",
+    "Moved",
     "Reason",
     "automatic_threshold",
+    "check_contamination",
+    "check_rate",
     "conformal_p_values",
+    "conformal_threshold",
+    "detector_files",
     "fit_detector",
+    "learn_further",
+    "read_detector",
 ]

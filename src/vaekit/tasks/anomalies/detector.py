@@ -1,6 +1,6 @@
 """A trained model that tells how unusual items are, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,37 +9,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaekit.domains import TableDomain
-from vaekit.domains.checks import is_frame
 from vaekit.errors import CompositionError, DataError, unknown_name
+from vaekit.tasks.anomalies.drift import Drift, find_drift
+from vaekit.tasks.anomalies.heat import heat_maps, usual_heat
+from vaekit.tasks.anomalies.memory import Memory
 from vaekit.tasks.anomalies.rarity import Rarity
+from vaekit.tasks.anomalies.reasons import Reason, find_reasons
 from vaekit.tasks.anomalies.scores import SCORES, Score
 from vaekit.tasks.anomalies.seen import Frame, Seen, frame_of, look
-from vaekit.tasks.trained import Trained
-from vaekit.types import Batch
+from vaekit.tasks.trained import Trained, as_items, batches_of
+from vaekit.training import Items
 
-__all__ = ["Detector", "Reason", "fit_detector"]
+__all__ = ["Detector", "detector_of", "fit_detector"]
 
 Floats = NDArray[np.float64]
-
-_SMALLEST = 1e-6
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why an item is unusual: one column.
-
-    Attributes:
-        column: Its name; of arrays without names its place.
-        found: The value.
-        expected: What the model would have it be, given the others.
-        share: Of what the row costs above the usual, how much goes away if it were so.
-    """
-
-    column: str
-    found: Any
-    expected: Any
-    share: float
 
 
 @dataclass(frozen=True)
@@ -48,22 +31,31 @@ class Detector:
 
     Attributes:
         trained: The model.
+        name: Of the scores; see `SCORES`.
         frame: Where training items lie.
         scores: What is averaged.
         rarities: What makes each of them comparable.
         training: The combined scores of the training items.
+        memory: Some of the training items, at most 10,000.
         usual_cost: The median cost of the training items, nats; see `Seen.cost`.
+        usual_heat: What each value costs in the mean training item, nats; of images only.
     """
 
     trained: Trained
+    name: str
     frame: Frame
     scores: Sequence[Score]
     rarities: Sequence[Rarity]
     training: Floats = field(repr=False)
+    memory: Memory = field(repr=False)
     usual_cost: float = 0.0
+    usual_heat: Floats | None = field(default=None, repr=False)
 
     def score(self, X: Any, context: Any = None) -> Floats:
         """The mean of how rare each score is among the training items, in nats.
+
+        A cell that training did not know, as a new label, adds the log of the number of training
+        items, where the domain takes it as a hole; see `TableDomain.unseen`.
 
         Args:
             X: Items of the kind seen in training.
@@ -72,8 +64,27 @@ class Detector:
         Returns:
             Shape (items,); the higher, the more unusual. The same at every call.
         """
-        seen = self.look(X, context)
-        return _mean([score.of(seen) for score in self.scores], self.rarities)
+        return self._score(self.look(X, context))
+
+    def score_rows(self, rows: Tensor) -> Floats:
+        """`score` of items that their domain prepared."""
+        domain = self.trained.domain
+        items = Items(rows, domain.encode, None, domain.observed(rows))
+        return self._score(
+            look(self.trained.vae, self.frame, batches_of(items, self.trained.device))
+        )
+
+    def _score(self, seen: Seen) -> Floats:
+        return seen.news + _mean([score.of(seen) for score in self.scores], self.rarities)
+
+    def score_pieces(self, pieces: Iterable[Any]) -> Iterator[Floats]:
+        """`score` of items that come a piece at a time, with one piece in memory.
+
+        Args:
+            pieces: Items, as a generator reads them from a file or a queue; see
+                `vaekit.domains.read_pieces`.
+        """
+        return (self.score(piece) for piece in pieces)
 
     def look(self, X: Any, context: Any = None) -> Seen:
         """Items as the scores see them."""
@@ -93,7 +104,6 @@ class Detector:
         found: Floats = np.maximum(0.0, erf((scores - self.training.mean()) / (spread * 2**0.5)))
         return found
 
-    @torch.no_grad()
     def reasons(self, X: Any, context: Any = None, top: int = 3) -> list[list[Reason]]:
         """The columns of each row that make it unusual, the strongest first.
 
@@ -108,58 +118,35 @@ class Detector:
         Raises:
             CompositionError: Items are no rows of columns.
         """
-        columns, raw = self._columns(), self.trained.domain.read(X)
-        raw = raw if is_frame(raw) else np.asarray(raw)
-        rows = [
-            _row(batch, place)
-            for batch in self.trained.batches(raw, context)
-            for place in range(len(batch.x))
-        ]
-        return [self._reasons(raw, place, row, columns)[:top] for place, row in enumerate(rows)]
+        return find_reasons(self.trained, self.frame, self.usual_cost, X, context, top)
 
-    def _columns(self) -> dict[str, tuple[int, ...]]:
-        domain = self.trained.domain
-        if isinstance(domain, TableDomain):
-            return {name: tuple(places) for name, places in domain.cells.items()}
-        if len(domain.event_shape) != 1:
-            raise CompositionError("reasons are columns of rows; these items are no rows.")
-        names = domain.feature_names or [str(i) for i in range(domain.event_shape[0])]
-        return {name: (place,) for place, name in enumerate(names)}
+    def heat_maps(self, X: Any) -> Floats:
+        """Where images are unusual: what each pixel costs above the usual, smoothed.
 
-    def _reasons(
-        self, raw: Any, place: int, row: Batch, columns: dict[str, tuple[int, ...]]
-    ) -> list[Reason]:
-        """All columns that lessen the cost of a row, if they were as expected."""
-        places = list(columns.values())
-        expected = self._expected(row, places)
-        changed = row.visible.expand(len(places) + 1, -1).clone()
-        for i, own in enumerate(places):
-            changed[i, list(own)] = expected[i, list(own)]
-        cost = look(self.trained.vae, self.frame, [self._batch(changed, row.context)]).cost
-        gains = (cost[-1] - cost[:-1]) / max(cost[-1] - self.usual_cost, _SMALLEST)
-        shown = self.trained.domain.decode(expected)
-        order = [int(i) for i in np.argsort(-gains) if gains[i] > _SMALLEST]
-        names = list(columns)
-        return [
-            Reason(name, _cell(raw, place, name, i), _cell(shown, i, name, i), float(gains[i]))
-            for i, name in ((i, names[i]) for i in order)
-        ]
+        Args:
+            X: Images.
 
-    def _batch(self, x: Tensor, context: Tensor | None) -> Batch:
-        """Rows with what goes with them: numbers count only where the label says there is one."""
-        domain = self.trained.domain
-        rows = domain.prepare(domain.decode(x))
-        known = None if context is None else context.expand(len(x), -1)
-        return Batch(domain.encode(rows).to(x.device), known, domain.observed(rows))
+        Returns:
+            Shape (images, height, width), nats per pixel, at least 0.
 
-    def _expected(self, row: Batch, places: Sequence[tuple[int, ...]]) -> Tensor:
-        """Of each column, the row as the model gives it back if that column is unknown."""
-        vae = self.trained.vae
-        hidden = row.visible.expand(len(places), -1).clone()
-        for i, own in enumerate(places):
-            hidden[i, list(own)] = 0.0  # the mean of a number, and a label that is not known
-        context = None if row.context is None else row.context.expand(len(hidden), -1)
-        return vae.show(vae.encode(hidden, context), context)
+        Raises:
+            CompositionError: Items are no images, or their pixels are not told one by one.
+        """
+        return heat_maps(self.trained, self.usual_heat, X)
+
+    def drift(self, X: Any, reference: Floats | None = None) -> Drift:
+        """Whether items are as unusual as those of training were, and which columns moved.
+
+        Args:
+            X: Items of today, 20 or more.
+            reference: Scores to compare with; ``None`` takes those of the training items.
+
+        Raises:
+            DataError: Fewer items.
+        """
+        domain, known = self.trained.domain, self.training if reference is None else reference
+        now = domain.prepare(X)
+        return find_drift(domain, self.memory.rows, now, known, self.score_rows(now))
 
 
 def fit_detector(
@@ -187,6 +174,19 @@ def fit_detector(
         >>> bool(odd > 4 > usual)
         True
     """
+    items = as_items(trained.domain, trained.context, X, context)
+    return detector_of(trained, items, Memory.of(items.rows, seed=0), score)
+
+
+def detector_of(trained: Trained, items: Items, memory: Memory, score: str) -> Detector:
+    """`fit_detector` of items that are prepared.
+
+    Args:
+        trained: The model.
+        items: What it learns from.
+        memory: What it keeps of them, and of those before.
+        score: One of `SCORES`.
+    """
     if score not in SCORES:
         raise unknown_name("score", score, SCORES)
     if missing := {"density", "normalised"} - trained.vae.provides:
@@ -194,31 +194,28 @@ def fit_detector(
             f"anomalies are told by a density, and this model lacks {sorted(missing)}. Use preset "
             "'vae'."
         )
-    batches = list(trained.batches(X, context))
-    if sum(len(batch.x) for batch in batches) < 2:
+    if len(items) < 2:
         raise DataError("a detector needs at least 2 items to learn from; got 1.")
-    frame = frame_of(trained.domain, torch.cat([batch.visible.cpu() for batch in batches]))
-    seen = look(trained.vae, frame, batches)
+    shown = torch.cat([batch.visible.cpu() for batch in batches_of(items, trained.device)])
+    frame = frame_of(trained.domain, shown)
+    seen = look(trained.vae, frame, batches_of(items, trained.device))
     fitted = [part.fit(seen) for part in SCORES[score]]
     values = [part.of_training(seen) for part in fitted]
     rarities = [Rarity.of(value) for value in values]
-    usual = float(np.median(seen.cost))
-    return Detector(trained, frame, fitted, rarities, _mean(values, rarities), usual)
+    return Detector(
+        trained,
+        score,
+        frame,
+        fitted,
+        rarities,
+        _mean(values, rarities),
+        memory,
+        float(np.median(seen.cost)),
+        usual_heat(trained, items),
+    )
 
 
 def _mean(values: Sequence[Floats], rarities: Sequence[Rarity]) -> Floats:
     rare = [rarity(value) for rarity, value in zip(rarities, values, strict=True)]
     mean: Floats = np.mean(rare, axis=0)
     return mean
-
-
-def _row(batch: Batch, place: int) -> Batch:
-    """One row of a batch, as a batch."""
-    context = None if batch.context is None else batch.context[place : place + 1]
-    observed = None if batch.observed is None else batch.observed[place : place + 1]
-    return Batch(batch.x[place : place + 1], context, observed)
-
-
-def _cell(rows: Any, row: int, name: str, place: int) -> Any:
-    value = rows[name].iloc[row] if is_frame(rows) else rows[row][place]
-    return value.item() if isinstance(value, np.generic | Tensor) else value

@@ -1,12 +1,15 @@
 """Scores of anomalies: the higher, the less like the training items."""
 
 import abc
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vaekit.errors import NotFittedError
+from vaekit.tasks.anomalies.forest import Forest
 from vaekit.tasks.anomalies.seen import Seen
 
 __all__ = [
@@ -21,6 +24,8 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+Arrays = Mapping[str, NDArray[Any]]
+T = TypeVar("T")
 
 _BINS, _FLOOR, _TREES = 10, 0.1, 200
 
@@ -40,6 +45,15 @@ class Score(abc.ABC):
     def of_training(self, training: Seen) -> Floats:
         """Of the training items themselves, as if each had not been one of them."""
 
+    @property
+    @abc.abstractmethod
+    def arrays(self) -> Arrays:
+        """All that was learnt, by name: what `restored` takes."""
+
+    @abc.abstractmethod
+    def restored(self, arrays: Arrays) -> Self:
+        """The same score with what another had learnt."""
+
 
 class _Said(Score, abc.ABC):
     """A score that the model says by itself."""
@@ -51,6 +65,15 @@ class _Said(Score, abc.ABC):
     def of_training(self, training: Seen) -> Floats:
         """As of any items."""
         return self.of(training)
+
+    @property
+    def arrays(self) -> Arrays:
+        """None."""
+        return {}
+
+    def restored(self, arrays: Arrays) -> Self:
+        """Itself."""
+        return self
 
 
 class Bound(_Said):
@@ -107,11 +130,7 @@ class Neighbours(Score):
 
     def fit(self, training: Seen) -> Self:
         """Index the training items."""
-        from sklearn.neighbors import NearestNeighbors
-
-        places: Floats = getattr(training, self.where)
-        count = min(self.k + 1, len(places))
-        return type(self)(self.k, self.where, NearestNeighbors(n_neighbors=count).fit(places))
+        return self.restored({"places": getattr(training, self.where)})
 
     def of(self, seen: Seen) -> Floats:
         """Distances."""
@@ -121,6 +140,19 @@ class Neighbours(Score):
     def of_training(self, training: Seen) -> Floats:
         """Each is its own nearest neighbour, which does not count."""
         return self._distances(getattr(training, self.where), self.known.n_neighbors)
+
+    @property
+    def arrays(self) -> Arrays:
+        """Where the training items are."""
+        return {"places": np.asarray(self.known._fit_X)}
+
+    def restored(self, arrays: Arrays) -> Self:
+        """Indexed anew."""
+        from sklearn.neighbors import NearestNeighbors
+
+        places = arrays["places"]
+        count = min(self.k + 1, len(places))
+        return type(self)(self.k, self.where, NearestNeighbors(n_neighbors=count).fit(places))
 
     def _distances(self, places: Floats, count: int) -> Floats:
         found: Floats = self.known.kneighbors(places, count)[0]
@@ -137,22 +169,28 @@ class Isolation(Score):
     Source: Liu, Ting & Zhou 2008, "Isolation forest".
     """
 
-    forest: Any = field(default=None, repr=False)
+    forest: Forest | None = field(default=None, repr=False)
 
     def fit(self, training: Seen) -> Self:
         """Grow the trees."""
-        from sklearn.ensemble import IsolationForest
-
-        return type(self)(IsolationForest(n_estimators=_TREES, random_state=0).fit(training.points))
+        return type(self)(Forest.grow(training.points, trees=_TREES))
 
     def of(self, seen: Seen) -> Floats:
         """From 0 to 1."""
-        found: Floats = -self.forest.score_samples(seen.points)
-        return found
+        return _learnt(self.forest).score(seen.points)
 
     def of_training(self, training: Seen) -> Floats:
         """As of any items: each tree saw 256 of them at most."""
         return self.of(training)
+
+    @property
+    def arrays(self) -> Arrays:
+        """The trees."""
+        return _learnt(self.forest).arrays
+
+    def restored(self, arrays: Arrays) -> Self:
+        """With these trees."""
+        return type(self)(Forest.of(arrays))
 
 
 @dataclass(frozen=True)
@@ -188,15 +226,29 @@ class Margins(Score):
 
     def by_column(self, points: Floats) -> Floats:
         """Of each column, shape (items, columns)."""
-        if self.edges is None or self.cost is None:
-            raise ValueError("fit before scoring")
         found = np.empty(points.shape)
-        for j, (edges, cost) in enumerate(zip(self.edges, self.cost, strict=True)):
+        learnt = zip(_learnt(self.edges), _learnt(self.cost), strict=True)
+        for j, (edges, cost) in enumerate(learnt):
             place = np.searchsorted(edges, points[:, j], side="right") - 1
             place = np.where(points[:, j] == edges[-1], _BINS - 1, place)
             outside = (place < 0) | (place >= _BINS)
             found[:, j] = cost[np.where(outside, _BINS, place)]
         return found
+
+    @property
+    def arrays(self) -> Arrays:
+        """The histograms."""
+        return {"edges": _learnt(self.edges), "cost": _learnt(self.cost)}
+
+    def restored(self, arrays: Arrays) -> Self:
+        """With these histograms."""
+        return type(self)(arrays["edges"], arrays["cost"])
+
+
+def _learnt(value: T | None) -> T:
+    if value is None:
+        raise NotFittedError("this score has learnt nothing yet; call fit first.")
+    return value
 
 
 SCORES: dict[str, tuple[Score, ...]] = {

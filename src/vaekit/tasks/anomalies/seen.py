@@ -15,7 +15,7 @@ from vaekit.objectives.terms import kl_of
 from vaekit.randomness import seeded
 from vaekit.types import Batch
 
-__all__ = ["Frame", "Seen", "frame_of", "look"]
+__all__ = ["Frame", "Seen", "cost_at_mean", "frame_of", "look"]
 
 Floats = NDArray[np.float64]
 
@@ -30,15 +30,24 @@ class Frame:
         num_codes: Of each column of labels how many there are; of tables only.
         low: The least of each coordinate in training.
         span: How far each reached; 1 for a constant one.
+        novelty: What a cell costs that training did not know, nats: the log of the number of
+            training items and one, as if it were among them once; 0 where holes are no news.
     """
 
     num_codes: tuple[int, ...]
     low: Floats
     span: Floats
+    novelty: float = 0.0
 
     def place(self, x: Tensor) -> Floats:
         """Coordinates, from 0 to 1 in training; a label that differs is a distance of 1."""
         return (_coordinates(x, self.num_codes) - self.low) / self.span
+
+    def news(self, batch: Batch) -> Tensor:
+        """What the unknown cells of each item cost, nats, shape (batch,)."""
+        if batch.observed is None or not self.num_codes or not self.novelty:
+            return batch.x.new_zeros(len(batch.x), dtype=torch.float32)
+        return self.novelty * (~batch.observed[:, : len(self.num_codes)]).sum(1)
 
 
 def frame_of(domain: Domain, x: Tensor) -> Frame:
@@ -49,7 +58,8 @@ def frame_of(domain: Domain, x: Tensor) -> Frame:
     labels = sum(codes)
     span = np.where(high > low, high - low, 1.0)
     span[:labels] = np.sqrt(2.0)
-    return Frame(codes, low, span)
+    knows = isinstance(domain, TableDomain) and domain.missing == "value"
+    return Frame(codes, low, span, float(np.log(len(points) + 1)) if knows else 0.0)
 
 
 def _coordinates(x: Tensor, num_codes: tuple[int, ...]) -> Floats:
@@ -73,6 +83,7 @@ class Seen:
         bound: The negative evidence lower bound, nats.
         code_cost: The KL of each posterior to the prior, nats.
         surprise: -log p(x | z) at the posterior mean, nats.
+        news: What cells cost that training did not know, nats; in bound and surprise as well.
     """
 
     points: Floats
@@ -80,6 +91,7 @@ class Seen:
     bound: Floats
     code_cost: Floats
     surprise: Floats
+    news: Floats
 
     @property
     def cost(self) -> Floats:
@@ -94,12 +106,23 @@ def look(vae: VAE, frame: Frame, batches: Iterable[Batch]) -> Seen:
     return Seen(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
+@torch.no_grad()
+def cost_at_mean(vae: VAE, frame: Frame, batch: Batch) -> Tensor:
+    """`Seen.cost` of a batch alone, shape (batch,), without the rest that is looked at."""
+    with seeded(_SEED):
+        kl = kl_of(vae.infer(batch))
+    z = vae.encode(batch.x, batch.context)
+    log_px = vae.likelihood.log_prob(vae.decode(z, batch.context), batch).squeeze(0)
+    return kl - log_px + frame.news(batch)
+
+
 def _look(vae: VAE, frame: Frame, batch: Batch) -> tuple[Floats, ...]:
     kl, log_px = _parts_of_the_bound(vae, batch)
     z = vae.encode(batch.x, batch.context)
-    surprise = -vae.likelihood.log_prob(vae.decode(z, batch.context), batch).squeeze(0)
-    bound = kl - log_px.mean(0)
-    arrays = (part.double().cpu().numpy() for part in (z.flatten(1), bound, kl, surprise))
+    news = frame.news(batch)
+    surprise = news - vae.likelihood.log_prob(vae.decode(z, batch.context), batch).squeeze(0)
+    bound = kl - log_px.mean(0) + news
+    arrays = (part.double().cpu().numpy() for part in (z.flatten(1), bound, kl, surprise, news))
     return (frame.place(batch.visible.cpu()), *arrays)
 
 

@@ -5,7 +5,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["automatic_threshold", "conformal_p_values"]
+from vaekit.errors import SpecError
+
+__all__ = [
+    "automatic_threshold",
+    "check_contamination",
+    "check_rate",
+    "conformal_p_values",
+    "conformal_threshold",
+]
 
 Floats = NDArray[np.float64]
 
@@ -55,3 +63,39 @@ def conformal_p_values(scores: Any, held_out: Any) -> Floats:
     larger = len(known) - np.searchsorted(known, np.asarray(scores), side="left")
     p: Floats = (1 + larger) / (1 + len(known))
     return p
+
+
+def conformal_threshold(held_out: Any, rate: float) -> float:
+    """The score that is exceeded where `conformal_p_values` are at most a rate.
+
+    Args:
+        held_out: Scores of normal items that nothing was learnt from, at least ``1 / rate - 1``.
+        rate: Of false alarms, above 0, below 1.
+
+    Example:
+        >>> conformal_threshold([1.0, 2.0, 3.0, 4.0], 0.2)
+        4.0
+    """
+    known = np.sort(np.asarray(held_out, dtype=np.float64))
+    allowed = int(np.floor(rate * (len(known) + 1) + 1e-9)) - 1  # so many may be higher
+    return float(known[len(known) - 1 - allowed])
+
+
+def check_contamination(share: Any) -> None:
+    """Refuse what is no share of anomalies.
+
+    Raises:
+        SpecError: Neither ``"auto"`` nor in (0, 0.5].
+    """
+    if share != "auto" and not (isinstance(share, float) and 0 < share <= 0.5):
+        raise SpecError(f"contamination must be 'auto' or in (0, 0.5]; got {share!r}.")
+
+
+def check_rate(rate: Any) -> None:
+    """Refuse what is no rate of false alarms.
+
+    Raises:
+        SpecError: Neither ``None`` nor in (0, 1).
+    """
+    if rate is not None and not 0 < rate < 1:
+        raise SpecError(f"false_alarm_rate must be in (0, 1); got {rate!r}.")
