@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 pd = pytest.importorskip("pandas")
 
 from vaekit.cli import app  # noqa: E402
-from vaekit.errors import SpecError  # noqa: E402
+from vaekit.errors import DataError, SpecError, VaekitError  # noqa: E402
 
 
 def call(*arguments):
@@ -63,3 +63,92 @@ def test_numbers_with_missing_cells_are_searched(payments, tmp_path):
     holes.to_csv(path, index=False)
     call("anomalies", path, "-o", out, "--max-epochs", 20)
     assert np.isfinite(pd.read_csv(out)["anomaly_score"]).all()
+
+
+def test_a_kept_detector_scores_any_length_in_pieces_and_watches_for_drift(payments, tmp_path):
+    train, run = tmp_path / "train.csv", tmp_path / "run"
+    codes = [f"{i % 7:03d}" if i < 280 else "none" for i in range(300)]  # some pieces: numbers only
+    payments.assign(code=codes).to_csv(train, index=False)
+    call("anomalies", train, "-o", tmp_path / "a.csv", "--max-epochs", 20, "--save", run)
+    today = pd.concat([pd.read_csv(train, dtype={"code": "str"})] * 5, ignore_index=True)
+    today.loc[1234, "shop"] = "closed"
+    today.to_csv(tmp_path / "today.csv", index=False)
+    today.to_parquet(tmp_path / "today.parquet", index=False)
+    text = call(
+        "anomalies", tmp_path / "today.csv", "--detector", run, "--rows", 100,
+        "-o", tmp_path / "scored.csv",
+    )  # fmt: skip
+    scored = pd.read_csv(tmp_path / "scored.csv", dtype={"code": "str"})
+    assert "no drift" in text
+    assert len(scored) == 1500
+    pd.testing.assert_frame_equal(scored[list(today)], today)
+    assert scored.loc[1234, "is_anomaly"]
+    assert scored.loc[1234, "reasons"].startswith("shop closed, expected ")
+    assert scored["anomaly_score"][7] == pytest.approx(scored["anomaly_score"][307], abs=1e-3)
+    call(
+        "anomalies", tmp_path / "today.parquet", "--detector", run, "--rows", 700,
+        "-o", tmp_path / "scored.parquet",
+    )  # fmt: skip
+    other = pd.read_parquet(tmp_path / "scored.parquet")
+    assert other["anomaly_score"].to_numpy() == pytest.approx(
+        scored["anomaly_score"].to_numpy(), abs=1e-3
+    )
+    moved = today.assign(amount=today["amount"] * 3)
+    moved.to_csv(tmp_path / "moved.csv", index=False)
+    text = call("anomalies", tmp_path / "moved.csv", "--detector", run, "-o", tmp_path / "b.csv")
+    assert "drift: " in text
+    assert "amount (" in text
+
+
+def test_a_piece_that_cannot_be_read_leaves_no_file(payments, tmp_path):
+    run = tmp_path / "run"
+    payments[["amount", "hour"]].to_csv(tmp_path / "train.csv", index=False)
+    options = ("--max-epochs", 2, "--save", run)
+    call("anomalies", tmp_path / "train.csv", "-o", tmp_path / "a.csv", *options)
+    bad = payments[["amount", "hour"]].copy()
+    bad.loc[200, "hour"] = np.nan
+    bad.to_csv(tmp_path / "bad.csv", index=False)
+    with pytest.raises(DataError, match=r"items from number 200 on: .* NaN at row 0"):
+        call(
+            "anomalies", tmp_path / "bad.csv", "--detector", run, "--rows", 50,
+            "-o", tmp_path / "bad-scored.csv",
+        )  # fmt: skip
+    assert not [path for path in tmp_path.iterdir() if "bad-scored" in path.name]
+
+
+def test_the_page_needs_no_other_file(payments, tmp_path):
+    payments.to_csv(tmp_path / "payments.csv", index=False)
+    page = tmp_path / "page.html"
+    call(
+        "anomalies", tmp_path / "payments.csv", "-o", tmp_path / "a.csv", "--max-epochs", 20,
+        "--report", page,
+    )  # fmt: skip
+    text = page.read_text()
+    assert text.count("data:image/png;base64,") >= 1
+    assert "amount 5000, expected" in text
+    assert "http" not in text
+
+
+def test_images_get_a_page_with_heat_maps(tmp_path):
+    page = tmp_path / "page.html"
+    options = ("--max-epochs", 3, "--report", page)
+    call("anomalies", "digits", "-o", tmp_path / "a.csv", *options)
+    assert "The most unusual images, and where they are so" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--detector", "run", "--contamination", 0.1), "was fitted before"),
+        (("--report", "page.pdf"), "must end in .html"),
+        (("--out", "scored.txt"), "must end in .csv or .parquet"),
+        (("--save", "."), "holds something else"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_training(
+    payments, tmp_path, monkeypatch, options, message
+):
+    monkeypatch.chdir(tmp_path)
+    payments.to_csv("payments.csv", index=False)
+    with pytest.raises(VaekitError, match=message):
+        call("anomalies", "payments.csv", *options)

@@ -163,7 +163,7 @@ def test_drift_compares_with_held_out_items_where_there_are_any():
     rng = np.random.default_rng(0)
     detector = VAEDetector(false_alarm_rate=0.1, **QUICK).fit(rng.normal(size=(800, 3)))
     assert not detector.drift(rng.normal(size=(400, 3))).alarm
-    moved = detector.drift(rng.normal(size=(400, 3)) + [0, 0, 2])
+    moved = detector.drift(rng.normal([0, 0, 2], size=(400, 3)))
     assert moved.alarm
     assert [m.column for m in moved.columns] == ["2"]
 

@@ -1,20 +1,24 @@
 """``vaekit anomalies``."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 from rich.table import Table
 
 from vaekit.cli.data import DATA_HELP, read_data
-from vaekit.cli.outputs import console, write_frame
-from vaekit.domains.checks import is_frame
+from vaekit.cli.outputs import console, frame_stream
+from vaekit.cli.scored import Scored, write_scored
+from vaekit.domains import TableDomain, read_pieces
+from vaekit.domains.tables import Category
 from vaekit.errors import SpecError
+from vaekit.files import atomic_write
+from vaekit.io import check_destination
 from vaekit.presets import choose_preset
-from vaekit.sklearn import VAEDetector
-from vaekit.tasks.anomalies import Reason
+from vaekit.sklearn import VAEDetector, load_detector
+from vaekit.tasks.anomalies import reason_words, report_page
 
 __all__ = ["anomalies"]
 
@@ -30,6 +34,14 @@ def anomalies(
         str | None,
         typer.Option(help="Data that are known to be normal, to learn from in place of these."),
     ] = None,
+    detector: Annotated[
+        Path | None,
+        typer.Option(help="A detector that --save kept, in place of learning one."),
+    ] = None,
+    save: Annotated[Path | None, typer.Option(help="Folder to keep the detector in.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Page to write (.html), with pictures and reasons.")
+    ] = None,
     contamination: Annotated[
         float | None, typer.Option(help="Share of anomalies to flag, above 0, at most 0.5.")
     ] = None,
@@ -41,6 +53,9 @@ def anomalies(
         str, typer.Option(help="auto, or a name of vaekit.tasks.anomalies.SCORES.")
     ] = "auto",
     reasons: Annotated[int, typer.Option(min=0, help="Reasons for each flagged row, at most.")] = 3,
+    rows: Annotated[
+        int, typer.Option(min=1, help="Items in memory at a time, with --detector.")
+    ] = 10_000,
     preset: Annotated[str, typer.Option(help="The model to train.")] = "vae",
     max_epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the items.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
@@ -50,84 +65,87 @@ def anomalies(
     Learns from the data themselves, in which anomalies are expected, or with --normal from data
     that are known to be normal. Writes a score for each item (how rare it is, in nats), how sure
     it is that it is unusual, whether it is flagged, and for flagged rows of tables the columns
-    that make it so, with what was expected there.
+    that make it so, with what was expected there. A detector that is kept scores files of any
+    length, a piece at a time, and says if they are no longer as what it learnt from.
 
     Examples:
 
-    vaekit anomalies payments.csv -o scored.csv
+    vaekit anomalies payments.csv -o scored.csv --report anomalies.html
 
     vaekit anomalies payments.csv --contamination 0.01 --reasons 5
 
-    vaekit anomalies today.csv --normal last-year.csv --false-alarm-rate 0.01 -o today-scored.csv
+    vaekit anomalies today.csv --normal last-year.csv --false-alarm-rate 0.01 --save guard
+
+    vaekit anomalies tomorrow.csv --detector guard -o tomorrow-scored.csv
     """
+    _check(normal, detector, save, report, false_alarm_rate, contamination)
+    with frame_stream(out) as write:
+        if detector is not None:
+            judge = load_detector(detector)
+            scored = write_scored(judge, _pieces(data, judge, rows), write, reasons)
+        else:
+            judge = VAEDetector(
+                "auto" if contamination is None else contamination,
+                novelty=normal is not None,
+                false_alarm_rate=false_alarm_rate,
+                method=method,
+                preset=choose_preset(preset, {}),
+                max_epochs=max_epochs,
+                seed=seed,
+            )
+            asked = read_data(data)
+            judge.fit(asked if normal is None else read_data(normal))
+            known = judge.decision_scores_ if normal is None else -judge.score_samples(asked)
+            scored = write_scored(judge, iter([asked]), write, reasons, known)
+    _print(scored)
+    if save is not None:
+        judge.save(save)
+        console.print(f"wrote {save}", highlight=False)
+    if report is not None:
+        page = report_page(judge.detector_, scored.scores, -judge.offset_, scored.found, scored.how)
+        atomic_write(report, page)
+        console.print(f"wrote {report}", highlight=False)
+
+
+def _check(
+    normal: str | None,
+    detector: Path | None,
+    save: Path | None,
+    report: Path | None,
+    false_alarm_rate: float | None,
+    contamination: float | None,
+) -> None:
+    """Refuse what does not go together, before anything is trained."""
+    if detector is not None and (normal or false_alarm_rate or contamination):
+        raise SpecError(
+            "--detector was fitted before: it takes no --normal, --contamination or "
+            "--false-alarm-rate. Leave them out, or leave --detector out."
+        )
     if false_alarm_rate is not None and normal is None:
         raise SpecError("--false-alarm-rate needs --normal: items that are known to be normal.")
-    asked = read_data(data)
-    learnt_from = asked if normal is None else read_data(normal)
-    detector = VAEDetector(
-        "auto" if contamination is None else contamination,
-        novelty=normal is not None,
-        false_alarm_rate=false_alarm_rate,
-        method=method,
-        preset=choose_preset(preset, {}),
-        max_epochs=max_epochs,
-        seed=seed,
-    ).fit(learnt_from)
-    scores = detector.decision_scores_ if normal is None else -detector.score_samples(asked)
-    flagged = scores > -detector.offset_
-    why = _reasons(detector, asked, flagged, reasons)
-    write_frame(out, _scored(asked, scores, detector.detector_.probabilities(scores), flagged, why))
-    _print(scores, flagged, why)
+    if report is not None and report.suffix != ".html":
+        raise SpecError(f"--report must end in .html; got {str(report)!r}.")
+    if save is not None:
+        check_destination(save)
 
 
-def _reasons(
-    detector: VAEDetector, items: Any, flagged: NDArray[np.bool_], top: int
-) -> dict[int, str]:
-    """Of each flagged row, in words."""
-    places = np.flatnonzero(flagged)
-    is_rows = is_frame(items) or np.ndim(items) == 2
-    if not (top and is_rows and len(places)):
-        return {}
-    some = items.iloc[places] if is_frame(items) else np.asarray(items)[places]
-    found = detector.explain(some, top)
-    return {int(p): "; ".join(map(_words, r)) for p, r in zip(places, found, strict=True)}
+def _pieces(data: str, judge: VAEDetector, rows: int) -> Iterator[Any]:
+    """The items, a piece at a time; columns of labels as text, as they were in training."""
+    if not Path(data).exists():
+        return iter([read_data(data)])
+    domain, texts = judge.autoencoder_.domain_, {}
+    if isinstance(domain, TableDomain):
+        for column in domain.learnt:
+            if isinstance(column, Category) and isinstance(column.labels[0], str):
+                texts[column.name] = "str"
+    return read_pieces(data, rows, texts)
 
 
-def _words(reason: Reason) -> str:
-    found, expected = (_short(value) for value in (reason.found, reason.expected))
-    return f"{reason.column} {found}, expected {expected}"
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _scored(
-    items: Any,
-    scores: NDArray[np.float64],
-    probabilities: NDArray[np.float64],
-    flagged: NDArray[np.bool_],
-    why: dict[int, str],
-) -> Any:
-    """The items, where they are a table, and behind them what was found."""
-    import pandas as pd
-
-    found = pd.DataFrame(
-        {
-            "anomaly_score": scores,
-            "anomaly_probability": probabilities,
-            "is_anomaly": flagged,
-            "reasons": [why.get(place, "") for place in range(len(scores))],
-        }
-    )
-    if not is_frame(items):
-        return found.rename_axis("item").reset_index()
-    return pd.concat([items.reset_index(drop=True), found], axis=1)
-
-
-def _print(scores: NDArray[np.float64], flagged: NDArray[np.bool_], why: dict[int, str]) -> None:
-    table = Table("item", "score", "why", title=f"{flagged.sum()} of {len(scores)} flagged")
-    for place in np.argsort(-scores)[:_SHOWN]:
-        if flagged[place]:
-            table.add_row(str(place), f"{scores[place]:.2f}", why.get(int(place), ""))
+def _print(scored: Scored) -> None:
+    flagged = int(np.sum(scored.scores > scored.threshold))
+    table = Table("item", "score", "why", title=f"{flagged} of {len(scored.scores)} flagged")
+    for one in scored.found[:_SHOWN]:
+        table.add_row(str(one.place), f"{one.score:.2f}", "; ".join(map(reason_words, one.reasons)))
     console.print(table)
+    if scored.drift is not None:
+        console.print(str(scored.drift), highlight=False)

@@ -1,9 +1,10 @@
 """What a command writes, in the form that its file name asks for."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,11 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from vaekit.domains.checks import is_frame
-from vaekit.errors import MissingExtraError, SpecError
-from vaekit.files import atomic_write
+from vaekit.errors import DataError, MissingExtraError, SpecError
+from vaekit.files import atomic_file, atomic_write
 from vaekit.plots import save_animation, save_figure
 
-__all__ = ["console", "print_table", "write_frame", "write_items", "write_table"]
+__all__ = ["console", "frame_stream", "print_table", "write_frame", "write_items", "write_table"]
 
 console = Console()
 
@@ -80,6 +81,68 @@ def write_frame(path: Path, frame: Any) -> None:
         raise SpecError(f"--out must end in .csv or .parquet for these items; got {str(path)!r}.")
     atomic_write(path, _frame_bytes(frame, path.suffix))
     console.print(f"wrote {path}", highlight=False)
+
+
+@contextmanager
+def frame_stream(path: Path) -> Iterator[Callable[[Any], None]]:
+    """Yield what writes data frames one after the other into one file, which appears at the end.
+
+    Args:
+        path: Ends in .csv or .parquet.
+
+    Raises:
+        SpecError: Another ending.
+        DataError: A piece whose columns do not fit those of the first.
+    """
+    if path.suffix not in (".csv", ".parquet"):
+        raise SpecError(f"--out must end in .csv or .parquet for these items; got {str(path)!r}.")
+    with atomic_file(path) as file:
+        if path.suffix == ".csv":
+            yield _CsvPieces(file).write
+        else:
+            pieces = _ParquetPieces(file)
+            yield pieces.write
+            pieces.close()
+    console.print(f"wrote {path}", highlight=False)
+
+
+class _CsvPieces:
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.is_first = file, True
+
+    def write(self, frame: Any) -> None:
+        self.file.write(frame.to_csv(index=False, header=self.is_first).encode())
+        self.is_first = False
+
+
+class _ParquetPieces:
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.writer: Any = None
+
+    def write(self, frame: Any) -> None:
+        try:
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+        except ImportError as error:
+            raise MissingExtraError(
+                "writing .parquet needs pyarrow: pip install 'vaekit[tables]'."
+            ) from error
+        schema = None if self.writer is None else self.writer.schema
+        try:
+            table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+        except pa.ArrowException as error:
+            raise DataError(
+                f"all pieces must have columns of the same types to be written as .parquet; "
+                f"{error}. Write .csv."
+            ) from error
+        if self.writer is None:
+            self.writer = pq.ParquetWriter(self.file, table.schema)
+        self.writer.write_table(table)
+
+    def close(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
 
 
 def _frame_bytes(frame: Any, ending: str) -> bytes:

@@ -7,6 +7,7 @@ from vaekit.domains.context import Context
 from vaekit.domains.image_folders import image_files, read_images
 from vaekit.domains.images import ImageDomain
 from vaekit.domains.label_files import read_labels
+from vaekit.domains.pieces import read_pieces
 from vaekit.domains.sources import read_source
 from vaekit.domains.tables import (
     Below,
@@ -45,5 +46,6 @@ __all__ = [
     "image_files",
     "read_images",
     "read_labels",
+    "read_pieces",
     "read_source",
 ]

@@ -6,6 +6,7 @@ with `save_figure`.
 """
 
 from vaekit.plots.animation import save_animation, way_frames
+from vaekit.plots.anomalies import heat_sheets, score_histogram, unusual_map
 from vaekit.plots.associations import association_difference
 from vaekit.plots.clusters import cluster_bars, cluster_cards
 from vaekit.plots.codes import code_usage
@@ -16,7 +17,7 @@ from vaekit.plots.health import latent_health
 from vaekit.plots.latents import latent_map
 from vaekit.plots.marginals import marginals
 from vaekit.plots.pairs import reconstruction_pairs
-from vaekit.plots.save import save_figure
+from vaekit.plots.save import png_of, save_figure
 from vaekit.plots.sheets import image_sheets
 from vaekit.plots.strips import interpolation_strips
 from vaekit.plots.tradeoff import Panel, tradeoff_curves
@@ -30,6 +31,7 @@ __all__ = [
     "code_usage",
     "edit_curves",
     "edit_strips",
+    "heat_sheets",
     "image_grid",
     "image_sheets",
     "interpolation_strips",
@@ -37,10 +39,13 @@ __all__ = [
     "latent_map",
     "latent_traversals",
     "marginals",
+    "png_of",
     "reconstruction_pairs",
     "save_animation",
     "save_figure",
+    "score_histogram",
     "tradeoff_curves",
     "training_curves",
+    "unusual_map",
     "way_frames",
 ]

@@ -9,13 +9,21 @@ from vaekit.errors import DataError
 from vaekit.files import atomic_write
 from vaekit.plots.style import DPI
 
-__all__ = ["save_figure"]
+__all__ = ["png_of", "save_figure"]
+
+
+def png_of(figure: Figure) -> bytes:
+    """A figure as the bytes of a PNG file with 150 pixels per inch, margins cut.
+
+    The same figure gives the same bytes: neither the date nor the writing program is stored.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write a figure as PNG with 150 pixels per inch, margins cut; all of it or nothing.
-
-    The same figure gives the same bytes: neither the date nor the writing program is stored.
+    """Write a figure as PNG, as `png_of` makes it; all of it or nothing.
 
     Args:
         figure: Any figure.
@@ -34,6 +42,4 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise DataError(f"path must end in .png; got {path}. Rename it.")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
-    atomic_write(path, buffer.getvalue())
+    atomic_write(path, png_of(figure))

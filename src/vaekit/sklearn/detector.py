@@ -273,8 +273,17 @@ class VAEDetector(OutlierMixin, BaseEstimator):
 
         With a false-alarm rate scores are compared with those of the held-out items.
         """
-        trained_of(self, "drift")
-        return self.detector_.drift(X, self._held_out)
+        rows = trained_of(self, "drift").domain.prepare(X)
+        return self.drift_of(rows, self.detector_.score_rows(rows))
+
+    def drift_of(self, rows: Tensor, scores: Floats) -> Drift:
+        """`drift` of some items that were prepared and scored before.
+
+        Args:
+            rows: Some of the items, as `Domain.prepare` gives them.
+            scores: Of all of them, the higher the more unusual.
+        """
+        return self.detector_.drift(rows, scores, self._held_out)
 
     def __sklearn_is_fitted__(self) -> bool:
         return "detector_" in vars(self)

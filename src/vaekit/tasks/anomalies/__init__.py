@@ -1,9 +1,10 @@
 """What is unlike the rest, by how much, and why."""
 
 from vaekit.tasks.anomalies.detector import Detector, fit_detector
-from vaekit.tasks.anomalies.drift import Drift, Moved
+from vaekit.tasks.anomalies.drift import Drift, Moved, find_drift
 from vaekit.tasks.anomalies.further import learn_further
 from vaekit.tasks.anomalies.reasons import Reason
+from vaekit.tasks.anomalies.report import Found, reason_words, report_page
 from vaekit.tasks.anomalies.scores import SCORES
 from vaekit.tasks.anomalies.stored import detector_files, read_detector
 from vaekit.tasks.anomalies.threshold import (
@@ -18,6 +19,7 @@ __all__ = [
     "SCORES",
     "Detector",
     "Drift",
+    "Found",
     "Moved",
     "Reason",
     "automatic_threshold",
@@ -26,7 +28,10 @@ __all__ = [
     "conformal_p_values",
     "conformal_threshold",
     "detector_files",
+    "find_drift",
     "fit_detector",
     "learn_further",
     "read_detector",
+    "reason_words",
+    "report_page",
 ]

@@ -134,19 +134,19 @@ class Detector:
         """
         return heat_maps(self.trained, self.usual_heat, X)
 
-    def drift(self, X: Any, reference: Floats | None = None) -> Drift:
+    def drift(self, rows: Tensor, scores: Floats, reference: Floats | None = None) -> Drift:
         """Whether items are as unusual as those of training were, and which columns moved.
 
         Args:
-            X: Items of today, 20 or more.
+            rows: Some of the items of today, as the domain prepares them.
+            scores: Of all of them, 20 or more.
             reference: Scores to compare with; ``None`` takes those of the training items.
 
         Raises:
             DataError: Fewer items.
         """
-        domain, known = self.trained.domain, self.training if reference is None else reference
-        now = domain.prepare(X)
-        return find_drift(domain, self.memory.rows, now, known, self.score_rows(now))
+        known = self.training if reference is None else reference
+        return find_drift(self.trained.domain, self.memory.rows, rows, known, scores)
 
 
 def fit_detector(

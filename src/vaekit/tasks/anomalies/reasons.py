@@ -99,10 +99,11 @@ class _Search:
         shown = self.trained.domain.decode(expected)
         order = [int(i) for i in np.argsort(-gains) if gains[i] > _SMALLEST]
         names = list(self.columns)
-        return [
+        found = [
             Reason(name, _cell(raw, place, name, i), _cell(shown, i, name, i), float(gains[i]))
             for i, name in ((i, names[i]) for i in order)
         ]
+        return [reason for reason in found if reason.found != reason.expected]
 
     def _batch(self, x: Tensor, row: Batch, places: Sequence[tuple[int, ...]]) -> Batch:
         """The changed rows: replaced cells are known; numbers are, where the code says so."""
