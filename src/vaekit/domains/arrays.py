@@ -1,6 +1,6 @@
 """Numeric tables: numpy arrays, tensors and data frames of numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from torch import Tensor
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import as_numbers, check_finite, check_rows
 from vaekit.domains.sources import read_source
-from vaekit.errors import DataError, SpecError
+from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.likelihoods import Likelihood
 from vaekit.networks import make_denoiser, make_networks
 from vaekit.presets import Parts
@@ -29,8 +29,10 @@ class ArrayDomain(Domain):
     Attributes:
         standardise: Learn and apply a scaling of each column. Without it, values are used as
             they are, and new data must stay within the training range [low, high].
-        mean: Learnt mean of each column.
-        scale: Learnt standard deviation of each column; 1 for a constant one.
+        scaling: What a column is scaled to: ``"deviation"``, mean 0 and standard deviation 1, or
+            ``"range"``, from 0 to 1, so that all columns differ by as much at most.
+        mean: Learnt mean of each column, or its least value.
+        scale: Learnt standard deviation of each column, or its range; 1 for a constant one.
         low: Least value in training.
         high: Largest value in training.
         whole: Whether all values were whole numbers.
@@ -47,6 +49,7 @@ class ArrayDomain(Domain):
     """
 
     standardise: bool = True
+    scaling: str = "deviation"
     mean: Sequence[float] | None = None
     scale: Sequence[float] | None = None
     low: float = 0.0
@@ -78,8 +81,10 @@ class ArrayDomain(Domain):
     def _scaling(self, array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         if not self.standardise:
             return np.zeros(array.shape[1]), np.ones(array.shape[1])
+        if self.scaling not in _SCALINGS:
+            raise unknown_name("scaling", self.scaling, _SCALINGS)
         with np.errstate(over="ignore", invalid="ignore"):
-            mean, scale = array.mean(0, dtype=np.float64), array.std(0, dtype=np.float64)
+            mean, scale = _SCALINGS[self.scaling](array)
         if not (np.isfinite(mean).all() and np.isfinite(scale).all()):
             raise DataError(
                 "columns must have a finite variance; got values so large that their squares "
@@ -203,6 +208,12 @@ class ArrayDomain(Domain):
         return Parts(
             encoder, decoder, chosen, features_dim, latent_dim, context_dim, denoiser=denoiser
         )
+
+
+_SCALINGS: dict[str, Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]] = {
+    "deviation": lambda a: (a.mean(0, dtype=np.float64), a.std(0, dtype=np.float64)),
+    "range": lambda a: (a.min(0).astype(np.float64), np.ptp(a.astype(np.float64), axis=0)),
+}
 
 
 def _table(raw: Any) -> NDArray[Any]:

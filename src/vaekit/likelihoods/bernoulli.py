@@ -45,7 +45,7 @@ class Bernoulli(Likelihood):
         tensor of the training step.
         """
         logits: Tensor = px.logits  # type: ignore[attr-defined]
-        target = batch.visible.expand_as(logits)
+        logits, target = torch.broadcast_tensors(logits, batch.visible)
         cost = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
         return -sum_observed(cost, batch)
 

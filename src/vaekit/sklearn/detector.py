@@ -11,10 +11,10 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from torch import Tensor
 
 from vaekit.autoencoder import Autoencoder
-from vaekit.domains import Domain, TableDomain, find_domain, read_source
+from vaekit.domains import ArrayDomain, Domain, TableDomain, find_domain, read_source
 from vaekit.errors import CompositionError
 from vaekit.io import options_to_json, write_run
-from vaekit.presets import Preset
+from vaekit.presets import Preset, beta_vae
 from vaekit.sklearn.common import adopt_features, trained_of
 from vaekit.sklearn.held_out import PARTS, held_out_count, parted
 from vaekit.tasks import Plan
@@ -37,16 +37,16 @@ __all__ = ["VAEDetector"]
 
 Floats = NDArray[np.float64]
 
-_STEPS = 1500
+_STEPS, _LESS = 1500, 0.3
 
 
 class VAEDetector(OutlierMixin, BaseEstimator):
     """Learns what is usual, and tells what is not.
 
-    By default the training items may hold anomalies (outlier detection): then what counts is the
-    evidence lower bound, what an item's code costs, how rare its values are, and how few cuts
-    part it from the rest. If you know that they are clean, say ``novelty=True``: then it is the
-    evidence lower bound, and the distance to the nearest and to the fifth neighbour.
+    By default the training items may hold anomalies (outlier detection): then what counts is how
+    many cuts part an item from the rest, and how far it is from one training item in twenty, where
+    columns that the model tells well count more. If you know that they are clean, say
+    ``novelty=True``: then it is the distance to the nearest ones, in items and latents.
 
     Args:
         contamination: Share of anomalies in the training items, above 0, at most .5: so many of
@@ -57,7 +57,8 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             flagged, above 0, below 1. It needs clean training items, of which a fifth is held out
             to compare with, and is met in finite samples.
         method: ``"auto"`` takes what suits; or one of `vaekit.tasks.anomalies.SCORES`.
-        preset: The model, by name or with options; one with a density.
+        preset: The model, by name or with options, one with a density; ``"auto"`` takes a VAE, of
+            clean numbers one that compresses less.
         latent_dim: Number of latents; ``None`` takes what suits the items.
         max_epochs: Passes over the items; ``None`` takes as many as give about 1,500 steps.
         seed: Seed of everything random.
@@ -85,7 +86,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         novelty: bool = False,
         false_alarm_rate: float | None = None,
         method: str = "auto",
-        preset: str | Preset = "vae",
+        preset: str | Preset = "auto",
         latent_dim: int | None = None,
         max_epochs: int | None = None,
         seed: int = 0,
@@ -195,10 +196,16 @@ class VAEDetector(OutlierMixin, BaseEstimator):
     def _autoencoder(self, domain: Domain) -> Autoencoder:
         if isinstance(domain, TableDomain):  # among ranks, the largest is never far away
             domain = replace(domain, scale="straight", unseen="hole")
+        numbers = isinstance(domain, ArrayDomain) and self._clean
+        if isinstance(domain, ArrayDomain) and numbers:
+            domain = replace(domain, scaling="range")
+        usual = beta_vae(beta=_LESS) if numbers else "vae"
         return Autoencoder(
-            self.preset,
+            usual if self.preset == "auto" else self.preset,
             self.latent_dim,
             domain=domain,
+            # One noise for all columns: else the model explains the easy ones only.
+            likelihood="learned_gaussian" if numbers else "auto",
             steps=_STEPS,
             max_epochs=self.max_epochs,
             validation=0.0,

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.neighbors import NearestNeighbors
 
 from vaekit import Autoencoder
 from vaekit.domains import ArrayDomain
@@ -10,7 +11,7 @@ from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.tasks.anomalies import SCORES, fit_detector
 from vaekit.tasks.anomalies.rarity import Rarity
 from vaekit.tasks.anomalies.scores import Margins, Neighbours
-from vaekit.tasks.anomalies.seen import Seen, frame_of
+from vaekit.tasks.anomalies.seen import Frame, Seen, frame_of
 
 RNG = np.random.default_rng(0)
 
@@ -40,7 +41,7 @@ def test_every_score_finds_what_is_far_away(trained, score):
     assert (detector.score(50 * ODD) > np.quantile(usual, 0.99)).all()
 
 
-@pytest.mark.parametrize("score", ["novelty", "bound", "surprise", "neighbours"])
+@pytest.mark.parametrize("score", ["novelty", "bound", "surprise", "neighbours", "exemplars"])
 def test_what_breaks_a_rule_is_found_though_each_value_is_usual(trained, score):
     detector = fit_detector(trained, plane(800, 0), score=score)
     odd = plane(40, 7)
@@ -83,20 +84,70 @@ def test_probabilities_rise_with_scores_from_nothing(trained):
     assert 0 < p[2] < p[3] == pytest.approx(1)
 
 
+def seen_at(points):
+    """Items of which only the points are known."""
+    zeros = np.zeros(len(points))
+    places = np.zeros(points.shape[1])
+    frame = Frame((), places, places + 1, points.mean(0), points.std(0) + 1e-9, places + 1)
+    return Seen(None, frame, None, points, points, zeros, zeros, zeros, zeros)
+
+
 def test_a_training_item_is_not_its_own_neighbour():
-    points = np.array([[0.0], [1.0], [5.0]])
-    zeros = np.zeros(3)
-    seen = Seen(points, points, zeros, zeros, zeros, zeros)
+    seen = seen_at(np.array([[0.0], [1.0], [5.0]]))
     fitted = Neighbours(1).fit(seen)
     assert fitted.of_training(seen).tolist() == [1, 1, 4]
     assert fitted.of(seen).tolist() == [0, 0, 0]
     assert Neighbours(20).fit(seen).of(seen).tolist() == [5, 4, 5]  # there are only three
+    assert Neighbours(2, averaged=True).fit(seen).of_training(seen).tolist() == [3, 2.5, 4.5]
+    assert Neighbours(share=0.5).fit(seen).of_training(seen).tolist() == [1, 1, 4]
+
+
+def test_neighbours_agree_with_scikit_learn_also_in_pieces(monkeypatch):
+    seen = seen_at(RNG.normal(size=(300, 4)))
+    for metric in ("euclidean", "cityblock"):
+        theirs = NearestNeighbors(n_neighbors=8, metric=metric).fit(seen.points)
+        distances = theirs.kneighbors(seen.points)[0][:, 1:]
+        for pieces in (2**22, 1000):
+            monkeypatch.setattr("vaekit.tasks.anomalies.neighbours._AT_ONCE", pieces)
+            last = Neighbours(7, metric=metric).fit(seen).of_training(seen)
+            mean = Neighbours(7, metric=metric, averaged=True).fit(seen).of_training(seen)
+            assert last == pytest.approx(distances[:, -1])
+            assert mean == pytest.approx(distances.mean(1))
+
+
+def test_many_training_items_are_represented_by_some():
+    seen = seen_at(RNG.normal(size=(2000, 2)))
+    fitted = Neighbours(share=0.05, most=500).fit(seen)
+    assert fitted.places.shape == (500, 2)
+    whole = Neighbours(share=0.05).fit(seen).of_training(seen)
+    assert np.corrcoef(fitted.of_training(seen), whole)[0, 1] > 0.95
+
+
+def test_one_wild_cell_does_not_hide_the_others():
+    points = np.r_[RNG.normal(size=(500, 3)), [[0.0, 0.0, 1e6]]]
+    seen = seen_at(points)
+    assert np.abs(seen.weighted).max() <= 10 + 1e-9
+
+
+def test_exemplars_are_a_mixture_around_decoded_training_items(trained):
+    X = plane(60, 0)
+    detector = fit_detector(trained, X, score="exemplars")
+    x = trained.domain.prepare(X)
+    with torch.no_grad():
+        px = trained.vae.decode(trained.vae.encode(x))
+        pairs = torch.stack([px.log_prob(row).sum(-1)[0] for row in x])
+    expected = np.log(60) - torch.logsumexp(pairs, 1)
+    assert detector.scores[0].of(detector.look(X)) == pytest.approx(expected.numpy(), rel=1e-4)
+    pairs.fill_diagonal_(-torch.inf)
+    without = np.log(59) - torch.logsumexp(pairs, 1)
+    assert detector.scores[0].of_training(detector.look(X)) == pytest.approx(
+        without.numpy(), rel=1e-4
+    )
 
 
 def test_margins_count_rare_values_and_those_beyond():
     points = np.r_[np.zeros(90), np.ones(10)][:, None]
-    zeros = np.zeros(100)
-    margins = Margins().fit(Seen(points, points, zeros, zeros, zeros, zeros))
+    margins = Margins().fit(seen_at(points))
     common, rare, beyond, below, empty = margins.by_column(
         np.array([[0.0], [1.0], [2.0], [-1.0], [0.5]])
     )[:, 0]
@@ -113,10 +164,10 @@ def test_a_constant_column_that_changes_is_odd_and_does_no_harm(trained):
     assert (detector.score(changed) > detector.score(same)).all()
 
 
-def test_coordinates_run_from_0_to_1():
+def test_coordinates_run_from_0_to_1(trained):
     domain = ArrayDomain().fit(plane(100, 0))
     x = domain.encode(domain.prepare(plane(100, 0)))
-    points = frame_of(domain, x).place(x)
+    points = frame_of(trained.vae, domain, x).place(x)
     assert points.min(0) == pytest.approx(0)
     assert points.max(0) == pytest.approx(1)
 

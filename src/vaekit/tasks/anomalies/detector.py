@@ -197,7 +197,7 @@ def detector_of(trained: Trained, items: Items, memory: Memory, score: str) -> D
     if len(items) < 2:
         raise DataError("a detector needs at least 2 items to learn from; got 1.")
     shown = torch.cat([batch.visible.cpu() for batch in batches_of(items, trained.device)])
-    frame = frame_of(trained.domain, shown)
+    frame = frame_of(trained.vae, trained.domain, shown)
     seen = look(trained.vae, frame, batches_of(items, trained.device))
     fitted = [part.fit(seen) for part in SCORES[score]]
     values = [part.of_training(seen) for part in fitted]

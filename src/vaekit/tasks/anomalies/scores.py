@@ -1,21 +1,23 @@
 """Scores of anomalies: the higher, the less like the training items."""
 
 import abc
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vaekit.errors import NotFittedError
+from vaekit.tasks.anomalies.exemplars import Exemplars
 from vaekit.tasks.anomalies.forest import Forest
+from vaekit.tasks.anomalies.neighbours import Neighbours
+from vaekit.tasks.anomalies.score import Arrays, Score, learnt
 from vaekit.tasks.anomalies.seen import Seen
 
 __all__ = [
     "SCORES",
     "Bound",
     "CodeCost",
+    "Exemplars",
     "Isolation",
     "Margins",
     "Neighbours",
@@ -24,35 +26,8 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
-Arrays = Mapping[str, NDArray[Any]]
-T = TypeVar("T")
 
-_BINS, _FLOOR, _TREES = 10, 0.1, 200
-
-
-class Score(abc.ABC):
-    """One way to tell how unusual items are."""
-
-    @abc.abstractmethod
-    def fit(self, training: Seen) -> Self:
-        """Learn from training items."""
-
-    @abc.abstractmethod
-    def of(self, seen: Seen) -> Floats:
-        """Of items."""
-
-    @abc.abstractmethod
-    def of_training(self, training: Seen) -> Floats:
-        """Of the training items themselves, as if each had not been one of them."""
-
-    @property
-    @abc.abstractmethod
-    def arrays(self) -> Arrays:
-        """All that was learnt, by name: what `restored` takes."""
-
-    @abc.abstractmethod
-    def restored(self, arrays: Arrays) -> Self:
-        """The same score with what another had learnt."""
+_BINS, _FLOOR, _TREES = 10, 0.1, 100
 
 
 class _Said(Score, abc.ABC):
@@ -113,53 +88,6 @@ class Surprise(_Said):
 
 
 @dataclass(frozen=True)
-class Neighbours(Score):
-    """Distance to the k-th nearest training item.
-
-    Attributes:
-        k: Which neighbour.
-        where: ``"points"``, all coordinates, or ``"codes"``, the latents.
-        known: What was learnt.
-
-    Source: Ramaswamy et al. 2000, "Efficient algorithms for mining outliers from large data sets".
-    """
-
-    k: int = 1
-    where: str = "points"
-    known: Any = field(default=None, repr=False)
-
-    def fit(self, training: Seen) -> Self:
-        """Index the training items."""
-        return self.restored({"places": getattr(training, self.where)})
-
-    def of(self, seen: Seen) -> Floats:
-        """Distances."""
-        count = min(self.k, self.known.n_neighbors)
-        return self._distances(getattr(seen, self.where), count)
-
-    def of_training(self, training: Seen) -> Floats:
-        """Each is its own nearest neighbour, which does not count."""
-        return self._distances(getattr(training, self.where), self.known.n_neighbors)
-
-    @property
-    def arrays(self) -> Arrays:
-        """Where the training items are."""
-        return {"places": np.asarray(self.known._fit_X)}
-
-    def restored(self, arrays: Arrays) -> Self:
-        """Indexed anew."""
-        from sklearn.neighbors import NearestNeighbors
-
-        places = arrays["places"]
-        count = min(self.k + 1, len(places))
-        return type(self)(self.k, self.where, NearestNeighbors(n_neighbors=count).fit(places))
-
-    def _distances(self, places: Floats, count: int) -> Floats:
-        found: Floats = self.known.kneighbors(places, count)[0]
-        return found[:, -1]
-
-
-@dataclass(frozen=True)
 class Isolation(Score):
     """How few random cuts part an item from the rest.
 
@@ -177,7 +105,7 @@ class Isolation(Score):
 
     def of(self, seen: Seen) -> Floats:
         """From 0 to 1."""
-        return _learnt(self.forest).score(seen.points)
+        return learnt(self.forest).score(seen.points)
 
     def of_training(self, training: Seen) -> Floats:
         """As of any items: each tree saw 256 of them at most."""
@@ -186,7 +114,7 @@ class Isolation(Score):
     @property
     def arrays(self) -> Arrays:
         """The trees."""
-        return _learnt(self.forest).arrays
+        return learnt(self.forest).arrays
 
     def restored(self, arrays: Arrays) -> Self:
         """With these trees."""
@@ -227,8 +155,8 @@ class Margins(Score):
     def by_column(self, points: Floats) -> Floats:
         """Of each column, shape (items, columns)."""
         found = np.empty(points.shape)
-        learnt = zip(_learnt(self.edges), _learnt(self.cost), strict=True)
-        for j, (edges, cost) in enumerate(learnt):
+        bins = zip(learnt(self.edges), learnt(self.cost), strict=True)
+        for j, (edges, cost) in enumerate(bins):
             place = np.searchsorted(edges, points[:, j], side="right") - 1
             place = np.where(points[:, j] == edges[-1], _BINS - 1, place)
             outside = (place < 0) | (place >= _BINS)
@@ -238,27 +166,27 @@ class Margins(Score):
     @property
     def arrays(self) -> Arrays:
         """The histograms."""
-        return {"edges": _learnt(self.edges), "cost": _learnt(self.cost)}
+        return {"edges": learnt(self.edges), "cost": learnt(self.cost)}
 
     def restored(self, arrays: Arrays) -> Self:
         """With these histograms."""
         return type(self)(arrays["edges"], arrays["cost"])
 
 
-def _learnt(value: T | None) -> T:
-    if value is None:
-        raise NotFittedError("this score has learnt nothing yet; call fit first.")
-    return value
-
+_NEAREST = Neighbours(3, averaged=True)
+_NEAREST_JOINT = (Neighbours(1, where="joint"), Neighbours(1, where="joint", metric="cityblock"))
+_DENSE = Neighbours(share=0.05, where="weighted", metric="cityblock", most=1000)
 
 SCORES: dict[str, tuple[Score, ...]] = {
-    "contaminated": (Bound(), CodeCost(), Margins(), Isolation()),
-    "novelty": (Bound(), Neighbours(5), Neighbours(1)),
+    "contaminated": (_DENSE, Isolation()),
+    "novelty": (_NEAREST, *_NEAREST_JOINT),
+    "exemplars": (Exemplars(),),
     "bound": (Bound(),),
     "code": (CodeCost(),),
     "surprise": (Surprise(),),
-    "neighbours": (Neighbours(5),),
-    "latent_neighbours": (Neighbours(5, "codes"),),
+    "neighbours": (_NEAREST,),
+    "dense_neighbours": (_DENSE,),
+    "latent_neighbours": (Neighbours(5, where="codes"),),
     "isolation": (Isolation(),),
     "margins": (Margins(),),
 }

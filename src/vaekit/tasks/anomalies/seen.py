@@ -1,7 +1,8 @@
 """Items as the scores of anomalies look at them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -10,15 +11,17 @@ from torch import Tensor
 
 from vaekit.distributions import DiagonalNormal
 from vaekit.domains import Domain, TableDomain
+from vaekit.likelihoods import LearnedGaussian, Table
 from vaekit.models import VAE
 from vaekit.objectives.terms import kl_of
-from vaekit.randomness import seeded
+from vaekit.randomness import make_generator, seeded
 from vaekit.types import Batch
 
 __all__ = ["Frame", "Seen", "cost_at_mean", "frame_of", "look"]
 
 Floats = NDArray[np.float64]
 
+_MOST_DEVIATIONS, _PRIOR_RANGE, _CONSTANT = 10.0, 6.0, 1e-9
 _DRAWS, _SEED = 16, 0  # the same draws at every call: scores do not differ from call to call
 
 
@@ -30,6 +33,9 @@ class Frame:
         num_codes: Of each column of labels how many there are; of tables only.
         low: The least of each coordinate in training.
         span: How far each reached; 1 for a constant one.
+        mean: The mean of each place, from 0 to 1.
+        deviation: Its standard deviation; 1 for a constant one.
+        noise: How far the model is off there, in standard deviations; 1 where it does not say.
         novelty: What a cell costs that training did not know, nats: the log of the number of
             training items and one, as if it were among them once; 0 where holes are no news.
     """
@@ -37,11 +43,31 @@ class Frame:
     num_codes: tuple[int, ...]
     low: Floats
     span: Floats
+    mean: Floats
+    deviation: Floats
+    noise: Floats
     novelty: float = 0.0
 
     def place(self, x: Tensor) -> Floats:
         """Coordinates, from 0 to 1 in training; a label that differs is a distance of 1."""
         return (_coordinates(x, self.num_codes) - self.low) / self.span
+
+    def weighted(self, points: Floats) -> Floats:
+        """Places in standard deviations, at most 10, where the model is sure more than where not.
+
+        Divided by the square root of the noise: halfway from distances in standard deviations to
+        those in units of the noise.
+        """
+        return self._bounded(points) / np.sqrt(self.noise)
+
+    def joint(self, points: Floats, codes: Floats) -> Floats:
+        """Places and, beside them, latents, of which 6 deviations are as far as the whole range."""
+        places = self.mean + self.deviation * self._bounded(points)
+        return np.concatenate([places, codes / _PRIOR_RANGE], axis=1)
+
+    def _bounded(self, points: Floats) -> Floats:
+        """In standard deviations, so that one wild cell does not hide all others."""
+        return np.clip((points - self.mean) / self.deviation, -_MOST_DEVIATIONS, _MOST_DEVIATIONS)
 
     def news(self, batch: Batch) -> Tensor:
         """What the unknown cells of each item cost, nats, shape (batch,)."""
@@ -50,7 +76,7 @@ class Frame:
         return self.novelty * (~batch.observed[:, : len(self.num_codes)]).sum(1)
 
 
-def frame_of(domain: Domain, x: Tensor) -> Frame:
+def frame_of(vae: VAE, domain: Domain, x: Tensor) -> Frame:
     """Learn it from training items, as the networks see them."""
     codes = tuple(c.num_codes for c in domain.learnt) if isinstance(domain, TableDomain) else ()
     points = _coordinates(x, codes)
@@ -59,7 +85,20 @@ def frame_of(domain: Domain, x: Tensor) -> Frame:
     span = np.where(high > low, high - low, 1.0)
     span[:labels] = np.sqrt(2.0)
     knows = isinstance(domain, TableDomain) and domain.missing == "value"
-    return Frame(codes, low, span, float(np.log(len(points) + 1)) if knows else 0.0)
+    novelty = float(np.log(len(points) + 1)) if knows else 0.0
+    places = (points - low) / span
+    deviation = places.std(0)
+    deviation = np.where(deviation > _CONSTANT, deviation, 1.0)
+    return Frame(codes, low, span, places.mean(0), deviation, _noise(vae, low.shape), novelty)
+
+
+def _noise(vae: VAE, shape: tuple[int, ...]) -> Floats:
+    """Of each coordinate, where the likelihood has learnt one for each; labels have none."""
+    found, likelihood = np.ones(shape), vae.likelihood
+    if isinstance(likelihood, LearnedGaussian | Table) and likelihood.scale.dim():
+        learnt = likelihood.scale.detach().flatten().double().cpu().numpy()
+        found[len(found) - len(learnt) :] = learnt
+    return found
 
 
 def _coordinates(x: Tensor, num_codes: tuple[int, ...]) -> Floats:
@@ -78,6 +117,9 @@ class Seen:
     """Some items.
 
     Attributes:
+        vae: The model.
+        frame: Where training items lie.
+        batch: The items, as the networks see them.
         points: Coordinates, shape (items, coordinates).
         codes: Posterior means, shape (items, latents).
         bound: The negative evidence lower bound, nats.
@@ -86,12 +128,25 @@ class Seen:
         news: What cells cost that training did not know, nats; in bound and surprise as well.
     """
 
+    vae: VAE
+    frame: Frame
+    batch: Batch
     points: Floats
     codes: Floats
     bound: Floats
     code_cost: Floats
     surprise: Floats
     news: Floats
+
+    @property
+    def weighted(self) -> Floats:
+        """See `Frame.weighted`."""
+        return self.frame.weighted(self.points)
+
+    @property
+    def joint(self) -> Floats:
+        """See `Frame.joint`."""
+        return self.frame.joint(self.points, self.codes)
 
     @property
     def cost(self) -> Floats:
@@ -102,8 +157,21 @@ class Seen:
 @torch.no_grad()
 def look(vae: VAE, frame: Frame, batches: Iterable[Batch]) -> Seen:
     """Encode, decode and score items."""
-    parts = [_look(vae, frame, batch) for batch in batches]
-    return Seen(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    kept = list(batches)
+    parts = [_look(vae, frame, batch) for batch in kept]
+    arrays = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Seen(vae, frame, _joined(kept), *arrays)
+
+
+def _joined(batches: Sequence[Batch]) -> Batch:
+    columns = ([batch.x for batch in batches], [batch.context for batch in batches])
+    x, context = (_whole(parts) for parts in columns)
+    return Batch(cast(Tensor, x), context, _whole([batch.observed for batch in batches]))
+
+
+def _whole(parts: Sequence[Tensor | None]) -> Tensor | None:
+    known = [part for part in parts if part is not None]
+    return torch.cat(known) if known else None
 
 
 @torch.no_grad()
@@ -136,6 +204,9 @@ def _parts_of_the_bound(vae: VAE, batch: Batch) -> tuple[Tensor, Tensor]:
         draw = vae.infer(batch, _DRAWS)
     if not isinstance(draw.q, DiagonalNormal):
         return kl_of(draw), vae.log_likelihood(batch)(draw.z)
-    with seeded(_SEED):  # anew: how many numbers were drawn before depends on the batch
-        noise = torch.randn(_DRAWS, 1, *draw.z.shape[2:]).to(draw.z)
+    noise = _noise_of(draw.z.shape[2:]).to(draw.z)
     return kl_of(draw), vae.log_likelihood(batch)(draw.q.mean + draw.q.stddev * noise)
+
+
+def _noise_of(latent: torch.Size) -> Tensor:
+    return torch.randn(_DRAWS, 1, *latent, generator=make_generator(_SEED))

@@ -23,6 +23,7 @@ __all__ = ["DETECTOR_FILES", "detector_files", "read_detector"]
 
 _FORMAT = 1
 _JSON, _ARRAYS = DETECTOR_FILES = ("detector.json", "detector.safetensors")
+_PLACES = ("low", "span", "mean", "deviation", "noise")
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -50,8 +51,7 @@ def detector_files(
         "notes": dict(notes),
     }
     all_arrays: Arrays = {
-        "frame.low": frame.low,
-        "frame.span": frame.span,
+        **{f"frame.{name}": getattr(frame, name) for name in _PLACES},
         "training": detector.training,
         "memory": detector.memory.rows.numpy(),
         **arrays,
@@ -120,7 +120,8 @@ def _restored(document: Mapping[str, Any], arrays: Arrays, trained: Trained) -> 
     if name not in SCORES:
         raise unknown_name("score", name, SCORES)
     codes, novelty = tuple(document["num_codes"]), float(document["novelty"])
-    frame = Frame(codes, arrays["frame.low"], arrays["frame.span"], novelty)
+    places = {name: arrays[f"frame.{name}"] for name in _PLACES}
+    frame = Frame(codes, **places, novelty=novelty)
     scores = [score.restored(_below(arrays, f"score.{i}.")) for i, score in enumerate(SCORES[name])]
     rarities = [Rarity.of(arrays[f"rarity.{i}"]) for i in range(len(scores))]
     memory = Memory(torch.from_numpy(arrays["memory"]), int(document["seen"]))

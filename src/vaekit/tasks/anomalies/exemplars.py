@@ -1,0 +1,86 @@
+"""How probable an item is as a variant of a training item."""
+
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vaekit.tasks.anomalies.score import Arrays, Score, learnt
+from vaekit.tasks.anomalies.seen import Seen
+from vaekit.types import Batch
+
+__all__ = ["Exemplars"]
+
+Floats = NDArray[np.float64]
+
+_MOST, _AT_ONCE = 1500, 2**24
+
+
+@dataclass(frozen=True)
+class Exemplars(Score):
+    """-log of the mean of p(x | z) over the posterior means of training items, nats.
+
+    The prior is replaced by what the training items are encoded to, so it is the density of a
+    mixture with a decoded training item in the middle of each component. The less a model
+    compresses, the nearer that is to a kernel density of the training items themselves.
+
+    Attributes:
+        codes: Of training items, at most 1,500.
+        chosen: Which of the training items those are.
+
+    Source: Norouzi et al. 2020, "Exemplar VAE: linking generative models, nearest neighbor
+    retrieval, and data augmentation", eq. 3, with p(x | z) at the posterior mean.
+    """
+
+    codes: Floats | None = field(default=None, repr=False)
+    chosen: NDArray[np.int64] | None = field(default=None, repr=False)
+
+    def fit(self, training: Seen) -> Self:
+        """Choose the exemplars."""
+        order = np.random.default_rng(0).permutation(len(training.codes))[:_MOST]
+        chosen = np.sort(order)
+        return replace(self, codes=training.codes[chosen], chosen=chosen)
+
+    def of(self, seen: Seen) -> Floats:
+        """Nats."""
+        return self._scores(seen, None)
+
+    def of_training(self, training: Seen) -> Floats:
+        """Each without itself."""
+        return self._scores(training, learnt(self.chosen))
+
+    @torch.no_grad()
+    def _scores(self, seen: Seen, own: NDArray[np.int64] | None) -> Floats:
+        x, codes = seen.batch.x, learnt(self.codes)
+        z = torch.from_numpy(codes).to(x.device, torch.float32)[:, None]
+        size = max(1, _AT_ONCE // (len(codes) * max(1, x[0].numel())))
+        parts = []
+        for rows in torch.arange(len(x)).split(size):
+            some = _some(seen.batch, rows)
+            own_context = 1 if some.context is None else len(rows)  # decoded once, or for each
+            log_px = seen.vae.log_likelihood(some)(z.expand(-1, own_context, -1))
+            if own is not None:
+                itself = torch.from_numpy(own)[:, None] == rows[None, :]
+                log_px = log_px.masked_fill(itself.to(log_px.device), -torch.inf)
+            others = (log_px > -torch.inf).sum(0).clamp_min(1)
+            parts.append(others.log() - torch.logsumexp(log_px, 0))
+        found: Floats = torch.cat(parts).double().cpu().numpy() + seen.news
+        return np.where(np.isfinite(found), found, 0.0)  # a single item has no other
+
+    @property
+    def arrays(self) -> Arrays:
+        """The latents."""
+        return {"codes": learnt(self.codes)}
+
+    def restored(self, arrays: Arrays) -> Self:
+        """With these latents."""
+        return replace(self, codes=arrays["codes"])
+
+
+def _some(batch: Batch, rows: Tensor) -> Batch:
+    context = None if batch.context is None else batch.context[rows]
+    observed = None if batch.observed is None else batch.observed[rows]
+    return Batch(batch.x[rows], context, observed)
