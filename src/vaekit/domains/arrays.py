@@ -30,9 +30,10 @@ class ArrayDomain(Domain):
         standardise: Learn and apply a scaling of each column. Without it, values are used as
             they are, and new data must stay within the training range [low, high].
         scaling: What a column is scaled to: ``"deviation"``, mean 0 and standard deviation 1, or
-            ``"range"``, from 0 to 1, so that all columns differ by as much at most.
-        mean: Learnt mean of each column, or its least value.
-        scale: Learnt standard deviation of each column, or its range; 1 for a constant one.
+            ``"range"``, mean 0 and the same range for all columns.
+        mean: Learnt mean of each column.
+        scale: Learnt standard deviation of each column, or a share of its range that is the same
+            for all; 1 for a constant one.
         low: Least value in training.
         high: Largest value in training.
         whole: Whether all values were whole numbers.
@@ -210,9 +211,21 @@ class ArrayDomain(Domain):
         )
 
 
+def _by_deviation(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    return array.mean(0, dtype=np.float64), array.std(0, dtype=np.float64)
+
+
+def _by_range(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The ranges times what makes the mean deviation 1, where training starts best."""
+    mean, deviation = _by_deviation(array)
+    span = np.ptp(array.astype(np.float64), axis=0)
+    shares = deviation[span > 0] / span[span > 0]
+    return mean, span * (shares.mean() if len(shares) else 1.0)
+
+
 _SCALINGS: dict[str, Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]] = {
-    "deviation": lambda a: (a.mean(0, dtype=np.float64), a.std(0, dtype=np.float64)),
-    "range": lambda a: (a.min(0).astype(np.float64), np.ptp(a.astype(np.float64), axis=0)),
+    "deviation": _by_deviation,
+    "range": _by_range,
 }
 
 
