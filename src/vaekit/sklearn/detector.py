@@ -9,17 +9,20 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OutlierMixin
 
 from vaekit.autoencoder import Autoencoder
-from vaekit.domains import TableDomain, find_domain, read_source
+from vaekit.domains import Domain, SeriesDomain, TableDomain, find_domain, read_source
 from vaekit.domains.checks import is_frame
 from vaekit.errors import CompositionError, SpecError
 from vaekit.presets import Preset
 from vaekit.sklearn.common import adopt_features, trained_of
 from vaekit.tasks.anomalies import (
     Detector,
+    Event,
     Reason,
+    StepDetector,
     automatic_threshold,
     conformal_p_values,
     fit_detector,
+    fit_steps,
 )
 
 __all__ = ["VAEDetector"]
@@ -27,6 +30,7 @@ __all__ = ["VAEDetector"]
 Floats = NDArray[np.float64]
 
 _STEPS, _FEWEST_HELD_OUT = 1500, 20
+_LATENTS_OF_SERIES = 4  # with more, anomalies are given back as well as the rest
 
 
 class VAEDetector(OutlierMixin, BaseEstimator):
@@ -47,6 +51,8 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             to compare with, and is met in finite samples.
         method: ``"auto"`` takes what suits; or one of `vaekit.tasks.anomalies.SCORES`.
         preset: The model, by name or with options; one with a density.
+        domain: The kind of items, ``"auto"``, a name or a `Domain`; of series
+            ``SeriesDomain(window=64)``, for which there are also `step_scores` and `events`.
         latent_dim: Number of latents; ``None`` takes what suits the items.
         max_epochs: Passes over the items; ``None`` takes as many as give about 1,500 steps.
         seed: Seed of everything random.
@@ -75,6 +81,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         false_alarm_rate: float | None = None,
         method: str = "auto",
         preset: str | Preset = "vae",
+        domain: str | Domain = "auto",
         latent_dim: int | None = None,
         max_epochs: int | None = None,
         seed: int = 0,
@@ -85,6 +92,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         self.false_alarm_rate = false_alarm_rate
         self.method = method
         self.preset = preset
+        self.domain = domain
         self.latent_dim = latent_dim
         self.max_epochs = max_epochs
         self.seed = seed
@@ -108,6 +116,8 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         self.decision_scores_: Floats = self.detector_.training
         self._held_out = None if held_out is None else self.detector_.score(held_out)
         self.offset_ = -self._threshold()
+        if isinstance(self.autoencoder_.domain_, SeriesDomain):
+            self.steps_: StepDetector = fit_steps(self.detector_, X)
         self.labels_: NDArray[np.int64] = (self.decision_scores_ > -self.offset_).astype(np.int64)
         adopt_features(self, self.autoencoder_)
         return self
@@ -120,7 +130,8 @@ class VAEDetector(OutlierMixin, BaseEstimator):
     def _score(self) -> str:
         if self.method != "auto":
             return self.method
-        return "novelty" if self._clean else "contaminated"
+        series = "series_" if isinstance(self.autoencoder_.domain_, SeriesDomain) else ""
+        return series + ("novelty" if self._clean else "contaminated")
 
     def _check(self) -> None:
         share, rate = self.contamination, self.false_alarm_rate
@@ -131,9 +142,16 @@ class VAEDetector(OutlierMixin, BaseEstimator):
 
     def _split(self, X: Any) -> tuple[Any, Any]:
         """Items to learn from, and, for a false-alarm rate, items to compare with."""
-        rate = self.false_alarm_rate
+        rate, domain = self.false_alarm_rate, find_domain(X, self.domain)
+        if isinstance(domain, SeriesDomain):
+            X = domain.read(X)
         if rate is None:
             return X, None
+        if isinstance(domain, SeriesDomain) and domain.window is not None:
+            raise CompositionError(
+                "a false-alarm rate holds items out at random, and the windows of one series "
+                "overlap. Choose a contamination, or a threshold for events."
+            )
         if not is_frame(X):
             X = np.asarray(X)
         count = max(_FEWEST_HELD_OUT, int(np.ceil(1 / rate)) - 1, len(X) // 5)
@@ -146,12 +164,13 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         return _at(X, order[count:]), _at(X, order[:count])
 
     def _autoencoder(self, X: Any) -> Autoencoder:
-        domain = find_domain(X, "auto")
+        domain = find_domain(X, self.domain)
         if isinstance(domain, TableDomain):  # among ranks, the largest is never far away
             domain = replace(domain, scale="straight")
+        few = self.latent_dim is None and isinstance(domain, SeriesDomain)
         return Autoencoder(
             self.preset,
-            self.latent_dim,
+            _LATENTS_OF_SERIES if few else self.latent_dim,
             domain=domain,
             steps=_STEPS,
             max_epochs=self.max_epochs,
@@ -218,6 +237,37 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         """The columns that make each row unusual; see `Detector.reasons`."""
         trained_of(self, "explain")
         return self.detector_.reasons(X, top=top)
+
+    def step_scores(self, X: Any) -> Floats:
+        """How unusual each step of a series is, in nats; see `StepDetector.score`.
+
+        Raises:
+            CompositionError: Fitted on items that are no series.
+        """
+        return self._steps().score(X)
+
+    def events(self, X: Any, threshold: float | None = None) -> list[Event]:
+        """Runs of unusual steps; see `StepDetector.events`.
+
+        Args:
+            X: Series of the kind seen in fit.
+            threshold: Step scores above it make events; ``None`` takes what fits the contamination.
+
+        Raises:
+            CompositionError: Fitted on items that are no series.
+        """
+        steps = self._steps()
+        if threshold is None and self.contamination != "auto":
+            threshold = float(np.nanquantile(steps.training, 1 - float(self.contamination)))
+        return steps.events(X, threshold)
+
+    def _steps(self) -> StepDetector:
+        trained_of(self, "step_scores")
+        if "steps_" not in vars(self):
+            raise CompositionError(
+                "scores of steps are for series; fit with domain=SeriesDomain(window=64)."
+            )
+        return self.steps_
 
     def __sklearn_is_fitted__(self) -> bool:
         return "detector_" in vars(self)

@@ -202,6 +202,8 @@ class Margins(Score):
 SCORES: dict[str, tuple[Score, ...]] = {
     "contaminated": (Bound(), CodeCost(), Margins(), Isolation()),
     "novelty": (Bound(), Neighbours(5), Neighbours(1)),
+    "series_contaminated": (Bound(), CodeCost(), Isolation(), Neighbours(5, "codes")),
+    "series_novelty": (Bound(), CodeCost(), Neighbours(1), Neighbours(5, "codes")),
     "bound": (Bound(),),
     "code": (CodeCost(),),
     "surprise": (Surprise(),),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.distributions import DiagonalNormal
-from vaekit.domains import Domain, TableDomain
+from vaekit.domains import Domain, SeriesDomain, TableDomain
 from vaekit.models import VAE
 from vaekit.objectives.terms import kl_of
 from vaekit.randomness import seeded
@@ -30,11 +30,14 @@ class Frame:
         num_codes: Of each column of labels how many there are; of tables only.
         low: The least of each coordinate in training.
         span: How far each reached; 1 for a constant one.
+        fills: Whether a missing cell costs as much as the mean of the item's others, as in series:
+            else a shorter one would differ from the longer by its length alone.
     """
 
     num_codes: tuple[int, ...]
     low: Floats
     span: Floats
+    fills: bool = False
 
     def place(self, x: Tensor) -> Floats:
         """Coordinates, from 0 to 1 in training; a label that differs is a distance of 1."""
@@ -49,7 +52,7 @@ def frame_of(domain: Domain, x: Tensor) -> Frame:
     labels = sum(codes)
     span = np.where(high > low, high - low, 1.0)
     span[:labels] = np.sqrt(2.0)
-    return Frame(codes, low, span)
+    return Frame(codes, low, span, isinstance(domain, SeriesDomain))
 
 
 def _coordinates(x: Tensor, num_codes: tuple[int, ...]) -> Floats:
@@ -97,10 +100,19 @@ def look(vae: VAE, frame: Frame, batches: Iterable[Batch]) -> Seen:
 def _look(vae: VAE, frame: Frame, batch: Batch) -> tuple[Floats, ...]:
     kl, log_px = _parts_of_the_bound(vae, batch)
     z = vae.encode(batch.x, batch.context)
-    surprise = -vae.likelihood.log_prob(vae.decode(z, batch.context), batch).squeeze(0)
-    bound = kl - log_px.mean(0)
+    weight = _weight(batch) if frame.fills else torch.ones_like(kl)
+    surprise = -weight * vae.likelihood.log_prob(vae.decode(z, batch.context), batch).squeeze(0)
+    bound = kl - weight * log_px.mean(0)
     arrays = (part.double().cpu().numpy() for part in (z.flatten(1), bound, kl, surprise))
     return (frame.place(batch.visible.cpu()), *arrays)
+
+
+def _weight(batch: Batch) -> Tensor:
+    """Of each item, how many cells there are to one that is observed."""
+    if batch.observed is None:
+        return torch.ones(len(batch.x), device=batch.x.device)
+    known = batch.observed.flatten(1)
+    return known.shape[1] / known.sum(1).clamp_min(1)
 
 
 def _parts_of_the_bound(vae: VAE, batch: Batch) -> tuple[Tensor, Tensor]:
