@@ -44,7 +44,7 @@ class GRUEncoder(nn.Module):
 class GRUDecoder(nn.Module):
     """A recurrent unit that starts from the latents and is told them, and the time, at each step.
 
-    It is not told the values before: a decoder that is needs no latents (Bowman et al. 2016).
+    It is not told the values before: one that is learns to need no latents (Bowman et al. 2016).
 
     Args:
         in_dim: Latents, and context where there is one.
@@ -71,7 +71,7 @@ class GRUDecoder(nn.Module):
         self.unit = nn.GRU(width, width, batch_first=True)
         self.head = nn.Linear(width, shape[0] * shape[1])
 
-    def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch features *event"]:
+    def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch channels *event"]:
         """Decode."""
         told = self.told(z).unsqueeze(1) + self.time
         states, _ = self.unit(told, torch.tanh(self.start(z)).unsqueeze(0))

@@ -89,7 +89,7 @@ class TemporalDecoder(nn.Module):
             )
         )
 
-    def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch features *event"]:
+    def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch channels *event"]:
         """Decode."""
         out: Tensor = self.body(self.head(z))
         return torch.unflatten(out, 1, self.shape[:2])

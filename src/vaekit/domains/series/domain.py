@@ -39,9 +39,9 @@ class SeriesDomain(Domain):
     Each channel is shifted by its median and scaled by its spread.
 
     Attributes:
-        window: Steps of a window, at least 2; ``"auto"`` takes the dominant period, see
-            `dominant_period`, within 32 … 256 steps and a quarter of the series, and 128 where
-            there is none; ``None`` for sets of series.
+        window: Steps of a window, at least 2; ``"auto"`` takes as many dominant periods, see
+            `dominant_period`, as make at least 128 steps, but at most 256 and a quarter of the
+            series; ``None`` for sets of series.
         stride: Steps from one window to the next.
         time: The column of a data frame that holds times; ``None`` takes its only column of
             moments, or an index of moments, and else none. Times must rise, and be even but for a

@@ -8,7 +8,7 @@ __all__ = ["auto_window", "dominant_period"]
 Floats = NDArray[np.float64]
 
 _LEAST_PERIOD, _LEAST_CORRELATION = 4, 0.2
-_SHORTEST, _LONGEST, _USUAL = 32, 256, 128
+_SHORTEST, _LONGEST = 128, 256
 _WINDOWS = 4  # so many, side by side, must fit into the series
 
 
@@ -44,10 +44,10 @@ def _autocorrelation(channel: Floats) -> Floats:
 
 
 def auto_window(series: Floats) -> int:
-    """One dominant period, kept within 32 … 256 steps; 128 where there is none.
+    """As many dominant periods as make at least 128 steps, and at most 256; 128 without a period.
 
     A quarter of the series at most, so that there are some windows that do not overlap.
     """
-    wanted = dominant_period(series) or _USUAL
-    longest = min(_LONGEST, max(2, len(series) // _WINDOWS))
-    return min(max(wanted, _SHORTEST), longest)
+    period = dominant_period(series) or 1
+    wanted = period * -(-_SHORTEST // period)
+    return max(2, min(wanted, _LONGEST, len(series) // _WINDOWS))
