@@ -31,8 +31,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             and ``"vae"`` for everything else.
         latent_dim: Number of latents, at least 1; ``None`` takes what suits the preset, but at most
             half as many as an item has values.
-        domain: ``"auto"``, ``"images"``, ``"arrays"``, or a `Domain` with options.
-        network: ``"auto"``, ``"mlp"``, ``"conv"``, ``"subpixel"`` or ``"resnet"``.
+        domain: ``"auto"``, ``"images"``, ``"arrays"``, ``"series"``, or a `Domain` with options.
+        network: ``"auto"``, ``"mlp"``; for images ``"conv"``, ``"subpixel"``, ``"resnet"``; for
+            series ``"temporal_conv"``, ``"gru"``.
         network_size: ``"small"``, ``"medium"`` or ``"large"``.
         likelihood: ``"auto"``, a name in ``vaekit.domains.LIKELIHOODS``, or a `Likelihood`.
         encoder: Your own module, (batch, *event) -> (batch, features).

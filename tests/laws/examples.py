@@ -23,6 +23,7 @@ from vaekit.types import Batch, Clock
 FEATURES_DIM, LATENT_DIM = 6, 2
 EVENT = (4,)
 IMAGE = (3, 7, 9)
+SERIES = (2, 9)
 CLOCK = Clock(step=3, total=10, items=100)
 
 COMMON: dict[str, Any] = {
@@ -30,6 +31,7 @@ COMMON: dict[str, Any] = {
     "latent_dim": LATENT_DIM,
     "in_dim": LATENT_DIM,
     "hidden": (8,),
+    "width": 8,
     "channels": (4, 8),
     "shape": EVENT,
     "num_components": 3,
@@ -49,6 +51,10 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "networks.ResidualDecoder": lambda: {"shape": (2, *IMAGE)},
     "networks.SpatialEncoder": lambda: {"shape": IMAGE, "per_place": 2},
     "networks.SpatialDecoder": lambda: {"shape": (2, *IMAGE), "grid": (2, 2, 3)},
+    "networks.TemporalEncoder": lambda: {"shape": SERIES},
+    "networks.TemporalDecoder": lambda: {"shape": (2, *SERIES)},
+    "networks.GRUEncoder": lambda: {"shape": SERIES},
+    "networks.GRUDecoder": lambda: {"shape": (2, *SERIES)},
     "networks.TabularEncoder": lambda: {"num_codes": (2, 3), "num_numbers": 2},
     "networks.AutoregressiveCells": lambda: {
         "num_codes": (2, 3),

@@ -6,6 +6,7 @@ import pytest
 import torch
 from laws.examples import (
     IMAGE,
+    SERIES,
     aggregate,
     combinations,
     example,
@@ -58,7 +59,8 @@ def test_networks_with_the_same_state_give_the_same_output(name):
     copy = again(network)
     copy.load_state_dict(network.state_dict())
     width = 12 if name == "networks.SpatialDecoder" else 2
-    shape = (width,) if "Decoder" in name else (4,) if "MLP" in name else IMAGE
+    of_items = SERIES if "GRU" in name or "Temporal" in name else IMAGE
+    shape = (width,) if "Decoder" in name else (4,) if "MLP" in name else of_items
     x = torch.randn(3, *shape)
     if name == "networks.TabularEncoder":
         x = torch.tensor([[1.0, 0.0, 0.3, 0.0], [2.0, 3.0, 0.0, -1.0], [0.0, 1.0, 2.0, 0.1]])

@@ -18,7 +18,9 @@ from vaekit.networks.blocks import norm
 from vaekit.networks.conv import halved
 
 SHAPES = [(1, 7, 9), (3, 28, 30), (1, 1, 1), (2, 3, 40), (1, 28, 28), (3, 5, 4)]
-CONVOLUTIONAL = [name for name in NETWORKS if name != "mlp"]
+TEMPORAL = ["temporal_conv", "gru"]
+OF_IMAGES = [name for name in NETWORKS if name not in TEMPORAL]
+CONVOLUTIONAL = [name for name in OF_IMAGES if name != "mlp"]
 
 
 def latents(network, shape):
@@ -33,13 +35,13 @@ def check_mirror(network, size, shape, channels=2):
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", OF_IMAGES)
 def test_the_decoder_returns_what_the_encoder_takes(network, shape):
     check_mirror(network, "small", shape)
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", OF_IMAGES)
 def test_every_network_has_every_size(network, size):
     check_mirror(network, size, (3, 28, 30), channels=1)
 
@@ -49,7 +51,7 @@ def test_an_mlp_takes_items_of_any_shape(shape):
     check_mirror("mlp", "small", shape)
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", OF_IMAGES)
 def test_a_larger_size_has_more_parameters(network):
     counts = [
         sum(p.numel() for p in make_networks(network, size, (1, 16, 16), 16, 1)[0].parameters())
@@ -74,7 +76,7 @@ def test_unknown_names_suggest_the_near_one(network, size, message):
         make_networks(network, size, (1, 8, 8), 4, 1)
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", OF_IMAGES)
 def test_outputs_depend_on_each_item_alone(network):
     encoder, decoder, _ = make_networks(network, "small", (1, 7, 9), 20, 1)
     x, z = torch.rand(4, 1, 7, 9), torch.randn(4, 20)
@@ -82,7 +84,7 @@ def test_outputs_depend_on_each_item_alone(network):
     torch.testing.assert_close(decoder(z[1:2]), decoder(z)[1:2])
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", OF_IMAGES)
 def test_every_input_reaches_the_features(network):
     encoder, _, _ = make_networks(network, "small", (1, 7, 9), 20, 1)
     x = torch.rand(1, 1, 7, 9, requires_grad=True)
@@ -90,7 +92,7 @@ def test_every_input_reaches_the_features(network):
     assert (x.grad != 0).all()
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", OF_IMAGES)
 def test_outputs_take_both_signs(network):
     """The last layer has no activation: logits and standardised values are signed."""
     _, decoder, _ = make_networks(network, "small", (1, 8, 8), 16, 1)

@@ -8,6 +8,7 @@ from vaekit.domains.image_folders import image_files, read_images
 from vaekit.domains.images import ImageDomain
 from vaekit.domains.label_files import read_labels
 from vaekit.domains.pieces import read_pieces
+from vaekit.domains.series import SeriesDomain, dominant_period
 from vaekit.domains.sources import read_source
 from vaekit.domains.tables import (
     Below,
@@ -37,11 +38,13 @@ __all__ = [
     "Moment",
     "Number",
     "Ranks",
+    "SeriesDomain",
     "Straight",
     "TableDomain",
     "Text",
     "Together",
     "Unique",
+    "dominant_period",
     "find_domain",
     "image_files",
     "read_images",

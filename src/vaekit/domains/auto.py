@@ -10,6 +10,7 @@ from vaekit.domains.arrays import ArrayDomain
 from vaekit.domains.base import Domain
 from vaekit.domains.checks import is_foreign_table, is_frame
 from vaekit.domains.images import ImageDomain
+from vaekit.domains.series import SeriesDomain
 from vaekit.domains.sources import is_table_file, read_source
 from vaekit.domains.tables import TableDomain
 from vaekit.errors import unknown_name
@@ -19,6 +20,7 @@ __all__ = ["find_domain"]
 DOMAINS: dict[str, type[Domain]] = {
     "arrays": ArrayDomain,
     "images": ImageDomain,
+    "series": SeriesDomain,
     "table": TableDomain,
 }
 
@@ -28,7 +30,8 @@ def find_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
 
     Folders, and arrays with 3 or 4 axes, are images. Data frames are numeric tables if all their
     columns are numbers without missing cells, and tables of several kinds of columns otherwise, as
-    are those of polars and pyarrow; everything else is a numeric table.
+    are those of polars and pyarrow; everything else is a numeric table. Series are never guessed:
+    arrays of them look like tables and images; say ``"series"``, or pass a `SeriesDomain`.
 
     Args:
         raw: The data, or a path to them.

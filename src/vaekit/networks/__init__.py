@@ -7,6 +7,7 @@ from vaekit.networks.critics import Critic, FeatureCritic, PatchCritic
 from vaekit.networks.denoising_mlp import DenoisingMLP
 from vaekit.networks.grids import grid_latents, latent_grid
 from vaekit.networks.mlp import MLPDecoder, MLPEncoder
+from vaekit.networks.recurrent import GRUDecoder, GRUEncoder
 from vaekit.networks.residual import ResidualDecoder, ResidualEncoder
 from vaekit.networks.sizes import (
     NETWORKS,
@@ -17,6 +18,7 @@ from vaekit.networks.sizes import (
 from vaekit.networks.spatial import SpatialDecoder, SpatialEncoder
 from vaekit.networks.subpixel import SubpixelDecoder
 from vaekit.networks.tabular import TabularEncoder
+from vaekit.networks.temporal import TemporalDecoder, TemporalEncoder
 from vaekit.networks.unet import UNet
 
 __all__ = [
@@ -29,6 +31,8 @@ __all__ = [
     "Critic",
     "DenoisingMLP",
     "FeatureCritic",
+    "GRUDecoder",
+    "GRUEncoder",
     "MLPDecoder",
     "MLPEncoder",
     "Offset",
@@ -40,6 +44,8 @@ __all__ = [
     "SpatialEncoder",
     "SubpixelDecoder",
     "TabularEncoder",
+    "TemporalDecoder",
+    "TemporalEncoder",
     "UNet",
     "grid_latents",
     "latent_grid",

@@ -11,9 +11,11 @@ from vaekit.networks.conv import ConvDecoder, ConvEncoder
 from vaekit.networks.denoising_mlp import DenoisingMLP
 from vaekit.networks.grids import grid_stages, latent_grid
 from vaekit.networks.mlp import MLPDecoder, MLPEncoder
+from vaekit.networks.recurrent import GRUDecoder, GRUEncoder
 from vaekit.networks.residual import ResidualDecoder, ResidualEncoder
 from vaekit.networks.spatial import SpatialDecoder, SpatialEncoder
 from vaekit.networks.subpixel import SubpixelDecoder
+from vaekit.networks.temporal import TemporalDecoder, TemporalEncoder
 from vaekit.networks.unet import UNet
 
 __all__ = ["NETWORKS", "SIZES", "make_denoiser", "make_networks"]
@@ -32,8 +34,12 @@ _MLP_WIDTHS = {
 _CONV_WIDTHS = {"small": 16, "medium": 32, "large": 64}
 _UNET_WIDTHS = {"small": 64, "medium": 96, "large": 128}
 _DENOISING_WIDTHS = {"small": 256, "medium": 512, "large": 1024}
+_GRU_WIDTHS = {"small": 48, "medium": 96, "large": 192}
 _FEWEST_PATCHES = 7  # along the shorter side of what a U-Net sees
 _ATTENTIVE = 8  # height or width at which a U-Net looks at all places, and halves no more
+
+_IMAGES, _SERIES = "(colours, height, width)", "(channels, steps)"
+_TEMPORAL = ("temporal_conv", "gru")
 
 SIZES = tuple(_MLP_WIDTHS)
 """Sizes that every named network has."""
@@ -50,9 +56,11 @@ def make_networks(
     """Make an encoder and its mirror.
 
     Args:
-        network: ``"mlp"``, ``"conv"``, ``"subpixel"``, ``"resnet"`` or ``"spatial"``.
+        network: ``"mlp"``; for images ``"conv"``, ``"subpixel"``, ``"resnet"`` or ``"spatial"``;
+            for series ``"temporal_conv"`` or ``"gru"``.
         size: ``"small"``, ``"medium"`` or ``"large"``.
-        shape: Shape of one item; (colours, height, width) for the convolutional ones.
+        shape: Shape of one item; (colours, height, width) for those for images,
+            (channels, steps) for those for series.
         in_dim: Inputs of the decoder: latents and context.
         channels: Features that the likelihood needs for each value.
         context_dim: How many of the decoder's inputs are the context; only ``"spatial"`` asks.
@@ -62,7 +70,7 @@ def make_networks(
 
     Raises:
         SpecError: Unknown network or size.
-        CompositionError: A convolutional network for items that are no images, or latents that
+        CompositionError: A network for images or series for items that are none, or latents that
             do not fill the grid of ``"spatial"``.
 
     Example:
@@ -74,12 +82,19 @@ def make_networks(
         raise unknown_name("network", network, NETWORKS)
     if size not in SIZES:
         raise unknown_name("size", size, SIZES)
-    if network != "mlp" and len(shape) != 3:
-        raise CompositionError(
-            f"network {network!r} needs images of shape (colours, height, width); got items of "
-            f"shape {tuple(shape)}. Use network='mlp'."
-        )
+    if network != "mlp":
+        _check_axes(network, shape)
     return NETWORKS[network](_Wanted(size, tuple(shape), in_dim, channels, context_dim))
+
+
+def _check_axes(network: str, shape: Sequence[int]) -> None:
+    axes = _SERIES if network in _TEMPORAL else _IMAGES
+    if len(shape) != axes.count(",") + 1:
+        kind = "series" if network in _TEMPORAL else "images"
+        raise CompositionError(
+            f"network {network!r} needs {kind} of shape {axes}; got items of shape "
+            f"{tuple(shape)}. Use network='mlp'."
+        )
 
 
 @dataclass(frozen=True)
@@ -164,12 +179,33 @@ def _spatial(wanted: _Wanted) -> _Networks:
     )
 
 
+def _temporal(wanted: _Wanted) -> _Networks:
+    stages = max(1, round(math.log2(wanted.shape[1] / _COARSE)))
+    channels, features_dim = (2 * wanted.width,) * stages, 8 * wanted.width
+    return (
+        TemporalEncoder(wanted.shape, channels, features_dim),
+        TemporalDecoder(wanted.in_dim, channels, wanted.out_shape),
+        features_dim,
+    )
+
+
+def _recurrent(wanted: _Wanted) -> _Networks:
+    width = _GRU_WIDTHS[wanted.size]
+    return (
+        GRUEncoder(wanted.shape, width, 2 * width),
+        GRUDecoder(wanted.in_dim, width, wanted.out_shape),
+        2 * width,
+    )
+
+
 NETWORKS: dict[str, Callable[[_Wanted], _Networks]] = {
     "mlp": _mlp,
     "conv": _convolutional(ConvEncoder, ConvDecoder),
     "subpixel": _convolutional(_light_encoder, _subpixel),
     "resnet": _residual,
     "spatial": _spatial,
+    "temporal_conv": _temporal,
+    "gru": _recurrent,
 }
 """Builders of the named networks."""
 

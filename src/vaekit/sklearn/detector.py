@@ -1,6 +1,6 @@
 """Anomaly detection as an estimator of scikit-learn."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,17 +11,20 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from torch import Tensor
 
 from vaekit.autoencoder import Autoencoder
-from vaekit.domains import ArrayDomain, Domain, TableDomain, find_domain, read_source
+from vaekit.domains import Domain, SeriesDomain, find_domain, read_source
 from vaekit.errors import CompositionError
 from vaekit.io import options_to_json, write_run
-from vaekit.presets import Preset, beta_vae
+from vaekit.presets import Preset
 from vaekit.sklearn.common import adopt_features, trained_of
+from vaekit.sklearn.detection_model import suited
 from vaekit.sklearn.held_out import PARTS, held_out_count, parted
 from vaekit.tasks import Plan
 from vaekit.tasks.anomalies import (
     Detector,
     Drift,
+    Event,
     Reason,
+    StepDetector,
     automatic_threshold,
     check_contamination,
     check_rate,
@@ -29,6 +32,7 @@ from vaekit.tasks.anomalies import (
     conformal_threshold,
     detector_files,
     fit_detector,
+    fit_steps,
     learn_further,
 )
 from vaekit.training import TrainConfig
@@ -37,7 +41,7 @@ __all__ = ["VAEDetector"]
 
 Floats = NDArray[np.float64]
 
-_STEPS, _LESS = 1500, 0.3
+_STEPS = 1500
 
 
 class VAEDetector(OutlierMixin, BaseEstimator):
@@ -59,6 +63,8 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         method: ``"auto"`` takes what suits; or one of `vaekit.tasks.anomalies.SCORES`.
         preset: The model, by name or with options, one with a density; ``"auto"`` takes a VAE, of
             clean numbers one that compresses less.
+        domain: The kind of items, ``"auto"``, a name or a `Domain`; of series
+            ``SeriesDomain(window=64)``, for which there are also `step_scores` and `events`.
         latent_dim: Number of latents; ``None`` takes what suits the items.
         max_epochs: Passes over the items; ``None`` takes as many as give about 1,500 steps.
         seed: Seed of everything random.
@@ -87,6 +93,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         false_alarm_rate: float | None = None,
         method: str = "auto",
         preset: str | Preset = "auto",
+        domain: str | Domain = "auto",
         latent_dim: int | None = None,
         max_epochs: int | None = None,
         seed: int = 0,
@@ -97,6 +104,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         self.false_alarm_rate = false_alarm_rate
         self.method = method
         self.preset = preset
+        self.domain = domain
         self.latent_dim = latent_dim
         self.max_epochs = max_epochs
         self.seed = seed
@@ -114,11 +122,15 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             SpecError: A contamination or rate out of range.
         """
         self._check()
-        X, held_out = self._split(_read(X))
-        autoencoder = self._autoencoder(find_domain(X, "auto")).fit(X)
-        detector = fit_detector(autoencoder.trained_, X, score=self._score)
+        X = _read(X)
+        domain = find_domain(X, self.domain)
+        X, held_out = self._split(domain.read(X), domain)
+        autoencoder = self._autoencoder(domain).fit(X)
+        score = self._score_of(autoencoder.domain_) if self.method == "auto" else self.method
+        detector = fit_detector(autoencoder.trained_, X, score=score)
         rows = None if held_out is None else autoencoder.domain_.prepare(held_out)
-        return self.adopt(autoencoder, detector, rows)
+        steps = fit_steps(detector, X) if isinstance(domain, SeriesDomain) else None
+        return self.adopt(autoencoder, detector, rows, steps)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Go on learning from more items of the same kind; the first call is a `fit`.
@@ -133,9 +145,15 @@ class VAEDetector(OutlierMixin, BaseEstimator):
 
         Raises:
             DataError: Items that are not of the kind seen before; nothing is changed.
+            CompositionError: Fitted on series.
         """
         if not self.__sklearn_is_fitted__():
             return self.fit(X)
+        if self.steps_ is not None:
+            raise CompositionError(
+                "detectors of series are fitted anew: all series together tell what is usual at a "
+                "step. Call fit with all of them."
+            )
         X, rows = _read(X), self._held_out_rows
         if rows is not None:
             X, held_out = parted(X, len(X) // PARTS, self.seed)
@@ -149,12 +167,19 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         )
         return self.adopt(self.autoencoder_, detector, rows)
 
-    def adopt(self, autoencoder: Autoencoder, detector: Detector, rows: Tensor | None) -> Self:
+    def adopt(
+        self,
+        autoencoder: Autoencoder,
+        detector: Detector,
+        rows: Tensor | None,
+        steps: StepDetector | None = None,
+    ) -> Self:
         """Take over what was learnt elsewhere, as `load_detector` does, and find the threshold."""
         self.autoencoder_, self.detector_, self._held_out_rows = autoencoder, detector, rows
         self.decision_scores_: Floats = detector.training
         self._held_out = None if rows is None else detector.score_rows(rows)
         self.offset_ = -self._threshold()
+        self.steps_: StepDetector | None = steps
         self.labels_: NDArray[np.int64] = (self.decision_scores_ > -self.offset_).astype(np.int64)
         adopt_features(self, autoencoder)
         return self
@@ -171,6 +196,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         options = options_to_json(self.get_params(deep=False))
         rows = self._held_out_rows
         arrays = {} if rows is None else {"held_out": rows.numpy()}
+        arrays |= {} if self.steps_ is None else self.steps_.arrays
         files = detector_files(self.detector_, {"options": options}, arrays)
         write_run(path, self.autoencoder_.run_folder(), files)
 
@@ -178,34 +204,33 @@ class VAEDetector(OutlierMixin, BaseEstimator):
     def _clean(self) -> bool:
         return self.novelty or self.false_alarm_rate is not None
 
-    @property
-    def _score(self) -> str:
-        if self.method != "auto":
-            return self.method
-        return "novelty" if self._clean else "contaminated"
+    def _score_of(self, domain: Domain) -> str:
+        series = "series_" if isinstance(domain, SeriesDomain) else ""
+        return series + ("novelty" if self._clean else "contaminated")
 
     def _check(self) -> None:
         check_contamination(self.contamination)
         check_rate(self.false_alarm_rate)
 
-    def _split(self, X: Any) -> tuple[Any, Any]:
+    def _split(self, X: Any, domain: Domain) -> tuple[Any, Any]:
         """Items to learn from, and, for a false-alarm rate, items to compare with."""
         rate = self.false_alarm_rate
-        return (X, None) if rate is None else parted(X, held_out_count(len(X), rate), self.seed)
+        if rate is None:
+            return X, None
+        if isinstance(domain, SeriesDomain) and domain.window is not None:
+            raise CompositionError(
+                "a false-alarm rate holds items out at random, and the windows of one series "
+                "overlap. Choose a contamination, or a threshold for events."
+            )
+        return parted(X, held_out_count(len(X), rate), self.seed)
 
     def _autoencoder(self, domain: Domain) -> Autoencoder:
-        if isinstance(domain, TableDomain):  # among ranks, the largest is never far away
-            domain = replace(domain, scale="straight", unseen="hole")
-        numbers = isinstance(domain, ArrayDomain) and self._clean
-        if isinstance(domain, ArrayDomain) and numbers:
-            domain = replace(domain, scaling="range")
-        usual = beta_vae(beta=_LESS) if numbers else "vae"
+        domain, preset, latent_dim, likelihood = suited(domain, self._clean)
         return Autoencoder(
-            usual if self.preset == "auto" else self.preset,
-            self.latent_dim,
+            preset if self.preset == "auto" else self.preset,
+            latent_dim if self.latent_dim is None else self.latent_dim,
             domain=domain,
-            # One noise for all columns: else the model explains the easy ones only.
-            likelihood="learned_gaussian" if numbers else "auto",
+            likelihood=likelihood,
             steps=_STEPS,
             max_epochs=self.max_epochs,
             validation=0.0,
@@ -291,6 +316,37 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             scores: Of all of them, the higher the more unusual.
         """
         return self.detector_.drift(rows, scores, self._held_out)
+
+    def step_scores(self, X: Any) -> Floats:
+        """How unusual each step of a series is, in nats; see `StepDetector.score`.
+
+        Raises:
+            CompositionError: Fitted on items that are no series.
+        """
+        return self._steps().score(X)
+
+    def events(self, X: Any, threshold: float | None = None) -> list[Event]:
+        """Runs of unusual steps; see `StepDetector.events`.
+
+        Args:
+            X: Series of the kind seen in fit.
+            threshold: Step scores above it make events; ``None`` takes what fits the contamination.
+
+        Raises:
+            CompositionError: Fitted on items that are no series.
+        """
+        steps = self._steps()
+        if threshold is None and self.contamination != "auto":
+            threshold = float(np.nanquantile(steps.training, 1 - float(self.contamination)))
+        return steps.events(X, threshold)
+
+    def _steps(self) -> StepDetector:
+        trained_of(self, "step_scores")
+        if self.steps_ is None:
+            raise CompositionError(
+                "scores of steps are for series; fit with domain=SeriesDomain(window=64)."
+            )
+        return self.steps_
 
     def __sklearn_is_fitted__(self) -> bool:
         return "detector_" in vars(self)

@@ -7,7 +7,7 @@ import torch
 from vaekit.io import options_from_json
 from vaekit.loading import load
 from vaekit.sklearn.detector import VAEDetector
-from vaekit.tasks.anomalies import read_detector
+from vaekit.tasks.anomalies import read_detector, restore_steps
 
 __all__ = ["load_detector"]
 
@@ -35,4 +35,5 @@ def load_detector(path: str | Path) -> VAEDetector:
     found, notes, arrays = read_detector(path, autoencoder.trained_)
     detector = VAEDetector(**options_from_json(notes.get("options"), VAEDetector))
     rows = arrays.get("held_out")
-    return detector.adopt(autoencoder, found, None if rows is None else torch.from_numpy(rows))
+    held_out = None if rows is None else torch.from_numpy(rows)
+    return detector.adopt(autoencoder, found, held_out, restore_steps(found, arrays))

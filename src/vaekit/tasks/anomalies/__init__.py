@@ -6,6 +6,7 @@ from vaekit.tasks.anomalies.further import learn_further
 from vaekit.tasks.anomalies.reasons import Reason
 from vaekit.tasks.anomalies.report import Found, reason_words, report_page
 from vaekit.tasks.anomalies.scores import SCORES
+from vaekit.tasks.anomalies.steps import Event, StepDetector, fit_steps, restore_steps
 from vaekit.tasks.anomalies.stored import detector_files, read_detector
 from vaekit.tasks.anomalies.threshold import (
     automatic_threshold,
@@ -19,9 +20,11 @@ __all__ = [
     "SCORES",
     "Detector",
     "Drift",
+    "Event",
     "Found",
     "Moved",
     "Reason",
+    "StepDetector",
     "automatic_threshold",
     "check_contamination",
     "check_rate",
@@ -30,8 +33,10 @@ __all__ = [
     "detector_files",
     "find_drift",
     "fit_detector",
+    "fit_steps",
     "learn_further",
     "read_detector",
     "reason_words",
     "report_page",
+    "restore_steps",
 ]

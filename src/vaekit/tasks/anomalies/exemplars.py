@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from vaekit.tasks.anomalies.score import Arrays, Score, learnt
@@ -17,6 +18,7 @@ __all__ = ["Exemplars"]
 Floats = NDArray[np.float64]
 
 _MOST, _AT_ONCE = 1500, 2**24
+_SAME = 1e-6  # of the mean distance: as near as a code is to its own, found in other company
 
 
 @dataclass(frozen=True)
@@ -29,31 +31,28 @@ class Exemplars(Score):
 
     Attributes:
         codes: Of training items, at most 1,500.
-        chosen: Which of the training items those are.
 
     Source: Norouzi et al. 2020, "Exemplar VAE: linking generative models, nearest neighbor
     retrieval, and data augmentation", eq. 3, with p(x | z) at the posterior mean.
     """
 
     codes: Floats | None = field(default=None, repr=False)
-    chosen: NDArray[np.int64] | None = field(default=None, repr=False)
 
     def fit(self, training: Seen) -> Self:
         """Choose the exemplars."""
-        order = np.random.default_rng(0).permutation(len(training.codes))[:_MOST]
-        chosen = np.sort(order)
-        return replace(self, codes=training.codes[chosen], chosen=chosen)
+        chosen = np.random.default_rng(0).permutation(len(training.codes))[:_MOST]
+        return replace(self, codes=training.codes[np.sort(chosen)])
 
     def of(self, seen: Seen) -> Floats:
         """Nats."""
-        return self._scores(seen, None)
+        return self._scores(seen, are_training=False)
 
     def of_training(self, training: Seen) -> Floats:
         """Each without itself."""
-        return self._scores(training, learnt(self.chosen))
+        return self._scores(training, are_training=True)
 
     @torch.no_grad()
-    def _scores(self, seen: Seen, own: NDArray[np.int64] | None) -> Floats:
+    def _scores(self, seen: Seen, *, are_training: bool) -> Floats:
         x, codes = seen.batch.x, learnt(self.codes)
         z = torch.from_numpy(codes).to(x.device, torch.float32)[:, None]
         size = max(1, _AT_ONCE // (len(codes) * max(1, x[0].numel())))
@@ -62,8 +61,9 @@ class Exemplars(Score):
             some = _some(seen.batch, rows)
             own_context = 1 if some.context is None else len(rows)  # decoded once, or for each
             log_px = seen.vae.log_likelihood(some)(z.expand(-1, own_context, -1))
-            if own is not None:
-                itself = torch.from_numpy(own)[:, None] == rows[None, :]
+            if are_training:
+                distances = cdist(codes, seen.codes[rows.numpy()])
+                itself = torch.from_numpy(distances <= _SAME * distances.mean(0))
                 log_px = log_px.masked_fill(itself.to(log_px.device), -torch.inf)
             others = (log_px > -torch.inf).sum(0).clamp_min(1)
             parts.append(others.log() - torch.logsumexp(log_px, 0))

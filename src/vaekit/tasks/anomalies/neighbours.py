@@ -16,6 +16,7 @@ __all__ = ["Neighbours"]
 Floats = NDArray[np.float64]
 
 _AT_ONCE, _MOST_VALUES = 2**22, 2_000_000
+_SAME = 1e-6  # of the mean distance: as near as an item is to itself, encoded in other company
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,6 @@ class Neighbours(Score):
         averaged: Whether to take the mean of the distances up to the k-th.
         most: Training items to compare with, at most; fewer if they have many coordinates.
         places: What was learnt.
-        chosen: Which of the training items those are.
 
     Source: Ramaswamy et al. 2000, "Efficient algorithms for mining outliers from large data sets";
     Angiulli & Pizzuti 2002, "Fast outlier detection in high dimensional spaces", for the mean.
@@ -48,36 +48,34 @@ class Neighbours(Score):
     averaged: bool = False
     most: int = 5000
     places: Floats | None = field(default=None, repr=False)
-    chosen: NDArray[np.int64] | None = field(default=None, repr=False)
 
     def fit(self, training: Seen) -> Self:
         """Choose the items to compare with."""
         places: Floats = getattr(training, self.where)
         most = max(100, min(self.most, _MOST_VALUES // max(1, places.shape[1])))
-        order = np.random.default_rng(0).permutation(len(places))[:most]
-        chosen = np.sort(order)
-        return replace(self, places=places[chosen], chosen=chosen)
+        chosen = np.random.default_rng(0).permutation(len(places))[:most]
+        return replace(self, places=places[np.sort(chosen)])
 
     def of(self, seen: Seen) -> Floats:
         """Distances."""
-        return np.concatenate([self._of(d) for _, d in self._distances(seen)])
+        return np.concatenate([self._of(d) for d in self._distances(seen)])
 
     def of_training(self, training: Seen) -> Floats:
         """Each is its own nearest neighbour, which does not count."""
-        chosen = learnt(self.chosen)
         parts = []
-        for rows, distances in self._distances(training):
-            own, column = np.nonzero(rows[:, None] == chosen[None, :])
-            distances[own, column] = np.inf
+        for distances in self._distances(training):
+            rows, itself = np.arange(len(distances)), distances.argmin(1)
+            is_there = distances[rows, itself] <= _SAME * distances.mean(1)
+            distances[rows[is_there], itself[is_there]] = np.inf
             parts.append(self._of(distances))
         return np.concatenate(parts)
 
-    def _distances(self, seen: Seen) -> Iterator[tuple[NDArray[np.int64], Floats]]:
-        """Numbers of some items, and how far each is from those that it is compared with."""
+    def _distances(self, seen: Seen) -> Iterator[Floats]:
+        """How far some items at a time are from those that they are compared with."""
         asked, known = getattr(seen, self.where), learnt(self.places)
         pieces = max(1, len(asked) * len(known) // _AT_ONCE)
-        for rows in np.array_split(np.arange(len(asked)), pieces):
-            yield rows, cdist(asked[rows], known, self.metric)
+        for part in np.array_split(asked, pieces):
+            yield cdist(part, known, self.metric)
 
     def _of(self, distances: Floats) -> Floats:
         """Of each row the k-th smallest, or the mean up to it; infinite ones do not count."""

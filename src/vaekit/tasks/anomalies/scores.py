@@ -181,6 +181,8 @@ SCORES: dict[str, tuple[Score, ...]] = {
     "contaminated": (_DENSE, Isolation()),
     "novelty": (_NEAREST, *_NEAREST_JOINT),
     "exemplars": (Exemplars(),),
+    "series_contaminated": (Bound(), CodeCost(), Isolation(), Neighbours(5, where="codes")),
+    "series_novelty": (Bound(), CodeCost(), Neighbours(1), Neighbours(5, where="codes")),
     "bound": (Bound(),),
     "code": (CodeCost(),),
     "surprise": (Surprise(),),

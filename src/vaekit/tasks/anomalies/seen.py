@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.distributions import DiagonalNormal
-from vaekit.domains import Domain, TableDomain
+from vaekit.domains import Domain, SeriesDomain, TableDomain
 from vaekit.likelihoods import LearnedGaussian, Table
 from vaekit.models import VAE
 from vaekit.objectives.terms import kl_of
@@ -38,6 +38,8 @@ class Frame:
         noise: How far the model is off there, in standard deviations; 1 where it does not say.
         novelty: What a cell costs that training did not know, nats: the log of the number of
             training items and one, as if it were among them once; 0 where holes are no news.
+        fills: Whether a missing cell costs as much as the mean of the item's others, as in series:
+            else a shorter one would differ from the longer by its length alone.
     """
 
     num_codes: tuple[int, ...]
@@ -47,6 +49,7 @@ class Frame:
     deviation: Floats
     noise: Floats
     novelty: float = 0.0
+    fills: bool = False
 
     def place(self, x: Tensor) -> Floats:
         """Coordinates, from 0 to 1 in training; a label that differs is a distance of 1."""
@@ -89,7 +92,8 @@ def frame_of(vae: VAE, domain: Domain, x: Tensor) -> Frame:
     places = (points - low) / span
     deviation = places.std(0)
     deviation = np.where(deviation > _CONSTANT, deviation, 1.0)
-    return Frame(codes, low, span, places.mean(0), deviation, _noise(vae, low.shape), novelty)
+    noise, fills = _noise(vae, low.shape), isinstance(domain, SeriesDomain)
+    return Frame(codes, low, span, places.mean(0), deviation, noise, novelty, fills)
 
 
 def _noise(vae: VAE, shape: tuple[int, ...]) -> Floats:
@@ -188,10 +192,19 @@ def _look(vae: VAE, frame: Frame, batch: Batch) -> tuple[Floats, ...]:
     kl, log_px = _parts_of_the_bound(vae, batch)
     z = vae.encode(batch.x, batch.context)
     news = frame.news(batch)
-    surprise = news - vae.likelihood.log_prob(vae.decode(z, batch.context), batch).squeeze(0)
-    bound = kl - log_px.mean(0) + news
+    weight = _weight(batch) if frame.fills else torch.ones_like(kl)
+    at_mean = vae.likelihood.log_prob(vae.decode(z, batch.context), batch).squeeze(0)
+    surprise, bound = news - weight * at_mean, kl - weight * log_px.mean(0) + news
     arrays = (part.double().cpu().numpy() for part in (z.flatten(1), bound, kl, surprise, news))
     return (frame.place(batch.visible.cpu()), *arrays)
+
+
+def _weight(batch: Batch) -> Tensor:
+    """Of each item, how many cells there are to one that is observed."""
+    if batch.observed is None:
+        return torch.ones(len(batch.x), device=batch.x.device)
+    known = batch.observed.flatten(1)
+    return known.shape[1] / known.sum(1).clamp_min(1)
 
 
 def _parts_of_the_bound(vae: VAE, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -23,6 +23,7 @@ __all__ = ["DETECTOR_FILES", "detector_files", "read_detector"]
 
 _FORMAT = 1
 _JSON, _ARRAYS = DETECTOR_FILES = ("detector.json", "detector.safetensors")
+_WITH_HOLES = ("memory", "held_out", "steps.training")  # NaN where a cell is missing
 _PLACES = ("low", "span", "mean", "deviation", "noise")
 Arrays = dict[str, NDArray[Any]]
 
@@ -46,6 +47,7 @@ def detector_files(
         "score": detector.name,
         "num_codes": list(frame.num_codes),
         "novelty": frame.novelty,
+        "fills": frame.fills,
         "usual_cost": detector.usual_cost,
         "seen": detector.memory.seen,
         "notes": dict(notes),
@@ -110,7 +112,7 @@ def _arrays(path: Path) -> Arrays:
     except (safetensors.SafetensorError, OSError) as error:
         raise FormatError(f"{path} must be a safetensors file; it is damaged: {error}.") from error
     for name, array in arrays.items():
-        if array.dtype.kind == "f" and name != "memory" and not np.isfinite(array).all():
+        if array.dtype.kind == "f" and name not in _WITH_HOLES and not np.isfinite(array).all():
             raise FormatError(f"{path} must hold finite numbers; {name!r} does not.")
     return arrays
 
@@ -121,7 +123,7 @@ def _restored(document: Mapping[str, Any], arrays: Arrays, trained: Trained) -> 
         raise unknown_name("score", name, SCORES)
     codes, novelty = tuple(document["num_codes"]), float(document["novelty"])
     places = {name: arrays[f"frame.{name}"] for name in _PLACES}
-    frame = Frame(codes, **places, novelty=novelty)
+    frame = Frame(codes, **places, novelty=novelty, fills=bool(document["fills"]))
     scores = [score.restored(_below(arrays, f"score.{i}.")) for i, score in enumerate(SCORES[name])]
     rarities = [Rarity.of(arrays[f"rarity.{i}"]) for i in range(len(scores))]
     memory = Memory(torch.from_numpy(arrays["memory"]), int(document["seen"]))
