@@ -104,7 +104,7 @@ def false_alarms(paths, options):
                     false_alarm_rate=rate, seed=seed, max_epochs=options.epochs, progress=False
                 ).fit(known)
                 alarms = int((detector.predict(others) == -1).sum())
-                held_out = len(detector._held_out)
+                held_out = len(detector.held_out_)
                 allowed = int(np.floor(rate * (held_out + 1) + 1e-9))
                 law = betabinom(len(others), allowed, held_out + 1 - allowed)
                 within += law.ppf(0.025) <= alarms <= law.ppf(0.975)

@@ -1,6 +1,7 @@
 import ast
 import inspect
 import json
+import pickle
 import textwrap
 
 import pytest
@@ -178,3 +179,9 @@ def test_a_misspelt_option_is_refused_when_the_preset_is_called():
 def test_a_preset_made_by_hand_cannot_be_built():
     with pytest.raises(SpecError, match="made without a recipe"):
         Preset("vae").build(parts())
+
+
+def test_a_preset_goes_to_another_process():
+    chosen = presets.beta_vae(beta=2.5)
+    again = pickle.loads(pickle.dumps(chosen))
+    assert (again, again.make) == (chosen, chosen.make)

@@ -5,7 +5,7 @@ import pytest
 
 from vaekit.domains import SeriesDomain
 from vaekit.errors import CompositionError
-from vaekit.sklearn import VAEDetector
+from vaekit.sklearn import VAEDetector, load_detector
 
 QUICK = {"max_epochs": 10, "progress": False}
 RNG = np.random.default_rng(0)
@@ -53,3 +53,15 @@ def test_what_makes_no_sense_for_series_is_refused():
     rows = VAEDetector(**QUICK).fit(RNG.normal(size=(50, 3)))
     with pytest.raises(CompositionError, match="scores of steps are for series"):
         rows.step_scores(RNG.normal(size=(50, 3)))
+
+
+def test_a_detector_of_series_comes_back_with_its_steps(tmp_path):
+    wave = np.sin(np.arange(400) / 4)
+    wave[100] = np.nan
+    detector = VAEDetector(domain=SeriesDomain(window=16), max_epochs=2, progress=False).fit(wave)
+    detector.save(tmp_path / "run")
+    again = load_detector(tmp_path / "run")
+    assert (again.step_scores(wave) == detector.step_scores(wave)).all()
+    assert again.events(wave) == detector.events(wave)
+    with pytest.raises(CompositionError, match="fitted anew"):
+        again.partial_fit(wave)

@@ -142,7 +142,7 @@ def test_held_out_items_grow_with_what_is_learnt():
     for part in np.split(rows[:1200], 3):
         detector.partial_fit(part)
     flagged = detector.predict(rows[1200:]) == -1
-    assert len(detector._held_out) == 240
+    assert len(detector.held_out_) == 240
     assert flagged.mean() < 0.2
 
 

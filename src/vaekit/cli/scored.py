@@ -127,7 +127,7 @@ class _Run:
     def _drift(self, scores: Floats) -> Drift | None:
         if self.sample is None or len(scores) < _FEWEST:
             return None
-        return self.judge.drift_of(self.sample.rows, scores)
+        return self.judge.detector_.drift(self.sample.rows, scores, self.judge.held_out_)
 
     def _how(self) -> str:
         learnt = len(self.judge.decision_scores_)

@@ -158,6 +158,10 @@ class Preset:
     training: Mapping[str, Any] = field(default_factory=dict, compare=False)
     make: Callable[..., Recipe] = field(repr=False, default=lambda parts: _unmade(), compare=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as it was chosen, so that estimators with one go to other processes."""
+        return choose_preset, (self.name, dict(self.options))
+
     def __str__(self) -> str:
         """As it would be typed: ``beta_vae(beta=4.0)``."""
         chosen = ", ".join(f"{name}={value}" for name, value in self.options.items())

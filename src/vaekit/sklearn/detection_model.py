@@ -1,28 +1,49 @@
 """Which model tells anomalies best, by the kind of items and by what is known of them."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from vaekit.domains import ArrayDomain, Domain, SeriesDomain, TableDomain
 from vaekit.presets import Preset, beta_vae, vae
 
-__all__ = ["suited"]
+__all__ = ["Suited", "suited_to"]
 
 _LESS = 0.3  # weight of the KL: clean items need not be compressed as much as others
 _LATENTS_OF_SERIES = 4  # with more, anomalies are given back as well as the rest
 
 
-def suited(domain: Domain, clean: bool) -> tuple[Domain, Preset, int | None, str]:
-    """The domain with options chosen, the preset, its latents and its likelihood.
+class Suited(NamedTuple):
+    """What suits some items.
+
+    Attributes:
+        domain: The kind of items, with options chosen.
+        preset: The model.
+        latent_dim: Its latents; ``None`` for as many as it takes.
+        likelihood: Its likelihood.
+        score: What tells anomalies; see `vaekit.tasks.anomalies.SCORES`.
+    """
+
+    domain: Domain
+    preset: Preset
+    latent_dim: int | None
+    likelihood: str
+    score: str
+
+
+def suited_to(domain: Domain, clean: bool) -> Suited:
+    """What suits items of a kind.
 
     Args:
-        domain: The kind of items.
+        domain: The kind.
         clean: Whether the training items are known to be normal.
     """
+    score = "novelty" if clean else "contaminated"
     if isinstance(domain, TableDomain):  # among ranks, the largest is never far away
-        return replace(domain, scale="straight", unseen="hole"), vae(), None, "auto"
-    if isinstance(domain, SeriesDomain):
-        return domain, vae(), _LATENTS_OF_SERIES, "auto"
-    if isinstance(domain, ArrayDomain) and clean:
+        domain = replace(domain, scale="straight", unseen="hole")
+    elif isinstance(domain, SeriesDomain):
+        return Suited(domain, vae(), _LATENTS_OF_SERIES, "auto", f"series_{score}")
+    elif isinstance(domain, ArrayDomain) and clean:
         # One noise for columns of one range: else the model explains the easy ones only.
-        return replace(domain, scaling="range"), beta_vae(beta=_LESS), None, "learned_gaussian"
-    return domain, vae(), None, "auto"
+        domain = replace(domain, scaling="range")
+        return Suited(domain, beta_vae(beta=_LESS), None, "learned_gaussian", score)
+    return Suited(domain, vae(), None, "auto", score)

@@ -1,11 +1,9 @@
 """Anomaly detection as an estimator of scikit-learn."""
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OutlierMixin
 from torch import Tensor
@@ -16,26 +14,23 @@ from vaekit.errors import CompositionError
 from vaekit.io import options_to_json, write_run
 from vaekit.presets import Preset
 from vaekit.sklearn.common import adopt_features, trained_of
-from vaekit.sklearn.detection_model import suited
-from vaekit.sklearn.held_out import PARTS, held_out_count, parted
-from vaekit.tasks import Plan
+from vaekit.sklearn.detection_model import Suited, suited_to
+from vaekit.sklearn.held_out import split_off
+from vaekit.sklearn.learning_on import learn_on
 from vaekit.tasks.anomalies import (
     Detector,
     Drift,
     Event,
     Reason,
     StepDetector,
-    automatic_threshold,
     check_contamination,
     check_rate,
     conformal_p_values,
-    conformal_threshold,
     detector_files,
     fit_detector,
     fit_steps,
-    learn_further,
+    threshold_of,
 )
-from vaekit.training import TrainConfig
 
 __all__ = ["VAEDetector"]
 
@@ -76,6 +71,8 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         offset_: `score_samples` below it means an anomaly.
         decision_scores_: The scores of the training items, the higher the more unusual, as PyOD
             has them; with a false-alarm rate of those that were learnt from.
+        held_out_: Scores of the held-out items; ``None`` without a false-alarm rate.
+        steps_: Of series: the fitted `vaekit.tasks.anomalies.StepDetector`; else ``None``.
         labels_: 1 for training items that are flagged, else 0, as PyOD has them.
 
     Example:
@@ -121,12 +118,14 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             VaekitError: As of `Autoencoder.fit`.
             SpecError: A contamination or rate out of range.
         """
-        self._check()
+        check_contamination(self.contamination)
+        check_rate(self.false_alarm_rate)
         X = _read(X)
         domain = find_domain(X, self.domain)
-        X, held_out = self._split(domain.read(X), domain)
-        autoencoder = self._autoencoder(domain).fit(X)
-        score = self._score_of(autoencoder.domain_) if self.method == "auto" else self.method
+        X, held_out = split_off(domain.read(X), domain, self.false_alarm_rate, self.seed)
+        suited = suited_to(domain, self._clean)
+        autoencoder = self._autoencoder(suited).fit(X)
+        score = suited.score if self.method == "auto" else self.method
         detector = fit_detector(autoencoder.trained_, X, score=score)
         rows = None if held_out is None else autoencoder.domain_.prepare(held_out)
         steps = fit_steps(detector, X) if isinstance(domain, SeriesDomain) else None
@@ -149,22 +148,9 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         """
         if not self.__sklearn_is_fitted__():
             return self.fit(X)
-        if self.steps_ is not None:
-            raise CompositionError(
-                "detectors of series are fitted anew: all series together tell what is usual at a "
-                "step. Call fit with all of them."
-            )
-        X, rows = _read(X), self._held_out_rows
-        if rows is not None:
-            X, held_out = parted(X, len(X) // PARTS, self.seed)
-            if len(held_out):
-                rows = torch.cat([rows, self.autoencoder_.domain_.prepare(held_out)])
-        plan = Plan(**{f.name: getattr(self.autoencoder_, f.name) for f in fields(Plan)})
-        options = {f.name: getattr(self.autoencoder_, f.name) for f in fields(TrainConfig)}
-        detector = learn_further(self.detector_, plan, TrainConfig(**options), X)
-        self.autoencoder_.adopt(
-            detector.trained, self.autoencoder_.history_, self.autoencoder_.notes_
-        )
+        detector, rows = learn_on(self, _read(X))
+        history, notes = self.autoencoder_.history_, self.autoencoder_.notes_
+        self.autoencoder_.adopt(detector.trained, history, notes)
         return self.adopt(self.autoencoder_, detector, rows)
 
     def adopt(
@@ -175,10 +161,11 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         steps: StepDetector | None = None,
     ) -> Self:
         """Take over what was learnt elsewhere, as `load_detector` does, and find the threshold."""
-        self.autoencoder_, self.detector_, self._held_out_rows = autoencoder, detector, rows
+        self.autoencoder_, self.detector_, self.held_out_rows_ = autoencoder, detector, rows
         self.decision_scores_: Floats = detector.training
-        self._held_out = None if rows is None else detector.score_rows(rows)
-        self.offset_ = -self._threshold()
+        self.held_out_ = None if rows is None else detector.score_rows(rows)
+        rate, share = self.false_alarm_rate, self.contamination
+        self.offset_ = -threshold_of(detector.training, share, self.held_out_, rate)
         self.steps_: StepDetector | None = steps
         self.labels_: NDArray[np.int64] = (self.decision_scores_ > -self.offset_).astype(np.int64)
         adopt_features(self, autoencoder)
@@ -194,7 +181,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         """
         trained_of(self, "save")
         options = options_to_json(self.get_params(deep=False))
-        rows = self._held_out_rows
+        rows = self.held_out_rows_
         arrays = {} if rows is None else {"held_out": rows.numpy()}
         arrays |= {} if self.steps_ is None else self.steps_.arrays
         files = detector_files(self.detector_, {"options": options}, arrays)
@@ -204,48 +191,18 @@ class VAEDetector(OutlierMixin, BaseEstimator):
     def _clean(self) -> bool:
         return self.novelty or self.false_alarm_rate is not None
 
-    def _score_of(self, domain: Domain) -> str:
-        series = "series_" if isinstance(domain, SeriesDomain) else ""
-        return series + ("novelty" if self._clean else "contaminated")
-
-    def _check(self) -> None:
-        check_contamination(self.contamination)
-        check_rate(self.false_alarm_rate)
-
-    def _split(self, X: Any, domain: Domain) -> tuple[Any, Any]:
-        """Items to learn from, and, for a false-alarm rate, items to compare with."""
-        rate = self.false_alarm_rate
-        if rate is None:
-            return X, None
-        if isinstance(domain, SeriesDomain) and domain.window is not None:
-            raise CompositionError(
-                "a false-alarm rate holds items out at random, and the windows of one series "
-                "overlap. Choose a contamination, or a threshold for events."
-            )
-        return parted(X, held_out_count(len(X), rate), self.seed)
-
-    def _autoencoder(self, domain: Domain) -> Autoencoder:
-        domain, preset, latent_dim, likelihood = suited(domain, self._clean)
+    def _autoencoder(self, suited: Suited) -> Autoencoder:
         return Autoencoder(
-            preset if self.preset == "auto" else self.preset,
-            latent_dim if self.latent_dim is None else self.latent_dim,
-            domain=domain,
-            likelihood=likelihood,
+            suited.preset if self.preset == "auto" else self.preset,
+            suited.latent_dim if self.latent_dim is None else self.latent_dim,
+            domain=suited.domain,
+            likelihood=suited.likelihood,
             steps=_STEPS,
             max_epochs=self.max_epochs,
             validation=0.0,
             seed=self.seed,
             progress=self.progress,
         )
-
-    def _threshold(self) -> float:
-        """The score above which items are anomalies."""
-        rate = self.false_alarm_rate
-        if self._held_out is not None and rate is not None:
-            return conformal_threshold(self._held_out, rate)
-        if self.contamination == "auto":
-            return automatic_threshold(self.decision_scores_)
-        return float(np.quantile(self.decision_scores_, 1 - float(self.contamination)))
 
     def score_samples(self, X: Any) -> Floats:
         """How usual items are: the lower, the more unusual. The same at every call."""
@@ -286,9 +243,9 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             CompositionError: Fitted without a false-alarm rate, so that nothing was held out.
         """
         scores = -self.score_samples(X)
-        if self._held_out is None:
+        if self.held_out_ is None:
             raise CompositionError("p-values need held-out items: fit with a false_alarm_rate.")
-        return conformal_p_values(scores, self._held_out)
+        return conformal_p_values(scores, self.held_out_)
 
     def explain(self, X: Any, top: int = 3) -> list[list[Reason]]:
         """The columns that make each row unusual; see `Detector.reasons`."""
@@ -306,16 +263,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         With a false-alarm rate scores are compared with those of the held-out items.
         """
         rows = trained_of(self, "drift").domain.prepare(X)
-        return self.drift_of(rows, self.detector_.score_rows(rows))
-
-    def drift_of(self, rows: Tensor, scores: Floats) -> Drift:
-        """`drift` of some items that were prepared and scored before.
-
-        Args:
-            rows: Some of the items, as `Domain.prepare` gives them.
-            scores: Of all of them, the higher the more unusual.
-        """
-        return self.detector_.drift(rows, scores, self._held_out)
+        return self.detector_.drift(rows, self.detector_.score_rows(rows), self.held_out_)
 
     def step_scores(self, X: Any) -> Floats:
         """How unusual each step of a series is, in nats; see `StepDetector.score`.
@@ -326,11 +274,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         return self._steps().score(X)
 
     def events(self, X: Any, threshold: float | None = None) -> list[Event]:
-        """Runs of unusual steps; see `StepDetector.events`.
-
-        Args:
-            X: Series of the kind seen in fit.
-            threshold: Step scores above it make events; ``None`` takes what fits the contamination.
+        """Runs of steps with scores above a threshold; see `StepDetector.events`.
 
         Raises:
             CompositionError: Fitted on items that are no series.

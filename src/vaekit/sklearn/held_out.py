@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vaekit.domains import Domain, SeriesDomain
 from vaekit.domains.checks import is_frame
-from vaekit.errors import SpecError
+from vaekit.errors import CompositionError, SpecError
 
-__all__ = ["PARTS", "held_out_count", "parted"]
+__all__ = ["PARTS", "held_out_count", "parted", "split_off"]
 
 PARTS = 5
 """Of so many equal parts of the items one is held out."""
@@ -33,6 +34,32 @@ def held_out_count(items: int, rate: float) -> int:
             f"of all; got {items} items. Ask for a higher rate, or pass more items."
         )
     return count
+
+
+def _check_parts(domain: Domain) -> None:
+    """Refuse items that cannot be held out at random.
+
+    Raises:
+        CompositionError: Windows of one series.
+    """
+    if isinstance(domain, SeriesDomain) and domain.window is not None:
+        raise CompositionError(
+            "a false-alarm rate holds items out at random, and the windows of one series overlap. "
+            "Choose a contamination, or a threshold for events."
+        )
+
+
+def split_off(X: Any, domain: Domain, rate: float | None, seed: int) -> tuple[Any, Any]:
+    """Items to learn from, and, for a false-alarm rate, items to compare with, else ``None``.
+
+    Raises:
+        CompositionError: Windows of one series, which overlap.
+        SpecError: Too few items for the rate.
+    """
+    if rate is None:
+        return X, None
+    _check_parts(domain)
+    return parted(X, held_out_count(len(X), rate), seed)
 
 
 def parted(X: Any, count: int, seed: int) -> tuple[Any, Any]:

@@ -14,6 +14,7 @@ from vaekit.tasks.anomalies.threshold import (
     check_rate,
     conformal_p_values,
     conformal_threshold,
+    threshold_of,
 )
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "reason_words",
     "report_page",
     "restore_steps",
+    "threshold_of",
 ]

@@ -13,6 +13,7 @@ __all__ = [
     "check_rate",
     "conformal_p_values",
     "conformal_threshold",
+    "threshold_of",
 ]
 
 Floats = NDArray[np.float64]
@@ -79,6 +80,24 @@ def conformal_threshold(held_out: Any, rate: float) -> float:
     known = np.sort(np.asarray(held_out, dtype=np.float64))
     allowed = int(np.floor(rate * (len(known) + 1) + 1e-9)) - 1  # so many may be higher
     return float(known[len(known) - 1 - allowed])
+
+
+def threshold_of(
+    training: Floats, share: float | str, held_out: Floats | None, rate: float | None
+) -> float:
+    """The score above which items are anomalies.
+
+    Args:
+        training: Scores of training items.
+        share: Of anomalies among them, or ``"auto"``.
+        held_out: Scores of normal items that nothing was learnt from, for a rate.
+        rate: Of false alarms, in place of a share.
+    """
+    if held_out is not None and rate is not None:
+        return conformal_threshold(held_out, rate)
+    if isinstance(share, str):
+        return automatic_threshold(training)
+    return float(np.quantile(training, 1 - share))
 
 
 def check_contamination(share: Any) -> None:
