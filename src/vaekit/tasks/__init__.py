@@ -22,7 +22,7 @@ from vaekit.tasks.editing import (
 )
 from vaekit.tasks.evaluation import Evaluation, EvaluationSettings, evaluate
 from vaekit.tasks.examine import examine, fit_prior
-from vaekit.tasks.fitting import Fitted, Plan, fit_model
+from vaekit.tasks.fitting import Fitted, Plan, fit_model, train_further
 from vaekit.tasks.geodesic import decoded_energy, shorten
 from vaekit.tasks.impute import ESTIMATES, impute
 from vaekit.tasks.interpolate import interpolate_latents, traverse_latents
@@ -74,6 +74,7 @@ __all__ = [
     "refit_prior",
     "sample_where",
     "shorten",
+    "train_further",
     "transfer",
     "traverse_latents",
 ]
