@@ -5,7 +5,7 @@
 One class in turn is normal: the detector learns from some images of it (500 of Fashion-MNIST, half
 of the digits of scikit-learn), and scores others of all classes (2,000 images, half of the
 digits). Prints the mean area under the ROC curve over the classes and seeds, in percent, of
-`VAEDetector(novelty=True)`, of the bound alone, and on pixels of an isolation forest, of what 20
+`VAEDetector(novelty=True)`, of what the model says alone, and on pixels of an isolation forest, of what 20
 principal components leave over, and of the distance to the k-th nearest neighbour.
 
 With DIR (or the folder that VAEKIT_ANOMALY_FEATURES names), ADBench's .npz files of image features
@@ -70,8 +70,8 @@ def ours(train, test, seed, options):
     detector = VAEDetector(novelty=True, seed=seed, progress=False).fit(train)
     found = {"vaekit": -detector.score_samples(test)}
     seconds = time.process_time() - started
-    bound = fit_detector(detector.autoencoder_.trained_, train, score="bound")
-    return found | {"vaekit, bound": bound.score(test)}, seconds
+    alone = fit_detector(detector.autoencoder_.trained_, train, score="exemplars")
+    return found | {"vaekit, exemplars": alone.score(test)}, seconds
 
 
 def scikit(train, test, seed):

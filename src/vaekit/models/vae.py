@@ -110,7 +110,7 @@ class VAE(Model):
 
     def log_likelihood(self, batch: Batch) -> LogDensity:
         """log p(x | z) of a batch as a function of z (draws, batch, *latent), in nats."""
-        return lambda z: self.likelihood.log_prob(self._px(z, batch.context), batch)
+        return lambda z: self.likelihood.log_prob(self.decode_draws(z, batch.context), batch)
 
     def prior(self, context: Tensor | None = None) -> Distribution:
         """p(z | c) as trained, with batch shape () where it ignores the context."""
@@ -134,7 +134,14 @@ class VAE(Model):
         self, z: Float[Tensor, "batch *latent"], context: Tensor | None = None
     ) -> Distribution:
         """p(x | z), with batch shape (1, batch, *event)."""
-        return self._px(z.unsqueeze(0), checked_context(context, self.context_dim))
+        return self.decode_draws(z.unsqueeze(0), checked_context(context, self.context_dim))
+
+    def decode_draws(
+        self, z: Float[Tensor, "draws batch *latent"], context: Tensor | None = None
+    ) -> Distribution:
+        """p(x | z) of several latents for each item, with batch shape (draws, batch, *event)."""
+        px: Distribution = self.likelihood(self._decoded(z, context))
+        return px
 
     def show(
         self, z: Float[Tensor, "batch *latent"], context: Tensor | None = None
@@ -223,10 +230,6 @@ class VAE(Model):
     def _features(self, x: Tensor, context: Tensor | None) -> Tensor:
         h: Tensor = self.encoder(x)
         return _append(h, checked_context(context, self.context_dim))
-
-    def _px(self, z: Float[Tensor, "draws batch *latent"], context: Tensor | None) -> Distribution:
-        px: Distribution = self.likelihood(self._decoded(z, context))
-        return px
 
     def _decoded(self, z: Float[Tensor, "draws batch *latent"], context: Tensor | None) -> Tensor:
         """Decode with the draws folded into the batch, so that any decoder serves."""

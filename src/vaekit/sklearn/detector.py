@@ -45,7 +45,8 @@ class VAEDetector(OutlierMixin, BaseEstimator):
     By default the training items may hold anomalies (outlier detection): then what counts is how
     many cuts part an item from the rest, and how far it is from one training item in twenty, where
     columns that the model tells well count more. If you know that they are clean, say
-    ``novelty=True``: then it is the distance to the nearest ones, in items and latents.
+    ``novelty=True``: then it is how far the nearest ones are, and how probable as a variant of
+    one.
 
     Args:
         contamination: Share of anomalies in the training items, above 0, at most .5: so many of

@@ -1,6 +1,6 @@
 """How probable an item is as a variant of a training item."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -8,7 +8,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from torch import Tensor
+from torch.distributions import Distribution
 
+from vaekit.models import VAE
 from vaekit.tasks.anomalies.score import Arrays, Score, learnt
 from vaekit.tasks.anomalies.seen import Seen
 from vaekit.types import Batch
@@ -17,7 +19,7 @@ __all__ = ["Exemplars"]
 
 Floats = NDArray[np.float64]
 
-_MOST, _AT_ONCE = 1500, 2**24
+_MOST, _MOST_VALUES, _AT_ONCE = 1500, 2**22, 2**24
 _SAME = 1e-6  # of the mean distance: as near as a code is to its own, found in other company
 
 
@@ -30,18 +32,21 @@ class Exemplars(Score):
     compresses, the nearer that is to a kernel density of the training items themselves.
 
     Attributes:
-        codes: Of training items, at most 1,500.
+        codes: Of training items, at most 1,500; fewer if items have many values.
+        decoded: What they are decoded to, once that was asked for.
 
     Source: Norouzi et al. 2020, "Exemplar VAE: linking generative models, nearest neighbor
     retrieval, and data augmentation", eq. 3, with p(x | z) at the posterior mean.
     """
 
     codes: Floats | None = field(default=None, repr=False)
+    decoded: dict[str, Distribution] = field(default_factory=dict, repr=False)
 
     def fit(self, training: Seen) -> Self:
         """Choose the exemplars."""
-        chosen = np.random.default_rng(0).permutation(len(training.codes))[:_MOST]
-        return replace(self, codes=training.codes[np.sort(chosen)])
+        most = max(100, min(_MOST, _MOST_VALUES // max(1, training.points.shape[1])))
+        chosen = np.random.default_rng(0).permutation(len(training.codes))[:most]
+        return self.restored({"codes": training.codes[np.sort(chosen)]})
 
     def of(self, seen: Seen) -> Floats:
         """Nats."""
@@ -54,13 +59,11 @@ class Exemplars(Score):
     @torch.no_grad()
     def _scores(self, seen: Seen, *, are_training: bool) -> Floats:
         x, codes = seen.batch.x, learnt(self.codes)
-        z = torch.from_numpy(codes).to(x.device, torch.float32)[:, None]
         size = max(1, _AT_ONCE // (len(codes) * max(1, x[0].numel())))
         parts = []
         for rows in torch.arange(len(x)).split(size):
             some = _some(seen.batch, rows)
-            own_context = 1 if some.context is None else len(rows)  # decoded once, or for each
-            log_px = seen.vae.log_likelihood(some)(z.expand(-1, own_context, -1))
+            log_px = seen.vae.likelihood.log_prob(self._px(seen.vae, some), some)
             if are_training:
                 distances = cdist(codes, seen.codes[rows.numpy()])
                 itself = torch.from_numpy(distances <= _SAME * distances.mean(0))
@@ -70,6 +73,16 @@ class Exemplars(Score):
         found: Floats = torch.cat(parts).double().cpu().numpy() + seen.news
         return np.where(np.isfinite(found), found, 0.0)  # a single item has no other
 
+    def _px(self, vae: VAE, batch: Batch) -> Distribution:
+        """p(x | z) at each code: for all items, or in the context of each."""
+        x = batch.x
+        z = torch.from_numpy(learnt(self.codes)).to(x.device, torch.float32)[:, None]
+        if batch.context is not None:
+            return vae.decode_draws(z.expand(-1, len(x), -1), batch.context)
+        if "px" not in self.decoded:
+            self.decoded["px"] = vae.decode_draws(z)
+        return self.decoded["px"]
+
     @property
     def arrays(self) -> Arrays:
         """The latents."""
@@ -77,7 +90,7 @@ class Exemplars(Score):
 
     def restored(self, arrays: Arrays) -> Self:
         """With these latents."""
-        return replace(self, codes=arrays["codes"])
+        return type(self)(arrays["codes"])
 
 
 def _some(batch: Batch, rows: Tensor) -> Batch:

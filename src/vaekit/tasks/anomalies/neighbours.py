@@ -30,8 +30,8 @@ class Neighbours(Score):
         share: In place of k: which share of the training items is nearer; 0 for none. Where
             anomalies are among them, the few nearest items of an anomaly may be others of its
             kind; those of 1 item in 20 are not, if anomalies are fewer.
-        where: ``"points"``, from 0 to 1; ``"weighted"``, see `Frame.weighted`; ``"joint"``, see
-            `Frame.joint`; ``"codes"``, the latents.
+        where: ``"points"``, from 0 to 1; ``"weighted"``, see `Frame.weighted`; ``"codes"``, the
+            latents.
         metric: ``"euclidean"`` or ``"cityblock"``.
         averaged: Whether to take the mean of the distances up to the k-th.
         most: Training items to compare with, at most; fewer if they have many coordinates.

@@ -174,12 +174,13 @@ class Margins(Score):
 
 
 _NEAREST = Neighbours(3, averaged=True)
-_NEAREST_JOINT = (Neighbours(1, where="joint"), Neighbours(1, where="joint", metric="cityblock"))
+_BY_BLOCKS = Neighbours(1, metric="cityblock")
+_BY_DEVIATIONS = Neighbours(1, where="weighted", metric="cityblock")
 _DENSE = Neighbours(share=0.05, where="weighted", metric="cityblock", most=1000)
 
 SCORES: dict[str, tuple[Score, ...]] = {
     "contaminated": (_DENSE, Isolation()),
-    "novelty": (_NEAREST, *_NEAREST_JOINT),
+    "novelty": (_NEAREST, _BY_BLOCKS, _BY_DEVIATIONS, Exemplars()),
     "exemplars": (Exemplars(),),
     "series_contaminated": (Bound(), CodeCost(), Isolation(), Neighbours(5, where="codes")),
     "series_novelty": (Bound(), CodeCost(), Neighbours(1), Neighbours(5, where="codes")),

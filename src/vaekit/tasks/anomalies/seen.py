@@ -21,7 +21,7 @@ __all__ = ["Frame", "Seen", "cost_at_mean", "frame_of", "look"]
 
 Floats = NDArray[np.float64]
 
-_MOST_DEVIATIONS, _PRIOR_RANGE, _CONSTANT = 10.0, 6.0, 1e-9
+_MOST_DEVIATIONS, _CONSTANT = 10.0, 1e-9
 _DRAWS, _SEED = 16, 0  # the same draws at every call: scores do not differ from call to call
 
 
@@ -61,16 +61,8 @@ class Frame:
         Divided by the square root of the noise: halfway from distances in standard deviations to
         those in units of the noise.
         """
-        return self._bounded(points) / np.sqrt(self.noise)
-
-    def joint(self, points: Floats, codes: Floats) -> Floats:
-        """Places and, beside them, latents, of which 6 deviations are as far as the whole range."""
-        places = self.mean + self.deviation * self._bounded(points)
-        return np.concatenate([places, codes / _PRIOR_RANGE], axis=1)
-
-    def _bounded(self, points: Floats) -> Floats:
-        """In standard deviations, so that one wild cell does not hide all others."""
-        return np.clip((points - self.mean) / self.deviation, -_MOST_DEVIATIONS, _MOST_DEVIATIONS)
+        away = (points - self.mean) / self.deviation  # bounded: one cell must not hide the others
+        return np.clip(away, -_MOST_DEVIATIONS, _MOST_DEVIATIONS) / np.sqrt(self.noise)
 
     def news(self, batch: Batch) -> Tensor:
         """What the unknown cells of each item cost, nats, shape (batch,)."""
@@ -146,11 +138,6 @@ class Seen:
     def weighted(self) -> Floats:
         """See `Frame.weighted`."""
         return self.frame.weighted(self.points)
-
-    @property
-    def joint(self) -> Floats:
-        """See `Frame.joint`."""
-        return self.frame.joint(self.points, self.codes)
 
     @property
     def cost(self) -> Floats:
