@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vaekit import Autoencoder, load
-from vaekit.domains import SeriesDomain, dominant_period, find_domain
+from vaekit.domains import SeriesDomain, find_domain
 from vaekit.errors import CompositionError, DataError, DataTypeError, NotFittedError, SpecError
 
 pd = pytest.importorskip("pandas")
@@ -99,28 +99,6 @@ def test_series_of_different_lengths_are_padded_and_not_observed_beyond_their_en
     assert np.allclose(domain.decode(domain.encode(rows))[2, :17], raw[2], atol=1e-5)
     wide = SeriesDomain().fit([long(steps, channels=2) for steps in (10, 30)])
     assert wide.event_shape == (2, 30)
-
-
-@pytest.mark.parametrize("period", [8, 25, 70])
-def test_the_dominant_period_is_found(period):
-    rng = np.random.default_rng(0)
-    x = np.sin(np.arange(800) * 2 * np.pi / period) + 0.3 * rng.normal(size=800)
-    assert dominant_period(x[:, None]) == pytest.approx(period, abs=max(1, 0.05 * period))
-
-
-@pytest.mark.parametrize(
-    ("series", "steps"),
-    [
-        (np.sin(np.arange(2000) * 2 * np.pi / 70), 140),
-        (np.sin(np.arange(2000) * 2 * np.pi / 10), 130),
-        (np.sin(np.arange(4000) * 2 * np.pi / 700), 256),
-        (np.random.default_rng(0).normal(size=2000), 128),
-        (np.random.default_rng(0).normal(size=80), 20),
-        (np.zeros(1000), 128),
-    ],
-)
-def test_an_automatic_window_is_some_periods_within_bounds(series, steps):
-    assert SeriesDomain(window="auto").fit(series).steps == pytest.approx(steps, abs=2)
 
 
 def test_frames_have_times_in_a_column_or_as_index():
