@@ -9,12 +9,11 @@ A: fit on all rows, anomalies included, and score them; `VAEDetector()`.
 B: fit on half of the normal rows, and score the others; `VAEDetector(novelty=True)`.
 
 Prints the mean over sets and seeds of the area under the ROC curve and of average precision, in
-percent, of our default, of what the model says alone (the bound, and
-the density around training items), of scikit-learn's isolation forest and of the distance
-to the k-th nearest neighbour (columns scaled to 0 ... 1); with PEER, a Python that has PyOD, also
-of its HBOS, ECOD, KNN, AutoEncoder and VAE with their defaults. Then our default beside the best of
-the others: the mean gain, on how many sets it is ahead, and the p-value of a Wilcoxon test over the
-sets.
+percent, of our default, of what the model says alone (the bound, and the density around training
+items), of scikit-learn's isolation forest and of the distance to the k-th nearest neighbour
+(columns scaled to 0 ... 1); with PEER, a Python that has PyOD, also of its HBOS, ECOD, KNN,
+AutoEncoder and VAE with their defaults. Then our default beside the best of the others: the mean
+gain, on how many sets it is ahead, and the p-value of a Wilcoxon test over the sets.
 """
 
 import argparse

@@ -5,8 +5,8 @@
 One class in turn is normal: the detector learns from some images of it (500 of Fashion-MNIST, half
 of the digits of scikit-learn), and scores others of all classes (2,000 images, half of the
 digits). Prints the mean area under the ROC curve over the classes and seeds, in percent, of
-`VAEDetector(novelty=True)`, of what the model says alone, and on pixels of an isolation forest, of what 20
-principal components leave over, and of the distance to the k-th nearest neighbour.
+`VAEDetector(novelty=True)`, of what the model says alone, and on pixels of an isolation forest, of
+what 20 principal components leave over, and of the distance to the k-th nearest neighbour.
 
 With DIR (or the folder that VAEKIT_ANOMALY_FEATURES names), ADBench's .npz files of image features
 with X and y: learnt from half of the normal rows, scored on the others.

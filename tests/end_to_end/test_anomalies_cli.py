@@ -152,3 +152,35 @@ def test_what_does_not_go_together_is_refused_before_training(
     payments.to_csv("payments.csv", index=False)
     with pytest.raises(VaekitError, match=message):
         call("anomalies", "payments.csv", *options)
+
+
+def test_a_series_gets_a_score_for_each_step_and_a_page(tmp_path):
+    rng = np.random.default_rng(0)
+    at = pd.date_range("2026-01-01", periods=900, freq="h")
+    load = np.sin(np.arange(900) / 4) + 0.1 * rng.normal(size=900)
+    load[600:606] += 2.0
+    frame = pd.DataFrame({"at": at, "load": load})
+    frame.to_csv(tmp_path / "sensor.csv", index=False)
+    page, run = tmp_path / "events.html", tmp_path / "run"
+    text = call(
+        "anomalies", tmp_path / "sensor.csv", "--window", 24, "--time", "at", "--max-epochs", 15,
+        "-o", tmp_path / "steps.csv", "--report", page, "--save", run,
+    )  # fmt: skip
+    steps = pd.read_csv(tmp_path / "steps.csv")
+    assert len(steps) == 900
+    assert list(steps) == ["at", "load", "anomaly_score", "is_anomaly", "event"]
+    assert 576 < steps["anomaly_score"].idxmax() < 630
+    assert steps.loc[603, "is_anomaly"]
+    assert "load" in text
+    assert page.read_text().count("data:image/png;base64,") == 1
+    call("anomalies", tmp_path / "sensor.csv", "--detector", run, "-o", tmp_path / "again.csv")
+    again = pd.read_csv(tmp_path / "again.csv")
+    assert again["is_anomaly"].sum() == pytest.approx(steps["is_anomaly"].sum(), abs=20)
+    np.save(tmp_path / "load.npy", load)
+    call(
+        "anomalies", tmp_path / "load.npy", "--window", "auto", "--max-epochs", 1,
+        "-o", tmp_path / "array.csv",
+    )  # fmt: skip
+    assert "value_0" in pd.read_csv(tmp_path / "array.csv")
+    with pytest.raises(SpecError, match="whole number of steps or auto"):
+        call("anomalies", tmp_path / "load.npy", "--window", "1.5")

@@ -11,6 +11,7 @@ from rich.table import Table
 from vaekit.cli.data import DATA_HELP, read_data
 from vaekit.cli.outputs import console, frame_stream
 from vaekit.cli.scored import Scored, write_scored
+from vaekit.cli.search_series import series_domain, write_series
 from vaekit.domains import TableDomain, read_pieces
 from vaekit.domains.tables import Category
 from vaekit.errors import SpecError
@@ -53,10 +54,17 @@ def anomalies(
         str, typer.Option(help="auto, or a name of vaekit.tasks.anomalies.SCORES.")
     ] = "auto",
     reasons: Annotated[int, typer.Option(min=0, help="Reasons for each flagged row, at most.")] = 3,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            help="The rows are steps of one series: how many to look at together, or auto."
+        ),
+    ] = None,
+    time: Annotated[str | None, typer.Option(help="The column of times, with --window.")] = None,
     rows: Annotated[
         int, typer.Option(min=1, help="Items in memory at a time, with --detector.")
     ] = 10_000,
-    preset: Annotated[str, typer.Option(help="The model to train.")] = "vae",
+    preset: Annotated[str, typer.Option(help="The model to train; auto for what suits.")] = "auto",
     max_epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the items.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
 ) -> None:
@@ -77,30 +85,60 @@ def anomalies(
     vaekit anomalies today.csv --normal last-year.csv --false-alarm-rate 0.01 --save guard
 
     vaekit anomalies tomorrow.csv --detector guard -o tomorrow-scored.csv
+
+    vaekit anomalies sensor.csv --window auto -o steps.csv --report events.html
     """
     _check(normal, detector, save, report, false_alarm_rate, contamination)
-    with frame_stream(out) as write:
-        if detector is not None:
-            judge = load_detector(detector)
-            scored = write_scored(judge, _pieces(data, judge, rows), write, reasons)
-        else:
-            judge = VAEDetector(
-                "auto" if contamination is None else contamination,
-                novelty=normal is not None,
-                false_alarm_rate=false_alarm_rate,
-                method=method,
-                preset=choose_preset(preset, {}),
-                max_epochs=max_epochs,
-                seed=seed,
-            )
-            asked = read_data(data)
-            judge.fit(asked if normal is None else read_data(normal))
-            known = judge.decision_scores_ if normal is None else -judge.score_samples(asked)
-            scored = write_scored(judge, iter([asked]), write, reasons, known)
-    _print(scored)
+    if detector is not None:
+        judge = load_detector(detector)
+    else:
+        judge = VAEDetector(
+            "auto" if contamination is None else contamination,
+            novelty=normal is not None,
+            false_alarm_rate=false_alarm_rate,
+            method=method,
+            preset="auto" if preset == "auto" else choose_preset(preset, {}),
+            domain="auto" if window is None else series_domain(window, time),
+            max_epochs=max_epochs,
+            seed=seed,
+        )
+    learnt_from = None if detector is not None else normal or data
+    if window is not None or (detector is not None and judge.steps_ is not None):
+        asked = _fitted_on(judge, learnt_from, data)
+        write_series(judge, asked, learnt_from == data, out, report)
+    else:
+        _search_items(judge, data, learnt_from, out, report, rows, reasons)
     if save is not None:
         judge.save(save)
         console.print(f"wrote {save}", highlight=False)
+
+
+def _fitted_on(judge: VAEDetector, learnt_from: str | None, data: str) -> Any:
+    """The data asked about, once the detector has learnt, if there is something to learn from."""
+    asked = read_data(data)
+    if learnt_from is not None:
+        judge.fit(asked if learnt_from == data else read_data(learnt_from))
+    return asked
+
+
+def _search_items(
+    judge: VAEDetector,
+    data: str,
+    learnt_from: str | None,
+    out: Path,
+    report: Path | None,
+    rows: int,
+    reasons: int,
+) -> None:
+    with frame_stream(out) as write:
+        if learnt_from is None:
+            scored = write_scored(judge, _pieces(data, judge, rows), write, reasons)
+        else:
+            asked = _fitted_on(judge, learnt_from, data)
+            is_training = learnt_from == data
+            known = judge.decision_scores_ if is_training else -judge.score_samples(asked)
+            scored = write_scored(judge, iter([asked]), write, reasons, known)
+    _print(scored)
     if report is not None:
         page = report_page(judge.detector_, scored.scores, -judge.offset_, scored.found, scored.how)
         atomic_write(report, page)

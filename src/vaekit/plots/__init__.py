@@ -18,6 +18,7 @@ from vaekit.plots.latents import latent_map
 from vaekit.plots.marginals import marginals
 from vaekit.plots.pairs import reconstruction_pairs
 from vaekit.plots.save import png_of, save_figure
+from vaekit.plots.series import unusual_steps
 from vaekit.plots.sheets import image_sheets
 from vaekit.plots.strips import interpolation_strips
 from vaekit.plots.tradeoff import Panel, tradeoff_curves
@@ -47,5 +48,6 @@ __all__ = [
     "tradeoff_curves",
     "training_curves",
     "unusual_map",
+    "unusual_steps",
     "way_frames",
 ]

@@ -272,20 +272,17 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         Raises:
             CompositionError: Fitted on items that are no series.
         """
-        return self._steps().score(X)
+        return self.steps_of().score(X)
 
     def events(self, X: Any, threshold: float | None = None) -> list[Event]:
-        """Runs of steps with scores above a threshold; see `StepDetector.events`.
-
-        Raises:
-            CompositionError: Fitted on items that are no series.
-        """
-        steps = self._steps()
+        """Runs of steps with scores above a threshold; see `StepDetector.events`."""
+        steps = self.steps_of()
         if threshold is None and self.contamination != "auto":
             threshold = float(np.nanquantile(steps.training, 1 - float(self.contamination)))
         return steps.events(X, threshold)
 
-    def _steps(self) -> StepDetector:
+    def steps_of(self) -> StepDetector:
+        """``steps_``, where there are some."""
         trained_of(self, "step_scores")
         if self.steps_ is None:
             raise CompositionError(

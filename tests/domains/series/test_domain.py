@@ -279,3 +279,13 @@ def test_samples_look_like_series():
     assert sampled.std() == pytest.approx(x.std(), rel=0.15)
     rough = [np.diff(s, axis=1).std() for s in (sampled, x)]
     assert rough[0] == pytest.approx(rough[1], rel=0.2)
+
+
+def test_times_are_read_from_text_as_a_csv_has_them():
+    at = pd.date_range("2026-01-01", periods=50, freq="h").astype(str)
+    frame = pd.DataFrame({"at": at, "load": np.arange(50.0)})
+    domain = SeriesDomain(window=10).fit(frame)
+    assert domain.columns == ("load",)
+    assert domain.interval == 3600
+    with pytest.raises(DataError, match="column 'at' is"):
+        SeriesDomain(window=10).fit(frame.assign(at=["noon", *at[1:]]))

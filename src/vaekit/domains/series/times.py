@@ -17,7 +17,8 @@ _UNEVEN, _TOLERANCE = 0.1, 0.01
 def times_of(frame: Any, chosen: str | None) -> tuple[Floats | None, Any]:
     """Times of the rows in seconds, or as the numbers that they are, and the frame without them.
 
-    They are the column that was chosen, else the only one of moments, else an index of moments.
+    They are the column that was chosen, else the only one of moments, also as text (ISO 8601, what
+    a .csv file has), else an index of moments.
 
     Raises:
         DataError: More than one column of moments, or times that cannot be read.
@@ -29,7 +30,7 @@ def times_of(frame: Any, chosen: str | None) -> tuple[Floats | None, Any]:
         if chosen not in frame.columns:
             raise unknown_name("column", chosen, [str(name) for name in frame.columns])
         return _numbers(frame[chosen]), frame.drop(columns=chosen)
-    moments = [name for name in frame.columns if kinds.is_datetime64_any_dtype(frame[name])]
+    moments = [name for name in frame.columns if _are_moments(frame[name])]
     if len(moments) > 1:
         raise DataError(
             f"a series must have one column of times; got {moments}. Choose one, "
@@ -40,6 +41,15 @@ def times_of(frame: Any, chosen: str | None) -> tuple[Floats | None, Any]:
     if kinds.is_datetime64_any_dtype(frame.index):
         return _numbers(frame.index.to_series()), frame
     return None, frame
+
+
+def _are_moments(column: Any) -> bool:
+    import pandas as pd
+    import pandas.api.types as kinds
+
+    if kinds.is_datetime64_any_dtype(column) or not kinds.is_string_dtype(column):
+        return bool(kinds.is_datetime64_any_dtype(column))
+    return bool(pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601").notna().all())
 
 
 def _numbers(column: Any) -> Floats:

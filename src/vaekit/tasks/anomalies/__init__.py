@@ -4,7 +4,7 @@ from vaekit.tasks.anomalies.detector import Detector, fit_detector
 from vaekit.tasks.anomalies.drift import Drift, Moved, find_drift
 from vaekit.tasks.anomalies.further import learn_further
 from vaekit.tasks.anomalies.reasons import Reason
-from vaekit.tasks.anomalies.report import Found, reason_words, report_page
+from vaekit.tasks.anomalies.report import Found, reason_words, report_page, series_page
 from vaekit.tasks.anomalies.scores import SCORES
 from vaekit.tasks.anomalies.steps import Event, StepDetector, fit_steps, restore_steps
 from vaekit.tasks.anomalies.stored import detector_files, read_detector
@@ -40,5 +40,6 @@ __all__ = [
     "reason_words",
     "report_page",
     "restore_steps",
+    "series_page",
     "threshold_of",
 ]

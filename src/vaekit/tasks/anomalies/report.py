@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vaekit.domains import ImageDomain
+from vaekit.domains import ImageDomain, SeriesDomain
+from vaekit.domains.checks import is_frame
 from vaekit.tasks.anomalies.detector import Detector
 from vaekit.tasks.anomalies.reasons import Reason
 from vaekit.tasks.anomalies.seen import look
+from vaekit.tasks.anomalies.steps import Event
 from vaekit.tasks.trained import batches_of
 from vaekit.training import Items
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Found", "reason_words", "report_page"]
+__all__ = ["Found", "reason_words", "report_page", "series_page"]
 
 Floats = NDArray[np.float64]
 
@@ -73,6 +75,39 @@ def report_page(
         or "<tr><td colspan='4'>No item is flagged.</td></tr>",
     )
     return page.encode()
+
+
+def series_page(detector: Detector, series: Any, scores: Floats, events: Sequence[Event]) -> bytes:
+    """A page of HTML about a long series: it, its scores and its events, and these in a table.
+
+    Args:
+        detector: What scored.
+        series: Shape (time,), (time, channels), or a data frame.
+        scores: Of each step, nats.
+        events: The runs of unusual steps.
+    """
+    from vaekit import plots
+
+    domain = detector.trained.domain
+    names = domain.columns if isinstance(domain, SeriesDomain) else None
+    values = series[list(names)].to_numpy() if is_frame(series) and names else np.asarray(series)
+    spans = [(event.start, event.end) for event in events]
+    figure = plots.unusual_steps(values, scores, spans, names=names)
+    rows = "\n".join(_event_row(event) for event in sorted(events, key=lambda e: -e.score))
+    template = resources.files("vaekit.tasks.anomalies") / "series.html"
+    page = Template(template.read_text("utf-8")).substitute(
+        summary=f"{len(events)} events in {len(scores)} steps.",
+        figures=_figure("The series, with its events in red, and the score of each step", figure),
+        rows=rows or "<tr><td colspan='4'>No event.</td></tr>",
+    )
+    return page.encode()
+
+
+def _event_row(event: Event) -> str:
+    channels = html.escape(", ".join(map(str, event.channels)))
+    cells = (str(event.peak), f"{event.score:.2f}", channels)
+    head = f"<tr><th>{event.start} to {event.end - 1}</th>"
+    return head + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def reason_words(reason: Reason) -> str:
