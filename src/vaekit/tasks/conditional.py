@@ -157,7 +157,7 @@ class _Guided:
         """A number in the range, by the inverse of the distribution function."""
         if allowed.number is None:
             return drawn(0, cell)
-        low, high = torch.tensor(allowed.low), torch.tensor(allowed.high)
+        low, high = (cell.mean.new_tensor(end) for end in (allowed.low, allowed.high))
         start, share = cell.cdf(low), (cell.cdf(high) - cell.cdf(low)).clamp_min(_SMALLEST)
         there = self._numbered[id(allowed)]
         self.log_w = self.log_w + torch.where(there, share.log(), 0.0)
