@@ -31,7 +31,7 @@ class Frame:
 
     Attributes:
         num_codes: Of each column of labels how many there are; of tables only.
-        low: The least of each coordinate in training.
+        low: The least of each coordinate in training; of images and series, of all.
         span: How far each reached; 1 for a constant one.
         mean: The mean of each place, from 0 to 1.
         deviation: Its standard deviation; 1 for a constant one.
@@ -75,17 +75,26 @@ def frame_of(vae: VAE, domain: Domain, x: Tensor) -> Frame:
     """Learn it from training items, as the networks see them."""
     codes = tuple(c.num_codes for c in domain.learnt) if isinstance(domain, TableDomain) else ()
     points = _coordinates(x, codes)
-    low, high = points.min(0), points.max(0)
+    rows = len(domain.event_shape) == 1
+    low, high = _ends(points, by_place=rows)
     labels = sum(codes)
     span = np.where(high > low, high - low, 1.0)
     span[:labels] = np.sqrt(2.0)
     knows = isinstance(domain, TableDomain) and domain.missing == "value"
     novelty = float(np.log(len(points) + 1)) if knows else 0.0
     places = (points - low) / span
-    deviation = places.std(0)
+    deviation = places.std(0) if rows else np.full(low.shape, np.sqrt(places.var(0).mean()))
     deviation = np.where(deviation > _CONSTANT, deviation, 1.0)
     noise, fills = _noise(vae, low.shape), isinstance(domain, SeriesDomain)
     return Frame(codes, low, span, places.mean(0), deviation, noise, novelty, fills)
+
+
+def _ends(points: Floats, *, by_place: bool) -> tuple[Floats, Floats]:
+    """Least and largest of each place; of pixels and steps, which have one unit, of all."""
+    low, high = points.min(0), points.max(0)
+    return (
+        (low, high) if by_place else (np.full_like(low, low.min()), np.full_like(high, high.max()))
+    )
 
 
 def _noise(vae: VAE, shape: tuple[int, ...]) -> Floats:
