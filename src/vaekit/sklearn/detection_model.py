@@ -3,12 +3,13 @@
 from dataclasses import replace
 from typing import NamedTuple
 
-from vaekit.domains import ArrayDomain, Domain, SeriesDomain, TableDomain
+from vaekit.domains import ArrayDomain, Domain, ImageDomain, SeriesDomain, TableDomain
 from vaekit.presets import Preset, beta_vae, vae
 
 __all__ = ["Suited", "suited_to"]
 
-_LESS = 0.3  # weight of the KL: clean items need not be compressed as much as others
+# Weights of the KL: clean items need not be compressed as much as others, and images even less.
+_LESS, _LEAST = 0.3, 0.1
 _LATENTS_OF_SERIES = 4  # with more, anomalies are given back as well as the rest
 
 
@@ -41,9 +42,12 @@ def suited_to(domain: Domain, clean: bool) -> Suited:
     if isinstance(domain, TableDomain):  # among ranks, the largest is never far away
         domain = replace(domain, scale="straight", unseen="hole")
     elif isinstance(domain, SeriesDomain):
-        return Suited(domain, vae(), _LATENTS_OF_SERIES, "auto", f"series_{score}")
+        kind = "window" if domain.window is not None and clean else "series"
+        return Suited(domain, vae(), _LATENTS_OF_SERIES, "auto", f"{kind}_{score}")
     elif isinstance(domain, ArrayDomain) and clean:
         # One noise for columns of one range: else the model explains the easy ones only.
         domain = replace(domain, scaling="range")
         return Suited(domain, beta_vae(beta=_LESS), None, "learned_gaussian", score)
+    elif isinstance(domain, ImageDomain) and clean:
+        return Suited(domain, beta_vae(beta=_LEAST), None, "learned_gaussian", f"image_{score}")
     return Suited(domain, vae(), None, "auto", score)

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Rarity"]
+__all__ = ["Rarity", "Standing"]
 
 Floats = NDArray[np.float64]
 
@@ -46,3 +46,31 @@ class Rarity:
         beyond = np.maximum(scores - values[-1], 0.0) / self.spread
         nats: Floats = -np.log((as_high + 0.5) / (count + 1)) + np.log1p(beyond)
         return nats
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How many standard deviations scores are above the mean of training scores.
+
+    Where training items are known to be normal and few, how far beyond them something is tells
+    more than how rare it is among them.
+
+    Attributes:
+        known: The training scores, rising.
+
+    Example:
+        >>> Standing.of([1.0, 2.0, 3.0])(np.array([2.0, 4.0])).round(2).tolist()
+        [0.0, 2.45]
+    """
+
+    known: Floats = field(repr=False)
+
+    @classmethod
+    def of(cls, training: Any) -> Self:
+        """Learn from training scores."""
+        return cls(np.sort(np.asarray(training, dtype=np.float64)))
+
+    def __call__(self, scores: Floats) -> Floats:
+        """In standard deviations."""
+        standing: Floats = (scores - self.known.mean()) / (float(self.known.std()) or 1.0)
+        return standing

@@ -14,7 +14,7 @@ from vaekit.errors import CompositionError
 from vaekit.metrics import runs
 from vaekit.models import VAE
 from vaekit.tasks.anomalies.detector import Detector
-from vaekit.tasks.anomalies.rarity import Rarity
+from vaekit.tasks.anomalies.rarity import Rarity, Standing
 from vaekit.tasks.anomalies.seen import look
 from vaekit.tasks.anomalies.threshold import automatic_threshold
 from vaekit.tasks.trained import batches_of
@@ -61,13 +61,14 @@ class StepDetector:
 
     Attributes:
         detector: What scores windows, or whole series.
-        rarities: Of each kind of score, how rare it is among the training steps.
+        rarities: Of each kind of score, how rare it is among the training steps; of windows of a
+            series known to be normal, how far above theirs.
         training: Scores of the training steps, in the shape of `score`.
         usual: Mean surprise at each channel in training, nats.
     """
 
     detector: Detector
-    rarities: Sequence[Rarity]
+    rarities: Sequence[Rarity | Standing]
     training: Floats = field(repr=False)
     usual: Floats = field(repr=False)
 
@@ -84,6 +85,8 @@ class StepDetector:
 
     def score(self, X: Any) -> Floats:
         """How unusual each step is, in nats; the higher, the more.
+
+        Of windows of a series known to be normal, in standard deviations.
 
         Args:
             X: A series of the kind seen in training, or a set of series.
@@ -160,7 +163,7 @@ def fit_steps(detector: Detector, X: Any) -> StepDetector:
     """
     rows = _rows(detector, X)
     values = _values(detector, rows, are_training=True)
-    rarities = [Rarity.of(value[~np.isnan(value)]) for value in values]
+    rarities = [_scale(detector).of(value[~np.isnan(value)]) for value in values]
     surprise = _surprise(detector, rows)
     usual = np.nanmean(surprise.reshape(-1, surprise.shape[-1]), axis=0)
     return StepDetector(detector, rarities, _rare(rarities, values), usual)
@@ -176,8 +179,12 @@ def restore_steps(detector: Detector, arrays: Mapping[str, NDArray[Any]]) -> Ste
     if "steps.training" not in arrays:
         return None
     names = sorted(name for name in arrays if name.startswith("steps.rarity."))
-    rarities = [Rarity.of(arrays[name]) for name in names]
+    rarities = [_scale(detector).of(arrays[name]) for name in names]
     return StepDetector(detector, rarities, arrays["steps.training"], arrays["steps.usual"])
+
+
+def _scale(detector: Detector) -> type[Rarity | Standing]:
+    return Standing if detector.name == "window_novelty" else Rarity
 
 
 def _domain(detector: Detector) -> SeriesDomain:
@@ -218,7 +225,7 @@ def _values(detector: Detector, rows: Tensor, *, are_training: bool) -> list[Flo
     return [_over_steps(np.concatenate(values), rows.shape[-1]) for values in found]
 
 
-def _rare(rarities: Sequence[Rarity], values: Sequence[Floats]) -> Floats:
+def _rare(rarities: Sequence[Rarity | Standing], values: Sequence[Floats]) -> Floats:
     rare = [rarity(value) for rarity, value in zip(rarities, values, strict=True)]
     mean: Floats = np.mean(rare, axis=0)
     return mean
