@@ -1,5 +1,7 @@
 """Which model tells anomalies best, by the kind of items and by what is known of them."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -8,8 +10,8 @@ from vaekit.presets import Preset, beta_vae, vae
 
 __all__ = ["Suited", "suited_to"]
 
-# Weights of the KL: clean items need not be compressed as much as others, and images even less.
-_LESS, _LEAST = 0.3, 0.1
+# Weights of the KL: clean items need not be compressed as much as others, and wide ones even less.
+_LESS, _LEAST, _WIDE = 0.3, 0.1, 256
 _LATENTS_OF_SERIES = 4  # with more, anomalies are given back as well as the rest
 
 
@@ -31,12 +33,13 @@ class Suited(NamedTuple):
     score: str
 
 
-def suited_to(domain: Domain, clean: bool) -> Suited:
+def suited_to(domain: Domain, clean: bool, shape: Sequence[int]) -> Suited:
     """What suits items of a kind.
 
     Args:
         domain: The kind.
         clean: Whether the training items are known to be normal.
+        shape: Of all training items.
     """
     score = "novelty" if clean else "contaminated"
     if isinstance(domain, TableDomain):  # among ranks, the largest is never far away
@@ -44,10 +47,12 @@ def suited_to(domain: Domain, clean: bool) -> Suited:
     elif isinstance(domain, SeriesDomain):
         kind = "window" if domain.window is not None and clean else "series"
         return Suited(domain, vae(), _LATENTS_OF_SERIES, "auto", f"{kind}_{score}")
-    elif isinstance(domain, ArrayDomain) and clean:
+    elif isinstance(domain, ArrayDomain | ImageDomain) and clean:
         # One noise for columns of one range: else the model explains the easy ones only.
-        domain = replace(domain, scaling="range")
-        return Suited(domain, beta_vae(beta=_LESS), None, "learned_gaussian", score)
-    elif isinstance(domain, ImageDomain) and clean:
-        return Suited(domain, beta_vae(beta=_LEAST), None, "learned_gaussian", f"image_{score}")
+        if isinstance(domain, ArrayDomain):
+            domain = replace(domain, scaling="range")
+        wide = isinstance(domain, ImageDomain) or math.prod(shape[1:]) >= _WIDE
+        preset = beta_vae(beta=_LEAST if wide else _LESS)
+        score = "wide_novelty" if wide else score
+        return Suited(domain, preset, None, "learned_gaussian", score)
     return Suited(domain, vae(), None, "auto", score)

@@ -181,7 +181,7 @@ _DENSE = Neighbours(share=0.05, where="weighted", metric="cityblock", most=1000)
 SCORES: dict[str, tuple[Score, ...]] = {
     "contaminated": (_DENSE, Isolation()),
     "novelty": (_NEAREST, _BY_BLOCKS, _BY_DEVIATIONS, Exemplars()),
-    "image_novelty": (_NEAREST, Surprise()),
+    "wide_novelty": (_NEAREST, Surprise()),
     "exemplars": (Exemplars(),),
     "series_contaminated": (Bound(), CodeCost(), Isolation(), Neighbours(5, where="codes")),
     "window_novelty": (Neighbours(1), Neighbours(1, where="codes")),
