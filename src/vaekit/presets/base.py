@@ -123,6 +123,11 @@ class Parts:
                 "diffusion and flow matching go from noise to numbers; these rows hold labels as "
                 "well. Use preset 'table_vae'."
             )
+        if self.likelihood.support == "tokens":
+            raise CompositionError(
+                "diffusion and flow matching go from noise to numbers, and tokens are none. Use "
+                "preset 'sequence_vae'."
+            )
         x = self.some_items(1)
         own = self.denoiser or partial(make_denoiser, "small", x.shape[1:], self.context_dim)
         model = Diffusion(own(), x.shape[1:], path, steps, self.context_dim)
