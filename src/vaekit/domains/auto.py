@@ -10,7 +10,7 @@ from vaekit.domains.arrays import ArrayDomain
 from vaekit.domains.base import Domain
 from vaekit.domains.checks import is_foreign_table, is_frame
 from vaekit.domains.images import ImageDomain
-from vaekit.domains.molecules import MoleculeDomain
+from vaekit.domains.molecules import MoleculeDomain, Molecules, Standardised
 from vaekit.domains.sequences import SequenceDomain
 from vaekit.domains.series import SeriesDomain
 from vaekit.domains.sources import is_table_file, read_source
@@ -58,10 +58,10 @@ def find_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
         return DOMAINS[chosen]()
     if isinstance(raw, str | Path):
         return _of_path(Path(raw))
-    if is_foreign_table(raw):
-        return TableDomain()
-    if is_frame(raw):
-        return ArrayDomain() if _all_numbers(raw) else TableDomain()
+    if isinstance(raw, Molecules | Standardised):
+        return MoleculeDomain()
+    if is_foreign_table(raw) or is_frame(raw):
+        return ArrayDomain() if is_frame(raw) and _all_numbers(raw) else TableDomain()
     axes = raw.ndim if isinstance(raw, Tensor | np.ndarray) else np.asarray(raw).ndim
     return ImageDomain() if axes in (3, 4) else ArrayDomain()
 

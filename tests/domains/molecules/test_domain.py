@@ -1,11 +1,14 @@
 """Molecules to rows and back, in every representation."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from vaekit import Autoencoder
+from vaekit.cli import app
 from vaekit.domains import MoleculeDomain, Standardiser, find_domain
 from vaekit.domains.molecules import standardise
 from vaekit.errors import DataError, SpecError
@@ -95,6 +98,27 @@ def test_selfies_names_what_it_cannot_write():
         MoleculeDomain("selfies", standardiser=Standardiser(charges="keep")).fit(
             ["CCO", "CI(=O)=O", "CC"]
         )
+
+
+def test_on_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.smi").write_text("\n".join(SMILES * 3))
+    Path("a.csv").write_text("\n".join(["y,drug", *(f"1,{s}" for s in SMILES * 3)]))
+    quick = ["--max-epochs", "1", "--latent-dim", "4"]
+    for words in (
+        ["fit", "a.smi", "run", *quick],
+        ["fit", "a.csv", "other", "--domain", "molecules", *quick],
+        ["sample", "run", "-n", "5"],
+        ["reconstruct", "run", "a.smi", "-n", "4", "--out", "again.smi"],
+        ["score", "run", "a.smi", "--draws", "2", "--out", "scores.csv"],
+    ):
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, result.output
+    assert len(Path("run-samples.smi").read_text().splitlines()) == 5
+    assert len(Path("again.smi").read_text().splitlines()) == 4
+    assert len(Path("scores.csv").read_text().splitlines()) == 1 + 3 * len(SMILES)
+    with pytest.raises(SpecError, match=r"\.smi, \.txt"):
+        CliRunner().invoke(app, ["sample", "run", "--out", "a.png"], catch_exceptions=False)
 
 
 def test_found_by_name_and_by_file(tmp_path):

@@ -143,6 +143,18 @@ def test_standardised_molecules_stay_as_they_are():
     assert standardise(found.smiles).smiles == found.smiles
 
 
+def test_a_centre_that_only_isotopes_made_is_none():
+    assert standardise(["C[C@H]([2H])O"]).smiles == ("CCO",)
+
+
+def test_some_of_the_standardised():
+    found = standardise(pd.DataFrame({"smiles": SMILES, "y": [1.0, 2.0, 3.0]}))
+    for places in (slice(1, None), np.array([1, 2])):
+        some = found[places]
+        assert (len(some), some.smiles, some.rows) == (2, found.smiles[1:], (1, 2))
+        np.testing.assert_array_equal(some.properties["y"], [2, 3])
+
+
 def test_duplicates_and_properties_keep_their_rows():
     frame = pd.DataFrame({"smiles": ["CCO", "OCC", "x", "CC"], "y": [1.0, 2.0, 3.0, 4.0]})
     found = standardise(frame)

@@ -97,6 +97,16 @@ class Standardised:
         """How many there are."""
         return len(self.smiles)
 
+    def __getitem__(self, places: slice | NDArray[np.int64]) -> "Standardised":
+        """Those at some places; the report stays that of all."""
+        chosen = np.arange(len(self))[places].tolist()
+        return Standardised(
+            tuple(self.smiles[place] for place in chosen),
+            tuple(self.rows[place] for place in chosen),
+            {name: values[chosen] for name, values in self.properties.items()},
+            self.report,
+        )
+
 
 def standardise(
     raw: Any,
@@ -187,7 +197,15 @@ class _Work:
             self.chem.RemoveStereochemistry(mol)
             smiles = self.chem.MolToSmiles(mol)
             changes.append("stereo dropped")
-        return smiles
+        return self._read_again(smiles) if changes else smiles
+
+    def _read_again(self, smiles: str) -> str:
+        """What was changed may have centres that are none any more, which reading tells."""
+        mol = self.chem.MolFromSmiles(smiles)
+        if mol is None:
+            raise _RejectedError("not a valid molecule after its changes")
+        again: str = self.chem.MolToSmiles(mol)
+        return again
 
     def _parsed(self, given: str) -> Any:
         if not given:
