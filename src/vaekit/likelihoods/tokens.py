@@ -22,7 +22,7 @@ class Tokens(Likelihood):
     Args:
         network: Tells codes; the decoder says as many features as it reads.
         temperature: Of draws: below 1 nearer to the most probable sequence; above 0. It does not
-            change what sequences cost.
+            change what sequences cost, so it may be set on a trained model.
         nucleus: Of draws: the share that the codes drawn from have together, above 0 to 1.
 
     Raises:

@@ -30,6 +30,16 @@ def test_lines_with_and_without_a_header(tmp_path, ending, header):
     assert found.place == "line"
 
 
+def test_a_faulty_first_line_is_no_header(tmp_path):
+    path = written(tmp_path / "a.smi", "C1CC\nCCO\nCC\n")
+    (entry,) = standardise(path).report.rejected
+    assert (entry.row, entry.given) == (1, "C1CC")
+
+
+def test_an_empty_file(tmp_path):
+    assert standardise(written(tmp_path / "a.smi", "")).report.counts["given"] == 0
+
+
 def test_names_after_the_smiles(tmp_path):
     found = read_molecules(written(tmp_path / "a.smi", "CCO ethyl alcohol\nCC\tethane\n\nC\n"))
     assert found.smiles == ("CCO", "CC", "", "C")

@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 import torch
 
@@ -184,7 +185,12 @@ def test_a_model_reconstructs_samples_and_is_stored(tmp_path):
     assert all(set(text) <= set("abcde") for text in drawn)
     scores = model.score_samples([texts[0], "eeedc"], draws=8)
     assert scores[0] > scores[1] + 3
+    likelihood = model.model_.likelihood
+    likelihood.temperature = 1e-4
+    cold = model.sample(50, seed=0)
+    assert np.allclose(model.score_samples([texts[0], "eeedc"], draws=8), scores)
     model.save(tmp_path / "run")
+    assert load(tmp_path / "run").sample(50, seed=0) == cold != drawn
     assert load(tmp_path / "run").reconstruct(texts[:50]) == again
 
 

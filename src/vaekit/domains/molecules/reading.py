@@ -18,6 +18,7 @@ from vaekit.errors import DataError, DataTypeError, MissingExtraError, unknown_n
 __all__ = ["ENDINGS", "Molecules", "read_molecules"]
 
 _NAMES = ("smiles", "canonical_smiles", "smi", "structure", "molecule", "mol")
+_ATOM_LETTERS = frozenset("BCNOPSFIHbcnopslr0123456789")
 _LOOK_AT, _SHARE = 50, 0.5  # so many cells tell whether a column holds SMILES
 
 
@@ -134,11 +135,17 @@ def _read_lines(path: Path, column: str | None) -> Molecules:
 
 
 def _is_header(lines: Sequence[str]) -> bool:
-    """The first line has a column's name, or is no SMILES while one of the next few is."""
+    """The first line begins with a name, and one of the next few with a SMILES.
+
+    A name has letters that no atom outside brackets has; so a faulty SMILES in the first line is
+    no header, but goes on to be rejected.
+    """
     words = [line.split()[:1] for line in itertools.islice(lines, _LOOK_AT)]
-    if words[0] and words[0][0].lower() in _NAMES:
+    first = words[0][0] if words[0] else ""
+    if first.lower() in _NAMES:
         return True
-    return not _are_smiles(words[0]) and any(_are_smiles(word) for word in words[1:])
+    is_name = first.isidentifier() and not _ATOM_LETTERS.issuperset(first)
+    return is_name and any(_are_smiles(word) for word in words[1:])
 
 
 def _are_smiles(texts: Sequence[str]) -> bool:
