@@ -69,11 +69,14 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "posteriors.VectorQuantised": lambda: {"depth": 2},
     "posteriors.FiniteScalar": lambda: {"levels": 5},
     "likelihoods.AutoregressiveTable": lambda: {"cells": example("networks.AutoregressiveCells")},
+    "likelihoods.Tokens": lambda: {"network": example("networks.TokenGRU")},
+    "networks.TokenGRU": lambda: {"steps": 4},
     "likelihoods.Table": lambda: {"num_codes": (2, 3), "num_numbers": 2},
     **{
         f"domains.{kind}": lambda: {"name": "size", "dtype": "float64", "has_missing": False}
         for kind in ("Category", "Constant", "Key", "Moment", "Number", "Text")
     },
+    "domains.Vocabulary": lambda: {"tokens": ("a", "b"), "longest": 3},
     "domains.Below": lambda: {"low": "start", "high": "end"},
     "domains.Together": lambda: {"columns": ("city", "country")},
     "domains.Unique": lambda: {"columns": ("customer", "day")},
@@ -136,10 +139,14 @@ def names(slot: str) -> list[str]:
     return [name for name in registry() if name.startswith(f"{slot}.")]
 
 
+_ROWS = ("table", "tokens")
+"""Supports whose items have no shape but their own."""
+
+
 def likelihood_names() -> list[str]:
     """The likelihoods that are densities of items of any shape."""
     parts = {name: registry()[name] for name in names("likelihoods")}
-    return [n for n, part in parts.items() if part.normalised and part.support != "table"]
+    return [n for n, part in parts.items() if part.normalised and part.support not in _ROWS]
 
 
 def flat_posteriors(*provides: str) -> list[str]:

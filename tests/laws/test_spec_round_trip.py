@@ -64,6 +64,8 @@ def test_networks_with_the_same_state_give_the_same_output(name):
     x = torch.randn(3, *shape)
     if name == "networks.TabularEncoder":
         x = torch.tensor([[1.0, 0.0, 0.3, 0.0], [2.0, 3.0, 0.0, -1.0], [0.0, 1.0, 2.0, 0.1]])
+    if name == "networks.TokenEncoder":
+        x = torch.tensor([[3.0, 4.0, 2.0], [2.0, 0.0, 0.0]])
     assert torch.equal(copy(x), network(x))
 
 

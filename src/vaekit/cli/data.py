@@ -23,9 +23,9 @@ from vaekit.errors import DataError
 __all__ = ["DATA_HELP", "image_domain", "read_context", "read_data", "read_labels_of", "take_rows"]
 
 DATA_HELP = (
-    "A folder of images, or a .npz, .npy, idx .gz, .csv or .parquet file; or a built-in data set: "
-    "digits, fashion_mnist, fashion_mnist_test, shapes; tables: penguins, wine, breast_cancer, "
-    "diabetes."
+    "A folder of images, or a .npz, .npy, idx .gz, .csv, .parquet, .smi or .sdf file; "
+    "or a built-in data set: digits, fashion_mnist, fashion_mnist_test, shapes; tables: penguins, "
+    "wine, breast_cancer, diabetes."
 )
 
 _BUILT_IN = {

@@ -9,7 +9,7 @@ from vaekit.autoencoder import Autoencoder
 from vaekit.cli.data import DATA_HELP, image_domain, read_context, read_data
 from vaekit.cli.options import accept_estimator_options, parse_assignments
 from vaekit.cli.outputs import console, print_table
-from vaekit.domains import find_domain
+from vaekit.domains import Domain, MoleculeDomain, find_domain
 from vaekit.domains.images import ImageDomain
 from vaekit.io import check_destination
 from vaekit.plots import save_figure, training_curves
@@ -43,6 +43,14 @@ def fit(
         bool,
         typer.Option("--keep-transparency", help="Learn what is transparent, as in sprites."),
     ] = False,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--domain",
+            help="What the data are, where that cannot be told: 'molecules' of a .csv or .txt, "
+            "'sequences' of a .txt, 'series', 'table', 'arrays', 'images'.",
+        ),
+    ] = "auto",
     layout: Annotated[
         str | None, typer.Option(help="NHW, NHWC or NCHW, where the shape leaves it open.")
     ] = None,
@@ -63,13 +71,15 @@ def fit(
     vaekit fit digits runs/digits --context digits
 
     vaekit fit faces/ runs/faces --context attributes.csv
+
+    vaekit fit molecules.smi runs/molecules
     """
     check_destination(run)
-    domain = find_domain(data)
+    domain = find_domain(data, kind)
     if isinstance(domain, ImageDomain):
         domain = image_domain(size, skip_bad, layout, keep_transparency=keep_transparency)
     items = read_data(data, domain)
-    domain = domain if isinstance(domain, ImageDomain) and items.ndim > 2 else find_domain(items)
+    domain = domain if _is_told(domain, kind, items) else find_domain(items)
     name = options.pop("preset")
     name = domain.default_preset if name == "auto" else name
     preset = choose_preset(name, parse_assignments(option or []))
@@ -78,6 +88,12 @@ def fit(
     model.save(run)
     save_figure(training_curves(model.history_), run / "training.png")
     _report(model, run)
+
+
+def _is_told(domain: Domain, kind: str, items: Any) -> bool:
+    """Whether what was read need not be looked at to know its kind."""
+    is_image = isinstance(domain, ImageDomain) and items.ndim > 2
+    return is_image or isinstance(domain, MoleculeDomain) or kind not in ("auto", "images")
 
 
 def _best(model: Autoencoder) -> dict[str, str]:

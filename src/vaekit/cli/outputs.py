@@ -1,7 +1,7 @@
 """What a command writes, in the form that its file name asks for."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,10 +28,10 @@ def write_items(
     draw: Callable[[Any], Figure],
     animate: Callable[[Any], NDArray[Any]] | None = None,
 ) -> None:
-    """Write images as a picture, still or moving, a table as CSV or Parquet, either as an array.
+    """Write images as a picture, tables as CSV or Parquet, text as lines, or arrays.
 
     Args:
-        path: Ends in .png, .gif, .npz, .npy, .csv or .parquet.
+        path: Ends in .png, .gif, .npz, .npy, .csv, .parquet, .smi or .txt.
         items: What the model made.
         draw: Makes the picture.
         animate: Makes the frames of a moving one, where there is something to move.
@@ -42,6 +42,9 @@ def write_items(
     array = np.asarray(items)
     if is_frame(items) and (path.suffix not in (".npz", ".npy") or array.dtype == object):
         write_frame(path, items)
+        return
+    if array.dtype.kind == "U" and array.ndim == 1 and path.suffix not in (".npz", ".npy"):
+        _write_lines(path, array.tolist())
         return
     is_image = array.ndim > 2
     if path.suffix == ".png" and is_image:
@@ -63,6 +66,15 @@ def write_items(
         pictures = ".png" if animate is None else ".png, .gif"
         fitting = f"{pictures}, .npz or .npy" if is_image else ".csv, .npz or .npy"
         raise SpecError(f"--out must end in {fitting} for these items; got {str(path)!r}.")
+    console.print(f"wrote {path}", highlight=False)
+
+
+def _write_lines(path: Path, texts: Sequence[str]) -> None:
+    if path.suffix not in (".smi", ".txt"):
+        raise SpecError(
+            f"--out must end in .smi, .txt, .npz or .npy for these items; got {str(path)!r}."
+        )
+    atomic_write(path, "".join(f"{text}\n" for text in texts).encode())
     console.print(f"wrote {path}", highlight=False)
 
 

@@ -11,6 +11,7 @@ from vaekit.autoencoder import Autoencoder
 from vaekit.cli.data import DATA_HELP, read_context, read_data, take_rows
 from vaekit.cli.outputs import console, print_table, write_items, write_table
 from vaekit.cli.where import read_conditions
+from vaekit.domains import MoleculeDomain
 from vaekit.errors import DataError
 from vaekit.loading import load
 from vaekit.plots import (
@@ -27,7 +28,8 @@ _CHUNK = 512
 Run = Annotated[Path, typer.Argument(help="Folder written by vaekit fit.")]
 Data = Annotated[str, typer.Argument(help=DATA_HELP)]
 Out = Annotated[
-    Path | None, typer.Option(help="File to write; its ending decides: .png, .csv, .npz, .npy.")
+    Path | None,
+    typer.Option(help="File to write; its ending decides: .png, .csv, .smi, .npz, .npy."),
 ]
 WaysOut = Annotated[
     Path | None,
@@ -187,8 +189,10 @@ def info(run: Run) -> None:
 
 
 def _name(run: Path, what: str, model: Autoencoder) -> Path:
-    """A file beside the run: a picture of images, a table of tables."""
+    """A file beside the run: a picture of images, a table of tables, lines of text."""
     ending = "png" if len(model.domain_.event_shape) == 3 else "csv"
+    if "tokens" in model.domain_.supports:
+        ending = "smi" if isinstance(model.domain_, MoleculeDomain) else "txt"
     return run.with_name(f"{run.name}-{what}.{ending}")
 
 

@@ -15,10 +15,14 @@ from vaekit.distributions.paths import PATHS, TIMES, Path, draw_times, find_path
 from vaekit.distributions.pushed import Push, Pushed
 from vaekit.distributions.row import Choose, Row, as_row, drawn, most_probable
 from vaekit.distributions.sphere import PowerSpherical, VonMisesFisher, log_sphere_area
+from vaekit.distributions.token_sequence import BEGIN, END, PADDING, TokenSequence
 from vaekit.distributions.traced import Traced
 from vaekit.distributions.wrapped_normal import WrappedNormal
 
 __all__ = [
+    "BEGIN",
+    "END",
+    "PADDING",
     "PATHS",
     "REAL",
     "SPHERE",
@@ -42,6 +46,7 @@ __all__ = [
     "Push",
     "Pushed",
     "Row",
+    "TokenSequence",
     "Traced",
     "UniformCodes",
     "VonMisesFisher",

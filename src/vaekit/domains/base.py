@@ -148,6 +148,8 @@ _SUPPORT = {
     "image": "images with values between 0 and 1",
     "codes": "whole numbers from 0",
     "real": "real numbers",
+    "table": "cells of a table",
+    "tokens": "sequences of tokens",
 }
 
 

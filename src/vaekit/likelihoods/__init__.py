@@ -10,6 +10,7 @@ from vaekit.likelihoods.gaussian import Gaussian, LearnedGaussian, OptimalGaussi
 from vaekit.likelihoods.structural import StructuralSimilarity
 from vaekit.likelihoods.student import Student
 from vaekit.likelihoods.table import Table
+from vaekit.likelihoods.tokens import Tokens
 
 __all__ = [
     "AutoregressiveTable",
@@ -25,4 +26,5 @@ __all__ = [
     "StructuralSimilarity",
     "Student",
     "Table",
+    "Tokens",
 ]

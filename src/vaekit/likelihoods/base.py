@@ -21,8 +21,8 @@ class Likelihood(nn.Module, abc.ABC):
         normalised: False for energies, which have no log-likelihood to report.
         features_per_value: How many decoder outputs (``channels``) one value of x needs.
         support: Which values x may take: ``"real"``, ``"unit"`` (0 to 1), ``"image"`` (the same,
-            in the shape of an image), ``"codes"`` (0 … K-1) or ``"table"`` (codes of columns,
-            then numbers).
+            in the shape of an image), ``"codes"`` (0 … K-1), ``"table"`` (codes of columns,
+            then numbers) or ``"tokens"`` (codes of a sequence, its end, then padding).
         smooth: Whether the point moves smoothly with the features, so that a critic of items can
             teach the decoder.
         drawn: Whether a generated item is a draw from p(x | z), as rows of a table are, and not

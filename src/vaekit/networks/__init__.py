@@ -19,6 +19,7 @@ from vaekit.networks.spatial import SpatialDecoder, SpatialEncoder
 from vaekit.networks.subpixel import SubpixelDecoder
 from vaekit.networks.tabular import TabularEncoder
 from vaekit.networks.temporal import TemporalDecoder, TemporalEncoder
+from vaekit.networks.tokens import TokenEncoder, TokenGRU
 from vaekit.networks.unet import UNet
 
 __all__ = [
@@ -46,6 +47,8 @@ __all__ = [
     "TabularEncoder",
     "TemporalDecoder",
     "TemporalEncoder",
+    "TokenEncoder",
+    "TokenGRU",
     "UNet",
     "grid_latents",
     "latent_grid",

@@ -61,6 +61,7 @@ from vaekit.presets.richer_posteriors import (
     rhvae,
     svae,
 )
+from vaekit.presets.sequences import sequence_vae
 from vaekit.presets.tables import masked_vae, table_vae
 
 __all__ = [
@@ -107,6 +108,7 @@ __all__ = [
     "rae_l2",
     "residual_vq_vae",
     "rhvae",
+    "sequence_vae",
     "sigma_vae",
     "svae",
     "table_vae",

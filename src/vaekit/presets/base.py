@@ -36,6 +36,11 @@ LatentDim = int | Callable[[Sequence[int]], int]
 LATENTS = 16
 """Latents of a model that is meant for no other number."""
 
+_NO_NUMBERS = {
+    "table": "rows hold labels as well. Use preset 'table_vae'.",
+    "tokens": "items are tokens. Use preset 'sequence_vae'.",
+}
+
 
 class Recipe(NamedTuple):
     """What a preset makes: an untrained model and the objective that trains it."""
@@ -118,11 +123,8 @@ class Parts:
             CompositionError: There are no examples, or they hold codes, between which there is
                 nothing to go through.
         """
-        if self.likelihood.support == "table":
-            raise CompositionError(
-                "diffusion and flow matching go from noise to numbers; these rows hold labels as "
-                "well. Use preset 'table_vae'."
-            )
+        if why := _NO_NUMBERS.get(self.likelihood.support):
+            raise CompositionError(f"such models go from noise to numbers, and these {why}")
         x = self.some_items(1)
         own = self.denoiser or partial(make_denoiser, "small", x.shape[1:], self.context_dim)
         model = Diffusion(own(), x.shape[1:], path, steps, self.context_dim)

@@ -54,7 +54,7 @@ def assemble(
     """
     if not (isinstance(latent_dim, int | np.integer) and latent_dim >= 1):
         raise SpecError(f"latent_dim must be a whole number of at least 1; got {latent_dim!r}.")
-    if latent_dim >= domain.num_features:
+    if latent_dim >= domain.num_features and "tokens" not in domain.supports:
         warnings.warn(
             f"latent_dim={latent_dim} is not below the {domain.num_features} values of an item, "
             "so nothing is compressed; fewer latents usually sample better.",

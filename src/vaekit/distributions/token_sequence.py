@@ -1,0 +1,93 @@
+"""Sequences of tokens, each given those before it."""
+
+from typing import Any, ClassVar, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+
+__all__ = ["BEGIN", "END", "PADDING", "TokenSequence"]
+
+PADDING, BEGIN, END = 0, 1, 2
+"""Codes that are no token: what follows the end, what precedes the first token, the end itself."""
+
+
+class Teller(Protocol):
+    """A network that tells codes from those before them; see `TokenGRU`."""
+
+    steps: int
+
+    def __call__(self, features: Tensor, x: Tensor) -> Tensor: ...
+    def start(self, features: Tensor) -> tuple[Tensor, Tensor]: ...
+    def step(self, told: Tensor, state: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+class TokenSequence(Distribution):
+    """Codes of tokens, then 2, which ends the sequence, then 0; in the last place only 2 or 0.
+
+    Args:
+        network: Says the logits of each code from 2 on.
+        features: What it knows before the first token.
+        temperature: Of draws: logits are divided by it; above 0. Densities are those of 1.
+        nucleus: Of draws: the most probable codes that have this share together are drawn from;
+            above 0, 1 for all.
+
+    Source: Holtzman et al. 2020, "The curious case of neural text degeneration", section 3.1, for
+    the nucleus.
+    """
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+
+    def __init__(
+        self,
+        network: Teller,
+        features: Float[Tensor, "*batch features"],
+        temperature: float = 1.0,
+        nucleus: float = 1.0,
+    ) -> None:
+        self.network, self.features = network, features
+        self.temperature, self.nucleus = temperature, nucleus
+        batch = (*features.shape[:-1], network.steps)
+        super().__init__(torch.Size(batch), validate_args=False)
+
+    def log_prob(self, value: Float[Tensor, "*items steps"]) -> Tensor:
+        """Log probability of each code given those before it, in nats; 0 of padding."""
+        scores: Tensor = self.network(self.features, value)
+        return scores
+
+    @property
+    def mode(self) -> Tensor:
+        """Step by step the most probable code."""
+        return self._walk(self.features, sampled=False)
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
+        """Draw the codes one after the other."""
+        return self._walk(self.features.expand(*sample_shape, *self.features.shape), sampled=True)
+
+    def _walk(self, features: Tensor, sampled: bool) -> Tensor:
+        """Sequences that have ended are dropped on the way, so that a batch costs what it needs."""
+        flat = features.flatten(0, -2)
+        x = flat.new_full((len(flat), self.network.steps), PADDING)
+        told, state = self.network.start(flat)
+        going = torch.arange(len(flat), device=flat.device)
+        codes = torch.full_like(going, BEGIN)
+        for place in range(self.network.steps - 1):
+            logits, state = self.network.step(told, state, codes)
+            codes = END + (self._drawn(logits) if sampled else logits.argmax(-1))
+            x[going, place] = codes.to(x.dtype)
+            keep = codes != END
+            told, state, codes, going = told[keep], state[keep], codes[keep], going[keep]
+            if len(going) == 0:
+                break
+        x[going, -1] = END
+        return x.view(*features.shape[:-1], -1)
+
+    def _drawn(self, logits: Tensor) -> Tensor:
+        shares = torch.softmax(logits / self.temperature, -1)
+        if self.nucleus < 1:
+            ordered, places = shares.sort(-1, descending=True)
+            outside = ordered.cumsum(-1) - ordered >= self.nucleus
+            shares = torch.zeros_like(shares).scatter(-1, places, ordered.masked_fill(outside, 0))
+        return torch.multinomial(shares, 1).squeeze(-1)

@@ -1,0 +1,32 @@
+"""What sequences of tokens, and molecules, are learnt by."""
+
+from vaekit.objectives import Linear, elbo
+from vaekit.presets.base import Parts, Recipe, preset_for
+
+__all__ = ["sequence_vae"]
+
+_BATCH, _STEPS, _PASSES = 128, (400, 20_000), 12
+
+
+def _steps(rows: int) -> int:
+    """Twelve passes, but 400 to 20,000 steps."""
+    least, most = _STEPS
+    return max(least, min(most, _PASSES * rows // _BATCH))
+
+
+@preset_for(
+    image_network="mlp",
+    latent_dim=lambda _: 64,
+    training={"batch_size": _BATCH, "steps": _steps, "learning_rate": 2e-3, "validation": 0.0},
+)
+def sequence_vae(parts: Parts, *, beta: float = 0.25, share: float = 0.5) -> Recipe:
+    """A VAE whose decoder goes token by token, and whose latents stay in use.
+
+    The weight of the KL rises from 0 to beta within a share of the training. At 1 such a decoder
+    learns to do without latents; the lower beta, the more is reconstructed, and the less of what
+    the prior draws makes sense.
+
+    Source: Bowman et al. 2016, "Generating sentences from a continuous space", section 3.1, for
+    the rising weight; Higgins et al. 2017, "beta-VAE", for its end.
+    """
+    return Recipe(parts.vae(), elbo(Linear(0.0, beta, share)))
