@@ -204,3 +204,8 @@ def test_a_model_takes_a_context():
 
 def test_found_by_name():
     assert type(find_domain(["a"], "sequences")) is SequenceDomain
+
+
+def test_tokens_that_were_always_put_together_further_may_stand_alone():
+    domain = SequenceDomain(BytePairs(Characters(), 2)).fit(["abc"] * 5 + ["abcabc"])
+    assert domain.decode(domain.prepare(["ab", "cab", "b"])) == ["ab", "cab", "b"]

@@ -11,7 +11,7 @@ from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.molecules.report import Report
 from vaekit.domains.molecules.standardise import Standardised, Standardiser, standardise
 from vaekit.domains.molecules.writing import from_selfies, to_selfies
-from vaekit.domains.sequences.byte_pairs import BytePairs, learn_tokeniser
+from vaekit.domains.sequences.byte_pairs import BytePairs, learn_tokeniser, tokens_of
 from vaekit.domains.sequences.domain import check_several
 from vaekit.domains.sequences.parts import token_parts
 from vaekit.domains.sequences.tokenisers import SelfiesSymbols, SmilesAtoms, Tokeniser
@@ -68,7 +68,7 @@ class MoleculeDomain(Domain):
         in_pairs = self.representation.startswith("bpe")
         chosen = BytePairs(base, self.num_merges) if in_pairs else base
         tokeniser = learn_tokeniser(chosen, texts)
-        vocabulary = Vocabulary.of(tokeniser.split(texts))
+        vocabulary = Vocabulary.of(tokeniser.split(texts), tokens_of(tokeniser))
         return replace(self, tokeniser=tokeniser, vocabulary=vocabulary)
 
     @property

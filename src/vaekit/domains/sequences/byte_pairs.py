@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vaekit.domains.sequences.tokenisers import Characters, Tokeniser
 from vaekit.errors import NotFittedError, SpecError
 
-__all__ = ["BytePairs", "learn_tokeniser"]
+__all__ = ["BytePairs", "learn_tokeniser", "tokens_of"]
 
 _MOST_STRINGS = 50_000  # merges of more are the same but for the rarest
 _LEAST_COUNT = 2
@@ -109,6 +109,15 @@ def learn_tokeniser(chosen: Tokeniser, texts: Sequence[str]) -> Tokeniser:
     """The tokeniser, with its merges learnt if it has some and has not yet."""
     learns = isinstance(chosen, BytePairs) and chosen.merges is None
     return chosen.fit(texts) if isinstance(chosen, BytePairs) and learns else chosen
+
+
+def tokens_of(tokeniser: Tokeniser) -> set[str]:
+    """All tokens that merges are made of and make.
+
+    Training strings may have none of some, where each was put together further; others have.
+    """
+    merges = (tokeniser.merges or ()) if isinstance(tokeniser, BytePairs) else ()
+    return {token for left, right in merges for token in (left, right, left + right)}
 
 
 def _joined(tokens: Iterable[Sequence[str]], codes_of: dict[str, int]) -> Codes:

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
-from vaekit.domains.sequences.byte_pairs import learn_tokeniser
+from vaekit.domains.sequences.byte_pairs import learn_tokeniser, tokens_of
 from vaekit.domains.sequences.parts import token_parts
 from vaekit.domains.sequences.tokenisers import Characters, Tokeniser
 from vaekit.domains.sequences.vocabulary import Vocabulary
@@ -51,7 +51,7 @@ class SequenceDomain(Domain):
         are_split = not isinstance(items[0], str)
         tokeniser = self.tokeniser if are_split else learn_tokeniser(self.tokeniser, items)
         learnt = replace(self, tokeniser=tokeniser, are_split=are_split)
-        vocabulary = Vocabulary.of(learnt._split(items))
+        vocabulary = Vocabulary.of(learnt._split(items), () if are_split else tokens_of(tokeniser))
         if not vocabulary.tokens:
             raise DataError("sequences must have a token; got empty ones only.")
         return replace(learnt, vocabulary=vocabulary)

@@ -40,9 +40,15 @@ class Vocabulary:
     longest: int
 
     @classmethod
-    def of(cls, sequences: Sequence[Sequence[str]]) -> Self:
-        """Learn from sequences of tokens; of tokens as frequent the alphabet's first is first."""
+    def of(cls, sequences: Sequence[Sequence[str]], also: Iterable[str] = ()) -> Self:
+        """Learn from sequences of tokens; of tokens as frequent the alphabet's first is first.
+
+        Args:
+            sequences: Those of training.
+            also: Tokens that others may have, though these have none.
+        """
         counts = Counter(token for sequence in sequences for token in sequence)
+        counts.update(dict.fromkeys(also, 0))
         tokens = sorted(counts, key=lambda token: (-counts[token], token))
         return cls(tuple(tokens), max(map(len, sequences), default=0))
 
