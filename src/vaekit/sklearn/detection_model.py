@@ -1,9 +1,10 @@
 """Which model tells anomalies best, by the kind of items and by what is known of them."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from vaekit.domains import ArrayDomain, Domain, ImageDomain, SeriesDomain, TableDomain
 from vaekit.presets import Preset, beta_vae, vae
@@ -33,13 +34,13 @@ class Suited(NamedTuple):
     score: str
 
 
-def suited_to(domain: Domain, clean: bool, shape: Sequence[int]) -> Suited:
+def suited_to(domain: Domain, clean: bool, X: Any) -> Suited:
     """What suits items of a kind.
 
     Args:
         domain: The kind.
         clean: Whether the training items are known to be normal.
-        shape: Of all training items.
+        X: The training items.
     """
     score = "novelty" if clean else "contaminated"
     if isinstance(domain, TableDomain):  # among ranks, the largest is never far away
@@ -51,7 +52,7 @@ def suited_to(domain: Domain, clean: bool, shape: Sequence[int]) -> Suited:
         # One noise for columns of one range: else the model explains the easy ones only.
         if isinstance(domain, ArrayDomain):
             domain = replace(domain, scaling="range")
-        wide = isinstance(domain, ImageDomain) or math.prod(shape[1:]) >= _WIDE
+        wide = isinstance(domain, ImageDomain) or math.prod(np.asarray(X).shape[1:]) >= _WIDE
         preset = beta_vae(beta=_LEAST if wide else _LESS)
         score = "wide_novelty" if wide else score
         return Suited(domain, preset, None, "learned_gaussian", score)

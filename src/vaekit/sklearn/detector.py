@@ -124,7 +124,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         X = _read(X)
         domain = find_domain(X, self.domain)
         X, held_out = split_off(domain.read(X), domain, self.false_alarm_rate, self.seed)
-        suited = suited_to(domain, self._clean, np.shape(X))
+        suited = suited_to(domain, self._clean, X)
         autoencoder = self._autoencoder(suited).fit(X)
         score = suited.score if self.method == "auto" else self.method
         detector = fit_detector(autoencoder.trained_, X, score=score)

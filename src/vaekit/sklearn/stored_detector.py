@@ -23,6 +23,7 @@ def load_detector(path: str | Path) -> VAEDetector:
 
     Example:
         >>> import tempfile
+        >>> import numpy as np
         >>> X = np.random.default_rng(0).normal(size=(300, 3))
         >>> detector = VAEDetector(max_epochs=3, progress=False).fit(X)
         >>> with tempfile.TemporaryDirectory() as folder:

@@ -57,7 +57,9 @@ class Neighbours(Score):
         return replace(self, places=places[np.sort(chosen)])
 
     def of(self, seen: Seen) -> Floats:
-        """Distances."""
+        """Distances; by a share, of a training item the same as in training."""
+        if self.share:
+            return self.of_training(seen)
         return np.concatenate([self._of(d) for d in self._distances(seen)])
 
     def of_training(self, training: Seen) -> Floats:
@@ -80,7 +82,7 @@ class Neighbours(Score):
     def _of(self, distances: Floats) -> Floats:
         """Of each row the k-th smallest, or the mean up to it; infinite ones do not count."""
         there = distances.shape[1] - int(np.isinf(distances).any())
-        k = self.k if not self.share else round(self.share * there)
+        k = self.k if not self.share else round(self.share * distances.shape[1])
         k = max(1, min(k, there))
         nearest = np.partition(distances, k - 1, axis=1)[:, :k]
         found: Floats = nearest.mean(1) if self.averaged else nearest.max(1)
