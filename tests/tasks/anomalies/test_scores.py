@@ -41,6 +41,15 @@ def test_every_score_finds_what_is_far_away(trained, score):
     assert (detector.score(50 * ODD) > np.quantile(usual, 0.99)).all()
 
 
+@pytest.mark.parametrize("score", [name for name in SCORES if name != "code"])
+@pytest.mark.parametrize("far", [1e12, 1e25])
+def test_what_single_precision_cannot_hold_is_as_odd_as_can_be(trained, score, far):
+    detector = fit_detector(trained, plane(800, 0), score=score)
+    found = detector.score(far * ODD)
+    assert np.isfinite(found).all()
+    assert (found >= np.quantile(detector.training, 0.99)).all()
+
+
 @pytest.mark.parametrize("score", ["novelty", "bound", "surprise", "neighbours", "exemplars"])
 def test_what_breaks_a_rule_is_found_though_each_value_is_usual(trained, score):
     detector = fit_detector(trained, plane(800, 0), score=score)

@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 
 from vaekit.models import VAE
 from vaekit.tasks.anomalies.score import Arrays, Score, learnt
-from vaekit.tasks.anomalies.seen import Seen
+from vaekit.tasks.anomalies.seen import Seen, finite
 from vaekit.types import Batch
 
 __all__ = ["Exemplars"]
@@ -68,10 +68,12 @@ class Exemplars(Score):
                 distances = cdist(codes, seen.codes[rows.numpy()])
                 itself = torch.from_numpy(distances <= _SAME * distances.mean(0))
                 log_px = log_px.masked_fill(itself.to(log_px.device), -torch.inf)
-            others = (log_px > -torch.inf).sum(0).clamp_min(1)
-            parts.append(others.log() - torch.logsumexp(log_px, 0))
-        found: Floats = torch.cat(parts).double().cpu().numpy() + seen.news
-        return np.where(np.isfinite(found), found, 0.0)  # a single item has no other
+                others = (~itself).sum(0).to(log_px)
+            else:
+                others = log_px.new_full((len(rows),), len(codes))
+            cost = others.log() - torch.logsumexp(log_px, 0)
+            parts.append(cost.where(others > 0, 0.0))  # a single item has no other
+        return finite(torch.cat(parts)) + seen.news
 
     def _px(self, vae: VAE, batch: Batch) -> Distribution:
         """p(x | z) at each code: for all items, or in the context of each."""

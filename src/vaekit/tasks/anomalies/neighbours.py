@@ -83,10 +83,12 @@ class Neighbours(Score):
         """Of each row the k-th smallest, or the mean up to it; infinite ones do not count."""
         there = distances.shape[1] - int(np.isinf(distances).any())
         k = self.k if not self.share else round(self.share * distances.shape[1])
+        if there == 0:  # a single item has no other
+            return np.zeros(len(distances))
         k = max(1, min(k, there))
         nearest = np.partition(distances, k - 1, axis=1)[:, :k]
         found: Floats = nearest.mean(1) if self.averaged else nearest.max(1)
-        return np.where(np.isfinite(found), found, 0.0)  # a single item has no other
+        return found
 
     @property
     def arrays(self) -> Arrays:

@@ -17,11 +17,12 @@ from vaekit.objectives.terms import kl_of
 from vaekit.randomness import make_generator, seeded
 from vaekit.types import Batch
 
-__all__ = ["Frame", "Seen", "cost_at_mean", "frame_of", "look"]
+__all__ = ["Frame", "Seen", "cost_at_mean", "finite", "frame_of", "look"]
 
 Floats = NDArray[np.float64]
 
 _MOST_DEVIATIONS, _CONSTANT = 10.0, 1e-9
+_LARGEST = 1e30
 _DRAWS, _SEED = 16, 0  # the same draws at every call: scores do not differ from call to call
 
 
@@ -191,8 +192,15 @@ def _look(vae: VAE, frame: Frame, batch: Batch) -> tuple[Floats, ...]:
     weight = _weight(batch) if frame.fills else torch.ones_like(kl)
     at_mean = vae.likelihood.log_prob(vae.decode(z, batch.context), batch).squeeze(0)
     surprise, bound = news - weight * at_mean, kl - weight * log_px.mean(0) + news
-    arrays = (part.double().cpu().numpy() for part in (z.flatten(1), bound, kl, surprise, news))
+    arrays = (finite(part) for part in (z.flatten(1), bound, kl, surprise, news))
     return (frame.place(batch.visible.cpu()), *arrays)
+
+
+def finite(part: Tensor) -> Floats:
+    """What single precision cannot hold is as unusual as can be, not unknown."""
+    bounded = part.double().nan_to_num(_LARGEST, _LARGEST, -_LARGEST).clamp(-_LARGEST, _LARGEST)
+    found: Floats = bounded.cpu().numpy()
+    return found
 
 
 def _weight(batch: Batch) -> Tensor:
