@@ -1,0 +1,1 @@
+"""Molecules: judged, varied, and searched for."""
