@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vaekit.domains.molecules.parsing import LONGEST
 from vaekit.domains.molecules.reading import read_molecules
 from vaekit.domains.molecules.report import Entry, Report
 from vaekit.domains.molecules.toolkit import chemistry, quiet, standardising
@@ -23,7 +24,6 @@ _CHOICES = {
 _NOT_METALS = frozenset(
     (0, 1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 33, 34, 35, 36, 52, 53, 54, 85, 86)
 )
-_LONGEST = 5000  # letters of a SMILES; more take RDKit minutes and are over any limit of atoms
 
 
 class _RejectedError(Exception):
@@ -210,7 +210,7 @@ class _Work:
     def _parsed(self, given: str) -> Any:
         if not given:
             raise _RejectedError("empty or unreadable")
-        if len(given) > _LONGEST:
+        if len(given) > LONGEST:
             raise _RejectedError(self._too_large)
         mol = self.chem.MolFromSmiles(given)
         if mol is None:

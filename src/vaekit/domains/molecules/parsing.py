@@ -1,0 +1,76 @@
+"""SMILES to RDKit molecules, without complaint about what is none."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from vaekit.domains.molecules.toolkit import chemistry, quiet
+from vaekit.errors import DataError
+
+__all__ = ["LONGEST", "as_molecules", "as_pattern", "canonical"]
+
+LONGEST = 5000
+"""Letters of a SMILES; more take RDKit minutes, and are over any limit of atoms."""
+
+
+def as_molecules(items: Iterable[Any]) -> list[Any]:
+    """RDKit molecules.
+
+    Args:
+        items: SMILES, ``None``, or RDKit molecules, which are given back as they are.
+
+    Returns:
+        One for each item; ``None`` for what is no valid SMILES, is empty, or longer than `LONGEST`.
+
+    Raises:
+        MissingExtraError: RDKit is not installed.
+
+    Example:
+        >>> [molecule is None for molecule in as_molecules(["CCO", "C1CC", ""])]
+        [False, True, True]
+    """
+    chem = chemistry()
+    with quiet():
+        return [_parsed(chem, item) if isinstance(item, str) else item for item in items]
+
+
+def _parsed(chem: Any, smiles: str) -> Any:
+    """RDKit takes an empty text for a molecule without atoms."""
+    if not smiles.strip() or len(smiles) > LONGEST:
+        return None
+    return chem.MolFromSmiles(smiles)
+
+
+def canonical(items: Iterable[Any]) -> list[str | None]:
+    """Canonical SMILES of each item, ``None`` for what is no molecule; see `as_molecules`.
+
+    Example:
+        >>> canonical(["OCC", "C1CC"])
+        ['CCO', None]
+    """
+    chem = chemistry()
+    return [None if m is None else chem.MolToSmiles(m) for m in as_molecules(items)]
+
+
+def as_pattern(smarts: str) -> Any:
+    """A substructure to look for, as RDKit's query.
+
+    Args:
+        smarts: SMARTS; a SMILES of the substructure is one.
+
+    Raises:
+        DataError: It cannot be read, or is empty.
+        MissingExtraError: RDKit is not installed.
+
+    Example:
+        >>> as_molecules(["CCO"])[0].HasSubstructMatch(as_pattern("[OX2H]"))
+        True
+    """
+    chem = chemistry()
+    with quiet():
+        pattern = chem.MolFromSmarts(smarts)
+    if pattern is None or not pattern.GetNumAtoms():
+        raise DataError(
+            f"a substructure must be SMARTS that RDKit can read; got {smarts!r}. Draw it and copy "
+            "it as SMARTS, for instance 'c1ccccc1' for a benzene ring."
+        )
+    return pattern
