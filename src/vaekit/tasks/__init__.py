@@ -22,6 +22,7 @@ from vaekit.tasks.editing import (
 )
 from vaekit.tasks.evaluation import Evaluation, EvaluationSettings, evaluate
 from vaekit.tasks.examine import examine, fit_prior
+from vaekit.tasks.fine_tune import fine_tune_model
 from vaekit.tasks.fitting import Fitted, Plan, fit_model, train_further
 from vaekit.tasks.geodesic import decoded_energy, shorten
 from vaekit.tasks.impute import ESTIMATES, impute
@@ -65,6 +66,7 @@ __all__ = [
     "examine",
     "find_direction",
     "find_edit",
+    "fine_tune_model",
     "fit_model",
     "fit_prior",
     "impute",
