@@ -105,6 +105,8 @@ def draw_between(trained: Trained, a: Any, b: Any, steps: int, path: str, out: P
     """Write the molecules on the ways from each to its counterpart, drawn or as a table."""
     with console.status("interpolating"):
         ways = molecule_ways(trained, a, b, steps, path)
+    valid = sum(way.valid for way in ways) / len(ways)
+    console.print(f"{100 * valid:.0f} % of the points between are molecules", highlight=False)
     if out.suffix == ".csv":
         write_frame(out, _listed(ways))
         return

@@ -19,7 +19,7 @@ def trained(molecules):
     from vaekit.presets import sequence_vae
 
     model = Autoencoder(
-        sequence_vae(beta=0.02),
+        sequence_vae(beta=0.02, blur=0),
         latent_dim=6,
         domain=MoleculeDomain("selfies"),
         max_epochs=20,
