@@ -15,6 +15,7 @@ from vaekit.cli.evaluate import evaluate
 from vaekit.cli.fit import fit
 from vaekit.cli.impute import impute
 from vaekit.cli.models import models
+from vaekit.cli.optimise import optimise
 from vaekit.cli.refit import refit
 from vaekit.cli.use import info, interpolate, reconstruct, sample, score
 from vaekit.errors import VaekitError
@@ -44,6 +45,7 @@ for command in (
     anomalies,
     impute,
     augment,
+    optimise,
     info,
 ):
     app.command()(command)
