@@ -2,7 +2,7 @@
 
 Every function takes arrays and returns a ``matplotlib.figure.Figure``; none touches pyplot, its
 global figures or the backend. Show a figure as the last value of a notebook's cell, or write it
-with `save_figure`.
+with `save_figure`. Molecules are drawn by RDKit, into a `MoleculeGrid`.
 """
 
 from vaekit.plots.animation import save_animation, way_frames
@@ -16,6 +16,7 @@ from vaekit.plots.grid import image_grid
 from vaekit.plots.health import latent_health
 from vaekit.plots.latents import latent_map
 from vaekit.plots.marginals import marginals
+from vaekit.plots.molecules import GRID_ENDINGS, MoleculeGrid, molecule_grid
 from vaekit.plots.pairs import reconstruction_pairs
 from vaekit.plots.save import png_of, save_figure
 from vaekit.plots.searches import search_curves
@@ -26,6 +27,8 @@ from vaekit.plots.tradeoff import Panel, tradeoff_curves
 from vaekit.plots.traversals import latent_traversals
 
 __all__ = [
+    "GRID_ENDINGS",
+    "MoleculeGrid",
     "Panel",
     "association_difference",
     "cluster_bars",
@@ -41,6 +44,7 @@ __all__ = [
     "latent_map",
     "latent_traversals",
     "marginals",
+    "molecule_grid",
     "png_of",
     "reconstruction_pairs",
     "save_animation",

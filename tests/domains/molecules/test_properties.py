@@ -5,8 +5,8 @@ import pytest
 
 pytest.importorskip("rdkit")
 
-from vaekit.domains.molecules import PROPERTIES, as_molecules, canonical, properties_of
-from vaekit.errors import SpecError
+from vaekit.domains.molecules import PROPERTIES, as_molecules, as_pattern, canonical, properties_of
+from vaekit.errors import DataError, SpecError
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 # PubChem's entry 2244; QED of Bickerton et al. 2012, supplement; logP and SA of RDKit itself
@@ -61,3 +61,9 @@ def test_an_unknown_name():
 
 def test_canonical_of_what_is_too_long():
     assert canonical(["OCC", "C" * 5001, "C" * 20]) == ["CCO", None, "C" * 20]
+
+
+@pytest.mark.parametrize("smarts", ["", "c1cc", "not smarts"])
+def test_smarts_that_cannot_be_read(smarts):
+    with pytest.raises(DataError, match="SMARTS that RDKit can read; got"):
+        as_pattern(smarts)

@@ -9,7 +9,7 @@ from vaekit.domains.molecules.fingerprints import (
     nearest_molecules,
     tanimoto,
 )
-from vaekit.domains.molecules.parsing import as_molecules, canonical
+from vaekit.domains.molecules.parsing import as_molecules, as_pattern, canonical
 from vaekit.domains.molecules.properties import PROPERTIES, Property, properties_of
 from vaekit.domains.molecules.reading import Molecules, read_molecules
 from vaekit.domains.molecules.report import Entry, Report
@@ -30,6 +30,7 @@ __all__ = [
     "Standardiser",
     "alerts_of",
     "as_molecules",
+    "as_pattern",
     "canonical",
     "morgan_fingerprints",
     "nearest_molecules",

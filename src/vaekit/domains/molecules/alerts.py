@@ -72,7 +72,7 @@ CATALOGUES = _known(
     Catalogue("zinc", "outside of what ZINC takes for drug-like", "ZINC"),
     Catalogue("chembl", "seven lists of companies and projects, as in ChEMBL", "CHEMBL"),
 )
-"""Lists of alerts, by name. An alert is a reason to look and no verdict: many medicines have one."""
+"""Lists of alerts, by name. An alert is a reason to look, no verdict: many medicines have one."""
 
 
 def alerts_of(

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from vaekit.domains.molecules.toolkit import chemistry, quiet
+from vaekit.errors import DataError
 
-__all__ = ["LONGEST", "as_molecules", "canonical"]
+__all__ = ["LONGEST", "as_molecules", "as_pattern", "canonical"]
 
 LONGEST = 5000
 """Letters of a SMILES; more take RDKit minutes, and are over any limit of atoms."""
@@ -48,3 +49,28 @@ def canonical(items: Iterable[Any]) -> list[str | None]:
     """
     chem = chemistry()
     return [None if m is None else chem.MolToSmiles(m) for m in as_molecules(items)]
+
+
+def as_pattern(smarts: str) -> Any:
+    """A substructure to look for, as RDKit's query.
+
+    Args:
+        smarts: SMARTS; a SMILES of the substructure is one.
+
+    Raises:
+        DataError: It cannot be read, or is empty.
+        MissingExtraError: RDKit is not installed.
+
+    Example:
+        >>> as_molecules(["CCO"])[0].HasSubstructMatch(as_pattern("[OX2H]"))
+        True
+    """
+    chem = chemistry()
+    with quiet():
+        pattern = chem.MolFromSmarts(smarts)
+    if pattern is None or not pattern.GetNumAtoms():
+        raise DataError(
+            f"a substructure must be SMARTS that RDKit can read; got {smarts!r}. Draw it and copy "
+            "it as SMARTS, for instance 'c1ccccc1' for a benzene ring."
+        )
+    return pattern
