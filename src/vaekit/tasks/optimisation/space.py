@@ -121,8 +121,9 @@ class MoleculeSpace(Space):
         made: list[str | None] = []
         with self._at(temperature):
             for some in z.split(_AT_ONCE):
-                x = self.vae.make(some) if temperature > 0 else self.vae.show(some)
-                made += single(self.domain.decode(x))
+                px = self.vae.decode(some)  # `make` would draw elsewhere than was asked for
+                x = px.sample() if temperature > 0 else self.vae.likelihood.point(px)
+                made += single(self.domain.decode(x.squeeze(0)))
         return made
 
     @contextmanager

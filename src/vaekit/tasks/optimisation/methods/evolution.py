@@ -23,7 +23,10 @@ class Evolution(Method):
         retraining: Teaches the model the best molecules now and then; ``None`` leaves it alone.
     """
 
-    def __init__(self, tools: Tools, retraining: Retraining | None = None) -> None:
+    def __init__(
+        self, tools: Tools, retraining: Retraining | None = None, parents: int = 100
+    ) -> None:
+        self.parents = parents
         self.tools, self.archive, self.retraining = tools, Archive(), retraining
         self.elites = Elites(tools.space, self.archive)
         self.breeder = Breeder(tools.space, tools.sieve, tools.rng)
@@ -33,13 +36,13 @@ class Evolution(Method):
         if self.retraining is not None and self.retraining.is_due(self.archive):
             self.retraining.apply(self.tools.space, self.archive, self.tools.rng)
             self.elites.forget()
-        _, codes = self.elites.best(_PARENTS)
+        _, codes = self.elites.best(self.parents)
         return self.breeder.breed(ranked_parents(codes) if len(codes) else None, n)
 
     def tell(self, smiles: Sequence[str], scores: NDArray[np.float64]) -> None:
         """Remember, and see which ways brought molecules that are among the best now."""
         self.archive.add(smiles, scores)
-        best = {self.archive.smiles[place] for place in self.archive.best(_PARENTS)}
+        best = {self.archive.smiles[place] for place in self.archive.best(self.parents)}
         self.breeder.credit([one for one in smiles if one in best])
 
 

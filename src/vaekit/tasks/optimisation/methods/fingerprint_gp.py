@@ -47,9 +47,10 @@ class FingerprintGP(Method):
         ratio: int = 15,
         depth: int = 2,
         boldness: float = 1.0,
+        parents: int = 100,
     ) -> None:
         self.tools, self.archive, self.retraining = tools, Archive(), retraining
-        self.ratio, self.depth, self.boldness = ratio, depth, boldness
+        self.ratio, self.depth, self.boldness, self.parents = ratio, depth, boldness, parents
         self.elites = Elites(tools.space, self.archive)
         self.breeder = Breeder(tools.space, tools.sieve, tools.rng)
         self._bits: list[NDArray[np.uint8]] = []
@@ -59,7 +60,7 @@ class FingerprintGP(Method):
         if self.retraining is not None and self.retraining.is_due(self.archive):
             self.retraining.apply(self.tools.space, self.archive, self.tools.rng)
             self.elites.forget()
-        _, codes = self.elites.best(_PARENTS)
+        _, codes = self.elites.best(self.parents)
         if not len(codes):
             return self.breeder.breed(None, n)
         process = self._process()
@@ -69,7 +70,7 @@ class FingerprintGP(Method):
             return []
         mean, deviation = process.predict(counted_bits(pool))
         for _ in range(self.depth - 1):
-            promising = np.argsort(-(mean + self.boldness * deviation), kind="stable")[:_PARENTS]
+            promising = np.argsort(-(mean + self.boldness * deviation), kind="stable")[: self.parents]
             _, codes = self.elites.codes([pool[place] for place in promising])
             if not len(codes):
                 break
@@ -104,7 +105,7 @@ class FingerprintGP(Method):
         """Remember, and see which ways brought molecules that are among the best now."""
         self.archive.add(smiles, scores)
         self._bits += list(counted_bits(smiles))
-        best = {self.archive.smiles[place] for place in self.archive.best(_PARENTS)}
+        best = {self.archive.smiles[place] for place in self.archive.best(self.parents)}
         self.breeder.credit([one for one in smiles if one in best])
 
 
