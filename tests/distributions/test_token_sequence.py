@@ -9,15 +9,26 @@ from laws.examples import randomised
 from vaekit.distributions import BEGIN, END, PADDING, TokenSequence
 from vaekit.errors import SpecError
 from vaekit.likelihoods import Tokens
-from vaekit.networks import TokenEncoder, TokenGRU
+from vaekit.networks import TokenEncoder, TokenGRU, TokenTransformer
 from vaekit.types import Batch
 
 CODES, STEPS = 6, 4
 
 
-def network():
+def recurrent():
     torch.manual_seed(0)
     return randomised(TokenGRU(CODES, STEPS, 5, 12, 7), 0.5).eval()
+
+
+def attentive():
+    torch.manual_seed(0)
+    return randomised(TokenTransformer(CODES, STEPS, 5, 12, layers=2, heads=3), 0.5).eval()
+
+
+@pytest.fixture(params=[recurrent, attentive])
+def network(request):
+    """Of each kind, and the same at each call."""
+    return request.param
 
 
 def sequences():
@@ -35,13 +46,13 @@ def features(count):
     return torch.linspace(-1, 1, 5).expand(count, 5)
 
 
-def test_probabilities_of_all_sequences_sum_to_one():
+def test_probabilities_of_all_sequences_sum_to_one(network):
     rows = sequences()
     total = TokenSequence(network(), features(len(rows))).log_prob(rows).sum(-1).exp().sum()
     torch.testing.assert_close(total, torch.tensor(1.0))
 
 
-def test_draws_follow_the_probabilities():
+def test_draws_follow_the_probabilities(network):
     px = TokenSequence(network(), features(20_000))
     torch.manual_seed(0)
     drawn, rows = px.sample(), sequences()
@@ -51,7 +62,7 @@ def test_draws_follow_the_probabilities():
     assert (shares - expected).abs().max() < 0.015
 
 
-def test_the_mode_takes_the_best_code_at_each_step():
+def test_the_mode_takes_the_best_code_at_each_step(network):
     told, px = network(), TokenSequence(network(), features(1))
     (row,) = px.mode
     for place in range(STEPS - 1):
@@ -63,13 +74,13 @@ def test_the_mode_takes_the_best_code_at_each_step():
             break
 
 
-def test_a_cold_or_narrow_draw_is_the_mode():
+def test_a_cold_or_narrow_draw_is_the_mode(network):
     for options in ({"temperature": 1e-4}, {"nucleus": 1e-6}):
         px = TokenSequence(network(), features(30), **options)
         assert torch.equal(px.sample(), px.mode)
 
 
-def test_a_nucleus_leaves_the_tail_out():
+def test_a_nucleus_leaves_the_tail_out(network):
     px = TokenSequence(network(), features(1))
     scores = px._drawn(torch.tensor([[2.0, 1.0, 0.0, -9.0]]).repeat(2000, 1))
     narrow = TokenSequence(network(), features(1), nucleus=0.8)
@@ -78,7 +89,7 @@ def test_a_nucleus_leaves_the_tail_out():
     assert set(kept.tolist()) == {0, 1}
 
 
-def test_scoring_and_stepping_agree():
+def test_scoring_and_stepping_agree(network):
     net, row = network(), torch.tensor([[4.0, 3, END, PADDING]])
     told, state = net.start(features(1))
     total, before = 0.0, torch.tensor([BEGIN])
@@ -89,7 +100,7 @@ def test_scoring_and_stepping_agree():
     torch.testing.assert_close(net(features(1), row).sum(), total)
 
 
-def test_scores_do_not_depend_on_the_batch():
+def test_scores_do_not_depend_on_the_batch(network):
     net, rows = network(), sequences()
     together = net(features(len(rows)), rows)
     alone = torch.cat([net(features(1), row[None]) for row in rows])
@@ -105,7 +116,7 @@ def test_codes_do_not_depend_on_the_batch():
     assert torch.isfinite(encoder(torch.zeros(2, STEPS))).all()
 
 
-def test_gradients_reach_all_parameters_and_each_item_alone():
+def test_gradients_reach_all_parameters_and_each_item_alone(network):
     likelihood = Tokens(network())
     known = torch.randn(2, 3, 1, 5, requires_grad=True)
     x = torch.tensor([[3.0, 4, 5, END], [3, END, 0, 0], [END, 0, 0, 0]])
@@ -119,7 +130,7 @@ def test_gradients_reach_all_parameters_and_each_item_alone():
     assert all(p.grad is not None and p.grad.any() for p in likelihood.parameters())
 
 
-def test_what_stands_in_a_hole_does_not_matter():
+def test_what_stands_in_a_hole_does_not_matter(network):
     likelihood, known = Tokens(network()), torch.randn(1, 1, 1, 5)
     seen = torch.tensor([[True, False, True, True]])
     scores = [
@@ -141,7 +152,7 @@ def test_dropout_is_for_training_only():
     ("options", "match"),
     [({"temperature": 0.0}, "temperature"), ({"nucleus": 0.0}, "nucleus"), ({"nucleus": 2}, "2")],
 )
-def test_options_out_of_range(options, match):
+def test_options_out_of_range(options, match, network):
     with pytest.raises(SpecError, match=match):
         Tokens(network(), **options)
 
@@ -149,3 +160,34 @@ def test_options_out_of_range(options, match):
 def test_networks_without_tokens():
     with pytest.raises(SpecError, match="num_codes=3"):
         TokenGRU(3, 4, 2, 2)
+
+
+def test_enough_beams_find_the_most_probable_of_all(network):
+    rows = sequences()
+    told = features(3) * torch.tensor([[1.0], [-2.0], [3.0]])
+    scores = torch.stack(
+        [TokenSequence(network(), f.expand(len(rows), 5)).log_prob(rows).sum(-1) for f in told]
+    )
+    found = TokenSequence(network(), told, beams=len(rows)).mode
+    assert torch.equal(found, rows[scores.argmax(1)])
+
+
+def test_more_beams_are_no_less_probable_here_and_one_is_greedy(network):
+    told = torch.linspace(-3, 3, 40).view(8, 5)
+    greedy = TokenSequence(network(), told).mode
+    wide = TokenSequence(network(), told, beams=3).mode
+    px = TokenSequence(network(), told)
+    assert (px.log_prob(wide).sum(-1) >= px.log_prob(greedy).sum(-1) - 1e-5).all()
+    with pytest.raises(SpecError, match="beams must be at least 1"):
+        Tokens(network(), beams=0)
+
+
+def test_a_sequence_that_fills_every_place_ends_there(network):
+    never = network()
+    head = never.head if isinstance(never, TokenGRU) else never.head[-1]
+    with torch.no_grad():
+        head.bias[0] = -1e4  # an end is never chosen
+    for beams in (1, 4):
+        (row,) = TokenSequence(never, features(1), beams=beams).mode
+        assert row[-1] == END
+        assert (row[:-1] > END).all()

@@ -71,6 +71,8 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "likelihoods.AutoregressiveTable": lambda: {"cells": example("networks.AutoregressiveCells")},
     "likelihoods.Tokens": lambda: {"network": example("networks.TokenGRU")},
     "networks.TokenGRU": lambda: {"steps": 4},
+    "networks.TokenTransformer": lambda: {"steps": 4, "layers": 1, "heads": 2},
+    "networks.BlurredDecoder": lambda: {"body": example("networks.MLPDecoder")},
     "likelihoods.Table": lambda: {"num_codes": (2, 3), "num_numbers": 2},
     **{
         f"domains.{kind}": lambda: {"name": "size", "dtype": "float64", "has_missing": False}

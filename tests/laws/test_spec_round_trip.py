@@ -55,8 +55,8 @@ def test_a_fitted_or_trained_prior_is_stored_whole(name):
 
 @pytest.mark.parametrize("name", [n for n in names("networks") if "coder" in n])
 def test_networks_with_the_same_state_give_the_same_output(name):
-    network = example(name)
-    copy = again(network)
+    network = example(name).eval()
+    copy = again(network).eval()
     copy.load_state_dict(network.state_dict())
     width = 12 if name == "networks.SpatialDecoder" else 2
     of_items = SERIES if "GRU" in name or "Temporal" in name else IMAGE

@@ -454,3 +454,19 @@ def test_more_codes_than_items_are_refused():
     model, objective = presets.vq_vae(num_codes=512).build(parts)
     with pytest.raises(DataError, match="got 512 codes for 90 items"):
         train(model, objective, data(90), CONFIG)
+
+
+def test_batches_hold_rows_of_about_the_same_length_and_each_row_once():
+    lengths = torch.randint(1, 40, (2000,), generator=torch.Generator().manual_seed(0))
+    items = Items(lengths.float().unsqueeze(1), lengths=lengths)
+    part = items.subset(torch.arange(0, 2000, 2))
+    for chosen, rows in ((items, lengths), (part, lengths[::2])):
+        batches = chosen.batches(32, seed=1, epoch=3)
+        assert torch.cat(batches).sort().values.equal(torch.arange(len(rows)))
+        spread = torch.stack([rows[b].float().std() for b in batches]).mean()
+        assert spread < rows.float().std() / 5
+        means = torch.stack([rows[b].float().mean() for b in batches])
+        assert torch.corrcoef(torch.stack([means, torch.arange(1.0, len(means) + 1)]))[0, 1] < 0.5
+    again, other = items.batches(32, 1, 3), items.batches(32, 1, 4)
+    assert all(a.equal(b) for a, b in zip(items.batches(32, 1, 3), again, strict=True))
+    assert not all(a.equal(b) for a, b in zip(again, other, strict=True))

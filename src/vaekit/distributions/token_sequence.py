@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from vaekit.distributions.beam_search import beam_search
+
 __all__ = ["BEGIN", "END", "PADDING", "TokenSequence"]
 
 PADDING, BEGIN, END = 0, 1, 2
@@ -32,6 +34,7 @@ class TokenSequence(Distribution):
         temperature: Of draws: logits are divided by it; above 0. Densities are those of 1.
         nucleus: Of draws: the most probable codes that have this share together are drawn from;
             above 0, 1 for all.
+        beams: Of the mode: sequences followed in search of it, at least 1.
 
     Source: Holtzman et al. 2020, "The curious case of neural text degeneration", section 3.1, for
     the nucleus.
@@ -45,9 +48,10 @@ class TokenSequence(Distribution):
         features: Float[Tensor, "*batch features"],
         temperature: float = 1.0,
         nucleus: float = 1.0,
+        beams: int = 1,
     ) -> None:
         self.network, self.features = network, features
-        self.temperature, self.nucleus = temperature, nucleus
+        self.temperature, self.nucleus, self.beams = temperature, nucleus, beams
         batch = (*features.shape[:-1], network.steps)
         super().__init__(torch.Size(batch), validate_args=False)
 
@@ -58,8 +62,18 @@ class TokenSequence(Distribution):
 
     @property
     def mode(self) -> Tensor:
-        """Step by step the most probable code."""
-        return self._walk(self.features, sampled=False)
+        """Step by step the most probable code, or the best of several sequences followed."""
+        if self.beams == 1:
+            return self._walk(self.features, sampled=False)
+        found = beam_search(
+            self.network,
+            self.features.flatten(0, -2),
+            self.beams,
+            begin=BEGIN,
+            end=END,
+            padding=PADDING,
+        )
+        return found.view(*self.features.shape[:-1], -1)
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:

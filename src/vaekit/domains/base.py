@@ -71,6 +71,10 @@ class Domain(abc.ABC):
         """False where a cell of x is missing, and not to be scored; ``None`` where none can be."""
         return None
 
+    def lengths(self, rows: Tensor) -> Tensor | None:
+        """How long each row is, of domains whose rows are of several lengths; else ``None``."""
+        return None
+
     @abc.abstractmethod
     def decode(self, x: Tensor) -> Any:
         """x back to the kind, layout, dtype and range of the training data."""

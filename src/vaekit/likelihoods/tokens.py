@@ -10,7 +10,7 @@ from torch.distributions import Distribution
 from vaekit.distributions import TokenSequence
 from vaekit.errors import SpecError
 from vaekit.likelihoods.base import Likelihood, sum_observed
-from vaekit.networks import TokenGRU
+from vaekit.networks import TokenTeller
 from vaekit.types import Batch
 
 __all__ = ["Tokens"]
@@ -24,13 +24,16 @@ class Tokens(Likelihood):
         temperature: Of draws: below 1 nearer to the most probable sequence; above 0. It does not
             change what sequences cost, so it may be set on a trained model.
         nucleus: Of draws: the share that the codes drawn from have together, above 0 to 1.
+        beams: Of the point: how many sequences are followed in search of the most probable, at
+            least 1; see `beam_search`.
 
     Raises:
-        SpecError: A temperature or nucleus out of range.
+        SpecError: A temperature, nucleus or number of beams out of range.
 
     Source: Bowman et al. 2016, "Generating sentences from a continuous space".
 
     Example:
+        >>> from vaekit.networks import TokenGRU
         >>> px = Tokens(TokenGRU(9, 4, 8, 16))(torch.zeros(1, 5, 1, 8))
         >>> px.sample().shape
         torch.Size([1, 5, 4])
@@ -40,7 +43,9 @@ class Tokens(Likelihood):
     smooth: ClassVar[bool] = False
     drawn: ClassVar[bool] = True
 
-    def __init__(self, network: TokenGRU, temperature: float = 1.0, nucleus: float = 1.0) -> None:
+    def __init__(
+        self, network: TokenTeller, temperature: float = 1.0, nucleus: float = 1.0, beams: int = 1
+    ) -> None:
         super().__init__()
         if not temperature > 0:
             raise SpecError(
@@ -49,7 +54,10 @@ class Tokens(Likelihood):
             )
         if not 0 < nucleus <= 1:
             raise SpecError(f"nucleus must be above 0 and at most 1; got {nucleus}.")
+        if beams < 1:
+            raise SpecError(f"beams must be at least 1; got {beams}.")
         self.network, self.temperature, self.nucleus = network, temperature, nucleus
+        self.beams = beams
 
     @property
     def num_features(self) -> int:
@@ -58,14 +66,15 @@ class Tokens(Likelihood):
 
     def forward(self, features: Float[Tensor, "draws batch 1 features"]) -> Distribution:
         """Take the features for what is known of each sequence before its first token."""
-        return TokenSequence(self.network, features.squeeze(2), self.temperature, self.nucleus)
+        known = features.squeeze(2)
+        return TokenSequence(self.network, known, self.temperature, self.nucleus, self.beams)
 
     def log_prob(self, px: Distribution, batch: Batch) -> Float[Tensor, "draws batch"]:
         """Sum over the tokens and the end, in nats; padding costs nothing."""
         return sum_observed(px.log_prob(batch.visible), batch)
 
     def point(self, px: Distribution) -> Tensor:
-        """Step by step the most probable code."""
+        """The most probable sequence of those followed; step by step the best code with one."""
         return px.mode
 
     def initial_features(self, mean: Float[Tensor, "steps"]) -> Float[Tensor, "1 features"]:

@@ -1,6 +1,7 @@
 """The variational autoencoder: encoder, latent, decoder, likelihood."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, Shaped
@@ -12,6 +13,7 @@ from vaekit.latents import Latent
 from vaekit.latents.single import draw_prior
 from vaekit.likelihoods import Likelihood
 from vaekit.models.base import Model, checked_context
+from vaekit.networks import BlurredDecoder
 from vaekit.priors import Prior
 from vaekit.randomness import seeded
 from vaekit.types import Batch, Draw, Evidence, LogDensity
@@ -156,7 +158,10 @@ class VAE(Model):
 
         Reads the global random stream then; see `Likelihood.drawn`.
         """
-        px = self.decode(z, context)
+        context = checked_context(context, self.context_dim)
+        decoder = self.decoder
+        own = decoder.for_draws() if isinstance(decoder, BlurredDecoder) else decoder
+        px = self.likelihood(self._decoded(z.unsqueeze(0), context, own))
         item: Tensor = px.sample() if self.likelihood.drawn else self.likelihood.point(px)
         return item.squeeze(0)
 
@@ -231,11 +236,17 @@ class VAE(Model):
         h: Tensor = self.encoder(x)
         return _append(h, checked_context(context, self.context_dim))
 
-    def _decoded(self, z: Float[Tensor, "draws batch *latent"], context: Tensor | None) -> Tensor:
+    def _decoded(
+        self,
+        z: Float[Tensor, "draws batch *latent"],
+        context: Tensor | None,
+        decoder: Callable[[Tensor], Tensor] | None = None,
+    ) -> Tensor:
         """Decode with the draws folded into the batch, so that any decoder serves."""
+        decoder = decoder or self.decoder
         if context is not None:
             context = context.expand(z.shape[0], *context.shape)
-        out: Tensor = self.decoder(_append(z, context).flatten(0, 1)).float()
+        out: Tensor = decoder(_append(z, context).flatten(0, 1)).float()
         return out.reshape(*z.shape[:2], *out.shape[1:])
 
 

@@ -2,6 +2,7 @@
 
 from vaekit.networks.autoregressive import AutoregressiveCells
 from vaekit.networks.blocks import Chain, Offset, Reshape
+from vaekit.networks.blurred import BlurredDecoder
 from vaekit.networks.conv import ConvDecoder, ConvEncoder
 from vaekit.networks.critics import Critic, FeatureCritic, PatchCritic
 from vaekit.networks.denoising_mlp import DenoisingMLP
@@ -19,6 +20,8 @@ from vaekit.networks.spatial import SpatialDecoder, SpatialEncoder
 from vaekit.networks.subpixel import SubpixelDecoder
 from vaekit.networks.tabular import TabularEncoder
 from vaekit.networks.temporal import TemporalDecoder, TemporalEncoder
+from vaekit.networks.token_teller import TokenTeller, lengths_of
+from vaekit.networks.token_transformer import TokenTransformer
 from vaekit.networks.tokens import TokenEncoder, TokenGRU
 from vaekit.networks.unet import UNet
 
@@ -26,6 +29,7 @@ __all__ = [
     "NETWORKS",
     "SIZES",
     "AutoregressiveCells",
+    "BlurredDecoder",
     "Chain",
     "ConvDecoder",
     "ConvEncoder",
@@ -49,9 +53,12 @@ __all__ = [
     "TemporalEncoder",
     "TokenEncoder",
     "TokenGRU",
+    "TokenTeller",
+    "TokenTransformer",
     "UNet",
     "grid_latents",
     "latent_grid",
+    "lengths_of",
     "make_denoiser",
     "make_networks",
 ]

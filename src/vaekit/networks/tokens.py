@@ -6,8 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from vaekit.distributions import BEGIN, END, PADDING
-from vaekit.errors import SpecError
+from vaekit.networks.token_teller import TokenTeller, lengths_of
 
 __all__ = ["TokenEncoder", "TokenGRU"]
 
@@ -39,7 +38,7 @@ class TokenEncoder(nn.Module):
     def forward(self, x: Float[Tensor, "batch steps"]) -> Float[Tensor, "batch features"]:
         """Encode by the last state of each direction."""
         codes = x.long()
-        lengths = _lengths(codes)
+        lengths = lengths_of(codes)
         told = self.embedding(codes[:, : int(lengths.max())])
         packed = pack_padded_sequence(told, lengths.cpu(), batch_first=True, enforce_sorted=False)
         _, last = self.unit(packed)
@@ -47,12 +46,11 @@ class TokenEncoder(nn.Module):
         return h
 
 
-class TokenGRU(nn.Module):
+class TokenGRU(TokenTeller):
     """Tells each code from features and the codes before it, by a gated recurrent unit.
 
     The features start its state and are told it again at every step, so that they are not
-    forgotten. The code of padding is never told, nor that of the beginning; in the last place
-    stands nothing but an end.
+    forgotten.
 
     Args:
         num_codes: Codes of tokens; 0, 1 and 2 are padding, begin and end.
@@ -83,39 +81,22 @@ class TokenGRU(nn.Module):
         embedding_dim: int = 128,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
-        if num_codes <= END + 1 or steps < 1:
-            raise SpecError(
-                "sequences need a code for at least one token beside padding, begin and end, and a "
-                f"place for the end; got num_codes={num_codes}, steps={steps}."
-            )
-        self.num_codes, self.steps, self.in_dim, self.width = num_codes, steps, in_dim, width
-        self.embedding_dim, self.dropout = embedding_dim, dropout
+        super().__init__(num_codes, steps, in_dim, dropout)
+        self.width, self.embedding_dim = width, embedding_dim
         self.embedding = nn.Embedding(num_codes, embedding_dim)
         self.first = nn.Linear(in_dim, width)
         self.told = nn.Linear(in_dim, embedding_dim)
         self.unit = nn.GRU(2 * embedding_dim, width, batch_first=True)
-        self.head = nn.Linear(width, num_codes - END)
+        self.head = nn.Linear(width, num_codes - 2)
 
-    def forward(
-        self, features: Float[Tensor, "*batch features"], x: Float[Tensor, "*items steps"]
-    ) -> Float[Tensor, "*batch steps"]:
-        """Log probability of each code given those before it, in nats; 0 of padding."""
-        batch = features.shape[:-1]
-        codes = x.long().expand(*batch, x.shape[-1]).flatten(0, -2)
-        length = min(int(_lengths(codes).max()), self.steps - 1)  # the last place is known
-        if length == 0:
-            return features.sum(-1, keepdim=True).expand(*batch, x.shape[-1]) * 0.0
-        inner = codes[:, :length]
-        before = F.pad(inner[:, :-1], (1, 0), value=BEGIN)
-        told, state = self.start(features.flatten(0, -2))
+    def logits(
+        self, features: Float[Tensor, "batch features"], before: Int[Tensor, "batch places"]
+    ) -> Float[Tensor, "batch places codes"]:
+        """All places in one call of the unit."""
+        told, state = self.start(features)
         states, _ = self.unit(self._inputs(told.unsqueeze(1), before), state.unsqueeze(0))
-        there = inner != PADDING
-        logits = self.head(F.dropout(states[there], self.dropout, self.training))
-        # A code that stands nowhere in a sequence, as a begin, must not reach the loss as another.
-        scores = -F.cross_entropy(logits, (inner[there] - END).clamp_min(0), reduction="none")
-        out = scores.new_zeros(inner.shape).masked_scatter(there, scores)
-        return F.pad(out, (0, x.shape[-1] - length)).view(*batch, x.shape[-1])
+        logits: Tensor = self.head(F.dropout(states, self.dropout, self.training))
+        return logits
 
     def _inputs(self, told: Tensor, codes: Int[Tensor, "*items"]) -> Tensor:
         embedded = F.dropout(self.embedding(codes), self.dropout, self.training)
@@ -138,9 +119,3 @@ class TokenGRU(nn.Module):
         states, last = self.unit(inputs, state.unsqueeze(0).contiguous())
         logits: Tensor = self.head(states.squeeze(1))
         return logits, last.squeeze(0)
-
-
-def _lengths(codes: Int[Tensor, "batch steps"]) -> Int[Tensor, "batch"]:
-    """Places up to the last that is not padding, at least 1."""
-    steps = torch.arange(1, codes.shape[1] + 1, device=codes.device)
-    return ((codes != PADDING) * steps).amax(1).clamp_min(1)

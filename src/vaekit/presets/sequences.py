@@ -1,5 +1,8 @@
 """What sequences of tokens, and molecules, are learnt by."""
 
+from dataclasses import replace
+
+from vaekit.networks import BlurredDecoder
 from vaekit.objectives import Linear, elbo
 from vaekit.presets.base import Parts, Recipe, preset_for
 
@@ -19,14 +22,22 @@ def _steps(rows: int) -> int:
     latent_dim=lambda _: 64,
     training={"batch_size": _BATCH, "steps": _steps, "learning_rate": 2e-3, "validation": 0.0},
 )
-def sequence_vae(parts: Parts, *, beta: float = 0.25, share: float = 0.5) -> Recipe:
+def sequence_vae(
+    parts: Parts, *, beta: float = 0.25, share: float = 0.4, blur: float = 0.5
+) -> Recipe:
     """A VAE whose decoder goes token by token, and whose latents stay in use.
 
     The weight of the KL rises from 0 to beta within a share of the training. At 1 such a decoder
     learns to do without latents; the lower beta, the more is reconstructed, and the less of what
-    the prior draws makes sense.
+    the prior draws makes sense. Therefore a share ``blur`` of the latents reaches the decoder with
+    noise mixed in, and it is told how much (see `BlurredDecoder`): what is drawn can then lean on
+    what is known of all sequences, while what is reconstructed leans on its latents. 0 does
+    without.
 
     Source: Bowman et al. 2016, "Generating sentences from a continuous space", section 3.1, for
     the rising weight; Higgins et al. 2017, "beta-VAE", for its end.
     """
+    if blur:
+        blurred = BlurredDecoder(parts.decoder, parts.latent_dim, clean=1 - blur)
+        parts = replace(parts, decoder=blurred)
     return Recipe(parts.vae(), elbo(Linear(0.0, beta, share)))

@@ -219,7 +219,7 @@ def as_items(domain: Domain, learnt: Context | None, raw: Any, context: Any) -> 
     """Raw data and context, checked, as a training set."""
     rows = domain.prepare(raw)
     prepared = _prepared(learnt, context, len(rows))
-    return Items(rows, domain.encode, prepared, domain.observed(rows))
+    return Items(rows, domain.encode, prepared, domain.observed(rows), domain.lengths(rows))
 
 
 def batches_of(items: Items, device: torch.device) -> Iterator[Batch]:

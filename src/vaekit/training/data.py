@@ -12,6 +12,9 @@ from vaekit.types import Batch
 
 __all__ = ["Items", "epoch_order", "split_batches"]
 
+_POOL = 50
+"""Batches that are drawn at random before their items are sorted by length."""
+
 
 def _as_they_are(rows: Tensor) -> Tensor:
     return rows
@@ -26,6 +29,8 @@ class Items:
         encode: Rows to x, called for each batch on its device; see `Domain.encode`.
         context: One row per item.
         observed: False marks a missing cell of x.
+        lengths: How long each row is, where a batch costs what its longest row does; batches then
+            hold rows of about the same length.
         index: Which rows these items are; ``None`` means all. A split shares its rows.
     """
 
@@ -33,6 +38,7 @@ class Items:
     encode: Callable[[Tensor], Tensor] = _as_they_are
     context: Tensor | None = None
     observed: Tensor | None = None
+    lengths: Tensor | None = None
     index: Tensor | None = None
 
     def __len__(self) -> int:
@@ -48,6 +54,23 @@ class Items:
             index = self.index[index]
         x = self.encode(self.rows.index_select(0, index).to(device))
         return Batch(x, _rows(self.context, index, device), _rows(self.observed, index, device))
+
+    def batches(self, size: int, seed: int, epoch: int) -> list[Tensor]:
+        """Places of the items of each batch of an epoch: a function of seed and epoch.
+
+        Example:
+            >>> items = Items(torch.zeros(40, 1), lengths=torch.arange(40) % 2)
+            >>> [set(items.lengths[places].tolist()) for places in items.batches(20, 0, 0)]
+            [{0}, {1}]
+        """
+        order = epoch_order(len(self), seed, epoch)
+        if self.lengths is None:
+            return split_batches(order, size)
+        lengths = self.lengths if self.index is None else self.lengths[self.index]
+        pools = order.split(_POOL * size)
+        alike = torch.cat([pool[lengths[pool].argsort(stable=True)] for pool in pools])
+        batches = split_batches(alike, size)
+        return [batches[place] for place in epoch_order(len(batches), seed, epoch).tolist()]
 
     def split(self, share: float, generator: torch.Generator) -> tuple[Self, Self | None]:
         """Hold out a share of the items, at random; ``None`` where that is less than one."""

@@ -17,7 +17,7 @@ from vaekit.objectives.overrun import overrunning
 from vaekit.randomness import seeded
 from vaekit.training.callbacks import listening
 from vaekit.training.config import TrainConfig
-from vaekit.training.data import Items, epoch_order, split_batches
+from vaekit.training.data import Items, split_batches
 from vaekit.training.events import Callback, Event
 from vaekit.training.machinery import Machinery
 from vaekit.training.memory import kept_memory
@@ -151,8 +151,7 @@ class _Loop:
 
     def _epoch(self) -> None:
         state = self.state
-        order = epoch_order(len(self.training), self.config.seed, state.epoch)
-        batches = split_batches(order, self.config.items_per_step)
+        batches = self.training.batches(self.config.items_per_step, self.config.seed, state.epoch)
         for index in batches[state.position :]:
             clock = self._clock()
             values = self._step(index, clock)

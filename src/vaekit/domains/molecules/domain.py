@@ -18,6 +18,7 @@ from vaekit.domains.sequences.tokenisers import SelfiesSymbols, SmilesAtoms, Tok
 from vaekit.domains.sequences.vocabulary import Vocabulary
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.likelihoods import Likelihood
+from vaekit.networks import lengths_of
 from vaekit.presets import Parts
 
 __all__ = ["MoleculeDomain"]
@@ -111,6 +112,10 @@ class MoleculeDomain(Domain):
     def encode(self, rows: Tensor) -> Tensor:
         """Codes as floats."""
         return rows.float()
+
+    def lengths(self, rows: Tensor) -> Tensor:
+        """Tokens of each row, its end included."""
+        return lengths_of(rows)
 
     def decode(self, x: Tensor) -> list[str]:
         """SMILES, of which those of a model need not be valid, unless they come from SELFIES."""

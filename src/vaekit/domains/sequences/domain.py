@@ -15,6 +15,7 @@ from vaekit.domains.sequences.tokenisers import Characters, Tokeniser
 from vaekit.domains.sequences.vocabulary import Vocabulary
 from vaekit.errors import DataError, DataTypeError
 from vaekit.likelihoods import Likelihood
+from vaekit.networks import lengths_of
 from vaekit.presets import Parts
 
 __all__ = ["SequenceDomain", "check_several"]
@@ -86,6 +87,10 @@ class SequenceDomain(Domain):
     def encode(self, rows: Tensor) -> Tensor:
         """Codes as floats."""
         return rows.float()
+
+    def lengths(self, rows: Tensor) -> Tensor:
+        """Tokens of each row, its end included."""
+        return lengths_of(rows)
 
     def decode(self, x: Tensor) -> Any:
         """A list of strings, or of lists of tokens."""

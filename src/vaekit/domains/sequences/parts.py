@@ -3,12 +3,14 @@
 from vaekit.domains.sequences.vocabulary import Vocabulary
 from vaekit.errors import CompositionError
 from vaekit.likelihoods import Likelihood, Tokens
-from vaekit.networks import MLPDecoder, TokenEncoder, TokenGRU
+from vaekit.networks import MLPDecoder, TokenEncoder, TokenGRU, TokenTeller, TokenTransformer
 from vaekit.presets import Parts
 
 __all__ = ["token_parts"]
 
 _WIDTHS = {"small": 384, "medium": 512, "large": 1024}
+_SPAN = 32
+"""Of each head, as in the base Transformer halved."""
 
 
 def token_parts(
@@ -19,33 +21,51 @@ def token_parts(
     size: str,
     likelihood: str | Likelihood,
 ) -> Parts:
-    """Recurrent networks, and a decoder that tells each token from those before it.
+    """A recurrent encoder, and a decoder that tells each token from those before it.
+
+    Args:
+        words: Tokens and longest length.
+        latent_dim: Number of latents.
+        context_dim: Size of the context.
+        network: ``"gru"``, which ``"auto"`` takes, or ``"transformer"``, of the decoder.
+        size: ``"small"``, ``"medium"`` or ``"large"``.
+        likelihood: ``"auto"``, or one made for these codes.
 
     Raises:
         CompositionError: Another network or likelihood was chosen.
     """
-    if network not in ("auto", "gru"):
-        raise CompositionError(f"sequences of tokens have networks 'gru'; got {network!r}.")
     width = _WIDTHS[size]
-    chosen = _likelihood(words, width, likelihood)
+    chosen = _likelihood(words, network, width, likelihood)
     encoder = TokenEncoder(words.num_codes, width // 2, width)
     decoder = MLPDecoder(latent_dim + context_dim, (width,), (1, chosen.num_features), True)
     return Parts(encoder, decoder, chosen, width, latent_dim, context_dim)
 
 
-def _likelihood(words: Vocabulary, width: int, chosen: str | Likelihood) -> Tokens:
+def _likelihood(words: Vocabulary, network: str, width: int, chosen: str | Likelihood) -> Tokens:
     """A new one, or the user's, if it is for these codes."""
     if isinstance(chosen, Tokens):
-        network = chosen.network
-        if (network.num_codes, network.steps) == (words.num_codes, words.steps):
+        teller = chosen.network
+        if (teller.num_codes, teller.steps) == (words.num_codes, words.steps):
             return chosen
         raise CompositionError(
             f"Tokens must be made for the {words.num_codes} codes and {words.steps} steps of these "
-            f"data; got {network.num_codes} and {network.steps}. Leave likelihood='auto'."
+            f"data; got {teller.num_codes} and {teller.steps}. Leave likelihood='auto'."
         )
     if chosen != "auto":
         raise CompositionError(
             f"sequences of tokens have a likelihood of their own, 'auto'; got {chosen!r}. Choose "
             "that, or a preset that does, as 'sequence_vae'."
         )
-    return Tokens(TokenGRU(words.num_codes, words.steps, width // 2, width, width // 2))
+    return Tokens(_teller(words, network, width))
+
+
+def _teller(words: Vocabulary, network: str, width: int) -> TokenTeller:
+    """Networks of about as many weights."""
+    if network in ("auto", "gru"):
+        return TokenGRU(words.num_codes, words.steps, width // 2, width, width // 2)
+    if network == "transformer":
+        half = width // 2
+        return TokenTransformer(words.num_codes, words.steps, half, half, heads=half // _SPAN)
+    raise CompositionError(
+        f"sequences of tokens have networks 'gru' and 'transformer'; got {network!r}."
+    )
