@@ -17,7 +17,7 @@ from rdkit.Chem import (
 )
 from rdkit.Chem.Pharm2D import Generate, Gobbi_Pharm2D
 
-__all__ = ["PUBLISHED", "TASKS"]
+__all__ = ["TASKS"]
 
 
 def gaussian(mu, sigma):
@@ -184,5 +184,3 @@ TASKS = {
     "zaleplon_mpo": lambda: geometric(similar(ZALEPLON, "ECFP4"), isomers(C=19, H=17, N=3, O=2)),
 }
 """Makers of functions of an RDKit molecule: those of PMO's 23 that need no trained classifier."""
-
-PUBLISHED = {}
