@@ -192,10 +192,11 @@ def run_leads(options, trained, pool):
                 best.append(inside["qed"].max() if len(inside) else 0.0)
             before = properties_of(leads, ["qed"])["qed"]
             best = np.array(best)
+            shares = [(best >= level).mean() for level in (0.85, 0.9)]
             print(
-                f"seed {seed}, {method}: {len(leads)} leads, {options.calls} calls each; QED of the "
-                f"leads {before.mean():.3f}, of the best at logP 2 to 3 {best.mean():.3f}; at least "
-                f".85: {(best >= 0.85).mean():.2f}, at least .9: {(best >= 0.9).mean():.2f}; "
+                f"seed {seed}, {method}: {len(leads)} leads, {options.calls} calls each; QED of "
+                f"the leads {before.mean():.3f}, of the best at logP 2 to 3 {best.mean():.3f}; "
+                f"at least .85 {shares[0]:.2f}, .9 {shares[1]:.2f}; "
                 f"{time.monotonic() - started:.0f} s",
                 flush=True,
             )

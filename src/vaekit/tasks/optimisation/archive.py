@@ -32,3 +32,8 @@ class Archive:
     def best(self, n: int) -> NDArray[np.int64]:
         """Places of the n highest scores, the highest first; the earlier first of equals."""
         return np.argsort(-self.scores, kind="stable")[:n]
+
+    def among_best(self, smiles: Sequence[str], n: int) -> list[str]:
+        """Those of these molecules that are among the n best."""
+        best = {self.smiles[place] for place in self.best(n)}
+        return [one for one in smiles if one in best]

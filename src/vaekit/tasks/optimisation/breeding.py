@@ -9,10 +9,16 @@ from vaekit.tasks.optimisation.sieve import Sieve
 from vaekit.tasks.optimisation.space import Codes, Space
 from vaekit.tasks.optimisation.variation import Parents, Variation
 
-__all__ = ["Breeder", "ranked_parents"]
+__all__ = ["Breeder", "num_parents", "ranked_parents"]
 
 _FRESH = 0.03  # share of the proposals that come from the prior
-_EMPTY_ROUNDS = 8
+_ROUNDS, _MOST_ROUNDS = 3, 12  # of draws, where they bring something, or nothing so far
+_LEAST_PARENTS = 30
+
+
+def num_parents(told: int) -> int:
+    """How many of the molecules told are bred from: a hundredth, but at least 30."""
+    return max(_LEAST_PARENTS, told // 100)
 
 
 def ranked_parents(codes: Codes, soft: float = 0.1) -> Parents:
@@ -41,15 +47,14 @@ class Breeder:
         self._made = np.zeros(len(self.variation.ways), np.int64)
 
     def breed(self, parents: Parents | None, n: int) -> list[str]:
-        """About n different candidates, fewer if they run dry; from the prior without parents."""
+        """At most n different candidates, fewer if they run dry; from the prior without parents."""
         found: dict[str, int] = {}
-        empty = 0
-        while len(found) < n and empty < _EMPTY_ROUNDS:
-            before = len(found)
+        for done in range(_MOST_ROUNDS):
+            if len(found) >= n or (found and done >= _ROUNDS):
+                break
             ways, drawn = self._round(parents, max(64, n - len(found)))
             for place in self.sieve.pick(drawn):
                 found.setdefault(str(drawn[place]), int(ways[place]))
-            empty = empty + 1 if len(found) < before + n // 50 + 1 else 0
         chosen = dict(list(found.items())[:n])
         self._way.update(chosen)
         return list(chosen)

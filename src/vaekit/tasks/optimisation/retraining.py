@@ -20,7 +20,7 @@ class Retraining:
     models via weighted retraining", eq. 2 and algorithm 1.
     """
 
-    def __init__(self, every: int = 300, items: int = 1500, sharpness: float = 1e-2) -> None:
+    def __init__(self, every: int = 200, items: int = 1000, sharpness: float = 1e-2) -> None:
         self.every, self.items, self.sharpness = every, items, sharpness
         self._last = 0
 

@@ -6,13 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.tasks.optimisation.archive import Archive
-from vaekit.tasks.optimisation.breeding import Breeder, ranked_parents
+from vaekit.tasks.optimisation.breeding import Breeder, num_parents, ranked_parents
 from vaekit.tasks.optimisation.methods.base import Elites, Method, Tools
 from vaekit.tasks.optimisation.retraining import Retraining
 
 __all__ = ["Evolution", "retrained"]
-
-_PARENTS = 100
 
 
 class Evolution(Method):
@@ -23,10 +21,7 @@ class Evolution(Method):
         retraining: Teaches the model the best molecules now and then; ``None`` leaves it alone.
     """
 
-    def __init__(
-        self, tools: Tools, retraining: Retraining | None = None, parents: int = 100
-    ) -> None:
-        self.parents = parents
+    def __init__(self, tools: Tools, retraining: Retraining | None = None) -> None:
         self.tools, self.archive, self.retraining = tools, Archive(), retraining
         self.elites = Elites(tools.space, self.archive)
         self.breeder = Breeder(tools.space, tools.sieve, tools.rng)
@@ -36,14 +31,13 @@ class Evolution(Method):
         if self.retraining is not None and self.retraining.is_due(self.archive):
             self.retraining.apply(self.tools.space, self.archive, self.tools.rng)
             self.elites.forget()
-        _, codes = self.elites.best(self.parents)
+        _, codes = self.elites.best(num_parents(len(self.archive)))
         return self.breeder.breed(ranked_parents(codes) if len(codes) else None, n)
 
     def tell(self, smiles: Sequence[str], scores: NDArray[np.float64]) -> None:
         """Remember, and see which ways brought molecules that are among the best now."""
         self.archive.add(smiles, scores)
-        best = {self.archive.smiles[place] for place in self.archive.best(self.parents)}
-        self.breeder.credit([one for one in smiles if one in best])
+        self.breeder.credit(self.archive.among_best(smiles, num_parents(len(self.archive))))
 
 
 def retrained(tools: Tools) -> Evolution:

@@ -7,16 +7,16 @@ from numpy.typing import NDArray
 
 from vaekit.tasks.optimisation.archive import Archive
 from vaekit.tasks.optimisation.bits import counted_bits
-from vaekit.tasks.optimisation.breeding import Breeder, ranked_parents
+from vaekit.tasks.optimisation.breeding import Breeder, num_parents, ranked_parents
 from vaekit.tasks.optimisation.gaussian_process import GaussianProcess, fit_process, tanimoto_kernel
 from vaekit.tasks.optimisation.methods.base import Elites, Method, Tools
 from vaekit.tasks.optimisation.retraining import Retraining
+from vaekit.tasks.optimisation.space import Codes
 
 __all__ = ["FingerprintGP"]
 
 Floats = NDArray[np.float64]
 
-_PARENTS = 100
 _MOST_POINTS = 2000
 _BEST_SHARE = 0.6  # of those, where there are more; the rest is drawn from all
 
@@ -41,16 +41,10 @@ class FingerprintGP(Method):
     """
 
     def __init__(
-        self,
-        tools: Tools,
-        retraining: Retraining | None = None,
-        ratio: int = 15,
-        depth: int = 2,
-        boldness: float = 1.0,
-        parents: int = 100,
+        self, tools: Tools, retraining: Retraining | None = None, ratio: int = 8, depth: int = 2
     ) -> None:
         self.tools, self.archive, self.retraining = tools, Archive(), retraining
-        self.ratio, self.depth, self.boldness, self.parents = ratio, depth, boldness, parents
+        self.ratio, self.depth = ratio, depth
         self.elites = Elites(tools.space, self.archive)
         self.breeder = Breeder(tools.space, tools.sieve, tools.rng)
         self._bits: list[NDArray[np.uint8]] = []
@@ -60,32 +54,28 @@ class FingerprintGP(Method):
         if self.retraining is not None and self.retraining.is_due(self.archive):
             self.retraining.apply(self.tools.space, self.archive, self.tools.rng)
             self.elites.forget()
-        _, codes = self.elites.best(self.parents)
+        _, codes = self.elites.best(num_parents(len(self.archive)))
         if not len(codes):
             return self.breeder.breed(None, n)
-        process = self._process()
-        count = self.ratio * n // self.depth
-        pool = self.breeder.breed(ranked_parents(codes), count)
-        if not pool:
-            return []
-        mean, deviation = process.predict(counted_bits(pool))
-        for _ in range(self.depth - 1):
-            promising = np.argsort(-(mean + self.boldness * deviation), kind="stable")[: self.parents]
-            _, codes = self.elites.codes([pool[place] for place in promising])
-            if not len(codes):
-                break
-            known = set(pool)
-            more = self.breeder.breed(ranked_parents(codes), count)
-            more = [one for one in more if one not in known]
-            if not more:
-                break
-            pool += more
-            new = process.predict(counted_bits(more))
-            mean, deviation = np.append(mean, new[0]), np.append(deviation, new[1])
-        return [
-            pool[place]
-            for place in chosen_places(mean, self.boldness * deviation, n, self.tools.rng)
-        ]
+        pool, mean, deviation = self._judged(codes, self.ratio * n // self.depth)
+        return [pool[place] for place in chosen_places(mean, deviation, n, self.tools.rng)]
+
+    def _judged(self, codes: Codes, count: int) -> tuple[list[str], Floats, Floats]:
+        """Candidates of some generations, and what the surrogate says of them."""
+        process, pool = self._process(), dict[str, None]()
+        mean, deviation = np.empty(0), np.empty(0)
+        for _ in range(self.depth):
+            made = self.breeder.breed(ranked_parents(codes), count)
+            more = [one for one in made if one not in pool]
+            if more:
+                judged = process.predict(counted_bits(more))
+                pool.update(dict.fromkeys(more))
+                mean, deviation = np.append(mean, judged[0]), np.append(deviation, judged[1])
+            promising = np.argsort(-(mean + deviation), kind="stable")[: len(codes)]
+            names = list(pool)
+            _, fresh = self.elites.codes([names[place] for place in promising])
+            codes = fresh if len(fresh) else codes
+        return list(pool), mean, deviation
 
     def _process(self) -> GaussianProcess:
         places = self._points()
@@ -105,8 +95,7 @@ class FingerprintGP(Method):
         """Remember, and see which ways brought molecules that are among the best now."""
         self.archive.add(smiles, scores)
         self._bits += list(counted_bits(smiles))
-        best = {self.archive.smiles[place] for place in self.archive.best(self.parents)}
-        self.breeder.credit([one for one in smiles if one in best])
+        self.breeder.credit(self.archive.among_best(smiles, num_parents(len(self.archive))))
 
 
 def chosen_places(mean: Floats, deviation: Floats, n: int, rng: np.random.Generator) -> list[int]:
