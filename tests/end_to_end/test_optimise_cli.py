@@ -62,6 +62,7 @@ def test_properties_are_searched_and_written(place, tmp_path):
     text = call(
         "optimise", place / "run", "--maximise", "qed", "--range", "logp=2..3", "--budget", 40,
         "--start", place / "some.smi", "--baselines", "--out", out, "--report", page,
+        "--grid", tmp_path / "best.png",
     )  # fmt: skip
     rows = pd.read_csv(out)
     assert len(rows) == 40
@@ -70,6 +71,7 @@ def test_properties_are_searched_and_written(place, tmp_path):
     for words in ("random", "noise", "given molecules", "highest qed and logp from 2 to 3"):
         assert words in text
     assert "<svg" in page.read_text()
+    assert (tmp_path / "best.png").read_bytes()[1:4] == b"PNG"
 
 
 def test_a_lead_and_rules_are_kept(place, tmp_path):
@@ -127,7 +129,7 @@ def test_what_was_found_until_an_interruption_is_written(place, tmp_path):
         (["--range", "logp"], SpecError, "NAME=LOW..HIGH"),
         (["--range", "logp=low..3"], SpecError, "must be numbers"),
         (["--maximise", "qed", "--bound", "mw=5"], SpecError, "NAME=LOW"),
-        (["--maximise", "qed", "--keep", "c1cc"], SpecError, "SMARTS"),
+        (["--maximise", "qed", "--keep", "c1cc"], DataError, "SMARTS"),
         (["--maximise", "qed", "--like", "C1CC"], DataError, "lead must be a valid SMILES"),
         (
             ["--maximise", "qed", "--like", "CCOc1ccccc1", "--forbid", "O"],
@@ -136,6 +138,7 @@ def test_what_was_found_until_an_interruption_is_written(place, tmp_path):
         ),
         (["--maximise", "qed", "--out", "x.txt"], SpecError, "--out must end"),
         (["--maximise", "qed", "--report", "x.pdf"], SpecError, "--report must end"),
+        (["--maximise", "qed", "--grid", "x.pdf"], SpecError, "must end in .png"),
         (["--maximise", "qed", "--method", "magic"], SpecError, "unknown method"),
         (["--maximise", "qed", "--start", "none.smi"], DataError, "no file at none.smi"),
         (["--oracle", "none.py:f"], SpecError, "FILE.py:FUNCTION"),

@@ -5,6 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
+from vaekit.cli.analogues import analogues
 from vaekit.cli.anomalies import anomalies
 from vaekit.cli.augment import augment
 from vaekit.cli.cluster import cluster
@@ -43,6 +44,7 @@ for command in (
     compare,
     cluster,
     anomalies,
+    analogues,
     impute,
     augment,
     optimise,

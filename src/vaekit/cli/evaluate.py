@@ -85,7 +85,10 @@ Neighbours = Annotated[
 ]
 Training = Annotated[
     str | None,
-    typer.Option(help="Of tables: the data of fit; says whether samples repeat rows of it."),
+    typer.Option(
+        help="Of tables and molecules: the data of fit; says whether samples repeat them, and of "
+        "molecules what a perfect model would reach."
+    ),
 ]
 Target = Annotated[
     str | None,
@@ -135,6 +138,8 @@ def evaluate(
     vaekit evaluate runs/shapes shapes --annealed 20
 
     vaekit evaluate runs/adult adult-test.csv --training adult-train.csv --target income
+
+    vaekit evaluate runs/drugs held-out.smi --training drugs.smi -n 10000
     """
     out = run / "evaluation" if out is None else out
     model = load(run)

@@ -15,6 +15,7 @@ from vaekit.cli.outputs import console, write_frame
 from vaekit.errors import SpecError
 from vaekit.files import atomic_write
 from vaekit.loading import load
+from vaekit.plots.molecules import check_grid_path
 from vaekit.tasks.optimisation import (
     Constraint,
     Keeps,
@@ -24,6 +25,7 @@ from vaekit.tasks.optimisation import (
     Progress,
     Similar,
     design_page,
+    draw_best,
     table,
 )
 from vaekit.tasks.optimisation import (
@@ -33,7 +35,6 @@ from vaekit.tasks.optimisation import (
 __all__ = ["optimise"]
 
 _SHOWN = 10
-_Texts = Annotated[list[str] | None, typer.Option()]
 
 
 def optimise(
@@ -98,6 +99,9 @@ def optimise(
     report: Annotated[
         Path | None, typer.Option(help="Page to write (.html), with drawings.")
     ] = None,
+    grid: Annotated[
+        Path | None, typer.Option(help="Drawing of the best 30: .png, .svg or .html.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
 ) -> None:
     """Search for molecules with desired properties.
@@ -115,9 +119,9 @@ def optimise(
     vaekit optimise runs/drugs --oracle dock.py:score --timeout 60 --budget 500 --start drugs.smi
 
     vaekit optimise runs/drugs --maximise qed --keep "c1ccccc1" --forbid "[N+](=O)[O-]"
-    --bound mw=200..450 --no-alerts --baselines --out best.csv --report page.html
+    --bound mw=200..450 --no-alerts --baselines --out best.csv --report page.html --grid best.png
     """
-    _check_endings(out, report)
+    _check_endings(out, report, grid)
     objectives = read_objectives(
         maximise, minimise, range_, oracle, minimise_oracle, takes_list, timeout
     )
@@ -142,14 +146,19 @@ def optimise(
     if report is not None:
         atomic_write(report, design_page(result))
         console.print(f"wrote {report}", highlight=False)
+    if grid is not None:
+        draw_best(result).save(grid, "Designed molecules")
+        console.print(f"wrote {grid}", highlight=False)
 
 
-def _check_endings(out: Path, report: Path | None) -> None:
+def _check_endings(out: Path, report: Path | None, grid: Path | None) -> None:
     """Before anything is searched."""
     if out.suffix not in (".csv", ".parquet"):
         raise SpecError(f"--out must end in .csv or .parquet; got {str(out)!r}.")
     if report is not None and report.suffix != ".html":
         raise SpecError(f"--report must end in .html; got {str(report)!r}.")
+    if grid is not None:
+        check_grid_path(grid)
 
 
 def _constraints(

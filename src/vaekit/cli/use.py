@@ -9,6 +9,12 @@ from rich.progress import track
 
 from vaekit.autoencoder import Autoencoder
 from vaekit.cli.data import DATA_HELP, read_context, read_data, take_rows
+from vaekit.cli.molecules import (
+    check_molecule_options,
+    draw_between,
+    draws_molecules,
+    write_sampled,
+)
 from vaekit.cli.outputs import console, print_table, write_items, write_table
 from vaekit.cli.where import read_conditions
 from vaekit.domains import MoleculeDomain
@@ -29,11 +35,14 @@ Run = Annotated[Path, typer.Argument(help="Folder written by vaekit fit.")]
 Data = Annotated[str, typer.Argument(help=DATA_HELP)]
 Out = Annotated[
     Path | None,
-    typer.Option(help="File to write; its ending decides: .png, .csv, .smi, .npz, .npy."),
+    typer.Option(help="File to write; its ending decides: .png, .csv, .smi, .sdf, .npz, .npy."),
 ]
 WaysOut = Annotated[
     Path | None,
-    typer.Option(help="File to write; its ending decides: .png, .gif (moving), .csv, .npz, .npy."),
+    typer.Option(
+        help="File to write; its ending decides: .png, .gif (moving), .csv, .npz, .npy; of "
+        "molecules .png, .svg, .html, .csv."
+    ),
 ]
 ContextOption = Annotated[
     str | None,
@@ -57,6 +66,16 @@ def sample(
             "repeated."
         ),
     ] = None,
+    training: Annotated[
+        str | None,
+        typer.Option(
+            help="Of molecules: the data of fit, to tell what is new and what it is nearest to."
+        ),
+    ] = None,
+    grid: Annotated[
+        Path | None,
+        typer.Option(help="Of molecules: a file for drawings of them: .png, .svg or .html."),
+    ] = None,
 ) -> None:
     """Generate new items.
 
@@ -67,12 +86,19 @@ def sample(
     vaekit sample runs/digits --context 7 -n 20
 
     vaekit sample runs/adult -n 10000 --where "income='>50K'" --where "age<=30" --out young.csv
+
+    vaekit sample runs/drugs -n 1000 --training drugs.smi --out new.csv --grid new.html
     """
     model = load(run)
+    path = out or _name(run, "samples", model)
+    is_reported = check_molecule_options(model.domain_, path, grid, training)
     conditions = read_conditions(where, model.domain_) if where else None
     with console.status(f"sampling {n}"):
         items = model.sample(n, read_context(context), seed, prior, conditions)
-    write_items(out or _name(run, "samples", model), items, image_grid)
+    if is_reported:
+        write_sampled(items, model.domain_, path, grid, training)
+    else:
+        write_items(path, items, image_grid)
 
 
 def reconstruct(
@@ -122,6 +148,8 @@ def interpolate(
     vaekit interpolate runs/fashion fashion_mnist_test --pairs 8 --out strips.png
 
     vaekit interpolate runs/fashion fashion_mnist_test --steps 30 --path geodesic --out way.gif
+
+    vaekit interpolate runs/drugs drugs.smi --pairs 3 --steps 6 --out ways.svg
     """
     model = load(run)
     items = read_data(data, model.domain_)
@@ -130,6 +158,10 @@ def interpolate(
         raise DataError(f"{pairs} pairs need {2 * pairs} items; got {len(items)}.")
     chosen = np.random.default_rng(seed).permutation(len(items))[: 2 * pairs]
     a, b = take_rows(items, chosen[:pairs]), take_rows(items, chosen[pairs:])
+    if isinstance(model.domain_, MoleculeDomain) and draws_molecules(out):
+        ways_out = out or run.with_name(f"{run.name}-interpolation.svg")
+        draw_between(model.trained_, a, b, steps, path, ways_out)
+        return
     with console.status("interpolating"):
         ways = model.interpolate(a, b, steps, path, _context_rows(given, chosen[:pairs]))
     target = out or _name(run, "interpolation", model)

@@ -28,6 +28,7 @@ def latent_map(
     labels: Any = None,
     *,
     label_names: Sequence[str] | None = None,
+    scale_name: str = "label",
     title: str | None = None,
     projection: str = "pca",
 ) -> Figure:
@@ -42,6 +43,7 @@ def latent_map(
         z: Latents, shape (items, latents), at least two of each.
         labels: One per item, or ``None``.
         label_names: The name of each whole-number label, by its value from 0.
+        scale_name: What labels on a colour scale are called.
         title: Above the map.
         projection: ``"pca"``, or ``"umap"``, which keeps neighbours together and needs the extra
             ``umap``.
@@ -74,7 +76,7 @@ def latent_map(
             "Pass one number or text for each row of z."
         )
     if label_names is None and _is_continuous(values):
-        _draw_scale(figure, axes, points, as_matrix("labels", values, "items"))
+        _draw_scale(figure, axes, points, as_matrix("labels", values, "items"), scale_name)
     else:
         _draw_classes(axes, points, *_classes(values, label_names))
     return figure
@@ -97,13 +99,17 @@ def _is_continuous(values: NDArray[Any]) -> bool:
 
 
 def _draw_scale(
-    figure: Figure, axes: Axes, points: NDArray[np.float64], values: NDArray[np.float64]
+    figure: Figure,
+    axes: Axes,
+    points: NDArray[np.float64],
+    values: NDArray[np.float64],
+    name: str,
 ) -> None:
     drawn = _scatter(axes, points, values)
     drawn.set_cmap("viridis")
     opaque = ScalarMappable(drawn.norm, drawn.cmap)
     bar = figure.colorbar(opaque, ax=axes, shrink=0.7)
-    bar.set_label("label", fontsize=LABEL_SIZE, color=INK)
+    bar.set_label(name, fontsize=LABEL_SIZE, color=INK)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=LABEL_SIZE, colors=INK)
 

@@ -23,7 +23,7 @@ __all__ = ["GRID_ENDINGS", "MoleculeGrid", "molecule_grid"]
 GRID_ENDINGS = (".png", ".svg", ".html")
 """What `MoleculeGrid.save` writes."""
 
-_WIDTH, _DRAWING, _LINE, _FONT = 240, 170, 17, 13  # pixels of a cell, of a line of its caption
+_WIDTH, _DRAWING, _LINE, _FONT = 240, 145, 17, 13  # pixels of a cell, of a line of its caption
 _NOT_ONE = "not a valid SMILES"
 
 

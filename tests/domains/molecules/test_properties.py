@@ -41,6 +41,14 @@ def test_all_of_several_with_gaps():
     assert found["stereo_centres"][4:].tolist() == [1, 1]
 
 
+def test_what_rdkit_reads_and_cannot_compute_with(capfd):
+    odd = "Cc1cncc2c(=n(CC(=O)N(C)Cc3ccco3)nc2C)c1"
+    found = properties_of([odd, "CCO"])
+    assert np.isnan(found["qed"]).tolist() == [True, False]
+    assert found["heavy_atoms"].tolist() == [23, 3]
+    assert capfd.readouterr().err == ""
+
+
 def test_names_are_kept():
     assert all(key == each.name for key, each in PROPERTIES.items())
 

@@ -50,8 +50,8 @@ def test_constraints_hold_or_not():
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
-        (lambda: Keeps("c1ccccc"), SpecError, "SMARTS that RDKit can read; got 'c1ccccc'"),
-        (lambda: Lacks(""), SpecError, "SMARTS"),
+        (lambda: Keeps("c1ccccc"), DataError, "SMARTS that RDKit can read; got 'c1ccccc'"),
+        (lambda: Lacks(""), DataError, "SMARTS"),
         (lambda: Similar("C1CC", 0.4), DataError, "lead must be a valid SMILES; got 'C1CC'"),
         (lambda: Similar("CC", 1.4), SpecError, "from 0 to 1"),
         (lambda: Bounded("weight", 1, 2), SpecError, "unknown property 'weight'"),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.domains.molecules.parsing import as_molecules
-from vaekit.domains.molecules.toolkit import chemistry
+from vaekit.domains.molecules.toolkit import chemistry, quiet
 from vaekit.errors import MissingExtraError, unknown_name
 
 __all__ = ["PROPERTIES", "Property", "properties_of"]
@@ -48,7 +48,8 @@ def properties_of(
         names: Some of `PROPERTIES`; ``None`` for all.
 
     Returns:
-        By name, shape (molecules,) each; NaN for what is no molecule.
+        By name, shape (molecules,) each; NaN for what is no molecule, and for the odd molecule
+        that RDKit reads but cannot compute with.
 
     Raises:
         SpecError: No property has that name.
@@ -71,8 +72,17 @@ def _named(name: str) -> Property:
 
 
 def _column(chosen: Property, molecules: Sequence[Any]) -> NDArray[np.float64]:
-    values = (np.nan if m is None else chosen.of(m) for m in molecules)
-    return np.fromiter(values, np.float64, len(molecules))
+    with quiet():
+        values = (_value(chosen, molecule) for molecule in molecules)
+        return np.fromiter(values, np.float64, len(molecules))
+
+
+def _value(chosen: Property, molecule: Any) -> float:
+    """RDKit reads some odd aromatic rings that its own calculations refuse then."""
+    try:
+        return np.nan if molecule is None else chosen.of(molecule)
+    except (ValueError, RuntimeError):
+        return np.nan
 
 
 def _rdkit(module: str, function: str) -> Callable[[Any], float]:

@@ -26,7 +26,7 @@ def moses_fingerprints(molecules: Iterable[Any]) -> Fingerprints:
     return morgan_fingerprints([m for m in as_molecules(molecules) if m is not None], num_bits=1024)
 
 
-def internal_diversity(molecules: Iterable[Any], power: int = 1) -> float:
+def internal_diversity(molecules: Iterable[Any] | Fingerprints, power: int = 1) -> float:
     """One minus the mean similarity of all pairs, each with itself included.
 
     Args:
@@ -54,7 +54,9 @@ def internal_diversity(molecules: Iterable[Any], power: int = 1) -> float:
     return float(1 - (np.concatenate(means) ** (1 / power)).mean())
 
 
-def similarity_to_nearest(molecules: Iterable[Any], references: Iterable[Any]) -> float:
+def similarity_to_nearest(
+    molecules: Iterable[Any] | Fingerprints, references: Iterable[Any] | Fingerprints
+) -> float:
     """The mean similarity of molecules to the nearest of the references (SNN).
 
     Args:
@@ -74,7 +76,7 @@ def similarity_to_nearest(molecules: Iterable[Any], references: Iterable[Any]) -
     return float(near.similarity.mean(dtype=np.float64))
 
 
-def _valid(molecules: Any) -> Fingerprints:
+def _valid(molecules: Iterable[Any] | Fingerprints) -> Fingerprints:
     found = molecules if isinstance(molecules, Fingerprints) else moses_fingerprints(molecules)
     if not len(found):
         raise DataError("there must be at least one valid molecule; got none. Pass more.")

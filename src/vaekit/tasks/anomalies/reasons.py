@@ -28,7 +28,8 @@ class Reason:
         column: Its name; of arrays without names its place.
         found: The value.
         expected: What the model would have it be, given the others.
-        share: Of what the row costs above the usual, how much goes away if it were so.
+        share: Of what the row costs above the usual, how much goes away if it were so as well as
+            the columns before it.
     """
 
     column: str
@@ -57,6 +58,9 @@ def find_reasons(
 ) -> list[list[Reason]]:
     """The columns of each row whose replacement makes it more usual, the strongest first.
 
+    One after the other: with the strongest replaced, the model is asked again what it expects of
+    the rest, so that a wrong value does not blame the columns that go with it.
+
     Args:
         trained: The model.
         frame: Where training items lie.
@@ -76,7 +80,7 @@ def find_reasons(
         for batch in trained.batches(raw, context)
         for place in range(len(batch.x))
     )
-    return [search.reasons(raw, place, row)[:top] for place, row in enumerate(rows)]
+    return [search.reasons(raw, place, row, top) for place, row in enumerate(rows)]
 
 
 @dataclass(frozen=True)
@@ -86,33 +90,47 @@ class _Search:
     usual_cost: float
     columns: Mapping[str, tuple[int, ...]]
 
-    def reasons(self, raw: Any, place: int, row: Batch) -> list[Reason]:
-        """All columns that lessen the cost of a row, if they were as expected."""
-        places = list(self.columns.values())
-        expected = self._expected(row, places)
-        changed = row.visible.expand(len(places) + 1, -1).clone()
-        for i, own in enumerate(places):
-            changed[i, list(own)] = expected[i, list(own)]
-        batch = self._batch(changed, row, places)
-        cost = cost_at_mean(self.trained.vae, self.frame, batch).cpu().numpy()
-        gains = (cost[-1] - cost[:-1]) / max(cost[-1] - self.usual_cost, _SMALLEST)
-        shown = self.trained.domain.decode(expected)
-        order = [int(i) for i in np.argsort(-gains) if gains[i] > _SMALLEST]
-        names = list(self.columns)
+    def reasons(self, raw: Any, place: int, row: Batch, top: int) -> list[Reason]:
+        """The columns that lessen the cost of a row most, if they were as expected."""
+        x, excess, gains = row.visible, 0.0, dict[str, float]()
+        for _ in range(min(top, len(self.columns))):
+            cost, best, less = self._strongest(x, row, list(gains))
+            excess = excess or max(cost - self.usual_cost, _SMALLEST)
+            if less <= _SMALLEST * excess:
+                break
+            gains[best] = less / excess
+            x = self._as_expected(x, row, [list(gains)])
+        names, shown = list(self.columns), self.trained.domain.decode(x)
         found = [
-            Reason(name, _cell(raw, place, name, i), _cell(shown, i, name, i), float(gains[i]))
-            for i, name in ((i, names[i]) for i in order)
+            Reason(name, _cell(raw, place, name, at), _cell(shown, 0, name, at), gain)
+            for name, gain, at in ((name, gain, names.index(name)) for name, gain in gains.items())
         ]
         return [reason for reason in found if reason.found != reason.expected]
 
-    def _batch(self, x: Tensor, row: Batch, places: Sequence[tuple[int, ...]]) -> Batch:
+    def _strongest(self, x: Tensor, row: Batch, before: list[str]) -> tuple[float, str, float]:
+        """What x costs, nats, and which column makes it how much cheaper."""
+        names = [name for name in self.columns if name not in before]
+        changed = torch.cat([self._as_expected(x, row, [[name] for name in names]), x])
+        batch = self._batch(changed, row, [*([*before, name] for name in names), before])
+        cost = cost_at_mean(self.trained.vae, self.frame, batch).cpu().numpy()
+        best = int(cost[:-1].argmin())
+        return float(cost[-1]), names[best], float(cost[-1] - cost[best])
+
+    def _as_expected(self, x: Tensor, row: Batch, unknown: Sequence[Sequence[str]]) -> Tensor:
+        """For each of some sets of columns x with what the model expects there of the rest."""
+        vae, rows = self.trained.vae, x.expand(len(unknown), -1)
+        there = self._places(unknown, x.shape[1])
+        context = None if row.context is None else row.context.expand(len(rows), -1)
+        # 0 is the mean of a number, and a label that is not known
+        expected = vae.show(vae.encode(rows.masked_fill(there, 0.0), context), context)
+        return torch.where(there, expected, rows)
+
+    def _batch(self, x: Tensor, row: Batch, replaced: Sequence[Sequence[str]]) -> Batch:
         """The changed rows: replaced cells are known; numbers are, where the code says so."""
         context = None if row.context is None else row.context.expand(len(x), -1)
         if row.observed is None:
             return Batch(x, context)
-        observed = row.observed.expand(len(x), -1).clone()
-        for i, own in enumerate(places):
-            observed[i, list(own)] = True
+        observed = row.observed | self._places(replaced, x.shape[1])
         domain = self.trained.domain
         if isinstance(domain, TableDomain):
             for code, column in enumerate(domain.learnt):
@@ -121,14 +139,12 @@ class _Search:
                     observed[:, number] = x[:, code] == column.number_code
         return Batch(x, context, observed)
 
-    def _expected(self, row: Batch, places: Sequence[tuple[int, ...]]) -> Tensor:
-        """Of each column, the row as the model gives it back if that column is unknown."""
-        vae = self.trained.vae
-        hidden = row.visible.expand(len(places), -1).clone()
-        for i, own in enumerate(places):
-            hidden[i, list(own)] = 0.0  # the mean of a number, and a label that is not known
-        context = None if row.context is None else row.context.expand(len(hidden), -1)
-        return vae.show(vae.encode(hidden, context), context)
+    def _places(self, names: Sequence[Sequence[str]], width: int) -> Tensor:
+        """True at the cells of some columns, for each of some sets of them."""
+        found = torch.zeros(len(names), width, dtype=torch.bool)
+        for row, chosen in zip(found, names, strict=True):
+            row[[cell for name in chosen for cell in self.columns[name]]] = True
+        return found.to(self.trained.device)
 
 
 def _row(batch: Batch, place: int) -> Batch:

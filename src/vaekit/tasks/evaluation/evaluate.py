@@ -9,6 +9,8 @@ from vaekit.metrics import Features
 from vaekit.tasks.evaluation.disentangled import scores
 from vaekit.tasks.evaluation.latents import code_usage, health, information
 from vaekit.tasks.evaluation.likelihood import annealed, elbo, importance_bound
+from vaekit.tasks.evaluation.molecule_sets import is_molecules
+from vaekit.tasks.evaluation.molecules import molecule_measures
 from vaekit.tasks.evaluation.reconstruction import reconstruction
 from vaekit.tasks.evaluation.rows import Measure, Row
 from vaekit.tasks.evaluation.samples import SOURCES, compare, describe_features
@@ -111,8 +113,8 @@ def evaluate(
         factors: What is known to have made them, whole numbers of shape (items, factors).
         features: What to compare samples by, for instance `module_features` of a network of your
             own; ``None`` learns them from two fifths of the items.
-        training: Of tables: the rows that the model learnt from, by which it is told whether
-            samples repeat them.
+        training: Of tables and molecules: what the model learnt from, by which it is told whether
+            samples repeat it, and for molecules what a perfect model would reach.
         settings: Options.
         watch: Called before each measure with its name, how many are done, and of how many.
 
@@ -142,7 +144,8 @@ def evaluate(
 
 
 def _measures(subject: Subject) -> tuple[Measure, ...]:
-    if not is_table(subject):
+    if not (is_table(subject) or is_molecules(subject)):
         return MEASURES
+    own = TABLE_MEASURES if is_table(subject) else molecule_measures(subject)
     others = [m for m in MEASURES if m.group not in ("reconstruction", "samples")]
-    return (*others, *TABLE_MEASURES)
+    return (*others, *own)

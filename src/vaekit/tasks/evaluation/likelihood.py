@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vaekit.errors import CompositionError
-from vaekit.likelihoods import Bernoulli, Categorical, DiscretisedLogistic
+from vaekit.likelihoods import Bernoulli, Categorical, DiscretisedLogistic, Tokens
 from vaekit.metrics import (
     Estimate,
     annealed_log_likelihood,
@@ -93,7 +93,9 @@ def _in_bits(subject: Subject, row: Row) -> Row:
 
 
 def _is_discrete(subject: Subject) -> bool:
-    return isinstance(subject.vae.likelihood, Bernoulli | Categorical | DiscretisedLogistic)
+    return isinstance(
+        subject.vae.likelihood, Bernoulli | Categorical | DiscretisedLogistic | Tokens
+    )
 
 
 def _levels(subject: Subject) -> int:

@@ -12,6 +12,12 @@ from vaekit import plots
 from vaekit.domains import TableDomain
 from vaekit.metrics import associations
 from vaekit.metrics.latent_health import ACTIVE_VARIANCE
+from vaekit.tasks.evaluation.molecule_pictures import (
+    drawn_samples,
+    map_of_logp,
+    property_histograms,
+)
+from vaekit.tasks.evaluation.molecule_sets import is_molecules
 from vaekit.tasks.evaluation.settings import LATENT_ITEMS
 from vaekit.tasks.evaluation.subject import Subject
 from vaekit.tasks.evaluation.tables import is_table
@@ -28,6 +34,8 @@ def draw_pictures(subject: Subject) -> dict[str, Figure]:
 
 
 def _samples(subject: Subject) -> Figure | None:
+    if is_molecules(subject):
+        return drawn_samples(subject)
     if not subject.are_images:
         return None
     items = subject.some(_SHOWN)
@@ -60,7 +68,9 @@ def _latent_map(subject: Subject) -> Figure | None:
     codes = subject.codes[:LATENT_ITEMS]
     if codes.shape[1] < 2:
         return None
-    return plots.latent_map(codes, None if subject.labels is None else subject.labels[: len(codes)])
+    if subject.labels is not None:
+        return plots.latent_map(codes, subject.labels[: len(codes)])
+    return map_of_logp(subject, codes) if is_molecules(subject) else plots.latent_map(codes)
 
 
 def _code_usage(subject: Subject) -> Figure | None:
@@ -71,6 +81,8 @@ def _code_usage(subject: Subject) -> Figure | None:
 
 
 def _columns(subject: Subject) -> Figure | None:
+    if is_molecules(subject):
+        return property_histograms(subject)
     return plots.marginals(*_rows(subject)) if is_table(subject) else None
 
 

@@ -1,6 +1,6 @@
 """What is evaluated: a model, held-out items, and what more than one measure needs of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaekit.domains import ImageDomain, TableDomain
+from vaekit.domains import ImageDomain, MoleculeDomain, TableDomain
 from vaekit.errors import DataError
 from vaekit.metrics import Features, Health, latent_health
 from vaekit.models import VAE
@@ -23,6 +23,7 @@ from vaekit.tasks.evaluation.settings import (
     EvaluationSettings,
 )
 from vaekit.tasks.labels import as_classes
+from vaekit.tasks.molecules.readable import is_readable
 from vaekit.tasks.trained import Trained, as_items, batches_of
 from vaekit.training import Items
 from vaekit.types import Batch
@@ -44,6 +45,8 @@ class Subject:
         factors: What made each item, whole numbers of shape (items, factors), or ``None``.
         given: Features to compare samples by, in place of learnt ones.
         training: Rows of a table that the model learnt from, as the networks see them, or ``None``.
+        known: SMILES of molecules that it learnt from, or ``None``.
+        unread: Held-out molecules that were left out, since their tokens or length were not known.
     """
 
     trained: Trained
@@ -53,6 +56,8 @@ class Subject:
     factors: NDArray[Any] | None = None
     given: Features | None = None
     training: Tensor | None = None
+    known: Sequence[str] | None = None
+    unread: int = 0
 
     @classmethod
     def of(
@@ -67,6 +72,7 @@ class Subject:
         training: Any = None,
     ) -> Self:
         """Check data and shuffle them; see `evaluate`."""
+        raw, unread = _readable(trained, raw, context)
         items = as_items(trained.domain, trained.context, raw, context)
         count = len(items)
         if count < _LEAST_ITEMS:
@@ -84,7 +90,9 @@ class Subject:
             None if named is None else named[order.numpy()],
             None if made_of is None else made_of[order.numpy()],
             features,
-            None if training is None else _rows(trained, training),
+            _rows(trained, training),
+            _known(trained, training),
+            unread,
         )
 
     @property
@@ -207,12 +215,38 @@ class Subject:
         return x.cpu().clamp(0, 1) if self.are_images else x.cpu()
 
 
-def _rows(trained: Trained, training: Any) -> Tensor:
-    """Training rows as the networks see them."""
+def _readable(trained: Trained, raw: Any, context: Any) -> tuple[Any, int]:
+    """Molecules that the model has tokens for, and how many others were left out.
+
+    With a context none are: its rows would be others' then.
+    """
     domain = trained.domain
+    if not isinstance(domain, MoleculeDomain) or context is not None:
+        return raw, 0
+    found = domain.read(raw)
+    kept = np.flatnonzero([is_readable(domain, smiles) for smiles in found.smiles])
+    return found[kept], len(found) - len(kept)
+
+
+def _rows(trained: Trained, training: Any) -> Tensor | None:
+    """Training rows of a table as the networks see them."""
+    domain = trained.domain
+    if training is None or isinstance(domain, MoleculeDomain):
+        return None
     if not isinstance(domain, TableDomain):
-        raise DataError(f"training rows are compared for tables only; got {type(domain).__name__}.")
+        raise DataError(
+            f"training items are compared for tables and molecules only; got "
+            f"{type(domain).__name__}."
+        )
     return domain.encode(domain.prepare(training))
+
+
+def _known(trained: Trained, training: Any) -> Sequence[str] | None:
+    """Training molecules."""
+    domain = trained.domain
+    if training is None or not isinstance(domain, MoleculeDomain):
+        return None
+    return domain.read(training).smiles
 
 
 def _factors(factors: Any, count: int) -> NDArray[Any] | None:

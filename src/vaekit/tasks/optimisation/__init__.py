@@ -11,6 +11,7 @@ from vaekit.tasks.optimisation.constraints import (
     Similar,
 )
 from vaekit.tasks.optimisation.curves import area_of_best, best_so_far, mean_of_best
+from vaekit.tasks.optimisation.drawing import draw_best
 from vaekit.tasks.optimisation.measures import (
     EachMeasure,
     ListMeasure,
@@ -61,6 +62,7 @@ __all__ = [
     "area_of_best",
     "best_so_far",
     "design_page",
+    "draw_best",
     "find_starts",
     "maximise",
     "mean_of_best",

@@ -11,10 +11,10 @@ from vaekit.domains.molecules import (
     PROPERTIES,
     alerts_of,
     as_molecules,
+    as_pattern,
     morgan_fingerprints,
     tanimoto,
 )
-from vaekit.domains.molecules.toolkit import chemistry, quiet
 from vaekit.errors import DataError, SpecError, unknown_name
 
 __all__ = ["Bounded", "Constraint", "Keeps", "Lacks", "NoAlerts", "Similar", "allowed"]
@@ -52,11 +52,11 @@ class Keeps(Constraint):
         smarts: It.
 
     Raises:
-        SpecError: SMARTS that cannot be read.
+        DataError: SMARTS that cannot be read.
     """
 
     def __init__(self, smarts: str) -> None:
-        self.smarts, self.pattern = smarts, _pattern(smarts)
+        self.smarts, self.pattern = smarts, as_pattern(smarts)
 
     def holds(self, mol: Any) -> bool:
         """It is there."""
@@ -72,7 +72,7 @@ class Lacks(Constraint):
     """A substructure that must not be there; see `Keeps`."""
 
     def __init__(self, smarts: str) -> None:
-        self.smarts, self.pattern = smarts, _pattern(smarts)
+        self.smarts, self.pattern = smarts, as_pattern(smarts)
 
     def holds(self, mol: Any) -> bool:
         """It is not there."""
@@ -166,14 +166,3 @@ class NoAlerts(Constraint):
     def words(self) -> str:
         """The rule."""
         return f"no alerts of {', '.join(self.catalogues)}"
-
-
-def _pattern(smarts: str) -> Any:
-    with quiet():
-        pattern = chemistry().MolFromSmarts(smarts) if smarts.strip() else None
-    if pattern is None:
-        raise SpecError(
-            f"a substructure must be SMARTS that RDKit can read; got {smarts!r}. Try it alone with "
-            "Chem.MolFromSmarts; a plain SMILES will do, too."
-        )
-    return pattern

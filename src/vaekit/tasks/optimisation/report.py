@@ -7,8 +7,6 @@ from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from vaekit.domains.molecules import as_molecules
-from vaekit.domains.molecules.toolkit import chemistry
 from vaekit.tasks.optimisation.result import Optimisation
 from vaekit.tasks.optimisation.table import table
 
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["design_page"]
 
 _CARDS, _FRONT, _REASONS = 24, 30, 5
-_SIZE = (300, 200)
 
 
 def design_page(result: Optimisation, cards: int = _CARDS) -> bytes:
@@ -116,15 +113,10 @@ def _card(result: Optimisation, row: Any) -> str:
 
 
 def _drawing(smiles: str) -> str:
-    chemistry()
-    from rdkit.Chem.Draw import rdMolDraw2D
+    from vaekit.plots import molecule_grid
 
-    (mol,) = as_molecules([smiles])
-    drawer = rdMolDraw2D.MolDraw2DSVG(*_SIZE)
-    rdMolDraw2D.PrepareAndDrawMolecule(drawer, mol)
-    drawer.FinishDrawing()
-    text: str = drawer.GetDrawingText()
-    return text[text.index("<svg") :]
+    drawn = molecule_grid([smiles]).svg()
+    return drawn[drawn.index("<svg") :]  # without the declaration of XML
 
 
 def _front(result: Optimisation, rows: Any) -> str:

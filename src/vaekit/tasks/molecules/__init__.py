@@ -1,0 +1,31 @@
+"""Molecules: judged, varied, and searched for."""
+
+from vaekit.tasks.molecules.analogues import Analogues, Ring, find_analogues
+from vaekit.tasks.molecules.files import FILE_ENDINGS, check_molecule_path, save_molecules
+from vaekit.tasks.molecules.known import KnownMolecules
+from vaekit.tasks.molecules.lead import Lead, read_lead
+from vaekit.tasks.molecules.maps import LatentNeighbours, latent_neighbours, property_map
+from vaekit.tasks.molecules.readable import is_readable
+from vaekit.tasks.molecules.report import MoleculeReport, molecule_report
+from vaekit.tasks.molecules.ways import Way, draw_ways, molecule_ways
+
+__all__ = [
+    "FILE_ENDINGS",
+    "Analogues",
+    "KnownMolecules",
+    "LatentNeighbours",
+    "Lead",
+    "MoleculeReport",
+    "Ring",
+    "Way",
+    "check_molecule_path",
+    "draw_ways",
+    "find_analogues",
+    "is_readable",
+    "latent_neighbours",
+    "molecule_report",
+    "molecule_ways",
+    "property_map",
+    "read_lead",
+    "save_molecules",
+]

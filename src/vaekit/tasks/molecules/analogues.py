@@ -1,0 +1,229 @@
+"""New molecules that are like a given one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vaekit.domains.molecules import (
+    PROPERTIES,
+    as_molecules,
+    as_pattern,
+    canonical,
+    morgan_fingerprints,
+    properties_of,
+    tanimoto,
+)
+from vaekit.errors import DataError, SpecError, unknown_name
+from vaekit.randomness import seeded
+from vaekit.tasks.molecules.lead import Lead, read_lead
+from vaekit.tasks.molecules.report import MoleculeReport, molecule_report
+from vaekit.tasks.trained import Trained
+
+if TYPE_CHECKING:
+    from vaekit.plots import MoleculeGrid
+
+__all__ = ["Analogues", "Ring", "find_analogues"]
+
+_RADII = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
+
+
+@dataclass(frozen=True)
+class Ring:
+    """What was found at one distance from the lead.
+
+    Attributes:
+        radius: Standard deviations of the lead's posterior.
+        draws: Points that were decoded.
+        valid: Of them molecules.
+        similar: Of those as similar to the lead as asked, and different from it.
+        mean_similarity: Of the valid ones; NaN without any.
+    """
+
+    radius: float
+    draws: int
+    valid: int
+    similar: int
+    mean_similarity: float
+
+
+@dataclass(frozen=True, eq=False)
+class Analogues:
+    """Molecules like a lead, the best first.
+
+    Attributes:
+        lead: What they are like.
+        report: About them.
+        similarity_to_lead: Tanimoto of Morgan fingerprints.
+        radius: At which each was found first, standard deviations of the lead's posterior.
+        rings: What was tried.
+        candidates: Different molecules that were as similar as asked and had what must stay; the
+            best of them are here.
+    """
+
+    lead: Lead
+    report: MoleculeReport
+    similarity_to_lead: NDArray[np.float32]
+    radius: NDArray[np.float64]
+    rings: Sequence[Ring]
+    candidates: int
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.similarity_to_lead)
+
+    def summary(self) -> str:
+        """What was tried and found, in words."""
+        draws, valid = (sum(getattr(r, name) for r in self.rings) for name in ("draws", "valid"))
+        lines = [
+            f"{len(self)} analogues of {self.lead.smiles}, of {self.candidates} that were found "
+            f"among {draws} draws, {valid} of them valid."
+        ]
+        for ring in self.rings:
+            share = 100 * ring.valid / ring.draws
+            lines.append(
+                f"  at {ring.radius:.2f} sigma: {share:.0f} % valid, mean similarity "
+                f"{ring.mean_similarity:.2f}, {ring.similar} similar enough"
+            )
+        return "\n".join([*lines, self.lead.note])
+
+    def also(self) -> dict[str, Any]:
+        """Columns beside those of the report."""
+        return {"similarity_to_lead": self.similarity_to_lead, "radius": self.radius}
+
+    def frame(self) -> Any:
+        """A pandas data frame with a row for each."""
+        return self.report.frame().assign(**self.also())
+
+    def grid(self, columns: int = 5) -> "MoleculeGrid":
+        """The lead, then the analogues, drawn side by side.
+
+        Args:
+            columns: Molecules in a row.
+        """
+        from vaekit.plots import molecule_grid
+
+        captions = self.report.captions([f"similarity {s:.2f}" for s in self.similarity_to_lead])
+        drawn = [self.lead.smiles, *self.report.smiles]
+        return molecule_grid(drawn, ["the lead", *captions], columns=columns)
+
+
+def find_analogues(
+    trained: Trained,
+    lead: str,
+    n: int = 50,
+    *,
+    similarity: float = 0.4,
+    keep: str | None = None,
+    rank: str = "similarity",
+    lowest: bool = False,
+    training: Any = None,
+    draws: int = 5000,
+    seed: int = 0,
+) -> Analogues:
+    """Decode points around the code of a molecule, and keep what is like it.
+
+    Points are drawn at eight distances, half to three standard deviations of the lead's posterior;
+    each is decoded to its most probable molecule.
+
+    Args:
+        trained: A model of molecules, ``Autoencoder(...).fit(X).trained_``.
+        lead: SMILES.
+        n: The most to give back.
+        similarity: The least Tanimoto similarity of Morgan fingerprints to the lead, 0 to 1.
+        keep: SMARTS of a substructure that must stay; the lead has to have it.
+        rank: ``"similarity"``, or one of `vaekit.domains.molecules.PROPERTIES`, to choose the best
+            by.
+        lowest: Whether low values of it are best.
+        training: See `molecule_report`.
+        draws: Points to decode, at least 8.
+        seed: For the same ones again.
+
+    Returns:
+        At most n, perhaps none: then `Analogues.summary` says what there was.
+
+    Raises:
+        DataError: The lead is no molecule, has tokens that training had not, or lacks what must
+            stay; SMARTS that cannot be read.
+        SpecError: A number out of range, or an unknown property.
+        CompositionError: The model is not of molecules, has no latents, or is conditional.
+    """
+    _check(n, similarity, rank, draws)
+    pattern = None if keep is None else as_pattern(keep)
+    start = read_lead(trained, lead)
+    if pattern is not None and not start.molecule.HasSubstructMatch(pattern):
+        raise DataError(
+            f"the lead must have the substructure that is to stay; {start.smiles} has no {keep!r}."
+        )
+    smiles, radii, rings = _search(trained, start, similarity, draws, seed)
+    molecules = as_molecules(smiles)
+    stays = [pattern is None or m.HasSubstructMatch(pattern) for m in molecules]
+    chosen = [place for place, does_stay in enumerate(stays) if does_stay]
+    order = _best([smiles[place] for place in chosen], start, rank, lowest)[:n]
+    best = [chosen[place] for place in order]
+    names = [smiles[place] for place in best]
+    return Analogues(
+        start,
+        molecule_report(names, training),
+        _similarity(names, start),
+        np.array([radii[place] for place in best]),
+        rings,
+        len(chosen),
+    )
+
+
+def _check(n: int, similarity: float, rank: str, draws: int) -> None:
+    if n < 1:
+        raise SpecError(f"n must be at least 1; got {n}.")
+    if not 0 <= similarity <= 1:
+        raise SpecError(f"similarity must be from 0 to 1; got {similarity}.")
+    if draws < len(_RADII):
+        raise SpecError(f"draws must be at least {len(_RADII)}, one at each distance; got {draws}.")
+    if rank != "similarity" and rank not in PROPERTIES:
+        raise unknown_name("property to rank by", rank, ["similarity", *PROPERTIES])
+
+
+def _search(
+    trained: Trained, lead: Lead, least: float, draws: int, seed: int
+) -> tuple[list[str], list[float], list[Ring]]:
+    """Different molecules that are similar enough, the radius of each, and what was tried."""
+    found: dict[str, float] = {}
+    rings = []
+    with seeded(seed):
+        for radius in _RADII:
+            made = _around(trained, lead, radius, draws // len(_RADII))
+            valid = [smiles for smiles in canonical(made) if smiles is not None]
+            similar = _similarity(valid, lead)
+            near = [
+                smiles
+                for smiles, of in zip(valid, similar, strict=True)
+                if of >= least and smiles != lead.smiles
+            ]
+            mean = float(similar.mean()) if valid else float("nan")
+            rings.append(Ring(radius, len(made), len(valid), len(near), mean))
+            for smiles in near:
+                found.setdefault(smiles, radius)
+    return list(found), list(found.values()), rings
+
+
+def _around(trained: Trained, lead: Lead, radius: float, count: int) -> list[str]:
+    noise = torch.randn(count, len(lead.code))
+    points = lead.code + radius * lead.spread * noise
+    made: list[str] = trained.decode(points.numpy())
+    return made
+
+
+def _similarity(smiles: Sequence[str], lead: Lead) -> NDArray[np.float32]:
+    return tanimoto(morgan_fingerprints(smiles), morgan_fingerprints([lead.smiles]))[:, 0]
+
+
+def _best(smiles: Sequence[str], lead: Lead, rank: str, lowest: bool) -> NDArray[np.int64]:
+    """Places, the best first; what has no value last."""
+    if rank == "similarity":
+        values = _similarity(smiles, lead).astype(np.float64)
+    else:
+        values = properties_of(smiles, [rank])[rank]
+    return np.argsort(values if lowest else -values, kind="stable")

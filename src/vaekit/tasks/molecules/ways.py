@@ -1,0 +1,135 @@
+"""Molecules on the way from one to another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaekit.domains.molecules import canonical, morgan_fingerprints, tanimoto
+from vaekit.errors import DataError, SpecError
+from vaekit.tasks.molecules.lead import check_molecules
+from vaekit.tasks.trained import Trained
+
+if TYPE_CHECKING:
+    from vaekit.plots import MoleculeGrid
+
+__all__ = ["Way", "draw_ways", "molecule_ways"]
+
+_POINTS = 64  # decoded on each way, of which many give the same molecule
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """Different molecules from one to another, both included.
+
+    Attributes:
+        smiles: In order; the first and the last are the given ones, what the model makes between.
+        position: Where each was first met, from 0 to 1.
+        similarity_to_start: Tanimoto of Morgan fingerprints.
+        similarity_to_end: The same.
+        valid: The share of points between that are molecules.
+    """
+
+    smiles: Sequence[str]
+    position: NDArray[np.float64]
+    similarity_to_start: NDArray[np.float32]
+    similarity_to_end: NDArray[np.float32]
+    valid: float
+
+    def __len__(self) -> int:
+        """How many molecules it has."""
+        return len(self.smiles)
+
+    def columns(self) -> dict[str, Any]:
+        """Everything by name."""
+        return {
+            "smiles": list(self.smiles),
+            "position": self.position,
+            "similarity_to_start": self.similarity_to_start,
+            "similarity_to_end": self.similarity_to_end,
+        }
+
+    def captions(self) -> list[str]:
+        """The two similarities of each."""
+        both = zip(self.similarity_to_start, self.similarity_to_end, strict=True)
+        return [f"{start:.2f} to start, {end:.2f} to end" for start, end in both]
+
+    def grid(self) -> "MoleculeGrid":
+        """Drawn as a strip."""
+        return draw_ways([self])
+
+
+def molecule_ways(
+    trained: Trained, a: Any, b: Any, steps: int = 8, path: str = "linear"
+) -> list[Way]:
+    """Walk through the latents from each molecule to its counterpart.
+
+    64 points of each way are decoded, and the different molecules kept; of more than `steps`, some
+    at even distances.
+
+    Args:
+        trained: A model of molecules, ``Autoencoder(...).fit(X).trained_``.
+        a: SMILES in a list, or what else its domain reads.
+        b: As many.
+        steps: The most molecules on a way, both ends included; at least 2.
+        path: ``"linear"`` or ``"spherical"``.
+
+    Raises:
+        DataError: Molecules that cannot be read, or not as many on both sides.
+        SpecError: Too few steps, or an unknown path.
+        CompositionError: The model is not one of molecules, has no latents, or is conditional.
+    """
+    domain = check_molecules(trained)
+    if steps < 2:
+        raise SpecError(f"steps must be at least 2; got {steps}.")
+    if path == "geodesic":
+        raise SpecError("path must be 'linear' or 'spherical' for molecules; got 'geodesic'.")
+    starts, ends = domain.read(a), domain.read(b)
+    points = trained.decoded_ways(starts, ends, _POINTS, path, None)
+    texts = canonical(domain.decode(points.flatten(0, 1)))
+    made = [texts[at : at + _POINTS] for at in range(0, len(texts), _POINTS)]
+    pairs = zip(made, starts.smiles, ends.smiles, strict=True)
+    return [_way(between, start, end, steps) for between, start, end in pairs]
+
+
+def _way(made: Sequence[str | None], start: str, end: str, steps: int) -> Way:
+    between = made[1:-1]
+    met = {start: 0.0}
+    for place, smiles in enumerate(between, 1):
+        if smiles is not None and smiles != end:
+            met.setdefault(smiles, place / (len(made) - 1))
+    if end != start:
+        met[end] = 1.0
+    count = min(steps, len(met))
+    kept = np.unique(np.linspace(0, len(met) - 1, count).round().astype(np.int64))
+    names, position = list(met), np.array(list(met.values()))
+    chosen = [names[place] for place in kept]
+    similar = tanimoto(morgan_fingerprints(chosen), morgan_fingerprints([start, end]))
+    valid = float(np.mean([smiles is not None for smiles in between]))
+    return Way(chosen, position[kept], similar[:, 0], similar[:, 1], valid)
+
+
+def draw_ways(ways: Sequence[Way]) -> "MoleculeGrid":
+    """Draw ways as strips, one above the other.
+
+    Args:
+        ways: Of `molecule_ways`.
+
+    Raises:
+        DataError: There are none.
+    """
+    from vaekit.domains.molecules.toolkit import chemistry
+    from vaekit.plots import molecule_grid
+
+    if not ways:
+        raise DataError("there must be at least one way to draw; got none.")
+    longest = max(len(way) for way in ways)
+    molecules: list[Any] = []
+    captions: list[str] = []
+    for way in ways:
+        gaps = longest - len(way)
+        molecules += [*way.smiles, *[chemistry().Mol()] * gaps]  # nothing is drawn there
+        captions += [*way.captions(), *[""] * gaps]
+    return molecule_grid(molecules, captions, columns=longest)

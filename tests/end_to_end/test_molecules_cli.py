@@ -1,0 +1,144 @@
+"""Molecules on the command line, from a file of SMILES to drawn proposals."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+pytest.importorskip("rdkit")
+pytest.importorskip("selfies")
+pd = pytest.importorskip("pandas")
+
+from vaekit import Autoencoder  # noqa: E402
+from vaekit.cli import app  # noqa: E402
+from vaekit.domains import MoleculeDomain  # noqa: E402
+from vaekit.errors import DataError, SpecError, VaekitError  # noqa: E402
+
+ENDS = ("O", "N", "C(=O)O", "C#N", "Cl", "c1ccccc1", "C1CCNCC1")
+MOLECULES = [f"{'C' * n}{end}" for n in range(1, 10) for end in ENDS]
+
+
+def call(*arguments):
+    result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return " ".join(result.output.split())
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a trained run and its training file."""
+    folder = tmp_path_factory.mktemp("molecules")
+    (folder / "drugs.smi").write_text("".join(f"{smiles}\n" for smiles in MOLECULES))
+    domain = MoleculeDomain("selfies")
+    model = Autoencoder(latent_dim=4, domain=domain, max_epochs=4, progress=False)
+    model.fit(folder / "drugs.smi").save(folder / "run")
+    return folder
+
+
+def test_sampled_molecules_are_reported_and_drawn(place):
+    said = call(
+        "sample", place / "run", "-n", 20, "--training", place / "drugs.smi",
+        "--out", place / "new.csv", "--grid", place / "new.svg",
+    )  # fmt: skip
+    frame = pd.read_csv(place / "new.csv")
+    assert len(frame) == 20
+    assert {"smiles", "valid", "duplicate", "novel", "qed", "nearest", "alerts"} <= set(frame)
+    assert f"{int(frame['valid'].sum())} valid" in said
+    assert (place / "new.svg").read_text().count("<path") > 20
+
+
+def test_without_training_molecules_the_command_says_what_it_cannot_judge(place):
+    said = call("sample", place / "run", "-n", 5, "--out", place / "new.sdf")
+    assert "Novelty and nearest training molecules were not judged" in said
+    assert (place / "new.sdf").read_text().count("$$$$") >= 1
+
+
+def test_raw_lines_are_as_they_were_drawn(place):
+    call("sample", place / "run", "-n", 7, "--out", place / "new.txt")
+    assert len((place / "new.txt").read_text().splitlines()) == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--out", "new.xlsx"), r"must end in \.csv, \.smi, \.sdf"),
+        (("--grid", "new.pdf"), r"must end in \.png, \.svg, \.html"),
+        (("--out", "new.txt", "--grid", "new.png"), "need --out to end in"),
+    ],
+)
+def test_options_that_say_nothing_are_refused_before_the_work(place, arguments, words):
+    with pytest.raises(SpecError, match=words):
+        call("sample", place / "run", *arguments)
+
+
+def test_grids_are_of_molecules(tmp_path):
+    call("fit", "wine", tmp_path / "run", "--max-epochs", 1)
+    with pytest.raises(SpecError, match="are for models of molecules"):
+        call("sample", tmp_path / "run", "--grid", tmp_path / "a.png")
+    with pytest.raises(VaekitError, match="needs a model of molecules"):
+        call("analogues", tmp_path / "run", "CCO")
+
+
+def test_analogues(place):
+    said = call(
+        "analogues", place / "run", "CCCCO", "-n", 5, "--similarity", 0.05, "--draws", 80,
+        "--training", place / "drugs.smi",
+        "--out", place / "like.csv", "--grid", place / "like.html",
+    )  # fmt: skip
+    frame = pd.read_csv(place / "like.csv")
+    assert 1 <= len(frame) <= 5
+    assert frame["similarity_to_lead"].min() >= 0.05
+    assert f"{len(frame)} analogues of CCCCO" in said
+    assert "Analogues of CCCCO" in (place / "like.html").read_text()
+
+
+def test_no_analogues_write_nothing(place):
+    out = place / "none.csv"
+    with pytest.raises(DataError, match="(?s)no molecule was found .* Lower --similarity"):
+        call("analogues", place / "run", "CCCCO", "--similarity", 1, "--draws", 8, "--out", out)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("C1CC",), "the lead must be a molecule"),
+        (("CCO", "--keep", "c1cc"), "SMARTS that RDKit can read"),
+        (("CCO", "--rank", "charm"), "unknown property to rank by"),
+        (("CCO", "--out", "a.xlsx"), "must end in"),
+        (("CCO", "--training", "nowhere.smi"), "there is no file at"),
+    ],
+)
+def test_analogues_refuse(place, arguments, words):
+    with pytest.raises(VaekitError, match=words):
+        call("analogues", place / "run", *arguments)
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "html", "csv"])
+def test_ways(place, ending):
+    out = place / f"ways.{ending}"
+    call(
+        "interpolate", place / "run", place / "drugs.smi", "--pairs", 2, "--steps", 4, "--out", out
+    )
+    assert out.stat().st_size > 100
+    if ending == "csv":
+        ways = pd.read_csv(out).groupby("way")
+        assert (ways.size() <= 4).all()
+        assert (ways["position"].max() == 1).all()
+
+
+def test_ways_are_drawn_beside_the_run_unless_told(place):
+    call("interpolate", place / "run", place / "drugs.smi", "--pairs", 1)
+    assert (place / "run-interpolation.svg").exists()
+
+
+def test_evaluation(place):
+    said = call(
+        "evaluate", place / "run", place / "drugs.smi", "--training", place / "drugs.smi",
+        "-n", 20, "--draws", 2, "--out", place / "evaluation",
+    )  # fmt: skip
+    assert "exact reconstruction" in said
+    rows = json.loads((place / "evaluation/evaluation.json").read_text())["rows"]
+    assert {row["source"] for row in rows} >= {"samples", "model prior", "training molecules"}
+    names = {path.name for path in (place / "evaluation").iterdir()}
+    assert {"samples.png", "latent_map.png", "columns.png"} <= names
