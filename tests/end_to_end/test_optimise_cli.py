@@ -20,7 +20,9 @@ def nitrogens(smiles):
         print(smiles, file=asked)
     if smiles.count("C") == 7:
         raise ValueError("seven")
-    return smiles.lower().count("n")
+    from beside import count
+
+    return count(smiles)
 
 def of_list(smiles):
     return [nitrogens(one) for one in smiles]
@@ -53,6 +55,7 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("design")
     (folder / "some.smi").write_text("\n".join(MOLECULES * 3))
     call("fit", folder / "some.smi", folder / "run", "--latent-dim", 8, "--steps", 200)
+    (folder / "beside.py").write_text("def count(smiles):\n    return smiles.lower().count('n')\n")
     (folder / "oracle.py").write_text(ORACLE.format(log=str(folder / "asked.txt")))
     return folder
 
@@ -98,6 +101,7 @@ def test_a_function_is_asked_within_the_budget_and_its_failures_are_told(place, 
     )  # fmt: skip
     rows = pd.read_csv(tmp_path / "o.csv")
     assert "ValueError: seven" in text
+    assert "begun with 10 of 66 given molecules" in text
     assert len(rows) < 40
     assert (rows["smiles"].str.lower().str.count("n") == rows[name]).all()
     if not listed:

@@ -112,6 +112,8 @@ def _number(text: str, whole: str) -> float:
 def load_function(text: str) -> Callable[..., Any]:
     """Run a Python file of the user's own, and take a function from it.
 
+    Other files in its folder can be imported by it.
+
     Args:
         text: ``"file.py:function"``.
 
@@ -126,6 +128,7 @@ def load_function(text: str) -> Callable[..., Any]:
         raise SpecError(f"--oracle must name a Python file that ends in .py; got {path!r}.")
     module = importlib.util.module_from_spec(spec)
     sys.modules["vaekit_oracle"] = module  # so that its dataclasses find themselves
+    sys.path.append(str(Path(path).parent.resolve()))  # and its neighbours are found
     try:
         spec.loader.exec_module(module)
     except Exception as error:

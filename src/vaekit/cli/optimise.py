@@ -214,6 +214,8 @@ def _print(result: Optimisation, rows: Any) -> None:
         best.add_row(str(row["rank"]), *(f"{row[n]:.4g}" for n in names), signs, row["smiles"])
     console.print(best)
     console.print(beside)
+    if result.starts.given:
+        console.print(result.starts.words, highlight=False)
     if result.failures:
         last = result.failures[-1]
         console.print(

@@ -93,6 +93,16 @@ def test_an_interruption_returns_what_was_found():
     assert [record.smiles for record in found.records] == asked
 
 
+def test_an_interruption_of_the_first_call_returns_nothing():
+    def oracle(smiles):
+        raise KeyboardInterrupt
+
+    goal = Goal([minimise(oracle), maximise(len)])
+    found = search(Toy(), goal, STARTS, SearchSettings(30, "evolution"))
+    assert found.stopped == "interrupted"
+    assert len(found.records) == len(found.scores) == 0
+
+
 def test_a_search_that_runs_dry_says_so():
     found = run("random", 40, starts=Starts(["CN"]), constraints=[Lacks("CC"), Lacks("NN")])
     assert found.stopped == "no more proposals"

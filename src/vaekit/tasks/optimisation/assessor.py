@@ -10,7 +10,7 @@ from vaekit.errors import DataError
 from vaekit.tasks.optimisation.measures import Failure, Outcome
 from vaekit.tasks.optimisation.objectives import Goal
 
-__all__ = ["Assessor", "Record"]
+__all__ = ["Assessor", "Record", "values_of"]
 
 _ALL_FAILED = 20  # molecules, after which a run without any value stops
 
@@ -93,6 +93,7 @@ class Assessor:
             )
 
 
-def values_of(records: Sequence[Record]) -> NDArray[np.float64]:
-    """Values as an array, shape (molecules, objectives)."""
-    return np.array([record.values for record in records], np.float64)
+def values_of(records: Sequence[Record], goal: Goal) -> NDArray[np.float64]:
+    """Values as an array, shape (molecules, objectives), also of no molecule."""
+    values = np.array([record.values for record in records], np.float64)
+    return values.reshape(len(records), len(goal.objectives))

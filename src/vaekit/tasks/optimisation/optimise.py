@@ -24,7 +24,7 @@ __all__ = ["BASELINES", "optimise"]
 BASELINES = ("random", "noise")
 """Methods that every result should be compared with."""
 
-_REFERENCES = 2000
+_REFERENCES, _ENOUGH = 500, 200
 
 
 def optimise(
@@ -127,7 +127,7 @@ def _names(baselines: bool | Sequence[str]) -> Sequence[str]:
 
 def _references(space: MoleculeSpace, given: Sequence[str], seed: int) -> list[str]:
     """Given molecules, or where these are few the model's own samples, to say what is usual."""
-    if len(given) >= _REFERENCES // 10:
+    if len(given) >= _ENOUGH:
         chosen = np.random.default_rng(seed).permutation(len(given))[:_REFERENCES]
         return [given[place] for place in chosen]
     drawn = single([one for one in space.decode(space.prior(_REFERENCES)) if one])

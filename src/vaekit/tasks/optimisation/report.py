@@ -54,11 +54,7 @@ def _how(result: Optimisation) -> str:
         parts.append(f"stopped before: {found.stopped}")
     if result.constraints:
         parts.append("always: " + "; ".join(rule.words for rule in result.constraints))
-    parts.append(
-        f"begun with {len(starts.smiles)} of {len(starts.given)} given molecules "
-        f"({starts.rejected} rejected, {starts.barred} against a constraint, {starts.unknown} "
-        "unknown to the model)"
-    )
+    parts.append(starts.words)
     drawn = max(1, found.drawn)
     parts.append(
         f"the model drew {found.drawn} ({found.invalid / drawn:.0%} invalid, "

@@ -102,7 +102,7 @@ class Optimisation:
         """Which calls brought those."""
         there = np.isfinite(self.scores)
         chosen = np.zeros(len(self.records), bool)
-        welcome = self.goal.welcome(values_of(self.records)[there])
+        welcome = self.goal.welcome(values_of(self.records, self.goal)[there])
         chosen[np.flatnonzero(there)] = pareto_set(welcome)
         return chosen
 
@@ -140,4 +140,4 @@ class Optimisation:
 
     def _rescored(self, found: Found) -> Floats:
         """Scores of a baseline on the scale of the method."""
-        return self.goal.scores(values_of(found.records))
+        return self.goal.scores(values_of(found.records, self.goal))

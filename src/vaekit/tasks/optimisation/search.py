@@ -72,8 +72,7 @@ class Found:
     @property
     def scores(self) -> Any:
         """Of each call; NaN where it failed."""
-        values = values_of(self.records).reshape(-1, len(self.goal.objectives))
-        return self.goal.scores(values)
+        return self.goal.scores(values_of(self.records, self.goal))
 
 
 @dataclass
@@ -103,12 +102,12 @@ class _Run:
             self.watch(told)
 
     def _rate(self, records: Sequence[Record]) -> None:
-        scores = self.goal.scores(values_of(records))
+        scores = self.goal.scores(values_of(records, self.goal))
         self.best = float(np.fmax.reduce(np.append(scores, self.best)))
 
     def fit(self, good: Sequence[Record]) -> None:
         """Put the open ends of the goal by the first molecules."""
-        self.goal, self.is_fitted = self.goal.fitted(values_of(good)), True
+        self.goal, self.is_fitted = self.goal.fitted(values_of(good, self.goal)), True
         self._rate(good)
 
     def ask(self, smiles: Sequence[str]) -> list[Record]:
@@ -146,6 +145,8 @@ def search(
             _spend(run, make_method(settings.method, tools), starts)
         except KeyboardInterrupt:
             run.stopped = "interrupted"
+            if not run.is_fitted:
+                run.fit(run.assessor.successes)
     if not run.assessor.successes and run.stopped != "interrupted":
         raise DataError(_nothing(run))
     records = tuple(run.assessor.records.values())
@@ -179,7 +180,7 @@ def _proposed(run: _Run, method: Method) -> list[str]:
 
 def _tell(run: _Run, method: Method, good: Sequence[Record]) -> None:
     if good:
-        scores = run.goal.scores(values_of(good))
+        scores = run.goal.scores(values_of(good, run.goal))
         method.tell([record.smiles for record in good], scores)
 
 
@@ -197,7 +198,7 @@ def _warn_of_constants(run: _Run) -> None:
     good = run.assessor.successes
     if len(good) < _FEW:
         return
-    values = values_of(good)
+    values = values_of(good, run.goal)
     for name, column in zip(run.goal.names, values.T, strict=True):
         if np.ptp(column) == 0:
             warnings.warn(

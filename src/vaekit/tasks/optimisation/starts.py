@@ -31,7 +31,7 @@ class Starts:
         rejected: How many were given that are none.
         unknown: How many the model cannot encode; they are left out.
         barred: How many break a constraint; they are left out.
-        known_scores: Of given molecules, where the objectives are computed properties: at most
+        known_values: Of given molecules, where the objectives are computed properties: at most
             5,000 of them; they cost no calls. Shape (those, objectives).
     """
 
@@ -41,6 +41,18 @@ class Starts:
     unknown: int = 0
     barred: int = 0
     known_values: NDArray[np.float64] | None = None
+
+    @property
+    def words(self) -> str:
+        """How many there were, and what became of them."""
+        left_out = {
+            "rejected": self.rejected,
+            "against a constraint": self.barred,
+            "unknown to the model": self.unknown,
+        }
+        counts = ", ".join(f"{count} {why}" for why, count in left_out.items() if count)
+        more = f" ({counts})" if counts else ""
+        return f"begun with {len(self.smiles)} of {len(self.given)} given molecules{more}"
 
 
 def find_starts(
