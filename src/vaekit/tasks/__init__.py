@@ -28,6 +28,7 @@ from vaekit.tasks.geodesic import decoded_energy, shorten
 from vaekit.tasks.impute import ESTIMATES, impute
 from vaekit.tasks.interpolate import interpolate_latents, traverse_latents
 from vaekit.tasks.named_priors import NAMED_PRIORS, named_prior
+from vaekit.tasks.optimisation import Optimisation, maximise, minimise, optimise, within
 from vaekit.tasks.refit import refit_prior
 from vaekit.tasks.smoothness import interpolation_smoothness
 from vaekit.tasks.trained import Trained
@@ -48,6 +49,7 @@ __all__ = [
     "Evaluation",
     "EvaluationSettings",
     "Fitted",
+    "Optimisation",
     "Plan",
     "Swap",
     "Trained",
@@ -72,11 +74,15 @@ __all__ = [
     "impute",
     "interpolate_latents",
     "interpolation_smoothness",
+    "maximise",
+    "minimise",
     "named_prior",
+    "optimise",
     "refit_prior",
     "sample_where",
     "shorten",
     "train_further",
     "transfer",
     "traverse_latents",
+    "within",
 ]
