@@ -12,12 +12,14 @@ from . import (
     plots as plots,
     posteriors as posteriors,
     presets as presets,
+    pretrained as pretrained,
     priors as priors,
     tasks as tasks,
     training as training,
 )
 
 from .autoencoder import Autoencoder as Autoencoder
+from .fine_tuning import fine_tune as fine_tune
 from .loading import load as load
 
 __version__: str

@@ -7,6 +7,7 @@ from typing import Any
 from vaekit.autoencoder import Autoencoder
 from vaekit.io import options_from_json, read_run
 from vaekit.metrics import Health
+from vaekit.pretrained import find_run
 from vaekit.tasks import Trained
 
 __all__ = ["load"]
@@ -16,7 +17,8 @@ def load(path: str | Path, components: Mapping[str, Any] | None = None) -> Autoe
     """Read a run folder; nothing in it is ever executed.
 
     Args:
-        path: What `Autoencoder.save` or ``vaekit fit`` wrote.
+        path: What `Autoencoder.save` or ``vaekit fit`` wrote, or where there is no such folder the
+            name of a model of the package, as in `vaekit.pretrained.PRETRAINED`.
         components: Your own modules by the name in the folder, as objects or factories.
 
     Raises:
@@ -33,7 +35,7 @@ def load(path: str | Path, components: Mapping[str, Any] | None = None) -> Autoe
         ...     load(f"{folder}/run").latent_dim
         2
     """
-    run = read_run(path, components)
+    run = read_run(find_run(path), components)
     notes = dict(run.notes)
     health, _ = notes.pop("health", None), notes.pop("versions", None)
     estimator = Autoencoder(**options_from_json(run.estimator, Autoencoder))

@@ -142,3 +142,17 @@ def test_evaluation(place):
     assert {row["source"] for row in rows} >= {"samples", "model prior", "training molecules"}
     names = {path.name for path in (place / "evaluation").iterdir()}
     assert {"samples.png", "latent_map.png", "columns.png"} <= names
+
+
+def test_a_model_of_the_package_is_sampled_and_gone_on_from(place):
+    said = call("sample", "moses", "-n", 5, "--out", place / "moses.csv")
+    assert "5 molecules" in said
+    assert len(pd.read_csv(place / "moses.csv")) == 5
+    said = call(
+        "fit", place / "drugs.smi", place / "tuned", "--start-from", "moses", "--max-epochs", 1
+    )
+    assert "Next: vaekit sample" in said
+    assert (place / "tuned" / "training.png").exists()
+    with pytest.raises(SpecError, match=r"only options of the training.*latent_dim"):
+        call("fit", place / "drugs.smi", place / "x", "--start-from", "moses", "--latent-dim", 3)
+    assert not (place / "x").exists()

@@ -72,6 +72,7 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "likelihoods.Tokens": lambda: {"network": example("networks.TokenGRU")},
     "networks.TokenGRU": lambda: {"steps": 4},
     "networks.TokenTransformer": lambda: {"steps": 4, "layers": 1, "heads": 2},
+    "objectives.Arrived": lambda: {"objective": objectives.elbo()},
     "networks.BlurredDecoder": lambda: {"body": example("networks.MLPDecoder")},
     "likelihoods.Table": lambda: {"num_codes": (2, 3), "num_numbers": 2},
     **{

@@ -16,6 +16,7 @@ from vaekit.cli.evaluate import evaluate
 from vaekit.cli.fit import fit
 from vaekit.cli.impute import impute
 from vaekit.cli.models import models
+from vaekit.cli.optimise import optimise
 from vaekit.cli.refit import refit
 from vaekit.cli.use import info, interpolate, reconstruct, sample, score
 from vaekit.errors import VaekitError
@@ -46,6 +47,7 @@ for command in (
     analogues,
     impute,
     augment,
+    optimise,
     info,
 ):
     app.command()(command)

@@ -1,5 +1,6 @@
 """``vaekit fit``."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,9 +12,13 @@ from vaekit.cli.options import accept_estimator_options, parse_assignments
 from vaekit.cli.outputs import console, print_table
 from vaekit.domains import Domain, MoleculeDomain, find_domain
 from vaekit.domains.images import ImageDomain
+from vaekit.errors import SpecError
+from vaekit.fine_tuning import fine_tune
 from vaekit.io import check_destination
+from vaekit.loading import load
 from vaekit.plots import save_figure, training_curves
 from vaekit.presets import choose_preset
+from vaekit.training import TrainConfig
 
 __all__ = ["fit"]
 
@@ -54,6 +59,13 @@ def fit(
     layout: Annotated[
         str | None, typer.Option(help="NHW, NHWC or NCHW, where the shape leaves it open.")
     ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            help="A run, or a model of the package ('moses'), to go on from; its model and form of "
+            "the data stay, so only options of the training apply."
+        ),
+    ] = None,
     **options: Any,
 ) -> None:
     """Train a model on your data.
@@ -73,8 +85,13 @@ def fit(
     vaekit fit faces/ runs/faces --context attributes.csv
 
     vaekit fit molecules.smi runs/molecules
+
+    vaekit fit mine.smi runs/mine --start-from moses
     """
     check_destination(run)
+    if start_from is not None:
+        _keep(_further(start_from, data, context, options), run)
+        return
     domain = find_domain(data, kind)
     if isinstance(domain, ImageDomain):
         domain = image_domain(size, skip_bad, layout, keep_transparency=keep_transparency)
@@ -85,6 +102,28 @@ def fit(
     preset = choose_preset(name, parse_assignments(option or []))
     model = Autoencoder(preset, domain=domain, checkpoint_dir=run, **options)
     model.fit(items, context=read_context(context, data, domain))
+    _keep(model, run)
+
+
+def _further(start: str, data: str, context: str | None, options: Any) -> Autoencoder:
+    """Go on from a trained model.
+
+    Raises:
+        SpecError: An option of a new model was chosen.
+    """
+    usual, known = Autoencoder().get_params(), {f.name for f in fields(TrainConfig)}
+    chosen = {name: value for name, value in options.items() if value != usual[name]}
+    if of_new := sorted(chosen.keys() - known):
+        raise SpecError(
+            f"--start-from keeps the model as it is, so that only options of the training can be "
+            f"given; got {', '.join(of_new)}. Leave them out, or fit a new model."
+        )
+    first = load(start)
+    items = read_data(data, first.domain_)
+    return fine_tune(first, items, read_context(context), **chosen)
+
+
+def _keep(model: Autoencoder, run: Path) -> None:
     model.save(run)
     save_figure(training_curves(model.history_), run / "training.png")
     _report(model, run)

@@ -6,6 +6,7 @@ from vaekit.objectives.adversarial import (
     PriorCritic,
     TotalCorrelationCritic,
 )
+from vaekit.objectives.arrived import Arrived
 from vaekit.objectives.base import Objective, Pace, Term, check_composition
 from vaekit.objectives.clustering import ClusterStart
 from vaekit.objectives.corruption import AddNoise, Corruption, HideColumns, HideValues
@@ -36,6 +37,7 @@ __all__ = [
     "VAEGAN",
     "AddNoise",
     "Adversarial",
+    "Arrived",
     "CapacityKL",
     "ClusterStart",
     "Commitment",

@@ -19,6 +19,7 @@ from vaekit.plots.marginals import marginals
 from vaekit.plots.molecules import GRID_ENDINGS, MoleculeGrid, molecule_grid
 from vaekit.plots.pairs import reconstruction_pairs
 from vaekit.plots.save import png_of, save_figure
+from vaekit.plots.searches import search_curves
 from vaekit.plots.series import unusual_steps
 from vaekit.plots.sheets import image_sheets
 from vaekit.plots.strips import interpolation_strips
@@ -49,6 +50,7 @@ __all__ = [
     "save_animation",
     "save_figure",
     "score_histogram",
+    "search_curves",
     "tradeoff_curves",
     "training_curves",
     "unusual_map",

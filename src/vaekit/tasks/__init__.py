@@ -22,11 +22,13 @@ from vaekit.tasks.editing import (
 )
 from vaekit.tasks.evaluation import Evaluation, EvaluationSettings, evaluate
 from vaekit.tasks.examine import examine, fit_prior
+from vaekit.tasks.fine_tune import fine_tune_model
 from vaekit.tasks.fitting import Fitted, Plan, fit_model, train_further
 from vaekit.tasks.geodesic import decoded_energy, shorten
 from vaekit.tasks.impute import ESTIMATES, impute
 from vaekit.tasks.interpolate import interpolate_latents, traverse_latents
 from vaekit.tasks.named_priors import NAMED_PRIORS, named_prior
+from vaekit.tasks.optimisation import Optimisation, maximise, minimise, optimise, within
 from vaekit.tasks.refit import refit_prior
 from vaekit.tasks.smoothness import interpolation_smoothness
 from vaekit.tasks.trained import Trained
@@ -47,6 +49,7 @@ __all__ = [
     "Evaluation",
     "EvaluationSettings",
     "Fitted",
+    "Optimisation",
     "Plan",
     "Swap",
     "Trained",
@@ -65,16 +68,21 @@ __all__ = [
     "examine",
     "find_direction",
     "find_edit",
+    "fine_tune_model",
     "fit_model",
     "fit_prior",
     "impute",
     "interpolate_latents",
     "interpolation_smoothness",
+    "maximise",
+    "minimise",
     "named_prior",
+    "optimise",
     "refit_prior",
     "sample_where",
     "shorten",
     "train_further",
     "transfer",
     "traverse_latents",
+    "within",
 ]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vaekit.domains import Context, Domain, find_domain
 from vaekit.likelihoods import Likelihood
 from vaekit.metrics import Health
+from vaekit.objectives import Arrived
 from vaekit.presets import Preset, Recipe, find_preset
 from vaekit.tasks.assemble import assemble
 from vaekit.tasks.examine import examine, fit_prior, settle
@@ -156,7 +157,8 @@ def train_further(trained: Trained, plan: Plan, items: Items, config: TrainConfi
     """Go on training a model, on other items of the same kind.
 
     The optimiser starts anew, with a quarter of the usual step size; so do critics, where the
-    objective has some. The prior for sampling stays as it was.
+    objective has some; else its schedules stand where they ended. The prior for sampling stays as
+    it was.
 
     Args:
         trained: The model; changed in place.
@@ -180,6 +182,8 @@ def train_further(trained: Trained, plan: Plan, items: Items, config: TrainConfi
     careful = _CAREFUL * config.peak_rate(trained.model)
     config = replace(config, learning_rate=config.learning_rate or careful)
     objective = plan.assembled(trained.domain, trained.context, items.rows, config.seed).objective
+    if set(objective.groups(trained.model)) == {"model"}:
+        objective = Arrived(objective)
     result = train(trained.model.train(), objective, items, config)
     trained.model.eval()
     settle(trained, items, config)

@@ -1,5 +1,6 @@
 """How probable an item is as a variant of a training item."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -10,6 +11,7 @@ from scipy.spatial.distance import cdist
 from torch import Tensor
 from torch.distributions import Distribution
 
+from vaekit.likelihoods import LearnedGaussian
 from vaekit.models import VAE
 from vaekit.tasks.anomalies.score import Arrays, Score, learnt
 from vaekit.tasks.anomalies.seen import Seen, finite
@@ -20,6 +22,7 @@ __all__ = ["Exemplars"]
 Floats = NDArray[np.float64]
 
 _MOST, _MOST_VALUES, _AT_ONCE = 1500, 2**22, 2**24
+_HALF_LOG_TAU = 0.5 * math.log(math.tau)
 _SAME = 1e-6  # of the mean distance: as near as a code is to its own, found in other company
 
 
@@ -63,7 +66,7 @@ class Exemplars(Score):
         parts = []
         for rows in torch.arange(len(x)).split(size):
             some = _some(seen.batch, rows)
-            log_px = seen.vae.likelihood.log_prob(self._px(seen.vae, some), some)
+            log_px = _density(seen.vae, self._px(seen.vae, some), some)
             if are_training:
                 distances = cdist(codes, seen.codes[rows.numpy()])
                 itself = torch.from_numpy(distances <= _SAME * distances.mean(0))
@@ -93,6 +96,23 @@ class Exemplars(Score):
     def restored(self, arrays: Arrays) -> Self:
         """With these latents."""
         return type(self)(arrays["codes"])
+
+
+def _density(vae: VAE, px: Distribution, batch: Batch) -> Tensor:
+    """log p(x | z) of each item at each code, nats, shape (codes, items).
+
+    Where all codes have one noise, squares are multiplied out: a tenth of the time of differences.
+    """
+    likelihood = vae.likelihood
+    if not isinstance(likelihood, LearnedGaussian) or not (batch.context is batch.observed is None):
+        return likelihood.log_prob(px, batch)
+    scale = likelihood.scale.cpu().double().expand(batch.x.shape[1:]).flatten()
+    means, x = (part.flatten(1).cpu().double() / scale for part in (px.mean[:, 0], batch.x))
+    size = means.square().sum(1)[:, None] + x.square().sum(1)
+    apart = (size - 2 * means @ x.T).clamp_min(0.0)
+    constant = scale.log().sum() + len(scale) * _HALF_LOG_TAU
+    log_px: Tensor = -0.5 * apart - constant
+    return log_px
 
 
 def _some(batch: Batch, rows: Tensor) -> Batch:

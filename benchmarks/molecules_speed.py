@@ -1,0 +1,137 @@
+"""Molecules learnt from and drawn in a CPU second, beside the architecture of MOSES' VAE.
+
+    python benchmarks/molecules_speed.py --train FILE
+
+FILE is a .csv or .csv.gz with SMILES in its first column, canonical as MOSES' are; the first 10,000
+are used. Training steps of `sequence_vae` with both of its networks and of a VAE as MOSES has it
+(characters, a recurrent encoder of 256 units, a decoder of three layers of 512, 128 latents; only
+its cost is looked at) take turns, each on batches as its own training would make them; then each
+network of ours draws, untrained, rows as long as those of the file. Medians, one thread.
+"""
+
+import argparse
+import time
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_sequence, pad_sequence
+
+from vaekit.domains import SequenceDomain
+from vaekit.domains.sequences import BytePairs, SmilesAtoms
+from vaekit.presets import sequence_vae
+from vaekit.training import Items
+from vaekit.types import Clock
+
+ROWS, BATCH, MOSES_BATCH = 10_000, 128, 512
+CLOCK = Clock(step=5, total=10, items=ROWS)
+
+
+class LikeMoses(nn.Module):
+    """The architecture of Polykovskiy et al. 2020, "Molecular sets", with its default sizes."""
+
+    def __init__(self, characters):
+        super().__init__()
+        self.embedding = nn.Embedding(characters, characters, padding_idx=0)
+        self.encoder = nn.GRU(characters, 256, batch_first=True)
+        self.mean, self.log_variance = nn.Linear(256, 128), nn.Linear(256, 128)
+        self.first = nn.Linear(128, 512)
+        self.decoder = nn.GRU(characters + 128, 512, num_layers=3, batch_first=True)
+        self.head = nn.Linear(512, characters)
+
+    def forward(self, rows):
+        """The loss of a batch."""
+        told = [self.embedding(row) for row in rows]
+        _, last = self.encoder(pack_sequence(told, enforce_sorted=False))
+        mean, log_variance = self.mean(last[-1]), self.log_variance(last[-1])
+        z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        x = pad_sequence(rows, batch_first=True)
+        inputs = torch.cat([self.embedding(x), z[:, None].expand(-1, x.shape[1], -1)], -1)
+        states, _ = self.decoder(inputs, self.first(z).repeat(3, 1, 1))
+        logits = self.head(states)[:, :-1]
+        kl = 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(1).mean()
+        return kl + F.cross_entropy(logits.flatten(0, 1), x[:, 1:].flatten(), ignore_index=0)
+
+
+def moses_steps(smiles):
+    letters = {letter: i + 3 for i, letter in enumerate(sorted(set("".join(smiles))))}
+    rows = [torch.tensor([1, *(letters[c] for c in text), 2]) for text in smiles]
+    model = LikeMoses(len(letters) + 3)
+    optimiser = torch.optim.Adam(model.parameters(), 3e-4)
+    for start in range(0, ROWS - MOSES_BATCH, MOSES_BATCH):
+        yield MOSES_BATCH
+        optimiser.zero_grad()
+        model(rows[start : start + MOSES_BATCH]).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 50)
+        optimiser.step()
+
+
+def our_model(domain, rows, network):
+    torch.manual_seed(0)
+    return sequence_vae().build(domain.parts(rows, 64, network=network))
+
+
+def our_steps(domain, rows, network):
+    model, objective = our_model(domain, rows, network)
+    optimiser = torch.optim.AdamW(model.parameters(), 2e-3, fused=True)
+    items = Items(rows, domain.encode, lengths=domain.lengths(rows))
+    for places in items.batches(BATCH, 0, 0):
+        yield len(places)
+        update = next(objective.losses(model, items.batch(places, torch.device("cpu")), CLOCK))
+        optimiser.zero_grad()
+        update.losses["model"].backward()
+        optimiser.step()
+
+
+def drawn(domain, rows, network):
+    """Steps as many as real rows have, so that an untrained network is as fast as a trained one."""
+    model, _ = our_model(domain, rows, network)
+    model.eval()
+    teller, lengths = model.likelihood.network, domain.lengths(rows[:2048]).sort().values
+    with torch.no_grad():
+        started = time.process_time()
+        features = model.decoder.for_draws()(torch.randn(len(lengths), 64)).squeeze(1)
+        told, state = teller.start(features)
+        codes = torch.ones(len(lengths), dtype=torch.long)
+        for place in range(int(lengths.max())):
+            going = lengths[-len(codes) :] > place
+            told, state, codes = told[going], state[going], codes[going]
+            logits, state = teller.step(told, state, codes)
+            codes = 2 + torch.multinomial(logits.softmax(-1), 1).squeeze(1)
+        return len(lengths) / (time.process_time() - started)
+
+
+def main(options):
+    torch.set_num_threads(1)
+    smiles = pd.read_csv(options.train).iloc[:ROWS, 0].tolist()
+    domain = SequenceDomain(BytePairs(SmilesAtoms(), 400)).fit(smiles)
+    rows = domain.prepare(smiles)
+    runs = {
+        "MOSES' VAE": moses_steps(smiles),
+        "gru": our_steps(domain, rows, "gru"),
+        "transformer": our_steps(domain, rows, "transformer"),
+    }
+    speeds = {name: [] for name in runs}
+    for turn in range(options.turns + 1):
+        for name, steps in runs.items():
+            done, started = 0, time.process_time()
+            while done < MOSES_BATCH:
+                done += next(steps)
+            if turn > 0:  # the first is for warming up, and next() runs the step before
+                speeds[name].append(done / (time.process_time() - started))
+    for name, found in speeds.items():
+        ratio = np.median([a / b for a, b in zip(found, speeds["MOSES' VAE"], strict=True)])
+        print(f"{name:12} {np.median(found):6.0f} molecules a CPU second, {ratio:.1f} times")
+    for network in ("gru", "transformer"):
+        print(f"{network:12} {drawn(domain, rows, network):6.0f} drawn a CPU second")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--train", required=True)
+    parser.add_argument("--turns", type=int, default=15)
+    main(parser.parse_args())

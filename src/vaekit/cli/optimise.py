@@ -1,0 +1,227 @@
+"""``vaekit optimise``."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from vaekit.cli.design_options import read_bounds, read_objectives
+from vaekit.cli.outputs import console, write_frame
+from vaekit.errors import SpecError
+from vaekit.files import atomic_write
+from vaekit.loading import load
+from vaekit.plots.molecules import check_grid_path
+from vaekit.tasks.optimisation import (
+    Constraint,
+    Keeps,
+    Lacks,
+    NoAlerts,
+    Optimisation,
+    Progress,
+    Similar,
+    design_page,
+    draw_best,
+    table,
+)
+from vaekit.tasks.optimisation import (
+    optimise as search_molecules,
+)
+
+__all__ = ["optimise"]
+
+_SHOWN = 10
+
+
+def optimise(
+    run: Annotated[Path, typer.Argument(help="Folder of a model of molecules.")],
+    maximise: Annotated[
+        list[str] | None,
+        typer.Option(help="A property, as qed; qed=.3..1 says what is worst and best enough."),
+    ] = None,
+    minimise: Annotated[list[str] | None, typer.Option(help="The same, for less of it.")] = None,
+    range_: Annotated[
+        list[str] | None, typer.Option("--range", help="A range or target: logp=2..3, mw=350.")
+    ] = None,
+    oracle: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Your own function of a SMILES, to maximise: file.py:function. The file is run."
+        ),
+    ] = None,
+    minimise_oracle: Annotated[
+        list[str] | None, typer.Option(help="Your own function, to minimise.")
+    ] = None,
+    takes_list: Annotated[
+        bool, typer.Option("--takes-list", help="Your functions take a list of SMILES.")
+    ] = False,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds that your function may take for a molecule.")
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="Molecules to begin with: .smi, .csv or .sdf, each also as .gz."),
+    ] = None,
+    like: Annotated[str | None, typer.Option(help="A lead, as SMILES, to stay similar to.")] = None,
+    similarity: Annotated[
+        float, typer.Option(help="Tanimoto similarity to the lead, at least.")
+    ] = 0.4,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="SMARTS that must stay; may be repeated.")
+    ] = None,
+    forbid: Annotated[
+        list[str] | None, typer.Option(help="SMARTS that must not be there; may be repeated.")
+    ] = None,
+    bound: Annotated[
+        list[str] | None, typer.Option(help="A property that must stay in a range: mw=200..500.")
+    ] = None,
+    no_alerts: Annotated[
+        bool, typer.Option("--no-alerts", help="No structural alert is allowed.")
+    ] = False,
+    budget: Annotated[int, typer.Option(min=1, help="Different molecules to ask about.")] = 1000,
+    method: Annotated[str, typer.Option(help="auto, or a name that the guide explains.")] = "auto",
+    combine: Annotated[
+        str, typer.Option(help="How several objectives make a score: product or mean.")
+    ] = "product",
+    baselines: Annotated[
+        bool,
+        typer.Option(
+            "--baselines", help="Also run random samples and local noise, at the same budget."
+        ),
+    ] = False,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="File to write: .csv or .parquet.")
+    ] = Path("designed.csv"),
+    report: Annotated[
+        Path | None, typer.Option(help="Page to write (.html), with drawings.")
+    ] = None,
+    grid: Annotated[
+        Path | None, typer.Option(help="Drawing of the best 30: .png, .svg or .html.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+) -> None:
+    """Search for molecules with desired properties.
+
+    Properties are those that vaekit computes (qed, sa, logp, mw, tpsa and more), or numbers of a
+    function of your own, in a Python file that you name and that is run. The budget counts
+    different molecules. Ctrl-C ends the search, and what was found until then is written.
+
+    Examples:
+
+    vaekit optimise runs/drugs --maximise qed --range logp=2..3 --start drugs.smi
+
+    vaekit optimise runs/drugs --like "CC(=O)Oc1ccccc1C(=O)O" --similarity 0.4 --maximise qed
+
+    vaekit optimise runs/drugs --oracle dock.py:score --timeout 60 --budget 500 --start drugs.smi
+
+    vaekit optimise runs/drugs --maximise qed --keep "c1ccccc1" --forbid "[N+](=O)[O-]"
+    --bound mw=200..450 --no-alerts --baselines --out best.csv --report page.html --grid best.png
+    """
+    _check_endings(out, report, grid)
+    objectives = read_objectives(
+        maximise, minimise, range_, oracle, minimise_oracle, takes_list, timeout
+    )
+    rules = _constraints(like, similarity, keep, forbid, bound, no_alerts)
+    trained = load(run).trained_
+    with _bar() as watch:
+        result = search_molecules(
+            trained,
+            objectives,
+            start=start,
+            constraints=rules,
+            budget=budget,
+            method=method,
+            combine=combine,
+            baselines=baselines,
+            seed=seed,
+            watch=watch,
+        )
+    rows = table(result)
+    _print(result, rows)
+    write_frame(out, rows)
+    if report is not None:
+        atomic_write(report, design_page(result))
+        console.print(f"wrote {report}", highlight=False)
+    if grid is not None:
+        draw_best(result).save(grid, "Designed molecules")
+        console.print(f"wrote {grid}", highlight=False)
+
+
+def _check_endings(out: Path, report: Path | None, grid: Path | None) -> None:
+    """Before anything is searched."""
+    if out.suffix not in (".csv", ".parquet"):
+        raise SpecError(f"--out must end in .csv or .parquet; got {str(out)!r}.")
+    if report is not None and report.suffix != ".html":
+        raise SpecError(f"--report must end in .html; got {str(report)!r}.")
+    if grid is not None:
+        check_grid_path(grid)
+
+
+def _constraints(
+    like: str | None,
+    similarity: float,
+    keep: list[str] | None,
+    forbid: list[str] | None,
+    bound: list[str] | None,
+    no_alerts: bool,
+) -> list[Constraint]:
+    rules: list[Constraint] = [] if like is None else [Similar(like, similarity)]
+    rules += [Keeps(smarts) for smarts in keep or []]
+    rules += [Lacks(smarts) for smarts in forbid or []]
+    rules += read_bounds(bound)
+    return [*rules, NoAlerts()] if no_alerts else rules
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[Progress], None]]:
+    """A bar for each method, with the best score so far."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("best {task.fields[best]:.4g}"),
+        TextColumn("{task.fields[failed]}"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console) as bar:
+        lines: dict[str, Any] = {}
+
+        def watch(now: Progress) -> None:
+            if now.method not in lines:
+                lines[now.method] = bar.add_task(
+                    now.method, total=now.budget, best=now.best, failed=""
+                )
+            failed = f"{now.failed} failed" if now.failed else ""
+            bar.update(lines[now.method], completed=now.calls, best=now.best, failed=failed)
+
+        yield watch
+
+
+def _print(result: Optimisation, rows: Any) -> None:
+    beside = Table("molecules of", "calls", "best", "mean of ten best", "area")
+    for each in result.summaries:
+        numbers = (each.best, each.top10, each.area)
+        cells = ["" if number != number else f"{number:.4g}" for number in numbers]  # noqa: PLR0124
+        beside.add_row(each.name, str(each.calls or "none"), *cells)
+    names = result.goal.names
+    best = Table("rank", *names, "flags, alerts", "smiles", title=result.goal.words)
+    for _, row in rows.head(_SHOWN).iterrows():
+        signs = "; ".join(filter(None, (row["flags"], row["alerts"])))
+        best.add_row(str(row["rank"]), *(f"{row[n]:.4g}" for n in names), signs, row["smiles"])
+    console.print(best)
+    console.print(beside)
+    if result.starts.given:
+        console.print(result.starts.words, highlight=False)
+    if result.failures:
+        last = result.failures[-1]
+        console.print(
+            f"{len(result.failures)} calls without a value, the last {last.smiles}: {last.reason}",
+            highlight=False,
+            markup=False,
+        )
+    if result.found.stopped != "budget":
+        console.print(f"stopped before the budget was spent: {result.found.stopped}")

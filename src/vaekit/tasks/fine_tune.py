@@ -1,0 +1,74 @@
+"""Going on from a trained model, on other data of its kind."""
+
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+
+from vaekit.domains import MoleculeDomain
+from vaekit.domains.molecules import Standardised
+from vaekit.errors import CompositionError, DataError
+from vaekit.models import VAE
+from vaekit.tasks.examine import examine, fit_prior
+from vaekit.tasks.fitting import Fitted, Plan, train_further
+from vaekit.tasks.molecules.readable import is_readable
+from vaekit.tasks.trained import Trained, as_items
+from vaekit.training import TrainConfig
+
+__all__ = ["fine_tune_model"]
+
+
+def fine_tune_model(
+    trained: Trained, plan: Plan, X: Any, context: Any, config: TrainConfig
+) -> Fitted:
+    """Train a model further on new items, then fit its sampling prior to them.
+
+    Args:
+        trained: The model; changed in place.
+        plan: How it was built, for its objective.
+        X: The new items.
+        context: Their labels or properties, if the model is conditional.
+        config: How to train.
+
+    Raises:
+        CompositionError: A model without latents.
+        DataError: Items that the model cannot read.
+    """
+    if not isinstance(trained.model, VAE):
+        raise CompositionError(
+            f"fine-tuning needs a model with latents; got {type(trained.model).__name__}. Fit it "
+            "anew with all of the data."
+        )
+    started = time.monotonic()
+    items = as_items(trained.domain, trained.context, _readable(trained, X, context), context)
+    preset, _ = plan.settled_for(trained.domain)
+    config = config.suggested(preset.training_for(len(items)))
+    result = train_further(trained, plan, items, config)
+    steps = int(result.history[-1]["step"])
+    fit_prior(trained, items, config, preset.prior, steps, None)
+    health = examine(trained, items, config)
+    return Fitted(preset, trained, result, health, time.monotonic() - started)
+
+
+def _readable(trained: Trained, X: Any, context: Any) -> Any:
+    """Of molecules those that the model has tokens for; others are an error with a context."""
+    domain = trained.domain
+    X = domain.read(X)
+    if not isinstance(domain, MoleculeDomain) or not isinstance(X, Standardised):
+        return X
+    kept = [place for place, smiles in enumerate(X.smiles) if is_readable(domain, smiles)]
+    lost = len(X) - len(kept)
+    if not lost:
+        return X
+    if context is not None or not kept:
+        raise DataError(
+            f"molecules must have the tokens and lengths that the model was trained with; "
+            f"{lost} of {len(X)} have others. Leave them out, or fit a new model."
+        )
+    warnings.warn(
+        f"left out: {lost} of {len(X)} molecules, which have tokens or lengths that the model was "
+        "not trained with. A new model would learn them.",
+        stacklevel=4,
+    )
+    return X[np.asarray(kept)]

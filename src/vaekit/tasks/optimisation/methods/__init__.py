@@ -1,0 +1,47 @@
+"""The methods of search, by name."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from vaekit.errors import unknown_name
+from vaekit.tasks.optimisation.methods.base import Method, Tools
+from vaekit.tasks.optimisation.methods.evolution import Evolution, retrained
+from vaekit.tasks.optimisation.methods.fingerprint_gp import FingerprintGP
+from vaekit.tasks.optimisation.methods.gradient import GradientAscent
+from vaekit.tasks.optimisation.methods.latent_gp import LatentGP, TrustRegion
+from vaekit.tasks.optimisation.methods.local_noise import LocalNoise
+from vaekit.tasks.optimisation.methods.screening import Screening
+from vaekit.tasks.optimisation.retraining import Retraining
+
+__all__ = ["METHODS", "Method", "Tools", "make_method"]
+
+
+def _retrained_gp(tools: Tools) -> Method:
+    return FingerprintGP(tools, Retraining())
+
+
+METHODS: Mapping[str, Callable[[Tools], Method]] = MappingProxyType(
+    {
+        "random": Screening,
+        "noise": LocalNoise,
+        "gradient": GradientAscent,
+        "latent_gp": LatentGP,
+        "trust_region": TrustRegion,
+        "evolution": Evolution,
+        "retraining": retrained,
+        "fingerprint_gp": FingerprintGP,
+        "retrained_gp": _retrained_gp,
+    }
+)
+
+
+def make_method(name: str, tools: Tools) -> Method:
+    """The method of that name; ``"auto"`` is what did best in ``benchmarks/molecules_design.py``.
+
+    Raises:
+        SpecError: No method has that name.
+    """
+    chosen = "retrained_gp" if name == "auto" else name
+    if chosen not in METHODS:
+        raise unknown_name("method", name, ("auto", *METHODS))
+    return METHODS[chosen](tools)

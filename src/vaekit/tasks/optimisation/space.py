@@ -1,0 +1,186 @@
+"""The latent space that is searched: molecules to codes, and codes to molecules."""
+
+import abc
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vaekit.domains import MoleculeDomain
+from vaekit.domains.molecules import Report, Standardised, as_molecules
+from vaekit.domains.molecules.toolkit import chemistry
+from vaekit.errors import CompositionError, DataError
+from vaekit.likelihoods import Tokens
+from vaekit.models import VAE
+from vaekit.objectives import elbo
+from vaekit.tasks.trained import Trained, as_items
+from vaekit.training import TrainConfig, train
+
+__all__ = ["Codes", "MoleculeSpace", "Space", "single"]
+
+Codes = NDArray[np.float32]
+
+_AT_ONCE = 2048
+_BATCH, _RATE, _BETA = 64, 5e-4, 0.25  # of learning further
+
+
+class Space(abc.ABC):
+    """What the methods of search see of a model. Reads the global random stream of PyTorch."""
+
+    @property
+    @abc.abstractmethod
+    def dim(self) -> int:
+        """Number of latents."""
+
+    @abc.abstractmethod
+    def encode(self, smiles: Sequence[str]) -> tuple[NDArray[np.bool_], Codes]:
+        """Which of the molecules can be encoded, and the codes of those, shape (those, latent)."""
+
+    @abc.abstractmethod
+    def decode(self, codes: Codes, temperature: float = 1.0) -> list[str | None]:
+        """Draw a molecule for each code: canonical, or None where it is not valid.
+
+        Args:
+            codes: Shape (molecules, latent).
+            temperature: Of the draws; 0 for the most probable tokens.
+        """
+
+    @abc.abstractmethod
+    def prior(self, n: int) -> Codes:
+        """Draw codes."""
+
+    @abc.abstractmethod
+    def adapt(self, smiles: Sequence[str], seed: int) -> None:
+        """Learn further from these molecules; codes from before mean something else then."""
+
+
+class MoleculeSpace(Space):
+    """That of a trained model of molecules.
+
+    Args:
+        trained: The model.
+
+    Raises:
+        CompositionError: It has no latents, is no model of molecules, or needs a context.
+    """
+
+    def __init__(self, trained: Trained) -> None:
+        self.trained, self._is_own = trained, False
+        domain, likelihood = trained.domain, trained.vae.likelihood
+        if not isinstance(domain, MoleculeDomain) or not isinstance(likelihood, Tokens):
+            raise CompositionError(
+                f"design needs a model of molecules; this one's domain is {type(domain).__name__}. "
+                "Fit one: Autoencoder(domain='molecules').fit(smiles)."
+            )
+        if trained.context is not None:
+            raise CompositionError(
+                "design needs a model without a context; this one is conditional. Fit again "
+                "without context=, and ask for properties as objectives."
+            )
+        self.domain = domain
+
+    @property
+    def vae(self) -> VAE:
+        """The model; another one after `adapt`."""
+        return self.trained.vae
+
+    @property
+    def dim(self) -> int:
+        """Number of latents."""
+        return self.vae.latent_dim
+
+    @torch.no_grad()
+    def encode(self, smiles: Sequence[str]) -> tuple[NDArray[np.bool_], Codes]:
+        """Posterior means; molecules with tokens or a length that training had not are left out."""
+        known = np.ones(len(smiles), bool)
+        if len(smiles) and not self._are_known(smiles):  # then one after the other
+            known = np.array([self._are_known([one]) for one in smiles], bool)
+        chosen = [one for one, good in zip(smiles, known, strict=True) if good]
+        parts = [np.zeros((0, self.dim), np.float32)]
+        for start in range(0, len(chosen), _AT_ONCE):
+            raw = _as_standardised(chosen[start : start + _AT_ONCE])
+            parts.append(self.trained.encode(raw).cpu().numpy())
+        return known, np.concatenate(parts)
+
+    def _are_known(self, smiles: Sequence[str]) -> bool:
+        try:
+            self.domain.prepare(_as_standardised(smiles))
+        except DataError:
+            return False
+        return True
+
+    @torch.no_grad()
+    def decode(self, codes: Codes, temperature: float = 1.0) -> list[str | None]:
+        """Token by token; those that RDKit refuses are None, as are those of several fragments."""
+        z = torch.as_tensor(codes, dtype=torch.float32, device=self.trained.device)
+        made: list[str | None] = []
+        with self._at(temperature):
+            for some in z.split(_AT_ONCE):
+                px = self.vae.decode(some)  # `make` would draw elsewhere than was asked for
+                x = px.sample() if temperature > 0 else self.vae.likelihood.point(px)
+                made += single(self.domain.decode(x.squeeze(0)))
+        return made
+
+    @contextmanager
+    def _at(self, temperature: float) -> Iterator[None]:
+        likelihood = self.vae.likelihood
+        if not isinstance(likelihood, Tokens):  # pragma: no cover - the constructor saw to it
+            raise CompositionError("the likelihood must be Tokens.")
+        usual = likelihood.temperature
+        likelihood.temperature = temperature or usual
+        try:
+            yield
+        finally:
+            likelihood.temperature = usual
+
+    @torch.no_grad()
+    def prior(self, n: int) -> Codes:
+        """From the density fitted after training where there is one."""
+        fitted = self.vae.fitted_prior is not None
+        return self.vae.generate(n, fitted=fitted).cpu().numpy().astype(np.float32)
+
+    def adapt(self, smiles: Sequence[str], seed: int) -> None:
+        """One pass over the molecules, by a copy of the model; the one that was given stays."""
+        if not self._is_own:
+            model = copy.deepcopy(self.trained.model)
+            self.trained, self._is_own = replace(self.trained, model=model), True
+        items = as_items(self.domain, None, _as_standardised(smiles), None)
+        config = TrainConfig(
+            max_epochs=1,
+            batch_size=_BATCH,
+            learning_rate=_RATE,
+            validation=0.0,
+            device=self.trained.device.type,
+            seed=seed,
+            progress=False,
+        )
+        train(self.vae.train(), elbo(_BETA), items, config)
+        self.vae.eval()
+
+
+def single(smiles: Sequence[str]) -> list[str | None]:
+    """Canonical SMILES of molecules in one piece with a carbon; else None.
+
+    Example:
+        >>> single(["OCC", "C1CC", "C.C", "O"])
+        ['CCO', None, None, None]
+    """
+    chem = chemistry()
+    whole = as_molecules(one if "." not in one else None for one in smiles)
+    written = [chem.MolToSmiles(m) if m is not None and _has_carbon(m) else None for m in whole]
+    read = as_molecules(written)  # RDKit writes some that it does not read again
+    return [one if mol is not None else None for one, mol in zip(written, read, strict=True)]
+
+
+def _has_carbon(mol: Any) -> bool:
+    return any(atom.GetAtomicNum() == 6 for atom in mol.GetAtoms())
+
+
+def _as_standardised(smiles: Sequence[str]) -> Standardised:
+    """Canonical SMILES as they are: bringing them to one form again would take most of the time."""
+    return Standardised(tuple(smiles), tuple(range(len(smiles))), {}, Report(()))

@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+from toy_space import Toy, distance, written
+
+from vaekit.errors import DataError, SpecError
+from vaekit.tasks.optimisation import (
+    METHODS,
+    Goal,
+    Lacks,
+    SearchSettings,
+    Starts,
+    maximise,
+    minimise,
+    search,
+)
+
+STARTS = Starts([written(n, m) for n, m in ((5, 2), (12, 9), (20, 8), (28, 10), (30, 5))])
+
+
+def run(method, budget=120, starts=STARTS, constraints=(), function=distance, seed=0, watch=None):
+    settings = SearchSettings(budget, method, 10, constraints=constraints, seed=seed)
+    return search(Toy(), Goal([minimise(function)]), starts, settings, watch)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_spends_its_budget_on_different_molecules_and_repeats_by_seed(method):
+    found = run(method, 60)
+    smiles = [record.smiles for record in found.records]
+    assert len(set(smiles)) == len(smiles) == 60
+    assert smiles[:5] == list(STARTS.smiles)
+    assert found.stopped == "budget"
+    assert [record.smiles for record in run(method, 60).records] == smiles
+    other = [record.smiles for record in run(method, 60, seed=1).records]
+    assert other != smiles
+
+
+@pytest.mark.parametrize(
+    "method", [name for name in METHODS if name not in ("random", "latent_gp")]
+)
+def test_methods_that_learn_find_what_chance_does_not(method):
+    by_chance = np.mean([run("random", seed=seed).scores.max() for seed in range(5)])
+    learnt = np.mean([run(method, seed=seed).scores.max() for seed in range(3)])
+    assert learnt > by_chance + 0.5
+    assert learnt > -4.0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_constraints_cost_no_calls_and_are_kept(method):
+    starts = Starts([written(20, 8)])
+    found = run(method, 40, starts, [Lacks("NNNNNNNNNNN")])
+    assert max(record.smiles.count("N") for record in found.records) <= 10
+    assert found.barred > 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_without_starts_and_with_failures_it_still_goes(method):
+    def oracle(smiles):
+        if smiles.count("C") % 3 == 0:
+            raise ValueError("not these")
+        return distance(smiles)
+
+    found = run(method, 50, Starts(()), function=oracle)
+    assert len(found.records) == 50
+    failed = [record for record in found.records if record.reason]
+    assert failed
+    assert all("ValueError: not these" in record.reason for record in failed)
+    assert np.isnan(found.scores).sum() == len(failed)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_constant_objective_is_warned_of(method):
+    with pytest.warns(UserWarning, match="the same for all 30"):
+        found = run(method, 30, function=lambda smiles: 7.0)
+    assert len(found.records) == 30
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_starts_that_cannot_be_encoded_are_no_trouble(method):
+    starts = Starts(["CCO"])
+    assert len(run(method, 20, starts).records) == 20
+
+
+def test_an_interruption_returns_what_was_found():
+    def oracle(smiles):
+        if len(asked) == 25:
+            raise KeyboardInterrupt
+        asked.append(smiles)
+        return distance(smiles)
+
+    asked = []
+    found = run("evolution", 60, function=oracle)
+    assert found.stopped == "interrupted"
+    assert [record.smiles for record in found.records] == asked
+
+
+def test_an_interruption_of_the_first_call_returns_nothing():
+    def oracle(smiles):
+        raise KeyboardInterrupt
+
+    goal = Goal([minimise(oracle), maximise(len)])
+    found = search(Toy(), goal, STARTS, SearchSettings(30, "evolution"))
+    assert found.stopped == "interrupted"
+    assert len(found.records) == len(found.scores) == 0
+
+
+def test_a_search_that_runs_dry_says_so():
+    found = run("random", 40, starts=Starts(["CN"]), constraints=[Lacks("CC"), Lacks("NN")])
+    assert found.stopped == "no more proposals"
+    assert len(found.records) < 40
+
+
+def test_nothing_to_begin_with_is_an_error():
+    with pytest.raises(DataError, match="none was found among"):
+        run("evolution", 40, Starts(()), [Lacks("C")])
+
+
+def test_progress_tells_calls_and_the_best():
+    told = []
+    run("evolution", 30, watch=told.append)
+    assert [one.calls for one in told] == list(range(1, 31))
+    assert told[-1].best == max(one.best for one in told if np.isfinite(one.best))
+    assert told[-1].budget == 30
+
+
+def test_the_better_the_ends_of_several_objectives_the_higher_the_score():
+    goal = Goal([minimise(distance), maximise(lambda s: s.count("N"), name="n")])
+    found = search(Toy(), goal, STARTS, SearchSettings(60, "evolution", 10))
+    assert 0 <= np.nanmin(found.scores) <= np.nanmax(found.scores) <= 1
+    assert found.goal.objectives[0].aim.worst is not None
+
+
+def test_settings_are_checked():
+    with pytest.raises(SpecError, match="did you mean 'evolution'"):
+        SearchSettings(method="evolutions")
+    with pytest.raises(SpecError, match="budget must be at least 1"):
+        SearchSettings(budget=0)
+    assert SearchSettings(budget=5).most_starts == 5
+    assert SearchSettings(budget=10_000).most_starts == 200

@@ -1,0 +1,78 @@
+"""Going on from a trained model."""
+
+import numpy as np
+import pytest
+import torch
+
+from vaekit import Autoencoder, fine_tune
+from vaekit.domains import MoleculeDomain
+from vaekit.errors import CompositionError, DataError, SpecError
+from vaekit.objectives import Arrived, Cyclical, Linear, elbo
+from vaekit.types import Clock
+
+ROWS, COLUMNS = 400, 6
+
+
+def rows(mean, seed):
+    rng = np.random.default_rng(seed)
+    return mean + rng.normal(size=(ROWS, 2)) @ np.ones((2, COLUMNS)) + rng.normal(size=(ROWS, 6))
+
+
+@pytest.fixture(scope="module")
+def first():
+    return Autoencoder("vae", 2, max_epochs=20, progress=False).fit(rows(0.0, 0))
+
+
+def test_it_learns_the_new_items_and_leaves_the_first_model_as_it_was(first):
+    before = {k: v.clone() for k, v in first.model_.state_dict().items()}
+    new, unseen = rows(2.0, 1), rows(2.0, 2)
+    tuned = fine_tune(first, new, max_epochs=20)
+    assert tuned.score(unseen) > first.score(unseen) + 1
+    assert all(torch.equal(v, before[k]) for k, v in first.model_.state_dict().items())
+    assert tuned.sample(500, seed=0).mean() > first.sample(500, seed=0).mean() + 1
+    assert tuned.get_params()["max_epochs"] == 20
+    assert tuned.domain_ is not None
+    assert tuned.health_ is not None
+
+
+def test_it_starts_where_the_first_one_ended(first):
+    kept = fine_tune(first, rows(0.0, 0), max_epochs=1, learning_rate=1e-9)
+    np.testing.assert_allclose(kept.transform(rows(0.0, 3)), first.transform(rows(0.0, 3)), 1e-3)
+
+
+def test_only_options_of_the_training_can_be_given(first):
+    with pytest.raises(SpecError, match="unknown option of the training 'latent_dim'"):
+        fine_tune(first, rows(0.0, 1), latent_dim=3)
+
+
+def test_a_model_without_latents_cannot_be_tuned():
+    model = Autoencoder("flow_matching", max_epochs=1, progress=False).fit(rows(0.0, 0))
+    with pytest.raises(CompositionError, match="needs a model with latents"):
+        fine_tune(model, rows(0.0, 1))
+
+
+@pytest.fixture(scope="module")
+def of_molecules():
+    smiles = ["C" * n + end for n in range(2, 20) for end in ("O", "N", "C(=O)O")]
+    model = Autoencoder(domain=MoleculeDomain(num_merges=5), latent_dim=4, max_epochs=1)
+    return model.set_params(progress=False).fit(smiles)
+
+
+def test_molecules_without_tokens_are_left_out_with_a_warning(of_molecules):
+    good = ["CCCO", "CCCCN", "CCCCCC(=O)O", "CCCCO"] * 4
+    with pytest.warns(UserWarning, match="left out: 2 of 18 molecules"):
+        tuned = fine_tune(of_molecules, [*good, "CC(F)F", "CCBr"], max_epochs=1)
+    assert len(tuned.sample(3, seed=0)) == 3
+    with pytest.raises(DataError, match="2 of 2 have others"):
+        fine_tune(of_molecules, ["CC(F)F", "CCBr"], max_epochs=1)
+
+
+def test_schedules_stand_where_they_end(first):
+    batch = next(iter(first.trained_.batches(rows(0.0, 0), None)))
+    for weight in (Linear(0.0, 2.0, 0.5), Cyclical(0.0, 2.0)):
+        values = []
+        for objective, step in ((elbo(weight), 10), (Arrived(elbo(weight)), 1)):
+            torch.manual_seed(0)
+            update = next(objective.losses(first.model_, batch, Clock(step, 10, ROWS)))
+            values.append(update.losses["model"].item())
+        assert values[0] == values[1]

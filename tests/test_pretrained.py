@@ -1,0 +1,45 @@
+"""The models that come with the package."""
+
+import pytest
+
+import vaekit
+from vaekit.domains.molecules import canonical
+from vaekit.errors import FormatError
+from vaekit.pretrained import PRETRAINED, find_run
+
+LARGEST = 8_000_000
+UNSEEN = [  # of MOSES' test set
+    "CC1C2CCC(C2)C1CN(CCO)C(=O)c1ccc(Cl)cc1",
+    "COc1ccc(-c2cc(=O)c3c(O)c(OC)c(OC)cc3o2)cc1O",
+    "CCOC(=O)c1ncn2c1CN(C)C(=O)c1cc(F)ccc1-2",
+    "Clc1ccccc1-c1nc(-c2ccncc2)no1",
+    "CC(C)(Oc1ccc(Cl)cc1)C(=O)OCc1cccc(CO)n1",
+    "Cc1nc2c(OCc3ccccc3)cccn2c1CC#N",
+    "O=C1c2cccnc2CN1Cc1ccccc1Cl",
+]
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_each_is_small_has_a_card_and_a_licence_and_loads(name):
+    folder = find_run(name)
+    assert sum(file.stat().st_size for file in folder.iterdir()) <= LARGEST
+    card = (folder / "CARD.md").read_text()
+    assert "Licence" in card
+    assert "python benchmarks/" in card
+    assert vaekit.load(name).model_.latent_dim > 0
+
+
+def test_a_folder_of_that_name_goes_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "moses").mkdir()
+    with pytest.raises(FormatError, match="is missing"):
+        vaekit.load("moses")
+
+
+def test_moses_draws_molecules_and_gives_them_back():
+    model = vaekit.load("moses")
+    drawn = canonical(model.sample(200, seed=0))
+    valid = {smiles for smiles in drawn if smiles is not None}
+    assert len(valid) >= 0.9 * 200
+    given_back = [a == b for a, b in zip(canonical(model.reconstruct(UNSEEN)), UNSEEN, strict=True)]
+    assert sum(given_back) >= len(UNSEEN) / 2
