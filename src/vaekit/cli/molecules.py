@@ -50,6 +50,11 @@ def check_molecule_options(
     if grid is not None:
         check_grid_path(grid)
     is_raw = out.suffix in (".txt", ".npz", ".npy")
+    if out.suffix in GRID_ENDINGS:
+        raise SpecError(
+            f"--out is the file of molecules, .csv, .smi, .sdf or .txt; got {str(out)!r}. To draw "
+            f"them: --grid {out}."
+        )
     if not is_raw:
         check_molecule_path(out)
     elif grid or training:

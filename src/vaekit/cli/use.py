@@ -221,10 +221,14 @@ def info(run: Run) -> None:
 
 
 def _name(run: Path, what: str, model: Autoencoder) -> Path:
-    """A file beside the run: a picture of images, a table of tables, lines of text."""
+    """A file beside the run: a picture of images, a table of tables, lines of text.
+
+    Sampled molecules are reported on in a table.
+    """
     ending = "png" if len(model.domain_.event_shape) == 3 else "csv"
     if "tokens" in model.domain_.supports:
-        ending = "smi" if isinstance(model.domain_, MoleculeDomain) else "txt"
+        is_molecule = isinstance(model.domain_, MoleculeDomain)
+        ending = ("csv" if what == "samples" else "smi") if is_molecule else "txt"
     return run.with_name(f"{run.name}-{what}.{ending}")
 
 
