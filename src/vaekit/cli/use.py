@@ -13,6 +13,7 @@ from vaekit.cli.molecules import (
     check_molecule_options,
     draw_between,
     draws_molecules,
+    known_tokens,
     write_sampled,
 )
 from vaekit.cli.outputs import console, print_table, write_items, write_table
@@ -154,6 +155,8 @@ def interpolate(
     model = load(run)
     items = read_data(data, model.domain_)
     given = read_context(context, data, model.domain_)
+    if isinstance(model.domain_, MoleculeDomain) and given is None:
+        items = known_tokens(model.domain_, items)
     if len(items) < 2 * pairs:
         raise DataError(f"{pairs} pairs need {2 * pairs} items; got {len(items)}.")
     chosen = np.random.default_rng(seed).permutation(len(items))[: 2 * pairs]
