@@ -65,7 +65,8 @@ def _print_reasons(rows: Sequence[Row]) -> None:
 def _value(row: Row) -> str:
     if row.value is None:
         return "–"
-    text = f"{row.value:.4g} {row.unit}".rstrip()
+    number = str(row.value) if isinstance(row.value, int) else f"{row.value:.4g}"
+    text = f"{number} {row.unit}".rstrip()
     if row.interval is None:
         return text
     half = row.interval[1] - row.value

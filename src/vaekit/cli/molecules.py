@@ -8,6 +8,7 @@ import numpy as np
 
 from vaekit.cli.outputs import console, write_frame
 from vaekit.domains import Domain, MoleculeDomain
+from vaekit.domains.molecules import Standardised
 from vaekit.errors import DataError, SpecError
 from vaekit.plots import GRID_ENDINGS
 from vaekit.plots.molecules import check_grid_path
@@ -19,6 +20,7 @@ from vaekit.tasks.molecules import (
     draw_ways,
     molecule_report,
     molecule_ways,
+    readable_molecules,
     save_molecules,
 )
 from vaekit.tasks.trained import Trained
@@ -29,6 +31,7 @@ __all__ = [
     "draw_report",
     "draws_molecules",
     "known_of",
+    "known_tokens",
     "write_sampled",
 ]
 
@@ -50,6 +53,11 @@ def check_molecule_options(
     if grid is not None:
         check_grid_path(grid)
     is_raw = out.suffix in (".txt", ".npz", ".npy")
+    if out.suffix in GRID_ENDINGS:
+        raise SpecError(
+            f"--out is the file of molecules, .csv, .smi, .sdf or .txt; got {str(out)!r}. To draw "
+            f"them: --grid {out}."
+        )
     if not is_raw:
         check_molecule_path(out)
     elif grid or training:
@@ -66,6 +74,17 @@ def known_of(training: str | None, domain: Domain) -> KnownMolecules | None:
     assert isinstance(domain, MoleculeDomain)
     with console.status(f"reading {training}"):
         return KnownMolecules.of(training, domain)
+
+
+def known_tokens(domain: MoleculeDomain, items: Any) -> Standardised:
+    """The molecules that the model has tokens for; says how many were left out."""
+    found, unread = readable_molecules(domain, items)
+    if unread:
+        console.print(
+            f"{unread} molecules have tokens or a length that training had not, left out",
+            highlight=False,
+        )
+    return found
 
 
 def write_sampled(

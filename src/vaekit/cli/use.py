@@ -13,6 +13,7 @@ from vaekit.cli.molecules import (
     check_molecule_options,
     draw_between,
     draws_molecules,
+    known_tokens,
     write_sampled,
 )
 from vaekit.cli.outputs import console, print_table, write_items, write_table
@@ -154,6 +155,8 @@ def interpolate(
     model = load(run)
     items = read_data(data, model.domain_)
     given = read_context(context, data, model.domain_)
+    if isinstance(model.domain_, MoleculeDomain) and given is None:
+        items = known_tokens(model.domain_, items)
     if len(items) < 2 * pairs:
         raise DataError(f"{pairs} pairs need {2 * pairs} items; got {len(items)}.")
     chosen = np.random.default_rng(seed).permutation(len(items))[: 2 * pairs]
@@ -221,10 +224,14 @@ def info(run: Run) -> None:
 
 
 def _name(run: Path, what: str, model: Autoencoder) -> Path:
-    """A file beside the run: a picture of images, a table of tables, lines of text."""
+    """A file beside the run: a picture of images, a table of tables, lines of text.
+
+    Sampled molecules are reported on in a table.
+    """
     ending = "png" if len(model.domain_.event_shape) == 3 else "csv"
     if "tokens" in model.domain_.supports:
-        ending = "smi" if isinstance(model.domain_, MoleculeDomain) else "txt"
+        is_molecule = isinstance(model.domain_, MoleculeDomain)
+        ending = ("csv" if what == "samples" else "smi") if is_molecule else "txt"
     return run.with_name(f"{run.name}-{what}.{ending}")
 
 

@@ -114,10 +114,10 @@ def test_on_the_command_line(tmp_path, monkeypatch):
     ):
         result = CliRunner().invoke(app, words)
         assert result.exit_code == 0, result.output
-    assert len(Path("run-samples.smi").read_text().splitlines()) == 5
+    assert len(Path("run-samples.csv").read_text().splitlines()) == 1 + 5
     assert len(Path("again.smi").read_text().splitlines()) == 4
     assert len(Path("scores.csv").read_text().splitlines()) == 1 + 3 * len(SMILES)
-    with pytest.raises(SpecError, match=r"\.smi, \.txt"):
+    with pytest.raises(SpecError, match="To draw them: --grid a.png"):
         CliRunner().invoke(app, ["sample", "run", "--out", "a.png"], catch_exceptions=False)
 
 

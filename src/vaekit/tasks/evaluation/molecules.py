@@ -46,7 +46,7 @@ def _numbers(sets: MoleculeSets) -> Row:
     unread = sets.subject.unread
     lacking = f"; {unread} have tokens or a length that training had not, left out" * bool(unread)
     note = f"compared with {len(sets.references.given)} held-out ones{lacking}"
-    return Row("molecules of each kind", float(sets.count), items=sets.count, note=note)
+    return Row("molecules of each kind", sets.count, items=sets.count, note=note)
 
 
 def _compare(sets: MoleculeSets, source: str, subject: Subject) -> list[Row]:

@@ -23,7 +23,7 @@ from vaekit.tasks.evaluation.settings import (
     EvaluationSettings,
 )
 from vaekit.tasks.labels import as_classes
-from vaekit.tasks.molecules.readable import is_readable
+from vaekit.tasks.molecules.readable import readable_molecules
 from vaekit.tasks.trained import Trained, as_items, batches_of
 from vaekit.training import Items
 from vaekit.types import Batch
@@ -223,9 +223,7 @@ def _readable(trained: Trained, raw: Any, context: Any) -> tuple[Any, int]:
     domain = trained.domain
     if not isinstance(domain, MoleculeDomain) or context is not None:
         return raw, 0
-    found = domain.read(raw)
-    kept = np.flatnonzero([is_readable(domain, smiles) for smiles in found.smiles])
-    return found[kept], len(found) - len(kept)
+    return readable_molecules(domain, raw)
 
 
 def _rows(trained: Trained, training: Any) -> Tensor | None:

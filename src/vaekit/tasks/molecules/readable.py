@@ -1,10 +1,14 @@
 """Which molecules a model has tokens for."""
 
+from typing import Any
+
+import numpy as np
+
 from vaekit.domains import MoleculeDomain
 from vaekit.domains.molecules import Report, Standardised
 from vaekit.errors import DataError
 
-__all__ = ["is_readable"]
+__all__ = ["is_readable", "readable_molecules"]
 
 
 def is_readable(domain: MoleculeDomain, smiles: str) -> bool:
@@ -19,3 +23,21 @@ def is_readable(domain: MoleculeDomain, smiles: str) -> bool:
     except DataError:
         return False
     return True
+
+
+def readable_molecules(domain: MoleculeDomain, raw: Any) -> tuple[Standardised, int]:
+    """Read molecules; those that the model has no tokens for are left out.
+
+    Args:
+        domain: Fitted.
+        raw: What it reads.
+
+    Returns:
+        The others, and how many were left out.
+
+    Raises:
+        DataError: The source cannot be read, or a rule rejects a molecule.
+    """
+    found = domain.read(raw)
+    kept = np.flatnonzero([is_readable(domain, smiles) for smiles in found.smiles])
+    return found[kept], len(found) - len(kept)
