@@ -119,7 +119,7 @@ def check_finite(array: NDArray[Any], columns: tuple[str, ...] | None = None) ->
         f"X must be finite; got {kind} at row {place[0]}, column {column!r} "
         f"({int(bad.sum())} such cells in {int(bad.reshape(len(bad), -1).any(1).sum())} rows; "
         "X contains NaN or inf). Drop those rows or fill the cells, for instance with "
-        "sklearn.impute.SimpleImputer."
+        "sklearn.impute.SimpleImputer, or pass a data frame, in which cells may be missing."
     )
 
 
