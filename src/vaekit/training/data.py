@@ -59,9 +59,9 @@ class Items:
         """Places of the items of each batch of an epoch: a function of seed and epoch.
 
         Example:
-            >>> items = Items(torch.zeros(40, 1), lengths=torch.arange(40) % 2)
+            >>> items = Items(torch.zeros(400, 1), lengths=torch.arange(400) % 2)
             >>> [set(items.lengths[places].tolist()) for places in items.batches(2, 0, 0)][:3]
-            [{1}, {1}, {0}]
+            [{0}, {1}, {1}]
         """
         order = epoch_order(len(self), seed, epoch)
         if self.lengths is None:
