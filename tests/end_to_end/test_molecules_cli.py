@@ -9,7 +9,7 @@ pytest.importorskip("rdkit")
 pytest.importorskip("selfies")
 pd = pytest.importorskip("pandas")
 
-from vaekit import Autoencoder  # noqa: E402
+from vaekit import Autoencoder, load  # noqa: E402
 from vaekit.cli import app  # noqa: E402
 from vaekit.domains import MoleculeDomain  # noqa: E402
 from vaekit.errors import DataError, SpecError, VaekitError  # noqa: E402
@@ -165,3 +165,13 @@ def test_a_model_of_the_package_is_sampled_and_gone_on_from(place):
     with pytest.raises(SpecError, match=r"only options of the training.*latent_dim"):
         call("fit", place / "drugs.smi", place / "x", "--start-from", "moses", "--latent-dim", 3)
     assert not (place / "x").exists()
+
+
+def test_targets_are_taught(place):
+    lines = [f"{smiles},{i % 5}" for i, smiles in enumerate(MOLECULES)]
+    (place / "assay.csv").write_text("smiles,activity\n" + "\n".join(lines))
+    arguments = ("--domain", "molecules", "--targets", "activity,mw", "--max-epochs", 1)
+    call("fit", place / "assay.csv", place / "assay", *arguments)
+    assert load(place / "assay").domain_.scales.names == ("activity", "mw")
+    with pytest.raises(SpecError, match="--targets are properties of molecules; got"):
+        call("fit", "digits", place / "x", "--targets", "mw")

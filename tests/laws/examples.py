@@ -70,6 +70,11 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "posteriors.FiniteScalar": lambda: {"levels": 5},
     "likelihoods.AutoregressiveTable": lambda: {"cells": example("networks.AutoregressiveCells")},
     "likelihoods.Tokens": lambda: {"network": example("networks.TokenGRU")},
+    "likelihoods.TargetedTokens": lambda: {
+        "tokens": example("likelihoods.Tokens"),
+        "num_targets": 2,
+    },
+    "domains.Targets": lambda: {"names": ("mw",), "means": (1.0,), "deviations": (2.0,)},
     "networks.TokenGRU": lambda: {"steps": 4},
     "networks.TokenTransformer": lambda: {"steps": 4, "layers": 1, "heads": 2},
     "objectives.Arrived": lambda: {"objective": objectives.elbo()},

@@ -457,9 +457,9 @@ def test_more_codes_than_items_are_refused():
 
 
 def test_batches_hold_rows_of_about_the_same_length_and_each_row_once():
-    lengths = torch.randint(1, 40, (2000,), generator=torch.Generator().manual_seed(0))
+    lengths = torch.randint(1, 40, (20_000,), generator=torch.Generator().manual_seed(0))
     items = Items(lengths.float().unsqueeze(1), lengths=lengths)
-    part = items.subset(torch.arange(0, 2000, 2))
+    part = items.subset(torch.arange(0, 20_000, 2))
     for chosen, rows in ((items, lengths), (part, lengths[::2])):
         batches = chosen.batches(32, seed=1, epoch=3)
         assert torch.cat(batches).sort().values.equal(torch.arange(len(rows)))
@@ -467,6 +467,10 @@ def test_batches_hold_rows_of_about_the_same_length_and_each_row_once():
         assert spread < rows.float().std() / 5
         means = torch.stack([rows[b].float().mean() for b in batches])
         assert torch.corrcoef(torch.stack([means, torch.arange(1.0, len(means) + 1)]))[0, 1] < 0.5
+    few = Items(items.rows[:320], lengths=lengths[:320])
+    assert torch.cat(few.batches(32, 1, 3)).sort().values.equal(torch.arange(320))
+    means = torch.stack([lengths[:320][b].float().mean() for b in few.batches(32, 1, 3)])
+    assert means.std() < 4  # few are not sorted: each batch has all lengths
     again, other = items.batches(32, 1, 3), items.batches(32, 1, 4)
     assert all(a.equal(b) for a, b in zip(items.batches(32, 1, 3), again, strict=True))
     assert not all(a.equal(b) for a, b in zip(again, other, strict=True))

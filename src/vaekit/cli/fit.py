@@ -1,6 +1,6 @@
 """``vaekit fit``."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,6 +59,13 @@ def fit(
     layout: Annotated[
         str | None, typer.Option(help="NHW, NHWC or NCHW, where the shape leaves it open.")
     ] = None,
+    targets: Annotated[
+        str | None,
+        typer.Option(
+            help="Of molecules: properties that the latents are to tell as well, separated by "
+            "commas: columns of numbers of the file, or qed, logp and others that are computed."
+        ),
+    ] = None,
     start_from: Annotated[
         str | None,
         typer.Option(
@@ -86,15 +93,21 @@ def fit(
 
     vaekit fit molecules.smi runs/molecules
 
+    vaekit fit assay.csv runs/assay --domain molecules --targets activity,logp
+
     vaekit fit mine.smi runs/mine --start-from moses
     """
     check_destination(run)
     if start_from is not None:
+        if targets is not None:
+            raise SpecError("--targets are learnt by a new model; leave out --start-from.")
         _keep(_further(start_from, data, context, options), run)
         return
     domain = find_domain(data, kind)
     if isinstance(domain, ImageDomain):
         domain = image_domain(size, skip_bad, layout, keep_transparency=keep_transparency)
+    if targets is not None:
+        domain = _taught(domain, targets)
     items = read_data(data, domain)
     domain = domain if _is_told(domain, kind, items) else find_domain(items)
     name = options.pop("preset")
@@ -103,6 +116,20 @@ def fit(
     model = Autoencoder(preset, domain=domain, checkpoint_dir=run, **options)
     model.fit(items, context=read_context(context, data, domain))
     _keep(model, run)
+
+
+def _taught(domain: Domain, targets: str) -> Domain:
+    """A domain of molecules with targets.
+
+    Raises:
+        SpecError: The data are no molecules.
+    """
+    if not isinstance(domain, MoleculeDomain):
+        raise SpecError(
+            f"--targets are properties of molecules; got {type(domain).__name__}. Add --domain "
+            "molecules, or leave them out."
+        )
+    return replace(domain, targets=tuple(targets.split(",")))
 
 
 def _further(start: str, data: str, context: str | None, options: Any) -> Autoencoder:

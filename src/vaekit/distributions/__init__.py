@@ -9,6 +9,7 @@ from vaekit.distributions.delta import Delta
 from vaekit.distributions.diagonal_normal import DiagonalNormal, kl_per_latent
 from vaekit.distributions.discretised_logistic import DiscretisedLogistic
 from vaekit.distributions.frozen import frozen
+from vaekit.distributions.joined import Joined
 from vaekit.distributions.manifolds import REAL, SPHERE, Ball, Manifold
 from vaekit.distributions.metric import Metric
 from vaekit.distributions.paths import PATHS, TIMES, Path, draw_times, find_path
@@ -38,6 +39,7 @@ __all__ = [
     "DiagonalNormal",
     "DiscretisedLogistic",
     "GumbelCodes",
+    "Joined",
     "Manifold",
     "Metric",
     "Path",

@@ -7,7 +7,7 @@ from vaekit.domains.context import Context
 from vaekit.domains.image_folders import image_files, read_images
 from vaekit.domains.images import ImageDomain
 from vaekit.domains.label_files import read_labels
-from vaekit.domains.molecules import MoleculeDomain, Standardiser
+from vaekit.domains.molecules import MoleculeDomain, Standardiser, Targets
 from vaekit.domains.pieces import read_pieces
 from vaekit.domains.sequences import (
     BytePairs,
@@ -58,6 +58,7 @@ __all__ = [
     "Standardiser",
     "Straight",
     "TableDomain",
+    "Targets",
     "Text",
     "Together",
     "Tokeniser",

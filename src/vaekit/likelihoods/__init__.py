@@ -10,6 +10,7 @@ from vaekit.likelihoods.gaussian import Gaussian, LearnedGaussian, OptimalGaussi
 from vaekit.likelihoods.structural import StructuralSimilarity
 from vaekit.likelihoods.student import Student
 from vaekit.likelihoods.table import Table
+from vaekit.likelihoods.targeted import TargetedTokens, tokens_part
 from vaekit.likelihoods.tokens import Tokens
 
 __all__ = [
@@ -26,5 +27,7 @@ __all__ = [
     "StructuralSimilarity",
     "Student",
     "Table",
+    "TargetedTokens",
     "Tokens",
+    "tokens_part",
 ]

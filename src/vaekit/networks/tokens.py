@@ -20,6 +20,7 @@ class TokenEncoder(nn.Module):
         num_codes: Codes of tokens; 0 pads.
         width: Of the embedding and of each direction.
         features_dim: Size of the features.
+        places: How many of the first places of a row hold codes; ``None`` for all.
 
     Source: Bowman et al. 2016, "Generating sentences from a continuous space", section 3.
 
@@ -28,16 +29,19 @@ class TokenEncoder(nn.Module):
         torch.Size([1, 32])
     """
 
-    def __init__(self, num_codes: int, width: int, features_dim: int) -> None:
+    def __init__(
+        self, num_codes: int, width: int, features_dim: int, places: int | None = None
+    ) -> None:
         super().__init__()
         self.num_codes, self.width, self.features_dim = num_codes, width, features_dim
+        self.places = places
         self.embedding = nn.Embedding(num_codes, width)
         self.unit = nn.GRU(width, width, batch_first=True, bidirectional=True)
         self.head = nn.Sequential(nn.Linear(2 * width, features_dim), nn.SiLU())
 
     def forward(self, x: Float[Tensor, "batch steps"]) -> Float[Tensor, "batch features"]:
         """Encode by the last state of each direction."""
-        codes = x.long()
+        codes = x[:, : self.places].long()
         lengths = lengths_of(codes)
         told = self.embedding(codes[:, : int(lengths.max())])
         packed = pack_padded_sequence(told, lengths.cpu(), batch_first=True, enforce_sorted=False)

@@ -13,7 +13,7 @@ from vaekit.types import Batch
 __all__ = ["Items", "epoch_order", "split_batches"]
 
 _POOL = 50
-"""Batches that are drawn at random before their items are sorted by length."""
+"""Batches that are drawn at random before their items are sorted by length, at most."""
 
 
 def _as_they_are(rows: Tensor) -> Tensor:
@@ -59,15 +59,17 @@ class Items:
         """Places of the items of each batch of an epoch: a function of seed and epoch.
 
         Example:
-            >>> items = Items(torch.zeros(40, 1), lengths=torch.arange(40) % 2)
-            >>> [set(items.lengths[places].tolist()) for places in items.batches(20, 0, 0)]
-            [{0}, {1}]
+            >>> items = Items(torch.zeros(400, 1), lengths=torch.arange(400) % 2)
+            >>> [set(items.lengths[places].tolist()) for places in items.batches(2, 0, 0)][:3]
+            [{0}, {1}, {1}]
         """
         order = epoch_order(len(self), seed, epoch)
         if self.lengths is None:
             return split_batches(order, size)
         lengths = self.lengths if self.index is None else self.lengths[self.index]
-        pools = order.split(_POOL * size)
+        # a tenth of an epoch at most: few items, all sorted, would teach one length after the other
+        pool = max(1, min(_POOL, len(order) // (10 * size)))
+        pools = order.split(pool * size)
         alike = torch.cat([pool[lengths[pool].argsort(stable=True)] for pool in pools])
         batches = split_batches(alike, size)
         return [batches[place] for place in epoch_order(len(batches), seed, epoch).tolist()]

@@ -14,6 +14,7 @@ from vaekit.domains.molecules.properties import PROPERTIES, Property, properties
 from vaekit.domains.molecules.reading import Molecules, read_molecules
 from vaekit.domains.molecules.report import Entry, Report
 from vaekit.domains.molecules.standardise import Standardised, Standardiser, standardise
+from vaekit.domains.molecules.targets import Targets
 
 __all__ = [
     "CATALOGUES",
@@ -28,6 +29,7 @@ __all__ = [
     "Report",
     "Standardised",
     "Standardiser",
+    "Targets",
     "alerts_of",
     "as_molecules",
     "as_pattern",

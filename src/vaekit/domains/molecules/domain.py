@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+import torch
 from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.molecules.report import Report
 from vaekit.domains.molecules.standardise import Standardised, Standardiser, standardise
+from vaekit.domains.molecules.targets import Targets
 from vaekit.domains.molecules.writing import from_selfies, to_selfies
 from vaekit.domains.sequences.byte_pairs import BytePairs, learn_tokeniser, tokens_of
 from vaekit.domains.sequences.domain import check_several
@@ -38,9 +40,12 @@ class MoleculeDomain(Domain):
         num_merges: Merges of the byte pairs.
         standardiser: The rules of standardisation.
         column: The column of SMILES of a data frame or .csv; ``None`` finds it.
+        targets: Properties that the latents are to tell as well: columns of numbers that come with
+            the molecules, which may be missing in some, or of `PROPERTIES`, which are computed.
         on_bad: ``"raise"`` where a molecule is rejected, or ``"skip"`` it with a warning.
         tokeniser: Learnt; splits the written molecule.
         vocabulary: Learnt tokens and longest length.
+        scales: Learnt means and deviations of the targets.
 
     Example:
         >>> domain = MoleculeDomain("smiles").fit(["OCC", "CCCl"])
@@ -54,9 +59,11 @@ class MoleculeDomain(Domain):
     num_merges: int = 400
     standardiser: Standardiser = field(default_factory=Standardiser)
     column: str | None = None
+    targets: Sequence[str] = ()
     on_bad: str = "raise"
     tokeniser: Tokeniser | None = None
     vocabulary: Vocabulary | None = None
+    scales: Targets | None = None
 
     def fit(self, raw: Any) -> Self:
         """Learn merges, tokens and longest length."""
@@ -70,7 +77,8 @@ class MoleculeDomain(Domain):
         chosen = BytePairs(base, self.num_merges) if in_pairs else base
         tokeniser = learn_tokeniser(chosen, texts)
         vocabulary = Vocabulary.of(tokeniser.split(texts), tokens_of(tokeniser))
-        return replace(self, tokeniser=tokeniser, vocabulary=vocabulary)
+        scales = Targets.of(self.targets, found) if self.targets else None
+        return replace(self, tokeniser=tokeniser, vocabulary=vocabulary, scales=scales)
 
     @property
     def _in_selfies(self) -> bool:
@@ -103,23 +111,28 @@ class MoleculeDomain(Domain):
         return found
 
     def prepare(self, raw: Any) -> Tensor:
-        """Codes, shape (molecules, steps)."""
-        words = require_fitted(self.vocabulary, self)
-        tokens = require_fitted(self.tokeniser, self).split(self._written(self.read(raw)))
+        """Codes, and behind them targets in deviations, shape (molecules, steps + targets)."""
+        words, found = require_fitted(self.vocabulary, self), self.read(raw)
+        tokens = require_fitted(self.tokeniser, self).split(self._written(found))
         rows: Tensor = words.encode(tokens)
-        return rows
+        return rows if self.scales is None else torch.cat([rows, self.scales.values(found)], 1)
 
     def encode(self, rows: Tensor) -> Tensor:
-        """Codes as floats."""
-        return rows.float()
+        """Codes as floats; 0 where a target is missing."""
+        return rows.float().nan_to_num(0.0)
+
+    def observed(self, rows: Tensor) -> Tensor | None:
+        """False where a target is missing."""
+        return None if self.scales is None else ~rows.isnan()
 
     def lengths(self, rows: Tensor) -> Tensor:
         """Tokens of each row, its end included."""
-        return lengths_of(rows)
+        return lengths_of(rows[:, : require_fitted(self.vocabulary, self).steps].long())
 
     def decode(self, x: Tensor) -> list[str]:
         """SMILES, of which those of a model need not be valid, unless they come from SELFIES."""
-        texts = ["".join(tokens) for tokens in require_fitted(self.vocabulary, self).decode(x)]
+        words = require_fitted(self.vocabulary, self)
+        texts = ["".join(tokens) for tokens in words.decode(x[:, : words.steps])]
         return from_selfies(texts) if self._in_selfies else texts
 
     @property
@@ -129,8 +142,8 @@ class MoleculeDomain(Domain):
 
     @property
     def event_shape(self) -> tuple[int, ...]:
-        """(steps,): the longest molecule and its end."""
-        return (require_fitted(self.vocabulary, self).steps,)
+        """(steps + targets,): the longest molecule and its end, and what goes with it."""
+        return (require_fitted(self.vocabulary, self).steps + len(self.targets),)
 
     @property
     def supports(self) -> frozenset[str]:
@@ -159,7 +172,8 @@ class MoleculeDomain(Domain):
     ) -> Parts:
         """Recurrent networks."""
         words = require_fitted(self.vocabulary, self)
-        return token_parts(words, latent_dim, context_dim, network, size, likelihood)
+        count = len(self.targets)
+        return token_parts(words, latent_dim, context_dim, network, size, likelihood, count)
 
 
 def _rejected(report: Report) -> str:

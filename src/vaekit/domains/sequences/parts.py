@@ -2,7 +2,7 @@
 
 from vaekit.domains.sequences.vocabulary import Vocabulary
 from vaekit.errors import CompositionError
-from vaekit.likelihoods import Likelihood, Tokens
+from vaekit.likelihoods import Likelihood, TargetedTokens, Tokens
 from vaekit.networks import MLPDecoder, TokenEncoder, TokenGRU, TokenTeller, TokenTransformer
 from vaekit.presets import Parts
 
@@ -20,6 +20,7 @@ def token_parts(
     network: str,
     size: str,
     likelihood: str | Likelihood,
+    num_targets: int = 0,
 ) -> Parts:
     """A recurrent encoder, and a decoder that tells each token from those before it.
 
@@ -30,13 +31,15 @@ def token_parts(
         network: ``"gru"``, which ``"auto"`` takes, or ``"transformer"``, of the decoder.
         size: ``"small"``, ``"medium"`` or ``"large"``.
         likelihood: ``"auto"``, or one made for these codes.
+        num_targets: Numbers behind the codes of each row, which are told from the latents.
 
     Raises:
         CompositionError: Another network or likelihood was chosen.
     """
     width = _WIDTHS[size]
-    chosen = _likelihood(words, network, width, likelihood)
-    encoder = TokenEncoder(words.num_codes, width // 2, width)
+    tokens = _likelihood(words, network, width, likelihood)
+    chosen = TargetedTokens(tokens, num_targets) if num_targets else tokens
+    encoder = TokenEncoder(words.num_codes, width // 2, width, words.steps)
     decoder = MLPDecoder(latent_dim + context_dim, (width,), (1, chosen.num_features), True)
     return Parts(encoder, decoder, chosen, width, latent_dim, context_dim)
 

@@ -15,7 +15,7 @@ from vaekit.domains import MoleculeDomain
 from vaekit.domains.molecules import Report, Standardised, as_molecules
 from vaekit.domains.molecules.toolkit import chemistry
 from vaekit.errors import CompositionError, DataError
-from vaekit.likelihoods import Tokens
+from vaekit.likelihoods import tokens_part
 from vaekit.models import VAE
 from vaekit.objectives import elbo
 from vaekit.tasks.trained import Trained, as_items
@@ -72,7 +72,7 @@ class MoleculeSpace(Space):
     def __init__(self, trained: Trained) -> None:
         self.trained, self._is_own = trained, False
         domain, likelihood = trained.domain, trained.vae.likelihood
-        if not isinstance(domain, MoleculeDomain) or not isinstance(likelihood, Tokens):
+        if not isinstance(domain, MoleculeDomain) or tokens_part(likelihood) is None:
             raise CompositionError(
                 f"design needs a model of molecules; this one's domain is {type(domain).__name__}. "
                 "Fit one: Autoencoder(domain='molecules').fit(smiles)."
@@ -128,9 +128,9 @@ class MoleculeSpace(Space):
 
     @contextmanager
     def _at(self, temperature: float) -> Iterator[None]:
-        likelihood = self.vae.likelihood
-        if not isinstance(likelihood, Tokens):  # pragma: no cover - the constructor saw to it
-            raise CompositionError("the likelihood must be Tokens.")
+        likelihood = tokens_part(self.vae.likelihood)
+        if likelihood is None:  # pragma: no cover - the constructor saw to it
+            raise CompositionError("the likelihood must be of tokens.")
         usual = likelihood.temperature
         likelihood.temperature = temperature or usual
         try:

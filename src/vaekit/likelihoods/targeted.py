@@ -1,0 +1,79 @@
+"""Sequences of tokens together with numbers that belong to each."""
+
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Distribution
+
+from vaekit.distributions import Joined
+from vaekit.likelihoods.base import Likelihood, sum_observed
+from vaekit.likelihoods.gaussian import LearnedGaussian
+from vaekit.likelihoods.tokens import Tokens
+from vaekit.types import Batch
+
+__all__ = ["TargetedTokens", "tokens_part"]
+
+
+class TargetedTokens(Likelihood):
+    """Tokens, and behind them numbers with normal noise of a learned size for each.
+
+    Tokens and numbers are independent given the latents, so that latents have to say what the
+    numbers depend on; a missing number is left out. The decoder says the features of the tokens,
+    and behind them the mean of each number.
+
+    Args:
+        tokens: Of the sequence.
+        num_targets: How many numbers there are, at least 1.
+
+    Source: Gomez-Bombarelli et al. 2018, "Automatic chemical design using a data-driven continuous
+    representation of molecules", for properties that are learnt jointly; Kingma et al. 2014,
+    "Semi-supervised learning with deep generative models", for some that are missing.
+
+    Example:
+        >>> from vaekit.networks import TokenGRU
+        >>> px = TargetedTokens(Tokens(TokenGRU(9, 4, 8, 16)), 2)(torch.zeros(1, 5, 1, 10))
+        >>> px.sample().shape
+        torch.Size([1, 5, 6])
+    """
+
+    support: ClassVar[str] = "tokens"
+    smooth: ClassVar[bool] = False
+    drawn: ClassVar[bool] = True
+
+    def __init__(self, tokens: Tokens, num_targets: int) -> None:
+        super().__init__()
+        self.tokens, self.num_targets = tokens, num_targets
+        self.noise = LearnedGaussian((num_targets,))
+
+    @property
+    def num_features(self) -> int:
+        """How many features the decoder must say of an item."""
+        return self.tokens.num_features + self.num_targets
+
+    def forward(self, features: Float[Tensor, "draws batch 1 features"]) -> Distribution:
+        """Read the last features as means of the numbers."""
+        told, means = features.split([self.tokens.num_features, self.num_targets], -1)
+        return Joined([self.tokens(told), self.noise(means)])
+
+    def log_prob(self, px: Distribution, batch: Batch) -> Float[Tensor, "draws batch"]:
+        """Sum over the tokens, the end and the numbers that are there, in nats."""
+        return sum_observed(px.log_prob(batch.visible), batch)
+
+    def point(self, px: Distribution) -> Tensor:
+        """The point of the tokens, and the means."""
+        return px.mode
+
+    def initial_features(self, mean: Float[Tensor, "places"]) -> Float[Tensor, "1 features"]:
+        """Nothing of the tokens; the means themselves."""
+        return torch.cat([mean.new_zeros(self.tokens.num_features), mean[-self.num_targets :]])[
+            None
+        ]
+
+
+def tokens_part(likelihood: Likelihood) -> Tokens | None:
+    """The likelihood of the tokens: itself, or the part of one with targets; ``None`` of others."""
+    if isinstance(likelihood, TargetedTokens):
+        return likelihood.tokens
+    return likelihood if isinstance(likelihood, Tokens) else None

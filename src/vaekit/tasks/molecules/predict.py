@@ -1,0 +1,58 @@
+"""What a model says of properties that it was taught."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vaekit.distributions import Joined
+from vaekit.domains import MoleculeDomain
+from vaekit.errors import CompositionError
+from vaekit.tasks.trained import Trained
+
+__all__ = ["predict_targets"]
+
+_CHUNK = 512
+
+
+@torch.no_grad()
+def predict_targets(
+    trained: Trained, molecules: Any, context: Any = None
+) -> dict[str, NDArray[np.float64]]:
+    """Predict the targets of molecules from their latents.
+
+    Args:
+        trained: A model fitted with `MoleculeDomain(targets=...)`.
+        molecules: SMILES, a data frame or a file; with tokens and lengths of training.
+        context: Their labels or properties, if the model is conditional.
+
+    Returns:
+        The mean of p(property | posterior mean), in its unit, by name, shape (molecules,) each.
+
+    Raises:
+        CompositionError: The model was taught no targets.
+        DataError: As of `MoleculeDomain.prepare`.
+
+    Example:
+        >>> from vaekit import Autoencoder
+        >>> smiles = ["C" * n + end for n in range(2, 12) for end in ("O", "N", "Cl")]
+        >>> domain = MoleculeDomain(targets=("mw",))
+        >>> model = Autoencoder(latent_dim=4, domain=domain, max_epochs=1, progress=False)
+        >>> predict_targets(model.fit(smiles).trained_, ["CCCO", "CCN"])["mw"].shape
+        (2,)
+    """
+    domain = trained.domain
+    if not isinstance(domain, MoleculeDomain) or domain.scales is None:
+        raise CompositionError(
+            "the model must have been taught what to predict; it was not. Fit one with "
+            "MoleculeDomain(targets=('qed', 'logp'))."
+        )
+    rows = trained.rows(context, len(codes := trained.encode(molecules, context)))
+    parts = []
+    for places in torch.arange(len(codes), device=codes.device).split(_CHUNK):
+        some = None if rows is None else rows[places]
+        px = trained.vae.decode(codes[places], some)
+        assert isinstance(px, Joined)  # as of `TargetedTokens`, which such a domain asks for
+        parts.append(px.parts[1].mean.squeeze(0))
+    return domain.scales.in_units(torch.cat(parts))

@@ -1,0 +1,101 @@
+"""Properties that latents are to tell as well."""
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("rdkit")
+pytest.importorskip("selfies")
+
+from vaekit import Autoencoder, load
+from vaekit.domains import MoleculeDomain
+from vaekit.domains.molecules import PROPERTIES, properties_of, standardise
+from vaekit.errors import CompositionError, DataError, SpecError
+from vaekit.presets import sequence_vae
+from vaekit.tasks.molecules import predict_targets
+
+SMILES = ["C" * n + end for n in range(2, 22) for end in ("O", "N", "Cl", "C(=O)O")]
+TRAINING = [smiles for i, smiles in enumerate(SMILES) if i % 5]
+UNSEEN = [smiles for i, smiles in enumerate(SMILES) if i % 5 == 0]
+
+
+def test_rows_are_codes_and_targets_in_deviations():
+    domain = MoleculeDomain("smiles", targets=("mw", "logp")).fit(SMILES)
+    rows = domain.prepare(SMILES)
+    steps = domain.event_shape[0] - 2
+    assert rows.shape == (len(SMILES), steps + 2)
+    torch.testing.assert_close(rows[:, steps:].mean(0), torch.zeros(2), atol=1e-5, rtol=0)
+    back = domain.scales.in_units(rows[:, steps:])
+    np.testing.assert_allclose(back["mw"], properties_of(SMILES, ["mw"])["mw"], rtol=1e-5)
+    assert domain.decode(domain.encode(rows)) == list(domain.read(SMILES).smiles)
+    assert domain.lengths(rows).max() == steps
+    assert domain.observed(rows).all()
+
+
+def test_a_column_of_the_user_may_be_missing_in_some(tmp_path):
+    file = tmp_path / "drugs.csv"
+    lines = [f"{s},{'' if i % 3 == 0 else i}" for i, s in enumerate(SMILES)]
+    file.write_text("smiles,activity\n" + "\n".join(lines) + "\n")
+    domain = MoleculeDomain("smiles", targets=("activity",)).fit(file)
+    rows = domain.prepare(file)
+    assert (~domain.observed(rows)[:, -1]).tolist() == [i % 3 == 0 for i in range(len(SMILES))]
+    assert domain.encode(rows).isfinite().all()
+    assert (~domain.observed(domain.prepare(SMILES))[:, -1]).all()  # new molecules need none
+
+
+def test_targets_must_be_known_and_vary(tmp_path):
+    with pytest.raises(SpecError, match=r"unknown target 'lgop'.*logp"):
+        MoleculeDomain("smiles", targets=("lgop",)).fit(SMILES)
+    with pytest.raises(DataError, match="must vary; 'charge' is 0 for all"):
+        MoleculeDomain("smiles", targets=("charge",)).fit(SMILES)
+    file = tmp_path / "drugs.csv"
+    file.write_text("smiles,activity\nCCO,1\nCCN,\nCCC,\n")
+    with pytest.raises(DataError, match=r"must vary; 'activity' is 1 for all of them \(1 of 3"):
+        MoleculeDomain("smiles", targets=("activity",)).fit(file)
+
+
+@pytest.fixture(scope="module")
+def model():
+    domain = MoleculeDomain("smiles", targets=("heavy_atoms", "logp"))
+    preset = sequence_vae(beta=0.05)
+    return Autoencoder(
+        preset, 4, domain=domain, max_epochs=60, batch_size=20, learning_rate=3e-3, progress=False
+    ).fit(TRAINING)
+
+
+def test_what_was_taught_is_predicted_of_new_molecules(model):
+    told, truth = predict_targets(model.trained_, UNSEEN), properties_of(UNSEEN)
+    for name in ("heavy_atoms", "logp"):
+        error = np.square(told[name] - truth[name]).mean() / truth[name].var()
+        assert error < 0.3
+
+
+def test_it_samples_scores_and_is_stored_like_any_model(model, tmp_path):
+    assert len(standardise(model.sample(30, seed=0)).report.entries) == 30
+    assert np.isfinite(model.score_samples(SMILES[:4])).all()
+    model.save(tmp_path / "run")
+    again = load(tmp_path / "run")
+    np.testing.assert_allclose(
+        predict_targets(again.trained_, SMILES[:4])["logp"],
+        predict_targets(model.trained_, SMILES[:4])["logp"],
+        rtol=1e-5,
+    )
+
+
+def test_a_model_that_was_taught_none_predicts_none():
+    plain = Autoencoder(latent_dim=2, domain="molecules", max_epochs=1, progress=False)
+    with pytest.raises(CompositionError, match="must have been taught what to predict"):
+        predict_targets(plain.fit(SMILES).trained_, SMILES)
+
+
+def test_missing_targets_teach_nothing(tmp_path):
+    file = tmp_path / "drugs.csv"
+    file.write_text("smiles,activity\n" + "\n".join(f"{s},{i % 7}" for i, s in enumerate(SMILES)))
+    domain = MoleculeDomain("smiles", targets=("activity",))
+    model = Autoencoder(latent_dim=2, domain=domain, max_epochs=1, progress=False).fit(file)
+    batch = next(iter(model.trained_.batches(SMILES[:5], None)))
+    px = model.model_.decode(torch.zeros(5, 2))
+    scored = model.model_.likelihood.log_prob(px, batch)
+    alone = px.parts[0].log_prob(batch.x[:, :-1]).sum(-1)
+    torch.testing.assert_close(scored, alone)
+    assert "activity" not in PROPERTIES
