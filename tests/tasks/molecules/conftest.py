@@ -9,7 +9,7 @@ PARTS = (("C", "N", "O", "F", "Cl", "CC", "CO"), ("C", "N", "O", "Cl", "C#N"), (
 
 @pytest.fixture(scope="session")
 def molecules():
-    """Of about the same length, so that batches by length do not part them by kind."""
+    """Of about the same length."""
     return [f"{a}c1ccc({b})cc1{c}" for a, b, c in itertools.product(*PARTS)]
 
 
