@@ -67,9 +67,8 @@ class TargetedTokens(Likelihood):
 
     def initial_features(self, mean: Float[Tensor, "places"]) -> Float[Tensor, "1 features"]:
         """Nothing of the tokens; the means themselves."""
-        return torch.cat([mean.new_zeros(self.tokens.num_features), mean[-self.num_targets :]])[
-            None
-        ]
+        nothing = mean.new_zeros(self.tokens.num_features)
+        return torch.cat([nothing, mean[-self.num_targets :]]).unsqueeze(0)
 
 
 def tokens_part(likelihood: Likelihood) -> Tokens | None:

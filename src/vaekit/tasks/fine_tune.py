@@ -4,15 +4,12 @@ import time
 import warnings
 from typing import Any
 
-import numpy as np
-
 from vaekit.domains import MoleculeDomain
-from vaekit.domains.molecules import Standardised
 from vaekit.errors import CompositionError, DataError
 from vaekit.models import VAE
 from vaekit.tasks.examine import examine, fit_prior
 from vaekit.tasks.fitting import Fitted, Plan, train_further
-from vaekit.tasks.molecules.readable import is_readable
+from vaekit.tasks.molecules.readable import readable_molecules
 from vaekit.tasks.trained import Trained, as_items
 from vaekit.training import TrainConfig
 
@@ -54,21 +51,19 @@ def fine_tune_model(
 def _readable(trained: Trained, X: Any, context: Any) -> Any:
     """Of molecules those that the model has tokens for; others are an error with a context."""
     domain = trained.domain
-    X = domain.read(X)
-    if not isinstance(domain, MoleculeDomain) or not isinstance(X, Standardised):
-        return X
-    kept = [place for place, smiles in enumerate(X.smiles) if is_readable(domain, smiles)]
-    lost = len(X) - len(kept)
+    if not isinstance(domain, MoleculeDomain):
+        return domain.read(X)
+    kept, lost = readable_molecules(domain, X)
     if not lost:
-        return X
-    if context is not None or not kept:
+        return kept
+    if context is not None or not len(kept):
         raise DataError(
             f"molecules must have the tokens and lengths that the model was trained with; "
-            f"{lost} of {len(X)} have others. Leave them out, or fit a new model."
+            f"{lost} of {lost + len(kept)} have others. Leave them out, or fit a new model."
         )
     warnings.warn(
-        f"left out: {lost} of {len(X)} molecules, which have tokens or lengths that the model was "
-        "not trained with. A new model would learn them.",
+        f"left out: {lost} of {lost + len(kept)} molecules, which have tokens or lengths that the "
+        "model was not trained with. A new model would learn them.",
         stacklevel=4,
     )
-    return X[np.asarray(kept)]
+    return kept
