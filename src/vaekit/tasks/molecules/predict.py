@@ -35,6 +35,7 @@ def predict_targets(
 
     Example:
         >>> from vaekit import Autoencoder
+        >>> from vaekit.domains import MoleculeDomain
         >>> smiles = ["C" * n + end for n in range(2, 12) for end in ("O", "N", "Cl")]
         >>> domain = MoleculeDomain(targets=("mw",))
         >>> model = Autoencoder(latent_dim=4, domain=domain, max_epochs=1, progress=False)
