@@ -1,11 +1,13 @@
 """Training that starts from a model that is trained already."""
 
 import copy
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from vaekit.autoencoder import Autoencoder
+from vaekit.domains import MoleculeDomain
 from vaekit.errors import unknown_name
 from vaekit.loading import load
 from vaekit.tasks import Plan
@@ -16,7 +18,11 @@ __all__ = ["fine_tune"]
 
 
 def fine_tune(
-    start: Autoencoder | str | Path, X: Any, context: Any = None, **options: Any
+    start: Autoencoder | str | Path,
+    X: Any,
+    context: Any = None,
+    targets: Sequence[str] = (),
+    **options: Any,
 ) -> Autoencoder:
     """Fit a copy of a trained model to other data of its kind, for instance few of them.
 
@@ -29,14 +35,17 @@ def fine_tune(
         start: A fitted model, a run folder, or the name of a model of the package (``"moses"``).
         X: The new items, in any form that `Autoencoder.fit` takes.
         context: Their labels or properties, if the model is conditional.
+        targets: Of molecules: properties that the latents are to tell as well, columns of numbers
+            that come with them or computed ones; see `MoleculeDomain`. The model given need not
+            have had any.
         **options: Options of the training, as of `Autoencoder`: ``max_epochs=5``.
 
     Returns:
         A new model; the one given stays as it was.
 
     Raises:
-        CompositionError: The model is none with latents.
-        SpecError: An option that is not of the training.
+        CompositionError: The model is none with latents, or targets are asked of other data.
+        SpecError: An option that is not of the training, or no target of that name.
         DataError: Items that the model cannot read.
 
     Example:
@@ -56,8 +65,12 @@ def fine_tune(
         chosen["progress"] = model.progress
     plan = Plan(**{f.name: getattr(model, f.name) for f in fields(Plan)})
     trained = copy.deepcopy(model.trained_)
-    fitted = fine_tune_model(trained, plan, X, context, TrainConfig(**chosen))
+    fitted = fine_tune_model(trained, plan, X, context, TrainConfig(**chosen), targets)
     tuned = Autoencoder(**{**model.get_params(deep=False), **chosen})
+    domain = fitted.trained.domain
+    if targets and isinstance(domain, MoleculeDomain):
+        unlearnt = replace(domain, tokeniser=None, vocabulary=None, scales=None)
+        tuned.set_params(domain=unlearnt)
     tuned.health_ = fitted.health
     notes = {"seconds": fitted.seconds, "preset": str(fitted.preset)}
     return tuned.adopt(fitted.trained, fitted.result.history, notes)

@@ -79,6 +79,10 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "networks.TokenTransformer": lambda: {"steps": 4, "layers": 1, "heads": 2},
     "objectives.Arrived": lambda: {"objective": objectives.elbo()},
     "networks.BlurredDecoder": lambda: {"body": example("networks.MLPDecoder")},
+    "networks.Beside": lambda: {
+        "first": example("networks.BlurredDecoder"),
+        "second": example("networks.MLPDecoder"),
+    },
     "likelihoods.Table": lambda: {"num_codes": (2, 3), "num_numbers": 2},
     **{
         f"domains.{kind}": lambda: {"name": "size", "dtype": "float64", "has_missing": False}

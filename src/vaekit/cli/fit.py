@@ -70,7 +70,7 @@ def fit(
         str | None,
         typer.Option(
             help="A run, or a model of the package ('moses'), to go on from; its model and form of "
-            "the data stay, so only options of the training apply."
+            "the data stay, so only options of the training, and targets, apply."
         ),
     ] = None,
     **options: Any,
@@ -96,12 +96,12 @@ def fit(
     vaekit fit assay.csv runs/assay --domain molecules --targets activity,logp
 
     vaekit fit mine.smi runs/mine --start-from moses
+
+    vaekit fit assay.csv runs/assay --start-from moses --targets activity
     """
     check_destination(run)
     if start_from is not None:
-        if targets is not None:
-            raise SpecError("--targets are learnt by a new model; leave out --start-from.")
-        _keep(_further(start_from, data, context, options), run)
+        _keep(_further(start_from, data, context, targets, options), run)
         return
     domain = find_domain(data, kind)
     if isinstance(domain, ImageDomain):
@@ -132,7 +132,9 @@ def _taught(domain: Domain, targets: str) -> Domain:
     return replace(domain, targets=tuple(targets.split(",")))
 
 
-def _further(start: str, data: str, context: str | None, options: Any) -> Autoencoder:
+def _further(
+    start: str, data: str, context: str | None, targets: str | None, options: Any
+) -> Autoencoder:
     """Go on from a trained model.
 
     Raises:
@@ -147,7 +149,8 @@ def _further(start: str, data: str, context: str | None, options: Any) -> Autoen
         )
     first = load(start)
     items = read_data(data, first.domain_)
-    return fine_tune(first, items, read_context(context), **chosen)
+    names = () if targets is None else tuple(targets.split(","))
+    return fine_tune(first, items, read_context(context), names, **chosen)
 
 
 def _keep(model: Autoencoder, run: Path) -> None:

@@ -13,7 +13,7 @@ from vaekit.latents import Latent
 from vaekit.latents.single import draw_prior
 from vaekit.likelihoods import Likelihood
 from vaekit.models.base import Model, checked_context
-from vaekit.networks import BlurredDecoder
+from vaekit.networks import Beside, BlurredDecoder
 from vaekit.priors import Prior
 from vaekit.randomness import seeded
 from vaekit.types import Batch, Draw, Evidence, LogDensity
@@ -160,7 +160,7 @@ class VAE(Model):
         """
         context = checked_context(context, self.context_dim)
         decoder = self.decoder
-        own = decoder.for_draws() if isinstance(decoder, BlurredDecoder) else decoder
+        own = decoder.for_draws() if isinstance(decoder, Beside | BlurredDecoder) else decoder
         px = self.likelihood(self._decoded(z.unsqueeze(0), context, own))
         item: Tensor = px.sample() if self.likelihood.drawn else self.likelihood.point(px)
         return item.squeeze(0)

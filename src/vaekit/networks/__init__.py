@@ -1,6 +1,7 @@
 """Encoders and decoders; any ``nn.Module`` of the right shapes serves as well."""
 
 from vaekit.networks.autoregressive import AutoregressiveCells
+from vaekit.networks.beside import Beside, blurred_part, with_numbers
 from vaekit.networks.blocks import Chain, Offset, Reshape
 from vaekit.networks.blurred import BlurredDecoder
 from vaekit.networks.conv import ConvDecoder, ConvEncoder
@@ -29,6 +30,7 @@ __all__ = [
     "NETWORKS",
     "SIZES",
     "AutoregressiveCells",
+    "Beside",
     "BlurredDecoder",
     "Chain",
     "ConvDecoder",
@@ -56,9 +58,11 @@ __all__ = [
     "TokenTeller",
     "TokenTransformer",
     "UNet",
+    "blurred_part",
     "grid_latents",
     "latent_grid",
     "lengths_of",
     "make_denoiser",
     "make_networks",
+    "with_numbers",
 ]

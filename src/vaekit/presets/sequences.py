@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from vaekit.networks import BlurredDecoder
+from torch import nn
+
+from vaekit.networks import Beside, BlurredDecoder
 from vaekit.objectives import Linear, elbo
 from vaekit.presets.base import Parts, Recipe, preset_for
 
@@ -38,6 +40,12 @@ def sequence_vae(
     the rising weight; Higgins et al. 2017, "beta-VAE", for its end.
     """
     if blur:
-        blurred = BlurredDecoder(parts.decoder, parts.latent_dim, clean=1 - blur)
-        parts = replace(parts, decoder=blurred)
+        parts = replace(parts, decoder=_blurred(parts.decoder, parts.latent_dim, 1 - blur))
     return Recipe(parts.vae(), elbo(Linear(0.0, beta, share)))
+
+
+def _blurred(decoder: nn.Module, latent_dim: int, clean: float) -> nn.Module:
+    """What stands beside the tokens is told by latents without noise."""
+    if isinstance(decoder, Beside):
+        return Beside(_blurred(decoder.first, latent_dim, clean), decoder.second)
+    return BlurredDecoder(decoder, latent_dim, clean=clean)

@@ -2,14 +2,17 @@
 
 import time
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from vaekit.domains import MoleculeDomain
 from vaekit.errors import CompositionError, DataError
 from vaekit.models import VAE
+from vaekit.randomness import seeded
 from vaekit.tasks.examine import examine, fit_prior
 from vaekit.tasks.fitting import Fitted, Plan, train_further
 from vaekit.tasks.molecules.readable import readable_molecules
+from vaekit.tasks.molecules.teach import with_targets
 from vaekit.tasks.trained import Trained, as_items
 from vaekit.training import TrainConfig
 
@@ -17,7 +20,12 @@ __all__ = ["fine_tune_model"]
 
 
 def fine_tune_model(
-    trained: Trained, plan: Plan, X: Any, context: Any, config: TrainConfig
+    trained: Trained,
+    plan: Plan,
+    X: Any,
+    context: Any,
+    config: TrainConfig,
+    targets: Sequence[str] = (),
 ) -> Fitted:
     """Train a model further on new items, then fit its sampling prior to them.
 
@@ -27,9 +35,10 @@ def fine_tune_model(
         X: The new items.
         context: Their labels or properties, if the model is conditional.
         config: How to train.
+        targets: Of molecules: properties that it is to learn as well; see `with_targets`.
 
     Raises:
-        CompositionError: A model without latents.
+        CompositionError: A model without latents, or targets of other data.
         DataError: Items that the model cannot read.
     """
     if not isinstance(trained.model, VAE):
@@ -38,7 +47,11 @@ def fine_tune_model(
             "anew with all of the data."
         )
     started = time.monotonic()
-    items = as_items(trained.domain, trained.context, _readable(trained, X, context), context)
+    found = _readable(trained, X, context)
+    if targets:
+        with seeded(config.seed):
+            trained = with_targets(trained, targets, found)
+    items = as_items(trained.domain, trained.context, found, context)
     preset, _ = plan.settled_for(trained.domain)
     config = config.suggested(preset.training_for(len(items)))
     result = train_further(trained, plan, items, config)

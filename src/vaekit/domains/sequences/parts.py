@@ -1,9 +1,18 @@
 """Networks and likelihood for sequences of tokens."""
 
+from dataclasses import replace
+
 from vaekit.domains.sequences.vocabulary import Vocabulary
 from vaekit.errors import CompositionError
 from vaekit.likelihoods import Likelihood, TargetedTokens, Tokens
-from vaekit.networks import MLPDecoder, TokenEncoder, TokenGRU, TokenTeller, TokenTransformer
+from vaekit.networks import (
+    MLPDecoder,
+    TokenEncoder,
+    TokenGRU,
+    TokenTeller,
+    TokenTransformer,
+    with_numbers,
+)
 from vaekit.presets import Parts
 
 __all__ = ["token_parts"]
@@ -38,10 +47,14 @@ def token_parts(
     """
     width = _WIDTHS[size]
     tokens = _likelihood(words, network, width, likelihood)
-    chosen = TargetedTokens(tokens, num_targets) if num_targets else tokens
     encoder = TokenEncoder(words.num_codes, width // 2, width, words.steps)
-    decoder = MLPDecoder(latent_dim + context_dim, (width,), (1, chosen.num_features), True)
-    return Parts(encoder, decoder, chosen, width, latent_dim, context_dim)
+    told = latent_dim + context_dim
+    decoder = MLPDecoder(told, (width,), (1, tokens.num_features), True)
+    parts = Parts(encoder, decoder, tokens, width, latent_dim, context_dim)
+    if not num_targets:
+        return parts
+    likelihood = TargetedTokens(tokens, num_targets)
+    return replace(parts, decoder=with_numbers(decoder, told, num_targets), likelihood=likelihood)
 
 
 def _likelihood(words: Vocabulary, network: str, width: int, chosen: str | Likelihood) -> Tokens:
