@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from vaekit import Autoencoder, fine_tune
+from vaekit import Autoencoder, fine_tune, load
 from vaekit.domains import MoleculeDomain
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.objectives import Arrived, Cyclical, Linear, elbo
+from vaekit.tasks.molecules import predict_targets
 from vaekit.types import Clock
 
 ROWS, COLUMNS = 400, 6
@@ -76,3 +77,25 @@ def test_schedules_stand_where_they_end(first):
             update = next(objective.losses(first.model_, batch, Clock(step, 10, ROWS)))
             values.append(update.losses["model"].item())
         assert values[0] == values[1]
+
+
+def test_properties_are_taught_to_a_model_that_had_none(of_molecules, tmp_path):
+    smiles = ["C" * n + end for n in range(2, 19) for end in ("O", "N")] * 3
+    file = tmp_path / "assay.csv"
+    file.write_text("smiles,assay\n" + "\n".join(f"{s},{s.count('C')}" for s in smiles))
+    taught = fine_tune(of_molecules, file, targets=("assay",), steps=60, learning_rate=3e-3)
+    told = predict_targets(taught.trained_, smiles)["assay"]
+    assert np.corrcoef(told, [s.count("C") for s in smiles])[0, 1] > 0.8
+    assert of_molecules.domain_.targets == ()
+    assert taught.get_params()["domain"].targets == ("assay",)
+    taught.save(tmp_path / "run")
+    again = predict_targets(load(tmp_path / "run").trained_, smiles)["assay"]
+    np.testing.assert_allclose(again, told, rtol=1e-4)
+    # and others in their place
+    other = fine_tune(taught, smiles, targets=("mw", "logp"), max_epochs=1)
+    assert predict_targets(other.trained_, smiles[:2]).keys() == {"mw", "logp"}
+
+
+def test_targets_are_properties_of_molecules(first):
+    with pytest.raises(CompositionError, match="targets are properties of molecules"):
+        fine_tune(first, rows(0.0, 1), targets=("a",))
