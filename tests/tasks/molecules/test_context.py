@@ -32,8 +32,8 @@ LEAD = "CCCCOc1ccccc1"
 @pytest.fixture(scope="module")
 def trained():
     domain = MoleculeDomain(targets=("mw",))
-    model = Autoencoder(latent_dim=6, domain=domain, steps=120, progress=False, seed=0)
-    return model.fit(MOLECULES * 3, context=LABELS * 3).trained_
+    model = Autoencoder(latent_dim=6, domain=domain, steps=80, progress=False, seed=0)
+    return model.fit(MOLECULES, context=LABELS).trained_
 
 
 def test_what_is_drawn_follows_the_context(trained):
@@ -48,9 +48,9 @@ def test_what_is_drawn_follows_the_context(trained):
 
 def test_design_within_a_context_spends_its_budget_and_learns_further(trained):
     found = optimise(
-        trained, maximise("tpsa"), start=MOLECULES[:8], context="saturated", budget=40, batch=16
+        trained, maximise("tpsa"), start=MOLECULES[:8], context="saturated", budget=24, batch=8
     )
-    assert len({record.smiles for record in found.records}) == 40
+    assert len({record.smiles for record in found.records}) == 24
     space = MoleculeSpace(trained, ["aromatic"])
     before = space.encode([LEAD])[1]
     space.adapt(MOLECULES[:4] * 20, seed=1)

@@ -83,6 +83,19 @@ def test_starts_that_cannot_be_encoded_are_no_trouble(method):
     assert len(run(method, 20, starts).records) == 20
 
 
+def test_the_default_is_local_until_enough_is_known():
+    from_one = Starts([written(20, 8)])
+
+    def found(method, budget, starts):
+        return [record.smiles for record in run(method, budget, starts).records]
+
+    first, noise = found("auto", 131, from_one), found("noise", 131, from_one)
+    assert first[:101] == noise[:101]
+    assert first[101:] != noise[101:]
+    many = Starts([written(n, m) for n in range(5, 30) for m in range(2, 6)])
+    assert found("auto", 130, many) == found("retrained_gp", 130, many)
+
+
 def test_an_interruption_returns_what_was_found():
     def oracle(smiles):
         if len(asked) == 25:

@@ -47,7 +47,8 @@ def optimise(
 
     | method | proposes |
     |---|---|
-    | ``"auto"``, ``"retrained_gp"`` | as the next two together |
+    | ``"auto"`` | ``"noise"`` until 100 molecules are known, then ``"retrained_gp"`` |
+    | ``"retrained_gp"`` | as the next two together |
     | ``"fingerprint_gp"`` | many molecules of the model, of which a Gaussian process chooses |
     | ``"retraining"`` | as ``"evolution"``, by a model that learns the best now and then |
     | ``"evolution"`` | codes of the best, with noise, blended and crossed |
