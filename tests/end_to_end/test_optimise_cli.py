@@ -6,7 +6,6 @@ from typer.testing import CliRunner
 pd = pytest.importorskip("pandas")
 pytest.importorskip("rdkit")
 
-from vaekit import Autoencoder  # noqa: E402
 from vaekit.cli import app  # noqa: E402
 from vaekit.errors import DataError, SpecError, VaekitError  # noqa: E402
 
@@ -161,23 +160,3 @@ def test_mistakes_are_told_and_nothing_is_written(
         call("optimise", place / "run", *arguments, "--budget", 30)
     assert isinstance(raised.value, error)
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".py"]
-
-
-def test_a_conditional_model_is_asked_within_a_context(tmp_path):
-    rings = {"aromatic": "c1ccccc1", "saturated": "C1CCCCC1"}
-    pairs = [(f"{'C' * n}O{ring}", name) for n in range(1, 8) for name, ring in rings.items()]
-    molecules, labels = zip(*pairs, strict=True)
-    model = Autoencoder(latent_dim=4, domain="molecules", steps=60, progress=False, seed=0)
-    model.fit(list(molecules), context=list(labels)).save(tmp_path / "run")
-    (tmp_path / "some.smi").write_text("\n".join(molecules))
-    asked = ["--context", "aromatic", "--out", tmp_path / "o.csv"]
-    call(
-        "optimise", tmp_path / "run", "--maximise", "tpsa", "--start", tmp_path / "some.smi",
-        "--budget", 6, *asked,
-    )  # fmt: skip
-    assert len(pd.read_csv(tmp_path / "o.csv")) == 6
-    lead = ["CCCOc1ccccc1", "--similarity", 0.1, "--draws", 80]
-    call("analogues", tmp_path / "run", *lead, *asked)
-    assert len(pd.read_csv(tmp_path / "o.csv"))
-    with pytest.raises(DataError, match="conditional; pass context="):
-        call("analogues", tmp_path / "run", *lead)
