@@ -1,59 +1,46 @@
 """The latents of molecules: what they keep, beside what the prior draws.
 
-    python benchmarks/molecules.py --train FILE [--betas .1 .25 .5 .75 1] [--network transformer]
+    python benchmarks/molecules.py --train FILE [--test FILE] [--betas .1 .25 .5 .75 1]
+        [--network transformer] [--targets qed logp tpsa] [--runs RUN ...]
 
-FILE is a .csv or .csv.gz with SMILES in its first column, canonical as MOSES' are. All but the last
-5,000 rows are learnt from, by `sequence_vae` on byte-pair SMILES tokens, once for each weight of
-the KL at the end of training. Prints for each: the rate (KL, nats), latents in use, the share of
-held-out molecules that are reconstructed exactly (of 1,000, at the posterior mean), the share that
-RDKit takes for a molecule half a deviation from that mean and half-way between two molecules; and
-of raw samples of the prior, nothing filtered, for several shares of noise (see `BlurredDecoder`):
-the share that RDKit takes for a molecule, of those the share that differ, and of these the share
-that training has not; molecules trained on and drawn per second.
+FILE are .csv or .csv.gz with SMILES in their first column, canonical as MOSES' are. All but the
+last 5,000 rows are learnt from, by `sequence_vae` on byte-pair SMILES tokens, once for each weight
+of the KL at the end of training; or RUN are measured, trained before on other than these 5,000.
+Prints for each: the rate (KL, nats), latents in use, the share of held-out molecules that are
+reconstructed exactly (of 1,000, at the posterior mean), the share that RDKit takes for a molecule
+half a deviation from that mean and half-way between two molecules; how well latents tell
+properties; of raw samples of the prior, nothing filtered, for several shares of noise (see
+`BlurredDecoder`): the share that RDKit takes for a molecule, of those the share that differ, of
+these the share that training has not, and that which passes MOSES' filters; with --test also the
+Frechet ChemNet distance to that file above that of as many random training molecules, and the
+cosine of scaffolds; of models taught QED and logP, how often molecules asked to lie in a box of
+both do.
 """
 
 import argparse
 import time
 import warnings
 
-import numpy as np
+import molecule_figures as figures
 import pandas as pd
 import torch
-from rdkit import Chem, RDLogger
+from rdkit import RDLogger
 
-from vaekit import Autoencoder, presets
-from vaekit.domains import SequenceDomain
-from vaekit.domains.sequences import BytePairs, SmilesAtoms
-from vaekit.metrics import latent_health
-from vaekit.networks import BlurredDecoder
-from vaekit.tasks.trained import as_items, batches_of
+from vaekit import Autoencoder, load, presets
+from vaekit.domains import MoleculeDomain
+from vaekit.domains.molecules import Report, Standardised
 
-HELD_OUT, RECONSTRUCTED = 5000, 1000
+HELD_OUT = 5000
 
 
-def canonical(smiles):
-    molecule = Chem.MolFromSmiles(smiles) if smiles else None
-    return None if molecule is None else Chem.MolToSmiles(molecule)
-
-
-def judged(samples, known):
-    valid = [text for text in map(canonical, samples) if text is not None]
-    different = set(valid)
-    new = different - known
-    return (
-        len(valid) / len(samples),
-        len(different) / max(1, len(valid)),
-        len(new) / max(1, len(different)),
-    )
-
-
-def one(beta, train, held_out, options):
+def trained(beta, train, options):
     started = time.monotonic()
-    domain = SequenceDomain(BytePairs(SmilesAtoms(), options.merges))
+    # clean already, so reading them again would only take time
+    molecules = Standardised(train, range(len(train)), {}, Report(()))
     model = Autoencoder(
         presets.sequence_vae(beta=beta, blur=options.blur),
         options.latents,
-        domain=domain,
+        domain=MoleculeDomain(num_merges=options.merges, targets=tuple(options.targets)),
         network=options.network,
         network_size=options.size,
         gradient_clip=1.0,
@@ -65,49 +52,15 @@ def one(beta, train, held_out, options):
         max_minutes=options.minutes,
         seed=options.seed,
         progress=False,
-    ).fit(train)
-    spent = time.monotonic() - started
-    trained = model.trained_
-    some = held_out[:RECONSTRUCTED]
-    exact = np.mean([canonical(a) == b for a, b in zip(model.reconstruct(some), some, strict=True)])
-    items = as_items(trained.domain, None, held_out, None)
-    health = latent_health(trained.vae, batches_of(items, trained.device))
-    known = set(train)
-    passes, rate = len(model.history_), sum(health.kl_per_latent)
-    print(
-        f"beta {beta}: {spent:.0f} s, {passes * len(train) / spent:.0f} molecules/s, {passes} "
-        f"passes; rate {rate:.1f} nats, {health.active_units} of {options.latents} in use; "
-        f"exact {exact:.3f}",
-        flush=True,
-    )
-    near, between = beside(trained, items)
-    print(f"  valid: near a molecule {near:.3f}, between two {between:.3f}", flush=True)
-    decoder = trained.vae.decoder
-    for noise in options.noises if isinstance(decoder, BlurredDecoder) else [0.0]:
-        decoder.drawn_noise = noise
-        begun = time.monotonic()
-        samples = model.sample(options.samples, seed=options.seed, prior="model")
-        speed = options.samples / (time.monotonic() - begun)
-        valid, unique, new = judged(samples, known)
-        print(
-            f"  noise {noise}: valid {valid:.3f}, unique {unique:.4f}, new {new:.3f}; "
-            f"{speed:.0f} samples/s",
-            flush=True,
-        )
+    ).fit(molecules)
+    spent, passes = time.monotonic() - started, len(model.history_)
+    speed = passes * len(train) / spent
+    print(f"beta {beta}: {spent:.0f} s, {speed:.0f} molecules/s, {passes} passes", flush=True)
+    return model
 
 
-@torch.no_grad()
-def beside(trained, items):
-    batch = next(iter(batches_of(items, trained.device)))
-    q = trained.vae.infer(batch).q
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(q.mean.shape, generator=generator)
-    other = q.mean[torch.randperm(len(q.mean), generator=generator)]
-    shares = []
-    for z in (q.mean + 0.5 * q.stddev * noise.to(q.mean), (q.mean + other) / 2):
-        smiles = trained.domain.decode(trained.vae.show(z))
-        shares.append(np.mean([canonical(text) is not None for text in smiles]))
-    return shares
+def read(path):
+    return pd.read_csv(path).iloc[:, 0].tolist()
 
 
 def main(options):
@@ -115,10 +68,20 @@ def main(options):
     RDLogger.DisableLog("rdApp.*")
     if options.threads:
         torch.set_num_threads(options.threads)
-    smiles = pd.read_csv(options.train).iloc[:, 0].tolist()[: options.rows]
+    smiles = read(options.train)[: options.rows]
     train, held_out = smiles[:-HELD_OUT], smiles[-HELD_OUT:]
-    for beta in options.betas:
-        one(beta, train, held_out, options)
+    known, references = set(train), None
+    if options.test:
+        test = read(options.test)[: 2 * options.samples]
+        references = figures.References(test, train, options.samples)
+    for given in options.runs or options.betas:
+        if options.runs:
+            print(given, flush=True)
+        model = load(given) if options.runs else trained(given, train, options)
+        figures.latents(model, held_out)
+        figures.properties(model, held_out)
+        figures.draws(model, known, references, options)
+        figures.aimed(model, options)
 
 
 if __name__ == "__main__":
@@ -126,6 +89,9 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--train", required=True)
+    parser.add_argument("--test")
+    parser.add_argument("--runs", nargs="*")
+    parser.add_argument("--targets", nargs="*", default=[])
     parser.add_argument("--rows", type=int)
     parser.add_argument("--betas", type=float, nargs="*", default=[0.1, 0.25, 0.5, 0.75, 1.0])
     parser.add_argument("--latents", type=int, default=64)

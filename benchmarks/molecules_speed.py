@@ -55,7 +55,7 @@ class LikeMoses(nn.Module):
         return kl + F.cross_entropy(logits.flatten(0, 1), x[:, 1:].flatten(), ignore_index=0)
 
 
-def moses_steps(smiles):
+def moses_steps(smiles, options):
     letters = {letter: i + 3 for i, letter in enumerate(sorted(set("".join(smiles))))}
     rows = [torch.tensor([1, *(letters[c] for c in text), 2]) for text in smiles]
     model = LikeMoses(len(letters) + 3)
@@ -63,7 +63,9 @@ def moses_steps(smiles):
     for start in range(0, ROWS - MOSES_BATCH, MOSES_BATCH):
         yield MOSES_BATCH
         optimiser.zero_grad()
-        model(rows[start : start + MOSES_BATCH]).backward()
+        with half(options):
+            loss = model(rows[start : start + MOSES_BATCH])
+        loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 50)
         optimiser.step()
 
@@ -73,13 +75,18 @@ def our_model(domain, rows, network):
     return sequence_vae().build(domain.parts(rows, 64, network=network))
 
 
-def our_steps(domain, rows, network):
+def half(options):
+    return torch.autocast("cpu", torch.bfloat16, enabled=options.precision == "bf16")
+
+
+def our_steps(domain, rows, network, options):
     model, objective = our_model(domain, rows, network)
     optimiser = torch.optim.AdamW(model.parameters(), 2e-3, fused=True)
     items = Items(rows, domain.encode, lengths=domain.lengths(rows))
     for places in items.batches(BATCH, 0, 0):
         yield len(places)
-        update = next(objective.losses(model, items.batch(places, torch.device("cpu")), CLOCK))
+        with half(options):
+            update = next(objective.losses(model, items.batch(places, torch.device("cpu")), CLOCK))
         optimiser.zero_grad()
         update.losses["model"].backward()
         optimiser.step()
@@ -109,9 +116,9 @@ def main(options):
     domain = SequenceDomain(BytePairs(SmilesAtoms(), 400)).fit(smiles)
     rows = domain.prepare(smiles)
     runs = {
-        "MOSES' VAE": moses_steps(smiles),
-        "gru": our_steps(domain, rows, "gru"),
-        "transformer": our_steps(domain, rows, "transformer"),
+        "MOSES' VAE": moses_steps(smiles, options),
+        "gru": our_steps(domain, rows, "gru", options),
+        "transformer": our_steps(domain, rows, "transformer", options),
     }
     speeds = {name: [] for name in runs}
     for turn in range(options.turns + 1):
@@ -134,4 +141,5 @@ if __name__ == "__main__":
     )
     parser.add_argument("--train", required=True)
     parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
     main(parser.parse_args())

@@ -207,7 +207,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             context: One label or property per item, or one for all.
             seed: For the same items again; ``None`` gives new ones at each call.
             prior: ``"fitted"`` to the training items, or the ``"model"``'s own.
-            where: Of tables: what columns are to hold; see `vaekit.tasks.sample_where`.
+            where: What columns or targets are to hold; see `vaekit.tasks.sample_where`.
         """
         trained = self._fitted("sample")
         if where:

@@ -136,9 +136,9 @@ def test_conditions_that_cannot_hold_are_refused(model, where, error, message):
 
 def test_conditions_are_of_tables():
     pictures = Autoencoder("vae", max_epochs=1, progress=False).fit(digits().images[:100])
-    with pytest.raises(CompositionError, match="conditions are of tables"):
+    with pytest.raises(CompositionError, match="conditions and predictions are of tables"):
         pictures.sample(3, where={"a": 1})
-    with pytest.raises(CompositionError, match="--where is for models of tables"):
+    with pytest.raises(CompositionError, match="conditions and predictions are of tables"):
         read_conditions(["a=1"], pictures.domain_)
 
 

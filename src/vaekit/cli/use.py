@@ -63,8 +63,8 @@ def sample(
     where: Annotated[
         list[str] | None,
         typer.Option(
-            help="Of tables: a condition on a column, like job=cook, job=cook|vet, age>=30; may be "
-            "repeated."
+            help="Of tables: a condition on a column, like job=cook, job=cook|vet, age>=30; of "
+            "molecules: on a target, like logp<=3; may be repeated."
         ),
     ] = None,
     training: Annotated[
@@ -89,6 +89,8 @@ def sample(
     vaekit sample runs/adult -n 10000 --where "income='>50K'" --where "age<=30" --out young.csv
 
     vaekit sample runs/drugs -n 1000 --training drugs.smi --out new.csv --grid new.html
+
+    vaekit sample runs/drugs --where "qed>=0.85" --where "logp>=2" --where "logp<=3" --out aimed.csv
     """
     model = load(run)
     path = out or _name(run, "samples", model)

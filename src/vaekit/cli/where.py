@@ -1,12 +1,14 @@
 """Conditions as they are typed: ``age>=30``, ``job=cook|vet``."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from vaekit.domains import Category, Domain, Number, TableDomain
 from vaekit.domains.tables import Column
-from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
+from vaekit.errors import DataError, SpecError, unknown_name
+from vaekit.tasks.molecules import targets_of
 
 __all__ = ["read_conditions"]
 
@@ -19,17 +21,15 @@ def read_conditions(texts: Sequence[str], domain: Domain) -> dict[str, Any]:
     Args:
         texts: Each ``COLUMN=VALUE``, ``COLUMN=A|B`` (one of several), ``COLUMN>=VALUE`` or
             ``COLUMN<=VALUE``; quotes around values are taken off, and no value means a missing
-            cell. Two bounds of one column make a range.
+            cell. Two bounds of one column make a range. Columns of molecules are their targets.
         domain: Of the model.
 
     Raises:
         SpecError: Another form, or no such column.
         DataError: A value that is no number, of a column of numbers.
-        CompositionError: The model is not of a table.
+        CompositionError: The model is not of a table, nor of molecules with targets.
     """
-    if not isinstance(domain, TableDomain):
-        raise CompositionError("--where is for models of tables; this one is of other data.")
-    columns = {column.name: column for column in domain.columns or ()}
+    readers = _readers(domain)
     found: dict[str, Any] = {}
     for text in texts:
         match = _FORM.match(text)
@@ -38,15 +38,23 @@ def read_conditions(texts: Sequence[str], domain: Domain) -> dict[str, Any]:
                 f"--where must be like age>=30, job=cook or job=cook|vet; got {text!r}."
             )
         name, sign, value = match.groups()
-        if name not in columns:
-            raise unknown_name("column", name, list(columns))
+        if name not in readers:
+            raise unknown_name("column", name, list(readers))
+        read = readers[name]
         if sign == "=":
-            found[name] = [_value(columns[name], part) for part in value.split("|")]
+            found[name] = [read(part) for part in value.split("|")]
         else:
             low, high = found[name] if isinstance(found.get(name), tuple) else (None, None)
-            bound = _value(columns[name], value)
+            bound = read(value)
             found[name] = (bound, high) if sign == ">=" else (low, bound)
     return found
+
+
+def _readers(domain: Domain) -> Mapping[str, Callable[[str], Any]]:
+    """How a value of each column is read."""
+    if not isinstance(domain, TableDomain):
+        return {name: partial(_number, name) for name in targets_of(domain).names}
+    return {column.name: partial(_value, column) for column in domain.columns or ()}
 
 
 def _value(column: Column, text: str) -> Any:
@@ -56,14 +64,14 @@ def _value(column: Column, text: str) -> Any:
     if not text:
         return None
     if isinstance(column, Number):
-        return _number(column, text)
+        return _number(column.name, text)
     if isinstance(column, Category):  # labels may be numbers or truth values
         return next((label for label in column.labels if str(label) == text), text)
     return text
 
 
-def _number(column: Column, text: str) -> float:
+def _number(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise DataError(f"column {column.name!r} holds numbers; got {text!r}.") from error
+        raise DataError(f"column {name!r} holds numbers; got {text!r}.") from error

@@ -1,8 +1,9 @@
-"""Rows of a table that meet conditions, drawn from what the model knows under those conditions."""
+"""Items that meet conditions, drawn from what the model knows under those conditions."""
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -11,9 +12,10 @@ from torch.distributions import Categorical, Distribution
 from vaekit.distributions import as_row, drawn
 from vaekit.domains import TableDomain
 from vaekit.domains.tables import Allowed, Condition
-from vaekit.errors import CompositionError, unknown_name
+from vaekit.errors import unknown_name
 from vaekit.randomness import seeded
 from vaekit.tasks.distinct import distinct_items
+from vaekit.tasks.molecules import AimedLatents
 from vaekit.tasks.trained import Trained
 
 __all__ = ["sample_where"]
@@ -33,28 +35,33 @@ def sample_where(
     seed: int | None = None,
     prior: str = "fitted",
 ) -> Any:
-    """Generate rows that meet conditions on any of their columns.
+    """Generate items that meet conditions.
 
-    Rows are made as always, but for the cells asked for: those are drawn from what the conditions
-    leave of their distribution, so that every row meets the conditions. Each row is then kept as
-    often as the conditions were probable on the way to it (importance sampling), which makes its
-    other cells those of the model's distribution given the conditions.
+    Rows of tables meet them on any of their columns, without exception. They are made as always,
+    but for the cells asked for: those are drawn from what the conditions leave of their
+    distribution. Each row is then kept as often as the conditions were probable on the way to it
+    (importance sampling), which makes its other cells those of the model's distribution given the
+    conditions.
+
+    Molecules meet ranges of the targets that a model was taught (`MoleculeDomain(targets=...)`) as
+    far as it knows: latents are kept as often as they make the ranges probable. Judge what comes
+    out by properties that are computed or measured.
 
     Args:
-        trained: A model of a table.
-        n: How many rows.
+        trained: A model of a table, or of molecules with targets.
+        n: How many.
         where: By column a value, a list of values, or a pair (low, high) with ``None`` for an open
-            end; of dates also as text.
+            end; of dates also as text. By target a pair.
         context: Labels or properties, for conditional models.
         seed: Of the draws; ``None`` for fresh ones.
         prior: ``"fitted"`` or ``"model"``.
 
     Returns:
-        A data frame.
+        A data frame, or SMILES.
 
     Raises:
-        CompositionError: The model is not of a table.
-        SpecError: No column, or no label, has that name; suggests the nearest.
+        CompositionError: The model is of other data, or was taught no targets.
+        SpecError: No column, target or label has that name; suggests the nearest.
         DataError: A condition that can never hold.
 
     Example:
@@ -66,34 +73,43 @@ def sample_where(
         >>> set(rows["kind"]), rows["size"].min() >= 2.0
         ({'b'}, np.True_)
     """
-    domain = trained.domain
-    if not isinstance(domain, TableDomain):
-        raise CompositionError("conditions are of tables; this model is of other data.")
-    limits = _limits(domain, where)
+    rows = trained.rows(context, _AT_ONCE)
+    proposals = _proposals(trained, rows, prior == "fitted", where)
 
     def draw(places: Tensor) -> Tensor:
-        x, log_w = _candidates(trained, len(places), limits, context, prior)
-        return x[_chosen(log_w, len(places))]
+        found, log_w = _candidates(proposals, len(places))
+        return proposals.finish(found[_chosen(log_w, len(places))])
 
     with seeded(seed):
-        return distinct_items(domain, n, draw)
+        return distinct_items(trained.domain, n, draw)
 
 
-def _candidates(
-    trained: Trained, n: int, limits: Mapping[int, Allowed], context: Any, prior: str
-) -> tuple[Tensor, Tensor]:
-    """Rows that meet the conditions, enough to choose from, and their log weights."""
-    rows = trained.rows(context, _AT_ONCE)
-    x, weights = [], []
+class _Proposals(Protocol):
+    """Candidates with their weights; those that are chosen are finished."""
+
+    def propose(self, count: int) -> tuple[Tensor, Tensor]: ...
+    def finish(self, chosen: Tensor) -> Tensor: ...
+
+
+def _proposals(
+    trained: Trained, rows: Tensor | None, fitted: bool, where: Mapping[str, Any]
+) -> _Proposals:
+    domain = trained.domain
+    if isinstance(domain, TableDomain):
+        return _GuidedRows(trained, rows, fitted, _limits(domain, where))
+    return AimedLatents.of(trained, rows, fitted, where)
+
+
+def _candidates(proposals: _Proposals, n: int) -> tuple[Tensor, Tensor]:
+    """Enough to choose from, and their log weights."""
+    found, weights = [], []
     while True:
-        z = trained.vae.generate(_AT_ONCE, rows, fitted=prior == "fitted")
-        px = trained.vae.decode(z, rows)
-        guided = _Guided(limits)
-        x.append(as_row(px).walk(guided).squeeze(0))
-        weights.append(guided.log_w.squeeze(0))
+        some, log_w = proposals.propose(_AT_ONCE)
+        found.append(some)
+        weights.append(log_w)
         log_w = torch.cat(weights)
         if _expected(log_w) > _SPARE * n or len(log_w) >= _MOST:
-            return torch.cat(x), log_w
+            return torch.cat(found), log_w
 
 
 def _expected(log_w: Tensor) -> float:
@@ -126,6 +142,25 @@ def _limits(domain: TableDomain, where: Mapping[str, Any]) -> dict[int, Allowed]
         allowed = columns[name].allow(Condition.of(given))
         limits |= dict.fromkeys(cells.get(name, ()), allowed)
     return limits
+
+
+@dataclass(frozen=True)
+class _GuidedRows:
+    """Rows that meet the limits."""
+
+    trained: Trained
+    rows: Tensor | None
+    fitted: bool
+    limits: Mapping[int, Allowed]
+
+    def propose(self, count: int) -> tuple[Tensor, Tensor]:
+        z = self.trained.vae.generate(count, self.rows, fitted=self.fitted)
+        guided = _Guided(self.limits)
+        x = as_row(self.trained.vae.decode(z, self.rows)).walk(guided).squeeze(0)
+        return x, guided.log_w.squeeze(0)
+
+    def finish(self, chosen: Tensor) -> Tensor:
+        return chosen
 
 
 class _Guided:

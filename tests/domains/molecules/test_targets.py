@@ -7,16 +7,12 @@ import torch
 pytest.importorskip("rdkit")
 pytest.importorskip("selfies")
 
-from vaekit import Autoencoder, load
+from vaekit import Autoencoder
 from vaekit.domains import MoleculeDomain
-from vaekit.domains.molecules import PROPERTIES, properties_of, standardise
-from vaekit.errors import CompositionError, DataError, SpecError
-from vaekit.presets import sequence_vae
-from vaekit.tasks.molecules import predict_targets
+from vaekit.domains.molecules import PROPERTIES, properties_of
+from vaekit.errors import DataError, SpecError
 
 SMILES = ["C" * n + end for n in range(2, 22) for end in ("O", "N", "Cl", "C(=O)O")]
-TRAINING = [smiles for i, smiles in enumerate(SMILES) if i % 5]
-UNSEEN = [smiles for i, smiles in enumerate(SMILES) if i % 5 == 0]
 
 
 def test_rows_are_codes_and_targets_in_deviations():
@@ -52,40 +48,6 @@ def test_targets_must_be_known_and_vary(tmp_path):
     file.write_text("smiles,activity\nCCO,1\nCCN,\nCCC,\n")
     with pytest.raises(DataError, match=r"must vary; 'activity' is 1 for all of them \(1 of 3"):
         MoleculeDomain("smiles", targets=("activity",)).fit(file)
-
-
-@pytest.fixture(scope="module")
-def model():
-    domain = MoleculeDomain("smiles", targets=("heavy_atoms", "logp"))
-    preset = sequence_vae(beta=0.05)
-    return Autoencoder(
-        preset, 4, domain=domain, max_epochs=60, batch_size=20, learning_rate=3e-3, progress=False
-    ).fit(TRAINING)
-
-
-def test_what_was_taught_is_predicted_of_new_molecules(model):
-    told, truth = predict_targets(model.trained_, UNSEEN), properties_of(UNSEEN)
-    for name in ("heavy_atoms", "logp"):
-        error = np.square(told[name] - truth[name]).mean() / truth[name].var()
-        assert error < 0.3
-
-
-def test_it_samples_scores_and_is_stored_like_any_model(model, tmp_path):
-    assert len(standardise(model.sample(30, seed=0)).report.entries) == 30
-    assert np.isfinite(model.score_samples(SMILES[:4])).all()
-    model.save(tmp_path / "run")
-    again = load(tmp_path / "run")
-    np.testing.assert_allclose(
-        predict_targets(again.trained_, SMILES[:4])["logp"],
-        predict_targets(model.trained_, SMILES[:4])["logp"],
-        rtol=1e-5,
-    )
-
-
-def test_a_model_that_was_taught_none_predicts_none():
-    plain = Autoencoder(latent_dim=2, domain="molecules", max_epochs=1, progress=False)
-    with pytest.raises(CompositionError, match="must have been taught what to predict"):
-        predict_targets(plain.fit(SMILES).trained_, SMILES)
 
 
 def test_missing_targets_teach_nothing(tmp_path):

@@ -197,7 +197,7 @@ def test_a_model_reconstructs_samples_and_is_stored(tmp_path):
 def test_a_model_takes_a_context():
     texts = words(400)
     context = ["long" if len(text) > 5 else "short" for text in texts]
-    model = Autoencoder(latent_dim=4, domain="sequences", steps=50, seed=0, progress=False)
+    model = Autoencoder(latent_dim=4, domain="sequences", steps=5, seed=0, progress=False)
     model.fit(texts, context=context)
     assert len(model.sample(5, "long")) == 5
 

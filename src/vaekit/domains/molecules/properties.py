@@ -61,8 +61,9 @@ def properties_of(
         (array([ 3., nan]), array([20.23,   nan]))
     """
     chosen = [_named(name) for name in (PROPERTIES if names is None else names)]
-    parsed = as_molecules(molecules)
-    return {each.name: _column(each, parsed) for each in chosen}
+    rows = [_row(chosen, item) for item in molecules] if chosen else []
+    table = np.array(rows, np.float64).reshape(len(rows), len(chosen))
+    return {each.name: column for each, column in zip(chosen, table.T, strict=True)}
 
 
 def _named(name: str) -> Property:
@@ -71,10 +72,11 @@ def _named(name: str) -> Property:
     return PROPERTIES[name]
 
 
-def _column(chosen: Property, molecules: Sequence[Any]) -> NDArray[np.float64]:
+def _row(chosen: Sequence[Property], item: Any) -> list[float]:
+    """One after the other, as a parsed molecule takes some ten kilobytes."""
+    (molecule,) = as_molecules([item])
     with quiet():
-        values = (_value(chosen, molecule) for molecule in molecules)
-        return np.fromiter(values, np.float64, len(molecules))
+        return [_value(each, molecule) for each in chosen]
 
 
 def _value(chosen: Property, molecule: Any) -> float:

@@ -7,8 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from vaekit.distributions import Joined
-from vaekit.domains import MoleculeDomain
-from vaekit.errors import CompositionError
+from vaekit.tasks.molecules.aimed import targets_of
 from vaekit.tasks.trained import Trained
 
 __all__ = ["predict_targets"]
@@ -36,18 +35,14 @@ def predict_targets(
 
     Example:
         >>> from vaekit import Autoencoder
+        >>> from vaekit.domains import MoleculeDomain
         >>> smiles = ["C" * n + end for n in range(2, 12) for end in ("O", "N", "Cl")]
         >>> domain = MoleculeDomain(targets=("mw",))
         >>> model = Autoencoder(latent_dim=4, domain=domain, max_epochs=1, progress=False)
         >>> predict_targets(model.fit(smiles).trained_, ["CCCO", "CCN"])["mw"].shape
         (2,)
     """
-    domain = trained.domain
-    if not isinstance(domain, MoleculeDomain) or domain.scales is None:
-        raise CompositionError(
-            "the model must have been taught what to predict; it was not. Fit one with "
-            "MoleculeDomain(targets=('qed', 'logp'))."
-        )
+    known = targets_of(trained.domain)
     rows = trained.rows(context, len(codes := trained.encode(molecules, context)))
     parts = []
     for places in torch.arange(len(codes), device=codes.device).split(_CHUNK):
@@ -55,4 +50,4 @@ def predict_targets(
         px = trained.vae.decode(codes[places], some)
         assert isinstance(px, Joined)  # as of `TargetedTokens`, which such a domain asks for
         parts.append(px.parts[1].mean.squeeze(0))
-    return domain.scales.in_units(torch.cat(parts))
+    return known.in_units(torch.cat(parts))

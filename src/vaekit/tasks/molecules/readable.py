@@ -1,5 +1,6 @@
 """Which molecules a model has tokens for."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,13 @@ def is_readable(domain: MoleculeDomain, smiles: str) -> bool:
         domain: Fitted.
         smiles: Standardised.
     """
+    return _are_readable(domain, Standardised((smiles,), (0,), {}, Report(())))
+
+
+def _are_readable(domain: MoleculeDomain, found: Standardised) -> bool:
+    """Whether all are; without targets, which cost far more than tokens."""
     try:
-        domain.prepare(Standardised((smiles,), (0,), {}, Report(())))
+        replace(domain, targets=(), scales=None).prepare(found)
     except DataError:
         return False
     return True
@@ -39,5 +45,7 @@ def readable_molecules(domain: MoleculeDomain, raw: Any) -> tuple[Standardised, 
         DataError: The source cannot be read, or a rule rejects a molecule.
     """
     found = domain.read(raw)
+    if _are_readable(domain, found):
+        return found, 0
     kept = np.flatnonzero([is_readable(domain, smiles) for smiles in found.smiles])
     return found[kept], len(found) - len(kept)

@@ -1,0 +1,99 @@
+"""What a model was taught of molecules is predicted, and drawn towards."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rdkit")
+
+from vaekit import Autoencoder, load
+from vaekit.cli.where import read_conditions
+from vaekit.domains import MoleculeDomain
+from vaekit.domains.molecules import properties_of, standardise
+from vaekit.errors import CompositionError, DataError, SpecError
+from vaekit.presets import sequence_vae
+from vaekit.tasks.molecules import predict_targets
+
+SMILES = ["C" * n + end for n in range(2, 22) for end in ("O", "N", "Cl", "C(=O)O")]
+TRAINING = [smiles for i, smiles in enumerate(SMILES) if i % 5]
+UNSEEN = [smiles for i, smiles in enumerate(SMILES) if i % 5 == 0]
+
+
+@pytest.fixture(scope="module")
+def model():
+    domain = MoleculeDomain("smiles", targets=("heavy_atoms", "logp"))
+    preset = sequence_vae(beta=0.05)
+    return Autoencoder(
+        preset, 4, domain=domain, max_epochs=60, batch_size=20, learning_rate=3e-3, progress=False
+    ).fit(TRAINING)
+
+
+def test_what_was_taught_is_predicted_of_new_molecules(model):
+    told, truth = predict_targets(model.trained_, UNSEEN), properties_of(UNSEEN)
+    for name in ("heavy_atoms", "logp"):
+        error = np.square(told[name] - truth[name]).mean() / truth[name].var()
+        assert error < 0.3
+
+
+def test_it_samples_scores_and_is_stored_like_any_model(model, tmp_path):
+    assert len(standardise(model.sample(30, seed=0)).report.entries) == 30
+    assert np.isfinite(model.score_samples(SMILES[:4])).all()
+    model.save(tmp_path / "run")
+    again = load(tmp_path / "run")
+    np.testing.assert_allclose(
+        predict_targets(again.trained_, SMILES[:4])["logp"],
+        predict_targets(model.trained_, SMILES[:4])["logp"],
+        rtol=1e-5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "low", "high"),
+    [
+        ({"heavy_atoms": (14, 19)}, 14, 19),
+        ({"heavy_atoms": (None, 8)}, 0, 8),
+        ({"heavy_atoms": (17, None), "logp": (5, None)}, 17, 99),
+    ],
+)
+def test_most_lie_in_the_range_asked_for(model, where, low, high):
+    drawn = {}
+    for name, asked in (("aimed", where), ("plain", None)):
+        atoms = properties_of(model.sample(200, seed=0, where=asked), ["heavy_atoms"])
+        drawn[name] = np.mean((low <= atoms["heavy_atoms"]) & (atoms["heavy_atoms"] <= high))
+    assert drawn["aimed"] > max(0.5, 1.3 * drawn["plain"])
+
+
+def test_the_same_seed_draws_the_same(model):
+    first = model.sample(20, seed=3, where={"logp": (2, 3)})
+    assert first == model.sample(20, seed=3, where={"logp": (2, 3)})
+    assert first != model.sample(20, seed=4, where={"logp": (2, 3)})
+
+
+@pytest.mark.parametrize(
+    ("where", "error", "message"),
+    [
+        ({"lgop": (1, 2)}, SpecError, "did you mean 'logp'"),
+        ({"logp": 2.0}, DataError, r"must be asked for as a range \(low, high\).* got 2.0"),
+        ({"logp": (3, 2)}, DataError, r"must have low < high; got \(3, 2\)"),
+        ({"heavy_atoms": (400, None)}, DataError, "none comes near. It was taught heavy_atoms of"),
+    ],
+)
+def test_ranges_that_cannot_be_met_are_refused(model, where, error, message):
+    with pytest.raises(error, match=message):
+        model.sample(5, where=where)
+
+
+def test_a_model_without_targets_takes_no_ranges_and_predicts_none():
+    plain = Autoencoder(latent_dim=2, domain="molecules", max_epochs=1, progress=False).fit(SMILES)
+    with pytest.raises(CompositionError, match="taught no targets"):
+        plain.sample(3, where={"logp": (1, 2)})
+    with pytest.raises(CompositionError, match="taught no targets"):
+        predict_targets(plain.trained_, SMILES)
+
+
+def test_ranges_are_read_as_typed(model):
+    read = read_conditions(["logp>=2", "logp <= 3", "heavy_atoms<=9"], model.domain_)
+    assert read == {"logp": (2.0, 3.0), "heavy_atoms": (None, 9.0)}
+    with pytest.raises(SpecError, match="did you mean 'logp'"):
+        read_conditions(["lgop>=2"], model.domain_)
+    with pytest.raises(DataError, match="column 'logp' holds numbers; got 'high'"):
+        read_conditions(["logp>=high"], model.domain_)
