@@ -93,8 +93,8 @@ def test_scoring_and_stepping_agree(network):
     net, row = network(), torch.tensor([[4.0, 3, END, PADDING]])
     told, state = net.start(features(1))
     total, before = 0.0, torch.tensor([BEGIN])
-    for code in (4, 3, END):
-        logits, state = net.step(told, state, before)
+    for place, code in enumerate((4, 3, END)):
+        logits, state = net.step(told, state, before, place)
         total += logits.log_softmax(-1)[0, code - END]
         before = torch.tensor([code])
     torch.testing.assert_close(net(features(1), row).sum(), total)

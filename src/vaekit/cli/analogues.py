@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from vaekit.cli.data import read_context
 from vaekit.cli.molecules import check_molecule_options, known_of
 from vaekit.cli.outputs import console
-from vaekit.cli.use import Run
+from vaekit.cli.use import ContextOption, Run
 from vaekit.errors import DataError
 from vaekit.loading import load
 from vaekit.tasks.molecules import check_molecule_path, find_analogues, save_molecules
@@ -42,6 +43,7 @@ def analogues(
     grid: Annotated[
         Path | None, typer.Option(help="File for drawings: .png, .svg or .html.")
     ] = None,
+    context: ContextOption = None,
     draws: Annotated[int, typer.Option(min=8, help="Points of the latents to decode.")] = 5000,
     seed: Annotated[int, typer.Option(min=0, help="For the same ones again.")] = 0,
 ) -> None:
@@ -71,6 +73,7 @@ def analogues(
             rank=rank,
             lowest=lowest,
             training=known,
+            context=read_context(context),
             draws=draws,
             seed=seed,
         )

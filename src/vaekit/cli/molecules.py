@@ -120,10 +120,12 @@ def draws_molecules(out: Path | None) -> bool:
     return out is None or out.suffix in (*GRID_ENDINGS, ".csv")
 
 
-def draw_between(trained: Trained, a: Any, b: Any, steps: int, path: str, out: Path) -> None:
+def draw_between(
+    trained: Trained, a: Any, b: Any, steps: int, path: str, context: Any, out: Path
+) -> None:
     """Write the molecules on the ways from each to its counterpart, drawn or as a table."""
     with console.status("interpolating"):
-        ways = molecule_ways(trained, a, b, steps, path)
+        ways = molecule_ways(trained, a, b, steps, path, context)
     valid = sum(way.valid for way in ways) / len(ways)
     console.print(f"{100 * valid:.0f} % of the points between are molecules", highlight=False)
     if out.suffix == ".csv":

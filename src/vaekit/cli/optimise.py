@@ -10,8 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from vaekit.cli.data import read_context
 from vaekit.cli.design_options import read_bounds, read_objectives
 from vaekit.cli.outputs import console, write_frame
+from vaekit.cli.use import ContextOption
 from vaekit.errors import SpecError
 from vaekit.files import atomic_write
 from vaekit.loading import load
@@ -66,6 +68,7 @@ def optimise(
         Path | None,
         typer.Option(help="Molecules to begin with: .smi, .csv or .sdf, each also as .gz."),
     ] = None,
+    context: ContextOption = None,
     like: Annotated[str | None, typer.Option(help="A lead, as SMILES, to stay similar to.")] = None,
     similarity: Annotated[
         float, typer.Option(help="Tanimoto similarity to the lead, at least.")
@@ -133,6 +136,7 @@ def optimise(
             objectives,
             start=start,
             constraints=rules,
+            context=read_context(context),
             budget=budget,
             method=method,
             combine=combine,

@@ -165,7 +165,8 @@ def interpolate(
     a, b = take_rows(items, chosen[:pairs]), take_rows(items, chosen[pairs:])
     if isinstance(model.domain_, MoleculeDomain) and draws_molecules(out):
         ways_out = out or run.with_name(f"{run.name}-interpolation.svg")
-        draw_between(model.trained_, a, b, steps, path, ways_out)
+        rows = _context_rows(given, chosen[:pairs])
+        draw_between(model.trained_, a, b, steps, path, rows, ways_out)
         return
     with console.status("interpolating"):
         ways = model.interpolate(a, b, steps, path, _context_rows(given, chosen[:pairs]))

@@ -15,7 +15,9 @@ class Steps(Protocol):
     steps: int
 
     def start(self, features: Tensor) -> tuple[Tensor, Tensor]: ...
-    def step(self, told: Tensor, state: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]: ...
+    def step(
+        self, told: Tensor, state: Tensor, codes: Tensor, place: int
+    ) -> tuple[Tensor, Tensor]: ...
 
 
 @torch.no_grad()
@@ -53,7 +55,7 @@ def beam_search(
     score[:, 0] = 0.0  # all beams begin alike
     over = torch.zeros_like(rows, dtype=torch.bool)
     for place in range(network.steps - 1):
-        logits, state = network.step(told, state, codes)
+        logits, state = network.step(told, state, codes, place)
         gains = logits.log_softmax(-1)
         gains[over] = -torch.inf
         gains[over, 0] = 0.0  # of what has ended there is one way to go on

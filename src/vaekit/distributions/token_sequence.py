@@ -14,6 +14,8 @@ __all__ = ["BEGIN", "END", "PADDING", "TokenSequence"]
 PADDING, BEGIN, END = 0, 1, 2
 """Codes that are no token: what follows the end, what precedes the first token, the end itself."""
 
+_FULL = 0.8  # share of the sequences carried on that still go on
+
 
 class Teller(Protocol):
     """A network that tells codes from those before them; see `TokenGRU`."""
@@ -22,7 +24,9 @@ class Teller(Protocol):
 
     def __call__(self, features: Tensor, x: Tensor) -> Tensor: ...
     def start(self, features: Tensor) -> tuple[Tensor, Tensor]: ...
-    def step(self, told: Tensor, state: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]: ...
+    def step(
+        self, told: Tensor, state: Tensor, codes: Tensor, place: int
+    ) -> tuple[Tensor, Tensor]: ...
 
 
 class TokenSequence(Distribution):
@@ -81,21 +85,25 @@ class TokenSequence(Distribution):
         return self._walk(self.features.expand(*sample_shape, *self.features.shape), sampled=True)
 
     def _walk(self, features: Tensor, sampled: bool) -> Tensor:
-        """Sequences that have ended are dropped on the way, so that a batch costs what it needs."""
+        """Sequences that have ended are dropped when they are many, as dropping copies states."""
         flat = features.flatten(0, -2)
         x = flat.new_full((len(flat), self.network.steps), PADDING)
         told, state = self.network.start(flat)
-        going = torch.arange(len(flat), device=flat.device)
-        codes = torch.full_like(going, BEGIN)
+        rows = torch.arange(len(flat), device=flat.device)
+        codes = torch.full_like(rows, BEGIN)
         for place in range(self.network.steps - 1):
-            logits, state = self.network.step(told, state, codes)
-            codes = END + (self._drawn(logits) if sampled else logits.argmax(-1))
-            x[going, place] = codes.to(x.dtype)
-            keep = codes != END
-            told, state, codes, going = told[keep], state[keep], codes[keep], going[keep]
-            if len(going) == 0:
+            going = codes != END
+            count = int(going.sum())
+            if count == 0:
                 break
-        x[going, -1] = END
+            if count < _FULL * len(rows):
+                told, state, codes, rows = told[going], state[going], codes[going], rows[going]
+                going = going[going]
+            logits, state = self.network.step(told, state, codes, place)
+            next_codes = self._drawn(logits[going]) if sampled else logits[going].argmax(-1)
+            codes = codes.masked_scatter(going, END + next_codes)
+            x[rows[going], place] = codes[going].to(x.dtype)
+        x[rows[codes != END], -1] = END
         return x.view(*features.shape[:-1], -1)
 
     def _drawn(self, logits: Tensor) -> Tensor:

@@ -50,9 +50,16 @@ class TokenTeller(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def step(
-        self, told: Tensor, state: Tensor, codes: Int[Tensor, "batch"]
+        self, told: Tensor, state: Tensor, codes: Int[Tensor, "batch"], place: int
     ) -> tuple[Float[Tensor, "batch codes"], Tensor]:
-        """Logits of the codes from 2 on after these, and the next state."""
+        """Logits of the codes from 2 on after these, and the next state; may write into the last.
+
+        Args:
+            told: Of `start`.
+            state: Of the step before.
+            codes: The last of each sequence.
+            place: How many were told before, 0 for the begin.
+        """
 
     def forward(
         self, features: Float[Tensor, "*batch features"], x: Float[Tensor, "*items steps"]

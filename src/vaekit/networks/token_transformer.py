@@ -13,6 +13,7 @@ from vaekit.networks.token_teller import TokenTeller
 __all__ = ["TokenTransformer"]
 
 _SMALL = 0.02
+_ROOM = 8  # places that the state grows by, so that it is not copied at each
 
 
 class TokenTransformer(TokenTeller):
@@ -20,7 +21,8 @@ class TokenTransformer(TokenTeller):
 
     The features are told at the beginning and, in another form, at every step. The state that
     `step` carries on holds the keys and values of all places so far, shape (batch, layers, 2,
-    heads, places, width / heads), so that a new code costs one place and not a whole row.
+    heads, places, width / heads), so that a new code costs one place and not a whole row. It has
+    room for some more places, and `step` writes into it.
 
     Args:
         num_codes: Codes of tokens; 0, 1 and 2 are padding, begin and end.
@@ -75,7 +77,7 @@ class TokenTransformer(TokenTeller):
         x = self.embedding(before) + self.places.weight[: before.shape[1]] + told
         x = x + F.pad(self.first(features).unsqueeze(1), (0, 0, 0, before.shape[1] - 1))
         for layer in self.body:
-            x, _ = layer(x, None)
+            x = layer(x, None)
         logits: Tensor = self.head(x)
         return logits
 
@@ -86,17 +88,16 @@ class TokenTransformer(TokenTeller):
         return told, features.new_zeros(size)
 
     def step(
-        self, told: Tensor, state: Tensor, codes: Int[Tensor, "batch"]
+        self, told: Tensor, state: Tensor, codes: Int[Tensor, "batch"], place: int
     ) -> tuple[Float[Tensor, "batch codes"], Tensor]:
         """Logits of the codes from 2 on after these, and the keys and values with theirs."""
-        place = state.shape[-2]
+        if place == state.shape[-2]:
+            state = F.pad(state, (0, 0, 0, _ROOM))
         x = self.embedding(codes) + self.places.weight[place] + told[:, 0]
         x = (x + told[:, 1] if place == 0 else x).unsqueeze(1)
-        known = []
         for number, layer in enumerate(self.body):
-            x, now = layer(x, state[:, number])
-            known.append(now)
-        return self.head(x).squeeze(1), torch.stack(known, 1)
+            x = layer(x, state[:, number, ..., : place + 1, :])
+        return self.head(x).squeeze(1), state
 
 
 class _Layer(nn.Module):
@@ -114,15 +115,22 @@ class _Layer(nn.Module):
         for last in (self.out, back):  # what is added starts small
             nn.init.normal_(last.weight, std=_SMALL / math.sqrt(2 * layers))
 
-    def forward(self, x: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The next layer's input, and keys and values (batch, 2, heads, places, size)."""
+    def forward(self, x: Tensor, known: Tensor | None) -> Tensor:
+        """The next layer's input.
+
+        Args:
+            x: Shape (batch, places, width).
+            known: Keys and values of the places so far, shape (batch, 2, heads, places, size),
+                where x is the last of them, which is filled in; ``None`` where x is all places.
+        """
         parts = self.attention(x).unflatten(-1, (3, self.heads, -1)).transpose(1, 3)
         q, now = parts[:, :, 0], parts[:, :, 1:].transpose(1, 2)
         if known is not None:
-            now = torch.cat([known, now], -2)
-        seen = _attended(q, now[:, 0], now[:, 1], known is None)
+            known[..., -1:, :] = now
+        keys, values = (now if known is None else known).unbind(1)
+        seen = _attended(q, keys, values, known is None)
         x = x + self._dropped(self.out(seen.transpose(1, 2).flatten(2)))
-        return x + self._dropped(self.dense(x)), now
+        return x + self._dropped(self.dense(x))
 
     def _dropped(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.dropout, self.training)

@@ -117,6 +117,7 @@ class TokenGRU(TokenTeller):
         told: Float[Tensor, "batch told"],
         state: Float[Tensor, "batch width"],
         codes: Int[Tensor, "batch"],
+        place: int,
     ) -> tuple[Float[Tensor, "batch codes"], Float[Tensor, "batch width"]]:
         """Logits of the codes from 2 on after these, and the next state."""
         inputs = self._inputs(told, codes).unsqueeze(1)

@@ -74,6 +74,20 @@ class Trained:
         prepared = _prepared(self.context, context, count)
         return None if prepared is None else prepared.to(self.device)
 
+    def one_row(self, context: Any) -> Tensor | None:
+        """Check a context that is to stand for all items, shape (1, context).
+
+        Raises:
+            DataError: As of `rows`, or more than one.
+        """
+        prepared = _prepared(self.context, context, None)
+        if prepared is not None and len(prepared) != 1:
+            raise DataError(
+                f"one context must stand for all items; got {len(prepared)} rows. Pass one label, "
+                "or one row of properties."
+            )
+        return None if prepared is None else prepared.to(self.device)
+
     @torch.no_grad()
     def encode(self, raw: Any, context: Any = None) -> Tensor:
         """Posterior means, shape (n, latent)."""
@@ -228,7 +242,7 @@ def batches_of(items: Items, device: torch.device) -> Iterator[Batch]:
         yield items.batch(index, device)
 
 
-def _prepared(learnt: Context | None, context: Any, count: int) -> Tensor | None:
+def _prepared(learnt: Context | None, context: Any, count: int | None) -> Tensor | None:
     if learnt is None and context is not None:
         raise DataError(
             "this model was fitted without a context and takes none; leave context= out, or fit "

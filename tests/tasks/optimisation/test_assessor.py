@@ -1,3 +1,4 @@
+import threading
 import time
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from vaekit.errors import DataError
 from vaekit.tasks.optimisation import EachMeasure, Goal, ListMeasure, maximise
 from vaekit.tasks.optimisation.assessor import Assessor
+from vaekit.tasks.optimisation.timing import HangingError
 
 
 def assessor(function, budget=10, **options):
@@ -67,6 +69,36 @@ def test_a_slow_call_is_given_up():
     assert time.monotonic() - started < 3
     assert "longer than 0.1 s" in bad.reason
     assert good.reason is None
+
+
+@pytest.mark.parametrize("measure", [EachMeasure, ListMeasure])
+def test_calls_that_hang_do_not_pile_up(measure):
+    released, begun = threading.Event(), []
+
+    def oracle(smiles):
+        begun.append(smiles)
+        released.wait(30)
+        return 1.0
+
+    ask = assessor(measure(oracle, seconds=0.02), budget=50)
+    with pytest.raises(HangingError, match=r"4 that took too long still go on"):
+        ask.ask(["C" * n for n in range(1, 30)])
+    assert len(begun) == 4
+    with pytest.raises(HangingError):
+        ask.ask(["CCO"])
+    released.set()
+    eventually_free(ask)
+
+
+def eventually_free(ask):
+    """Once they have ended, calls are made again."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            return ask.ask(["CCN"])
+        except HangingError:
+            time.sleep(0.01)
+    raise AssertionError("no call was made after those that hung had ended")
 
 
 def test_one_bad_molecule_does_not_spoil_a_list():

@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 from toy_space import Toy, distance, written
@@ -5,6 +7,7 @@ from toy_space import Toy, distance, written
 from vaekit.errors import DataError, SpecError
 from vaekit.tasks.optimisation import (
     METHODS,
+    EachMeasure,
     Goal,
     Lacks,
     SearchSettings,
@@ -80,6 +83,19 @@ def test_starts_that_cannot_be_encoded_are_no_trouble(method):
     assert len(run(method, 20, starts).records) == 20
 
 
+def test_the_default_is_local_until_enough_is_known():
+    from_one = Starts([written(20, 8)])
+
+    def found(method, budget, starts):
+        return [record.smiles for record in run(method, budget, starts).records]
+
+    first, noise = found("auto", 131, from_one), found("noise", 131, from_one)
+    assert first[:101] == noise[:101]
+    assert first[101:] != noise[101:]
+    many = Starts([written(n, m) for n in range(5, 30) for m in range(2, 6)])
+    assert found("auto", 130, many) == found("retrained_gp", 130, many)
+
+
 def test_an_interruption_returns_what_was_found():
     def oracle(smiles):
         if len(asked) == 25:
@@ -91,6 +107,21 @@ def test_an_interruption_returns_what_was_found():
     found = run("evolution", 60, function=oracle)
     assert found.stopped == "interrupted"
     assert [record.smiles for record in found.records] == asked
+
+
+def test_calls_that_hang_end_a_search_and_leave_what_was_found():
+    released = threading.Event()
+
+    def oracle(smiles):
+        if smiles.count("C") > 20:
+            released.wait(30)
+        return distance(smiles)
+
+    found = run("evolution", 60, function=EachMeasure(oracle, seconds=0.02))
+    released.set()
+    assert found.stopped == "calls that hang"
+    assert sum(record.reason is not None for record in found.records) == 4
+    assert len(found.records) > 4
 
 
 def test_an_interruption_of_the_first_call_returns_nothing():

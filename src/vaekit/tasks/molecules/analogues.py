@@ -1,7 +1,8 @@
 """New molecules that are like a given one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from vaekit.plots import MoleculeGrid
 
 __all__ = ["Analogues", "Ring", "find_analogues"]
+
+_Decode = Callable[[Any], list[str]]
 
 _RADII = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
 
@@ -121,6 +124,7 @@ def find_analogues(
     rank: str = "similarity",
     lowest: bool = False,
     training: Any = None,
+    context: Any = None,
     draws: int = 5000,
     seed: int = 0,
 ) -> Analogues:
@@ -139,6 +143,8 @@ def find_analogues(
             by.
         lowest: Whether low values of it are best.
         training: See `molecule_report`.
+        context: Of a conditional model: one label, or one row of properties, which the lead is
+            encoded with and the points are decoded with.
         draws: Points to decode, at least 8.
         seed: For the same ones again.
 
@@ -147,18 +153,19 @@ def find_analogues(
 
     Raises:
         DataError: The lead is no molecule, has tokens that training had not, or lacks what must
-            stay; SMARTS that cannot be read.
+            stay; SMARTS that cannot be read; a context is missing, unknown, or more than one.
         SpecError: A number out of range, or an unknown property.
-        CompositionError: The model is not of molecules, has no latents, or is conditional.
+        CompositionError: The model is not of molecules, or has no latents.
     """
     _check(n, similarity, rank, draws)
     pattern = None if keep is None else as_pattern(keep)
-    start = read_lead(trained, lead)
+    start = read_lead(trained, lead, context)
     if pattern is not None and not start.molecule.HasSubstructMatch(pattern):
         raise DataError(
             f"the lead must have the substructure that is to stay; {start.smiles} has no {keep!r}."
         )
-    smiles, radii, rings = _search(trained, start, similarity, draws, seed)
+    decode = partial(trained.decode, context=context)
+    smiles, radii, rings = _search(decode, start, similarity, draws, seed)
     molecules = as_molecules(smiles)
     stays = [pattern is None or m.HasSubstructMatch(pattern) for m in molecules]
     chosen = [place for place, does_stay in enumerate(stays) if does_stay]
@@ -187,14 +194,14 @@ def _check(n: int, similarity: float, rank: str, draws: int) -> None:
 
 
 def _search(
-    trained: Trained, lead: Lead, least: float, draws: int, seed: int
+    decode: _Decode, lead: Lead, least: float, draws: int, seed: int
 ) -> tuple[list[str], list[float], list[Ring]]:
     """Different molecules that are similar enough, the radius of each, and what was tried."""
     found: dict[str, float] = {}
     rings = []
     with seeded(seed):
         for radius in _RADII:
-            made = _around(trained, lead, radius, draws // len(_RADII))
+            made = _around(decode, lead, radius, draws // len(_RADII))
             valid = [smiles for smiles in canonical(made) if smiles is not None]
             similar = _similarity(valid, lead)
             near = [
@@ -209,11 +216,10 @@ def _search(
     return list(found), list(found.values()), rings
 
 
-def _around(trained: Trained, lead: Lead, radius: float, count: int) -> list[str]:
+def _around(decode: _Decode, lead: Lead, radius: float, count: int) -> list[str]:
     noise = torch.randn(count, len(lead.code))
     points = lead.code + radius * lead.spread * noise
-    made: list[str] = trained.decode(points.numpy())
-    return made
+    return decode(points.numpy())
 
 
 def _similarity(smiles: Sequence[str], lead: Lead) -> NDArray[np.float32]:

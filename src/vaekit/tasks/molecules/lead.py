@@ -53,7 +53,7 @@ class Lead:
 
 
 def check_molecules(trained: Trained) -> MoleculeDomain:
-    """The domain of a model of molecules with plain latents and no context.
+    """The domain of a model of molecules with plain latents.
 
     Raises:
         CompositionError: It is another model.
@@ -62,32 +62,37 @@ def check_molecules(trained: Trained) -> MoleculeDomain:
         raise CompositionError(
             f"this needs a model of molecules; this one's data are {type(trained.domain).__name__}."
         )
-    if trained.context is not None:
-        raise CompositionError("this needs a model without a context; this one is conditional.")
     check_vectors(trained.vae, "a search around a molecule", "Use preset 'sequence_vae'.")
     return trained.domain
 
 
 @torch.no_grad()
-def read_lead(trained: Trained, smiles: str) -> Lead:
+def read_lead(trained: Trained, smiles: str, context: Any = None) -> Lead:
     """Read a molecule and encode it.
 
+    Args:
+        trained: A model of molecules.
+        smiles: It.
+        context: Of a conditional model: one label, or one row of properties.
+
     Raises:
-        DataError: It is no molecule, a rule rejects it, or it has tokens that training had not.
-        CompositionError: The model is not one of molecules, has no latents, or is conditional.
+        DataError: It is no molecule, a rule rejects it, or it has tokens that training had not; a
+            context is missing, unknown, or more than one.
+        CompositionError: The model is not one of molecules, or has no latents.
     """
     domain = check_molecules(trained)
+    trained.one_row(context)
     found = standardise([smiles], domain.standardiser)
     if not len(found):
         (entry,) = found.report.rejected
         raise DataError(f"the lead must be a molecule; got {smiles!r}: {entry.reason}.")
-    (batch,) = trained.batches(found)
-    code = trained.vae.encode(batch.x)[0].cpu()
+    (batch,) = trained.batches(found, context)
+    code = trained.vae.encode(batch.x, batch.context)[0].cpu()
     q = trained.vae.infer(batch).q
     return Lead(
         found.smiles[0],
         as_molecules(found.smiles)[0],
         code,
         q.scale[0].cpu() if isinstance(q, DiagonalNormal) else torch.ones_like(code),
-        canonical(trained.decode(code[None].numpy()))[0],
+        canonical(trained.decode(code[None].numpy(), context))[0],
     )

@@ -50,7 +50,7 @@ class LatentNeighbours:
 
 
 def latent_neighbours(
-    trained: Trained, molecules: Any, among: Any, count: int = 5
+    trained: Trained, molecules: Any, among: Any, count: int = 5, context: Any = None
 ) -> LatentNeighbours:
     """Find the molecules that a model takes for most alike.
 
@@ -59,11 +59,13 @@ def latent_neighbours(
         molecules: SMILES in a list, or what else its domain reads.
         among: Where to search, the same.
         count: Neighbours of each, at least 1.
+        context: Of a conditional model: one label, or one row of properties, for all of them.
 
     Raises:
-        DataError: Molecules that cannot be read, or fewer to search among than neighbours.
+        DataError: Molecules that cannot be read, or fewer to search among than neighbours; a
+            context is missing, unknown, or more than one.
         SpecError: Fewer than one neighbour.
-        CompositionError: The model is not one of molecules, has no latents, or is conditional.
+        CompositionError: The model is not one of molecules, or has no latents.
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -76,7 +78,8 @@ def latent_neighbours(
             f"there must be at least as many molecules to search among as neighbours; got "
             f"{len(known)} for {count}. Pass more, or ask for fewer."
         )
-    codes, others = (trained.encode(each).cpu().numpy() for each in (asked, known))
+    trained.one_row(context)
+    codes, others = (trained.encode(each, context).cpu().numpy() for each in (asked, known))
     finder = NearestNeighbors(n_neighbors=count).fit(others)
     distances, places = finder.kneighbors(codes)
     ours, theirs = morgan_fingerprints(asked.smiles), morgan_fingerprints(known.smiles)
@@ -86,7 +89,11 @@ def latent_neighbours(
 
 
 def property_map(
-    trained: Trained, molecules: Any, name: str = "logp", projection: str = "pca"
+    trained: Trained,
+    molecules: Any,
+    name: str = "logp",
+    projection: str = "pca",
+    context: Any = None,
 ) -> "Figure":
     """Scatter molecules by their latents, coloured by a property.
 
@@ -95,11 +102,13 @@ def property_map(
         molecules: SMILES in a list, or what else its domain reads; at least two.
         name: One of `vaekit.domains.molecules.PROPERTIES`.
         projection: See `vaekit.plots.latent_map`.
+        context: Of a conditional model: of each molecule, or one for all.
 
     Raises:
-        DataError: Molecules that cannot be read, or fewer than two.
+        DataError: Molecules that cannot be read, or fewer than two; a context is missing or
+            unknown.
         SpecError: An unknown property or projection.
-        CompositionError: The model is not one of molecules, has no latents, or is conditional.
+        CompositionError: The model is not one of molecules, or has no latents.
     """
     from vaekit import plots
 
@@ -108,7 +117,7 @@ def property_map(
     found = check_molecules(trained).read(molecules)
     values = properties_of(found.smiles, [name])[name]
     known = ~np.isnan(values)
-    codes = trained.encode(found).cpu().numpy()
+    codes = trained.encode(found, context).cpu().numpy()
     unit = f", {PROPERTIES[name].unit}" if PROPERTIES[name].unit else ""
     return plots.latent_map(
         codes[known], values[known], scale_name=f"{name}{unit}", projection=projection

@@ -62,7 +62,12 @@ class Way:
 
 
 def molecule_ways(
-    trained: Trained, a: Any, b: Any, steps: int = 8, path: str = "linear"
+    trained: Trained,
+    a: Any,
+    b: Any,
+    steps: int = 8,
+    path: str = "linear",
+    context: Any = None,
 ) -> list[Way]:
     """Walk through the latents from each molecule to its counterpart.
 
@@ -75,11 +80,14 @@ def molecule_ways(
         b: As many.
         steps: The most molecules on a way, both ends included; at least 2.
         path: ``"linear"`` or ``"spherical"``.
+        context: Of a conditional model: a label, or a row of properties, for each way, or one for
+            all.
 
     Raises:
-        DataError: Molecules that cannot be read, or not as many on both sides.
+        DataError: Molecules that cannot be read, or not as many on both sides; a context is
+            missing or unknown.
         SpecError: Too few steps, or an unknown path.
-        CompositionError: The model is not one of molecules, has no latents, or is conditional.
+        CompositionError: The model is not one of molecules, or has no latents.
     """
     domain = check_molecules(trained)
     if steps < 2:
@@ -87,7 +95,7 @@ def molecule_ways(
     if path == "geodesic":
         raise SpecError("path must be 'linear' or 'spherical' for molecules; got 'geodesic'.")
     starts, ends = domain.read(a), domain.read(b)
-    points = trained.decoded_ways(starts, ends, _POINTS, path, None)
+    points = trained.decoded_ways(starts, ends, _POINTS, path, context)
     texts = canonical(domain.decode(points.flatten(0, 1)))
     made = [texts[at : at + _POINTS] for at in range(0, len(texts), _POINTS)]
     pairs = zip(made, starts.smiles, ends.smiles, strict=True)

@@ -25,7 +25,7 @@ from vaekit.tasks.optimisation.pareto import pareto_set
 from vaekit.tasks.optimisation.report import design_page
 from vaekit.tasks.optimisation.result import Optimisation, Summary
 from vaekit.tasks.optimisation.search import Found, Progress, search
-from vaekit.tasks.optimisation.settings import SearchSettings
+from vaekit.tasks.optimisation.settings import SearchSettings, round_of
 from vaekit.tasks.optimisation.space import MoleculeSpace, Space
 from vaekit.tasks.optimisation.starts import Starts, find_starts
 from vaekit.tasks.optimisation.table import table
@@ -69,6 +69,7 @@ __all__ = [
     "minimise",
     "optimise",
     "pareto_set",
+    "round_of",
     "search",
     "table",
     "within",

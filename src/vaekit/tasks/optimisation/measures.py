@@ -3,12 +3,12 @@
 import abc
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vaekit.domains.molecules import PROPERTIES, properties_of
 from vaekit.errors import DataTypeError, unknown_name
-from vaekit.tasks.optimisation.timing import call_within
+from vaekit.tasks.optimisation.timing import HangingError, TimedCalls
 
 __all__ = ["EachMeasure", "Failure", "ListMeasure", "Measure", "Outcome", "PropertyMeasure"]
 
@@ -69,6 +69,7 @@ class EachMeasure(Measure):
     Attributes:
         function: Returns a number.
         seconds: The most that a call may take; ``None`` for no limit.
+        calls: Those that were given up; see `TimedCalls`.
 
     Example:
         >>> list(EachMeasure(len).outcomes(["CCO"]))
@@ -77,6 +78,7 @@ class EachMeasure(Measure):
 
     function: Callable[[str], Any]
     seconds: float | None = None
+    calls: TimedCalls = field(default_factory=TimedCalls, init=False, repr=False, compare=False)
 
     def outcomes(self, smiles: Sequence[str]) -> Iterator[Outcome]:
         """Call it for each."""
@@ -85,7 +87,9 @@ class EachMeasure(Measure):
 
     def _outcome(self, smiles: str) -> Outcome:
         try:
-            return _number(call_within(self.function, smiles, self.seconds))
+            return _number(self.calls.call(self.function, smiles, self.seconds))
+        except HangingError:
+            raise
         except Exception as error:  # whatever the user's code does, the run goes on
             return Failure(_words(error))
 
@@ -97,6 +101,7 @@ class ListMeasure(Measure):
     Attributes:
         function: Returns as many numbers.
         seconds: The most that a call may take for each molecule in it; ``None`` for no limit.
+        calls: Those that were given up; see `TimedCalls`.
 
     Example:
         >>> list(ListMeasure(lambda smiles: [len(one) for one in smiles]).outcomes(["CCO", "C"]))
@@ -105,11 +110,14 @@ class ListMeasure(Measure):
 
     function: Callable[[list[str]], Any]
     seconds: float | None = None
+    calls: TimedCalls = field(default_factory=TimedCalls, init=False, repr=False, compare=False)
 
     def outcomes(self, smiles: Sequence[str]) -> Iterator[Outcome]:
         """Call it for all; where that fails, for each, so that one does not spoil the others."""
         try:
             yield from self._together(list(smiles))
+        except HangingError:
+            raise
         except Exception as error:  # as of `EachMeasure`
             if len(smiles) == 1:
                 yield Failure(_words(error))
@@ -119,7 +127,7 @@ class ListMeasure(Measure):
 
     def _together(self, smiles: list[str]) -> list[Outcome]:
         seconds = None if self.seconds is None else self.seconds * len(smiles)
-        values = list(call_within(self.function, smiles, seconds))
+        values = list(self.calls.call(self.function, smiles, seconds))
         if len(values) != len(smiles):
             raise DataTypeError(
                 f"a function of a list must return as many numbers; got {len(values)} for "

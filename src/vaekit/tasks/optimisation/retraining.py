@@ -12,7 +12,8 @@ class Retraining:
     """Weighted retraining.
 
     Args:
-        every: Scored molecules between two trainings.
+        every: Scored molecules between two trainings, at least; later a tenth of all, since the
+            best of many change little.
         items: Molecules of a training, drawn with repeats.
         sharpness: The r-th best of n is drawn in proportion to 1 / (sharpness * n + r).
 
@@ -26,7 +27,7 @@ class Retraining:
 
     def is_due(self, archive: Archive) -> bool:
         """Whether enough came in since the last."""
-        return len(archive) - self._last >= self.every
+        return len(archive) - self._last >= max(self.every, self._last // 10)
 
     def apply(self, space: Space, archive: Archive, rng: np.random.Generator) -> None:
         """Train."""

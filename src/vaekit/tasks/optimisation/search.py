@@ -17,6 +17,7 @@ from vaekit.tasks.optimisation.settings import SearchSettings
 from vaekit.tasks.optimisation.sieve import Sieve
 from vaekit.tasks.optimisation.space import Space
 from vaekit.tasks.optimisation.starts import Starts
+from vaekit.tasks.optimisation.timing import HangingError
 
 __all__ = ["Found", "Progress", "Watch", "search"]
 
@@ -54,7 +55,8 @@ class Found:
         goal: With the ends that the first molecules gave.
         records: One for each call, in order.
         num_starts: How many of the first were given, not proposed.
-        stopped: Why it ended: ``"budget"``, ``"no more proposals"`` or ``"interrupted"``.
+        stopped: Why it ended: ``"budget"``, ``"no more proposals"``, ``"interrupted"``, or
+            ``"calls that hang"`` (see `TimedCalls`).
         drawn: Molecules that the model drew.
         invalid: Those of them that were none.
         barred: Those that broke a constraint.
@@ -133,7 +135,7 @@ def search(
         watch: Called after each call.
 
     Returns:
-        What was found, also if it was interrupted from the keyboard.
+        What was found, also if it was interrupted from the keyboard, or by calls that hang.
 
     Raises:
         DataError: No molecule has a value.
@@ -143,11 +145,12 @@ def search(
         tools = Tools(space, run.sieve, np.random.default_rng(settings.seed))
         try:
             _spend(run, make_method(settings.method, tools), starts)
-        except KeyboardInterrupt:
-            run.stopped = "interrupted"
+        except (KeyboardInterrupt, HangingError) as error:
+            is_by_hand = isinstance(error, KeyboardInterrupt)
+            run.stopped = "interrupted" if is_by_hand else "calls that hang"
             if not run.is_fitted:
                 run.fit(run.assessor.successes)
-    if not run.assessor.successes and run.stopped != "interrupted":
+    if not run.assessor.successes and run.stopped in ("budget", "no more proposals"):
         raise DataError(_nothing(run))
     records = tuple(run.assessor.records.values())
     _warn_of_constants(run)

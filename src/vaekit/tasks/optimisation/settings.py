@@ -7,7 +7,17 @@ from vaekit.errors import SpecError, unknown_name
 from vaekit.tasks.optimisation.constraints import Constraint
 from vaekit.tasks.optimisation.methods import METHODS
 
-__all__ = ["SearchSettings"]
+__all__ = ["SearchSettings", "round_of"]
+
+
+def round_of(budget: int) -> int:
+    """Molecules of a round where none are chosen: a twentieth of the budget, but 10 to 100.
+
+    Example:
+        >>> round_of(50), round_of(1000)
+        (10, 50)
+    """
+    return max(10, min(100, budget // 20))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from vaekit.tasks.optimisation.constraints import Constraint, allowed
 
 __all__ = ["Sieve"]
 
+_FIRST_YIELD, _LEAST_YIELD, _MOST_AT_ONCE = 0.5, 0.02, 512
 _EMPTY_ROUNDS = 12  # in a row, after which there seems to be nothing more to find
 
 
@@ -51,14 +52,18 @@ class Sieve:
     def gather(self, draw: Callable[[int], Sequence[str | None]], n: int) -> list[str]:
         """Draw until there are n good ones, or hardly any come any more.
 
+        The fewer of those drawn were good, the more are drawn at once, which is cheaper.
+
         Args:
             draw: Gives so many molecules.
             n: How many are wanted.
         """
         found: dict[str, None] = {}
-        empty = 0
+        empty = total = 0
         while len(found) < n and empty < _EMPTY_ROUNDS:
-            drawn = draw(2 * (n - len(found)) + 16)
+            good = max(len(found) / total, _LEAST_YIELD) if total else _FIRST_YIELD
+            drawn = draw(min(int((n - len(found)) / good) + 16, _MOST_AT_ONCE))
+            total += len(drawn)
             fresh = [str(drawn[place]) for place in self.pick(drawn)]
             before = len(found)
             found.update(dict.fromkeys(fresh))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vaekit.domains import MoleculeDomain
 from vaekit.domains.molecules import Report, Standardised, as_molecules
@@ -18,8 +19,9 @@ from vaekit.errors import CompositionError, DataError
 from vaekit.likelihoods import tokens_part
 from vaekit.models import VAE
 from vaekit.objectives import elbo
-from vaekit.tasks.trained import Trained, as_items
-from vaekit.training import TrainConfig, train
+from vaekit.tasks.optimisation.arithmetic import fast_arithmetic, is_fast_in_halves
+from vaekit.tasks.trained import Trained, batches_of
+from vaekit.training import Items, TrainConfig, train
 
 __all__ = ["Codes", "MoleculeSpace", "Space", "single"]
 
@@ -62,14 +64,20 @@ class Space(abc.ABC):
 class MoleculeSpace(Space):
     """That of a trained model of molecules.
 
+    Texts that were read and molecules that were written as tokens are remembered, as the best come
+    again and again.
+
     Args:
         trained: The model.
+        context: Of a conditional model, for all molecules: one label, or one row of properties.
 
     Raises:
-        CompositionError: It has no latents, is no model of molecules, or needs a context.
+        CompositionError: It has no latents, or is no model of molecules.
+        DataError: A context that the model does not know, or more than one; none for a conditional
+            model, or some for another.
     """
 
-    def __init__(self, trained: Trained) -> None:
+    def __init__(self, trained: Trained, context: Any = None) -> None:
         self.trained, self._is_own = trained, False
         domain, likelihood = trained.domain, trained.vae.likelihood
         if not isinstance(domain, MoleculeDomain) or tokens_part(likelihood) is None:
@@ -77,12 +85,9 @@ class MoleculeSpace(Space):
                 f"design needs a model of molecules; this one's domain is {type(domain).__name__}. "
                 "Fit one: Autoencoder(domain='molecules').fit(smiles)."
             )
-        if trained.context is not None:
-            raise CompositionError(
-                "design needs a model without a context; this one is conditional. Fit again "
-                "without context=, and ask for properties as objectives."
-            )
-        self.domain = domain
+        self.domain, self.context = domain, trained.one_row(context)
+        self._rows: dict[str, Tensor | None] = {}
+        self._read: dict[str, str | None] = {}
 
     @property
     def vae(self) -> VAE:
@@ -97,34 +102,58 @@ class MoleculeSpace(Space):
     @torch.no_grad()
     def encode(self, smiles: Sequence[str]) -> tuple[NDArray[np.bool_], Codes]:
         """Posterior means; molecules with tokens or a length that training had not are left out."""
-        known = np.ones(len(smiles), bool)
-        if len(smiles) and not self._are_known(smiles):  # then one after the other
-            known = np.array([self._are_known([one]) for one in smiles], bool)
-        chosen = [one for one, good in zip(smiles, known, strict=True) if good]
+        rows = self._prepared(smiles)
+        known = np.array([row is not None for row in rows], bool)
         parts = [np.zeros((0, self.dim), np.float32)]
-        for start in range(0, len(chosen), _AT_ONCE):
-            raw = _as_standardised(chosen[start : start + _AT_ONCE])
-            parts.append(self.trained.encode(raw).cpu().numpy())
+        if known.any():
+            batches = batches_of(self._items(rows), self.trained.device)
+            parts += [self.vae.encode(b.x, b.context).cpu().numpy() for b in batches]
         return known, np.concatenate(parts)
 
-    def _are_known(self, smiles: Sequence[str]) -> bool:
+    def _prepared(self, smiles: Sequence[str]) -> list[Tensor | None]:
+        """Rows of the domain; ``None`` of what it does not know."""
+        new = [one for one in dict.fromkeys(smiles) if one not in self._rows]
+        if new:
+            try:
+                self._rows.update(zip(new, self._row_of(new), strict=True))
+            except DataError:  # then one after the other
+                self._rows.update((one, self._row_or_none(one)) for one in new)
+        return [self._rows[one] for one in smiles]
+
+    def _row_of(self, smiles: Sequence[str]) -> Tensor:
+        return self.domain.prepare(_as_standardised(smiles))
+
+    def _row_or_none(self, smiles: str) -> Tensor | None:
         try:
-            self.domain.prepare(_as_standardised(smiles))
+            return self._row_of([smiles])[0]
         except DataError:
-            return False
-        return True
+            return None
+
+    def _items(self, rows: Sequence[Tensor | None]) -> Items:
+        """Those that are known, as a training set."""
+        there, domain = torch.stack([row for row in rows if row is not None]), self.domain
+        context = self._told(len(there))
+        return Items(there, domain.encode, context, domain.observed(there), domain.lengths(there))
+
+    def _told(self, count: int) -> Tensor | None:
+        return None if self.context is None else self.context.expand(count, -1)
 
     @torch.no_grad()
     def decode(self, codes: Codes, temperature: float = 1.0) -> list[str | None]:
         """Token by token; those that RDKit refuses are None, as are those of several fragments."""
         z = torch.as_tensor(codes, dtype=torch.float32, device=self.trained.device)
-        made: list[str | None] = []
-        with self._at(temperature):
-            for some in z.split(_AT_ONCE):
-                px = self.vae.decode(some)  # `make` would draw elsewhere than was asked for
+        made: list[str] = []
+        with self._at(temperature), fast_arithmetic(self.trained.device):
+            for some in z.split(_AT_ONCE):  # `make` would draw elsewhere than was asked for
+                px = self.vae.decode(some, self._told(len(some)))
                 x = px.sample() if temperature > 0 else self.vae.likelihood.point(px)
-                made += single(self.domain.decode(x.squeeze(0)))
-        return made
+                made += self.domain.decode(x.squeeze(0))
+        return self._canonical(made)
+
+    def _canonical(self, made: Sequence[str]) -> list[str | None]:
+        new = [one for one in dict.fromkeys(made) if one not in self._read]
+        self._read.update(zip(new, single(new), strict=True))
+        return [self._read[one] for one in made]
 
     @contextmanager
     def _at(self, temperature: float) -> Iterator[None]:
@@ -142,23 +171,24 @@ class MoleculeSpace(Space):
     def prior(self, n: int) -> Codes:
         """From the density fitted after training where there is one."""
         fitted = self.vae.fitted_prior is not None
-        return self.vae.generate(n, fitted=fitted).cpu().numpy().astype(np.float32)
+        return self.vae.generate(n, self._told(n), fitted=fitted).cpu().numpy().astype(np.float32)
 
     def adapt(self, smiles: Sequence[str], seed: int) -> None:
         """One pass over the molecules, by a copy of the model; the one that was given stays."""
         if not self._is_own:
             model = copy.deepcopy(self.trained.model)
             self.trained, self._is_own = replace(self.trained, model=model), True
-        items = as_items(self.domain, None, _as_standardised(smiles), None)
         config = TrainConfig(
             max_epochs=1,
             batch_size=_BATCH,
             learning_rate=_RATE,
             validation=0.0,
             device=self.trained.device.type,
+            precision="bf16" if is_fast_in_halves(self.trained.device) else "fp32",
             seed=seed,
             progress=False,
         )
+        items = self._items(self._prepared(smiles))
         train(self.vae.train(), elbo(_BETA), items, config)
         self.vae.eval()
 

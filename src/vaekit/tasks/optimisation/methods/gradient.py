@@ -70,7 +70,7 @@ def _new_head(dim: int) -> nn.Module:
 
 def _train(head: nn.Module, z: Tensor, aims: Tensor, steps: int, rng: np.random.Generator) -> None:
     head.requires_grad_(True)
-    optimiser = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=0.01)
+    optimiser = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=0.01, fused=True)
     for _ in range(steps):
         some = torch.from_numpy(rng.integers(len(z), size=128))
         noisy = z[some] + _STRIDE * torch.randn(len(some), z.shape[1])
