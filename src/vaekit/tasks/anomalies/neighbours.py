@@ -1,13 +1,13 @@
 """How far the nearest training items are."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 
+from vaekit.tasks.anomalies.nearest import nearest, usual_distance
 from vaekit.tasks.anomalies.score import Arrays, Score, learnt
 from vaekit.tasks.anomalies.seen import Seen
 
@@ -16,6 +16,7 @@ __all__ = ["Neighbours"]
 Floats = NDArray[np.float64]
 
 _AT_ONCE, _MOST_VALUES = 2**22, 2_000_000
+_CANDIDATES = 10  # about so many of each item are compared in full
 _SAME = 1e-6  # of the mean distance: as near as an item is to itself, encoded in other company
 
 
@@ -60,34 +61,34 @@ class Neighbours(Score):
         """Distances; by a share, of a training item the same as in training."""
         if self.share:
             return self.of_training(seen)
-        return np.concatenate([self._of(d) for d in self._distances(seen)])
+        return self._in_pieces(
+            seen, lambda asked, known: nearest(asked, known, self.k, self.metric)
+        )
 
     def of_training(self, training: Seen) -> Floats:
         """Each is its own nearest neighbour, which does not count."""
-        parts = []
-        for distances in self._distances(training):
-            rows, itself = np.arange(len(distances)), distances.argmin(1)
-            is_there = distances[rows, itself] <= _SAME * distances.mean(1)
-            distances[rows[is_there], itself[is_there]] = np.inf
-            parts.append(self._of(distances))
-        return np.concatenate(parts)
+        return self._in_pieces(training, self._without_itself)
 
-    def _distances(self, seen: Seen) -> Iterator[Floats]:
-        """How far some items at a time are from those that they are compared with."""
+    def _without_itself(self, asked: Floats, known: Floats) -> Floats:
+        """The distances to the k nearest others."""
+        k = max(1, round(self.share * len(known))) if self.share else self.k
+        near = nearest(asked, known, k + 1, self.metric)
+        itself = near[:, 0] <= _SAME * usual_distance(asked, known, self.metric)
+        return np.where(itself[:, None], near[:, 1:], near[:, :-1])
+
+    def _in_pieces(self, seen: Seen, near: Callable[[Floats, Floats], Floats]) -> Floats:
+        """The k-th smallest of the distances of each item, or their mean."""
         asked, known = getattr(seen, self.where), learnt(self.places)
-        pieces = max(1, len(asked) * len(known) // _AT_ONCE)
-        for part in np.array_split(asked, pieces):
-            yield cdist(part, known, self.metric)
+        width = max(len(known), _CANDIDATES * known.shape[1])
+        pieces = max(1, len(asked) * width // _AT_ONCE)
+        return np.concatenate([self._of(near(a, known)) for a in np.array_split(asked, pieces)])
 
     def _of(self, distances: Floats) -> Floats:
-        """Of each row the k-th smallest, or the mean up to it; infinite ones do not count."""
-        there = distances.shape[1] - int(np.isinf(distances).any())
-        k = self.k if not self.share else round(self.share * distances.shape[1])
-        if there == 0:  # a single item has no other
-            return np.zeros(len(distances))
-        k = max(1, min(k, there))
-        nearest = np.partition(distances, k - 1, axis=1)[:, :k]
-        found: Floats = nearest.mean(1) if self.averaged else nearest.max(1)
+        """Of each row the largest, or the mean; infinite ones do not count."""
+        there = np.isfinite(distances)
+        distances = np.where(there, distances, 0.0)  # a single item has no other
+        count = np.maximum(there.sum(1), 1)
+        found: Floats = distances.sum(1) / count if self.averaged else distances.max(1)
         return found
 
     @property
