@@ -5,13 +5,14 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-__all__ = ["nearest", "usual_distance"]
+__all__ = ["nearest", "smallest", "usual_distance"]
 
 Floats = NDArray[np.float64]
 
 _SPARE = 4  # more candidates than are asked for: single precision may swap the last ones
 _FEW = 8  # so many minima one after the other take less time than one partition
 _ENOUGH = 100
+_MANY = 16  # rows from which on products take less time
 
 
 def nearest(asked: Floats, known: Floats, count: int, metric: str = "euclidean") -> Floats:
@@ -31,10 +32,10 @@ def nearest(asked: Floats, known: Floats, count: int, metric: str = "euclidean")
         [[1.0, 3.0, inf]]
     """
     there = min(count, len(known))
-    if metric == "euclidean" and there + _SPARE < len(known):
+    if metric == "euclidean" and there + _SPARE < len(known) and len(asked) >= _MANY:
         found = _exact(asked, known, _candidates(asked, known, there + _SPARE))[:, :there]
     else:
-        found = _smallest(cdist(asked, known, metric), there)
+        found = smallest(cdist(asked, known, metric), there)
     beyond = np.full((len(asked), count - there), np.inf)
     return np.concatenate([found, beyond], axis=1)
 
@@ -64,8 +65,8 @@ def _exact(asked: Floats, known: Floats, places: NDArray[np.int64]) -> Floats:
     return np.sort(np.sqrt(np.einsum("ijk,ijk->ij", apart, apart)), axis=1)
 
 
-def _smallest(distances: Floats, count: int) -> Floats:
-    """Of each row; the distances are spoilt."""
+def smallest(distances: Floats, count: int) -> Floats:
+    """Of each row, the least first and the largest last; the distances are spoilt."""
     if count > _FEW:
         distances.partition((0, count - 1), axis=1)
         return distances[:, :count]
