@@ -1,7 +1,7 @@
 """Items as the scores of anomalies look at them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -154,7 +154,8 @@ class Seen:
         Two windows of one shape are near each other wherever a series has drifted to.
         """
         windows = self.points.reshape(len(self.points), -1, self.batch.x.shape[-1])
-        return (windows - windows.mean(-1, keepdims=True)).reshape(self.points.shape)
+        shapes: Floats = windows - windows.mean(-1, keepdims=True)
+        return shapes.reshape(self.points.shape)
 
     @property
     def weighted(self) -> Floats:
@@ -173,7 +174,7 @@ def look(vae: VAE, frame: Frame, batches: Iterable[Batch], times: Whole | None =
     kept = list(batches)
     parts = [_look(vae, frame, batch) for batch in kept]
     arrays = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Seen(vae, frame, _joined(kept), *arrays, times=times)
+    return replace(Seen(vae, frame, _joined(kept), *arrays), times=times)
 
 
 def _joined(batches: Sequence[Batch]) -> Batch:
