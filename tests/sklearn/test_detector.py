@@ -149,3 +149,14 @@ def test_it_passes_the_checks_of_scikit_learn():
         expected_failed_checks={"check_methods_subset_invariance": rounding},
         on_skip=None,
     )
+
+
+@pytest.mark.parametrize("novelty", [False, True])
+def test_rows_are_learnt_in_few_large_steps_and_the_noise_gets_where_it_belongs(novelty):
+    rng = np.random.default_rng(0)
+    latents = rng.normal(size=(2000, 2))
+    X = latents @ rng.normal(size=(2, 6)) + 0.02 * rng.normal(size=(2000, 6))
+    model = VAEDetector(novelty=novelty, progress=False).fit(X).autoencoder_
+    assert model.history_[-1]["step"] <= 500
+    assert model.model_.likelihood.scale.detach().mean().item() < 0.2  # it starts at 1
+    assert model.sample(5, seed=0).shape == (5, 6)  # by a density that takes no time to fit

@@ -14,7 +14,7 @@ from vaekit.errors import CompositionError
 from vaekit.io import options_to_json, write_run
 from vaekit.presets import Preset
 from vaekit.sklearn.common import adopt_features, trained_of
-from vaekit.sklearn.detection_model import Suited, suited_to
+from vaekit.sklearn.detection_model import Lessons, Suited, suited_to
 from vaekit.sklearn.held_out import split_off
 from vaekit.sklearn.learning_on import learn_on
 from vaekit.tasks.anomalies import (
@@ -35,8 +35,6 @@ from vaekit.tasks.anomalies import (
 __all__ = ["VAEDetector"]
 
 Floats = NDArray[np.float64]
-
-_STEPS = 1500
 
 
 class VAEDetector(OutlierMixin, BaseEstimator):
@@ -62,7 +60,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         domain: The kind of items, ``"auto"``, a name or a `Domain`; of series
             ``SeriesDomain(window=64)``, for which there are also `step_scores` and `events`.
         latent_dim: Number of latents; ``None`` takes what suits the items.
-        max_epochs: Passes over the items; ``None`` takes as many as give about 1,500 steps.
+        max_epochs: Passes over the items; ``None`` takes as many as suit the items.
         seed: Seed of everything random.
         progress: Show a bar; ``None`` does so on a terminal.
 
@@ -193,13 +191,17 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         return self.novelty or self.false_alarm_rate is not None
 
     def _autoencoder(self, suited: Suited) -> Autoencoder:
+        own = self.preset != "auto"
+        lessons = Lessons() if own else suited.lessons
         return Autoencoder(
-            suited.preset if self.preset == "auto" else self.preset,
+            self.preset if own else suited.preset,
             suited.latent_dim if self.latent_dim is None else self.latent_dim,
             domain=suited.domain,
             likelihood=suited.likelihood,
-            steps=_STEPS,
-            max_epochs=self.max_epochs,
+            steps=lessons.steps,
+            batch_size=lessons.batch_size,
+            learning_rate=lessons.learning_rate,
+            max_epochs=lessons.max_epochs if self.max_epochs is None else self.max_epochs,
             validation=0.0,
             seed=self.seed,
             progress=self.progress,

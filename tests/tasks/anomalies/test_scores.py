@@ -1,17 +1,21 @@
 """Scores of anomalies, where it is known what is odd."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 from vaekit import Autoencoder
 from vaekit.domains import ArrayDomain
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.tasks.anomalies import SCORES, fit_detector
-from vaekit.tasks.anomalies.rarity import Rarity
+from vaekit.tasks.anomalies.rarity import Rarity, Standing
 from vaekit.tasks.anomalies.scores import Margins, Neighbours
 from vaekit.tasks.anomalies.seen import Frame, Seen, frame_of
+from vaekit.types import Batch
 
 RNG = np.random.default_rng(0)
 
@@ -123,6 +127,45 @@ def test_neighbours_agree_with_scikit_learn_also_in_pieces(monkeypatch):
             mean = Neighbours(7, metric=metric, averaged=True).fit(seen).of_training(seen)
             assert last == pytest.approx(distances[:, -1])
             assert mean == pytest.approx(distances.mean(1))
+
+
+def windows_of(series, steps):
+    """Its windows as `Seen` has them, one step apart."""
+    points = np.lib.stride_tricks.sliding_window_view(series, steps).copy()
+    batch = Batch(torch.from_numpy(points)[:, None])
+    return replace(seen_at(points), batch=batch, times=np.arange(len(points)))
+
+
+def test_windows_that_share_steps_are_no_neighbours_in_training():
+    seen = windows_of(RNG.normal(size=120).cumsum(), 8)
+    begin = np.arange(len(seen.points))
+    apart = np.abs(begin[:, None] - begin) > 8
+    distances = np.where(apart, cdist(seen.points, seen.points), np.inf).min(1)
+    fitted = Neighbours(1, apart=True).fit(seen)
+    assert fitted.of_training(seen) == pytest.approx(distances)
+    with_twins = Neighbours(1).fit(seen).of_training(seen)
+    assert (distances >= with_twins - 1e-9).all()
+    assert distances.mean() > 1.2 * with_twins.mean()
+    assert fitted.of(seen).tolist() == [0] * len(begin)  # of new windows all count
+    few = windows_of(np.arange(9.0), 7)  # too few to leave any out but itself
+    assert Neighbours(1, apart=True).fit(few).of_training(few) == pytest.approx(
+        np.sqrt(7) * np.ones(3)
+    )
+
+
+def test_shapes_are_the_same_wherever_a_series_has_drifted_to():
+    wave = np.sin(np.arange(60) / 3)
+    low, high = windows_of(wave, 12), windows_of(wave + 5, 12)
+    assert high.shapes == pytest.approx(low.shapes)
+    assert low.shapes.mean(1) == pytest.approx(0, abs=1e-12)
+    both = replace(low, points=np.c_[low.points, 2 + low.points])
+    assert both.shapes == pytest.approx(np.c_[low.shapes, low.shapes])  # each channel by itself
+
+
+def test_standings_are_in_robust_deviations():
+    known = np.r_[RNG.normal(size=999), 1e9]
+    assert Standing.of(known)(np.array([0.0, 3.0])) == pytest.approx([0, 3], abs=0.2)
+    assert Standing.of([2.0, 2.0])(np.array([2.0, 3.0])).tolist() == [0, 1]
 
 
 def test_many_training_items_are_represented_by_some():

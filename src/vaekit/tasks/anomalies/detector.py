@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vaekit.domains import Domain, SeriesDomain
 from vaekit.errors import CompositionError, DataError, unknown_name
 from vaekit.tasks.anomalies.drift import Drift, find_drift
 from vaekit.tasks.anomalies.heat import heat_maps, usual_heat
@@ -198,7 +199,8 @@ def detector_of(trained: Trained, items: Items, memory: Memory, score: str) -> D
         raise DataError("a detector needs at least 2 items to learn from; got 1.")
     shown = torch.cat([batch.visible.cpu() for batch in batches_of(items, trained.device)])
     frame = frame_of(trained.vae, trained.domain, shown)
-    seen = look(trained.vae, frame, batches_of(items, trained.device))
+    times = _times(trained.domain, len(items))
+    seen = look(trained.vae, frame, batches_of(items, trained.device), times)
     fitted = [part.fit(seen) for part in SCORES[score]]
     values = [part.of_training(seen) for part in fitted]
     rarities = [Rarity.of(value) for value in values]
@@ -213,6 +215,13 @@ def detector_of(trained: Trained, items: Items, memory: Memory, score: str) -> D
         float(np.median(seen.cost)),
         usual_heat(trained, items),
     )
+
+
+def _times(domain: Domain, items: int) -> NDArray[np.int64] | None:
+    """Where windows of one series begin; ``None`` of other items."""
+    if not isinstance(domain, SeriesDomain) or domain.window is None:
+        return None
+    return domain.stride * np.arange(items)
 
 
 def _mean(values: Sequence[Floats], rarities: Sequence[Rarity]) -> Floats:

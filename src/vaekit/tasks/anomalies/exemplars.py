@@ -13,6 +13,7 @@ from torch.distributions import Distribution
 
 from vaekit.likelihoods import LearnedGaussian
 from vaekit.models import VAE
+from vaekit.tasks.anomalies.nearest import usual_distance
 from vaekit.tasks.anomalies.score import Arrays, Score, learnt
 from vaekit.tasks.anomalies.seen import Seen, finite
 from vaekit.types import Batch
@@ -68,8 +69,9 @@ class Exemplars(Score):
             some = _some(seen.batch, rows)
             log_px = _density(seen.vae, self._px(seen.vae, some), some)
             if are_training:
-                distances = cdist(codes, seen.codes[rows.numpy()])
-                itself = torch.from_numpy(distances <= _SAME * distances.mean(0))
+                asked = seen.codes[rows.numpy()]
+                near = cdist(codes, asked) <= _SAME * usual_distance(asked, codes)
+                itself = torch.from_numpy(near)
                 log_px = log_px.masked_fill(itself.to(log_px.device), -torch.inf)
                 others = (~itself).sum(0).to(log_px)
             else:
@@ -108,11 +110,13 @@ def _density(vae: VAE, px: Distribution, batch: Batch) -> Tensor:
         return likelihood.log_prob(px, batch)
     scale = likelihood.scale.cpu().double().expand(batch.x.shape[1:]).flatten()
     means, x = (part.flatten(1).cpu().double() / scale for part in (px.mean[:, 0], batch.x))
-    size = means.square().sum(1)[:, None] + x.square().sum(1)
-    apart = (size - 2 * means @ x.T).clamp_min(0.0)
     constant = scale.log().sum() + len(scale) * _HALF_LOG_TAU
-    log_px: Tensor = -0.5 * apart - constant
-    return log_px
+    log_px = torch.addmm(-_half_square(means)[:, None] - constant, means, x.T)
+    return log_px.sub_(_half_square(x))
+
+
+def _half_square(x: Tensor) -> Tensor:
+    return x.square().sum(1) / 2
 
 
 def _some(batch: Batch, rows: Tensor) -> Batch:

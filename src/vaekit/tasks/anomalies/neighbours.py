@@ -1,6 +1,6 @@
 """How far the nearest training items are."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -8,14 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from vaekit.tasks.anomalies.nearest import nearest, smallest, usual_distance
 from vaekit.tasks.anomalies.score import Arrays, Score, learnt
 from vaekit.tasks.anomalies.seen import Seen
 
 __all__ = ["Neighbours"]
 
 Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
 
 _AT_ONCE, _MOST_VALUES = 2**22, 2_000_000
+_CANDIDATES = 10  # about so many of each item are compared in full
 _SAME = 1e-6  # of the mean distance: as near as an item is to itself, encoded in other company
 
 
@@ -30,15 +33,19 @@ class Neighbours(Score):
         share: In place of k: which share of the training items is nearer; 0 for none. Where
             anomalies are among them, the few nearest items of an anomaly may be others of its
             kind; those of 1 item in 20 are not, if anomalies are fewer.
-        where: ``"points"``, from 0 to 1; ``"weighted"``, see `Frame.weighted`; ``"codes"``, the
-            latents.
+        where: ``"points"``, from 0 to 1; ``"weighted"``, see `Frame.weighted`; ``"shapes"``, see
+            `Seen.shapes`; ``"codes"``, the latents.
         metric: ``"euclidean"`` or ``"cityblock"``.
         averaged: Whether to take the mean of the distances up to the k-th.
         most: Training items to compare with, at most; fewer if they have many coordinates.
+        apart: Whether windows of one series that share steps are no neighbours in training: else
+            each has its twin one step away, and new windows, which have none, look unusual.
         places: What was learnt.
+        times: Where each of the windows begins, if they are some; only training asks for it.
 
     Source: Ramaswamy et al. 2000, "Efficient algorithms for mining outliers from large data sets";
-    Angiulli & Pizzuti 2002, "Fast outlier detection in high dimensional spaces", for the mean.
+    Angiulli & Pizzuti 2002, "Fast outlier detection in high dimensional spaces", for the mean;
+    Yeh et al. 2016, "Matrix profile I", for the exclusion zone.
     """
 
     k: int = 1
@@ -47,47 +54,64 @@ class Neighbours(Score):
     metric: str = "euclidean"
     averaged: bool = False
     most: int = 5000
+    apart: bool = False
     places: Floats | None = field(default=None, repr=False)
+    times: Whole | None = field(default=None, repr=False)
 
     def fit(self, training: Seen) -> Self:
         """Choose the items to compare with."""
         places: Floats = getattr(training, self.where)
         most = max(100, min(self.most, _MOST_VALUES // max(1, places.shape[1])))
-        chosen = np.random.default_rng(0).permutation(len(places))[:most]
-        return replace(self, places=places[np.sort(chosen)])
+        chosen = np.sort(np.random.default_rng(0).permutation(len(places))[:most])
+        times = None if training.times is None else training.times[chosen]
+        return replace(self, places=places[chosen], times=times)
 
     def of(self, seen: Seen) -> Floats:
         """Distances; by a share, of a training item the same as in training."""
         if self.share:
             return self.of_training(seen)
-        return np.concatenate([self._of(d) for d in self._distances(seen)])
+        return self._in_pieces(
+            seen, lambda asked, known: nearest(asked, known, self.k, self.metric)
+        )
 
     def of_training(self, training: Seen) -> Floats:
         """Each is its own nearest neighbour, which does not count."""
+        if self.apart and self.times is not None and training.times is not None:
+            windows = getattr(training, self.where)
+            around = _around(training.batch.x.shape[-1], self.times)
+            return self._of_windows(windows, training.times, self.times, around)
+        return self._in_pieces(training, self._without_itself)
+
+    def _of_windows(self, asked: Floats, begin: Whole, known: Whole, around: int) -> Floats:
+        """Without those that begin within some steps before or after."""
+        pieces = max(1, len(asked) * len(known) // _AT_ONCE)
         parts = []
-        for distances in self._distances(training):
-            rows, itself = np.arange(len(distances)), distances.argmin(1)
-            is_there = distances[rows, itself] <= _SAME * distances.mean(1)
-            distances[rows[is_there], itself[is_there]] = np.inf
-            parts.append(self._of(distances))
+        for rows in np.array_split(np.arange(len(asked)), pieces):
+            distances = cdist(asked[rows], learnt(self.places), self.metric)
+            distances[np.abs(begin[rows, None] - known) <= around] = np.inf
+            parts.append(self._of(smallest(distances, min(self.k, len(known)))))
         return np.concatenate(parts)
 
-    def _distances(self, seen: Seen) -> Iterator[Floats]:
-        """How far some items at a time are from those that they are compared with."""
+    def _without_itself(self, asked: Floats, known: Floats) -> Floats:
+        """The distances to the k nearest others."""
+        k = max(1, round(self.share * len(known))) if self.share else self.k
+        near = nearest(asked, known, k + 1, self.metric)
+        itself = near[:, 0] <= _SAME * usual_distance(asked, known, self.metric)
+        return np.where(itself[:, None], near[:, 1:], near[:, :-1])
+
+    def _in_pieces(self, seen: Seen, near: Callable[[Floats, Floats], Floats]) -> Floats:
+        """The k-th smallest of the distances of each item, or their mean."""
         asked, known = getattr(seen, self.where), learnt(self.places)
-        pieces = max(1, len(asked) * len(known) // _AT_ONCE)
-        for part in np.array_split(asked, pieces):
-            yield cdist(part, known, self.metric)
+        width = max(len(known), _CANDIDATES * known.shape[1])
+        pieces = max(1, len(asked) * width // _AT_ONCE)
+        return np.concatenate([self._of(near(a, known)) for a in np.array_split(asked, pieces)])
 
     def _of(self, distances: Floats) -> Floats:
-        """Of each row the k-th smallest, or the mean up to it; infinite ones do not count."""
-        there = distances.shape[1] - int(np.isinf(distances).any())
-        k = self.k if not self.share else round(self.share * distances.shape[1])
-        if there == 0:  # a single item has no other
-            return np.zeros(len(distances))
-        k = max(1, min(k, there))
-        nearest = np.partition(distances, k - 1, axis=1)[:, :k]
-        found: Floats = nearest.mean(1) if self.averaged else nearest.max(1)
+        """Of each row the largest, or the mean; infinite ones do not count."""
+        there = np.isfinite(distances)
+        distances = np.where(there, distances, 0.0)  # a single item has no other
+        count = np.maximum(there.sum(1), 1)
+        found: Floats = distances.sum(1) / count if self.averaged else distances.max(1)
         return found
 
     @property
@@ -98,3 +122,9 @@ class Neighbours(Score):
     def restored(self, arrays: Arrays) -> Self:
         """With these training items."""
         return replace(self, places=arrays["places"])
+
+
+def _around(steps: int, times: Whole) -> int:
+    """Within how many steps of a window it has no neighbours: fewer where windows are few."""
+    fewer = (int(np.ptp(times)) - 5) // 2 - 1
+    return min(steps, max(0, fewer))

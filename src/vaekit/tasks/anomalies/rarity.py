@@ -10,6 +10,8 @@ __all__ = ["Rarity", "Standing"]
 
 Floats = NDArray[np.float64]
 
+_TO_DEVIATION = 1.4826  # of the median absolute deviation, if normal
+
 
 @dataclass(frozen=True)
 class Rarity:
@@ -50,7 +52,7 @@ class Rarity:
 
 @dataclass(frozen=True)
 class Standing:
-    """How many standard deviations scores are above the mean of training scores.
+    """How many robust standard deviations scores are above the median of training scores.
 
     Where training items are known to be normal and few, how far beyond them something is tells
     more than how rare it is among them.
@@ -59,8 +61,8 @@ class Standing:
         known: The training scores, rising.
 
     Example:
-        >>> Standing.of([1.0, 2.0, 3.0])(np.array([2.0, 4.0])).round(2).tolist()
-        [0.0, 2.45]
+        >>> Standing.of([1.0, 2.0, 9.0])(np.array([2.0, 4.0])).round(2).tolist()
+        [0.0, 1.35]
     """
 
     known: Floats = field(repr=False)
@@ -71,6 +73,8 @@ class Standing:
         return cls(np.sort(np.asarray(training, dtype=np.float64)))
 
     def __call__(self, scores: Floats) -> Floats:
-        """In standard deviations."""
-        standing: Floats = (scores - self.known.mean()) / (float(self.known.std()) or 1.0)
+        """In robust standard deviations; in plain ones where half of the known scores are equal."""
+        middle = np.median(self.known)
+        spread = _TO_DEVIATION * float(np.median(np.abs(self.known - middle)))
+        standing: Floats = (scores - middle) / (spread or float(self.known.std()) or 1.0)
         return standing

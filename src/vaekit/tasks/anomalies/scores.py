@@ -184,7 +184,7 @@ SCORES: dict[str, tuple[Score, ...]] = {
     "wide_novelty": (_NEAREST, Surprise()),
     "exemplars": (Exemplars(),),
     "series_contaminated": (Bound(), CodeCost(), Isolation(), Neighbours(5, where="codes")),
-    "window_novelty": (Neighbours(1), Neighbours(1, where="codes")),
+    "window_novelty": (Neighbours(1, apart=True), Neighbours(1, where="shapes", apart=True)),
     "series_novelty": (Bound(), CodeCost(), Neighbours(1), Neighbours(5, where="codes")),
     "bound": (Bound(),),
     "code": (CodeCost(),),

@@ -1,7 +1,7 @@
 """Items as the scores of anomalies look at them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -20,6 +20,7 @@ from vaekit.types import Batch
 __all__ = ["Frame", "Seen", "cost_at_mean", "finite", "frame_of", "look"]
 
 Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
 
 _MOST_DEVIATIONS, _CONSTANT = 10.0, 1e-9
 _LARGEST = 1e30
@@ -132,6 +133,7 @@ class Seen:
         code_cost: The KL of each posterior to the prior, nats.
         surprise: -log p(x | z) at the posterior mean, nats.
         news: What cells cost that training did not know, nats; in bound and surprise as well.
+        times: Where each begins, of windows of one series; ``None`` of other items.
     """
 
     vae: VAE
@@ -143,6 +145,17 @@ class Seen:
     code_cost: Floats
     surprise: Floats
     news: Floats
+    times: Whole | None = None
+
+    @property
+    def shapes(self) -> Floats:
+        """Points of windows without the mean of their steps, in each channel.
+
+        Two windows of one shape are near each other wherever a series has drifted to.
+        """
+        windows = self.points.reshape(len(self.points), -1, self.batch.x.shape[-1])
+        shapes: Floats = windows - windows.mean(-1, keepdims=True)
+        return shapes.reshape(self.points.shape)
 
     @property
     def weighted(self) -> Floats:
@@ -156,12 +169,12 @@ class Seen:
 
 
 @torch.no_grad()
-def look(vae: VAE, frame: Frame, batches: Iterable[Batch]) -> Seen:
-    """Encode, decode and score items."""
+def look(vae: VAE, frame: Frame, batches: Iterable[Batch], times: Whole | None = None) -> Seen:
+    """Encode, decode and score items; see `Seen` for times."""
     kept = list(batches)
     parts = [_look(vae, frame, batch) for batch in kept]
     arrays = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Seen(vae, frame, _joined(kept), *arrays)
+    return replace(Seen(vae, frame, _joined(kept), *arrays), times=times)
 
 
 def _joined(batches: Sequence[Batch]) -> Batch:

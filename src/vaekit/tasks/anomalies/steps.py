@@ -86,7 +86,7 @@ class StepDetector:
     def score(self, X: Any) -> Floats:
         """How unusual each step is, in nats; the higher, the more.
 
-        Of windows of a series known to be normal, in standard deviations.
+        Of windows of a series known to be normal, in robust standard deviations.
 
         Args:
             X: A series of the kind seen in training, or a set of series.
@@ -218,8 +218,10 @@ def _values(detector: Detector, rows: Tensor, *, are_training: bool) -> list[Flo
         missing = np.isnan(surprise).all(-1)
         return [np.where(missing, np.nan, np.nansum(surprise, axis=-1))]
     found: list[list[Floats]] = [[] for _ in detector.scores]
-    for batches in _parts(detector, rows):
-        seen = look(detector.trained.vae, detector.frame, batches)
+    times = np.arange(len(rows))
+    for part, batches in enumerate(_parts(detector, rows)):
+        places = slice(part * _WINDOWS_AT_ONCE, (part + 1) * _WINDOWS_AT_ONCE)
+        seen = look(detector.trained.vae, detector.frame, batches, times[places])
         for values, score in zip(found, detector.scores, strict=True):
             values.append(score.of_training(seen) if are_training else score.of(seen))
     return [_over_steps(np.concatenate(values), rows.shape[-1]) for values in found]
