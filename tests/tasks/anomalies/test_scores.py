@@ -102,7 +102,7 @@ def seen_at(points):
     zeros = np.zeros(len(points))
     places = np.zeros(points.shape[1])
     frame = Frame((), places, places + 1, points.mean(0), points.std(0) + 1e-9, places + 1)
-    return Seen(None, frame, None, points, points, zeros, zeros, zeros, zeros)
+    return Seen(None, frame, None, points, points, zeros, zeros)
 
 
 def test_a_training_item_is_not_its_own_neighbour():

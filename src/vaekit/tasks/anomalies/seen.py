@@ -1,7 +1,8 @@
 """Items as the scores of anomalies look at them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import cast
 
 import numpy as np
@@ -24,6 +25,7 @@ Whole = NDArray[np.int64]
 
 _MOST_DEVIATIONS, _CONSTANT = 10.0, 1e-9
 _LARGEST = 1e30
+_AT_ONCE = 256
 _DRAWS, _SEED = 16, 0  # the same draws at every call: scores do not differ from call to call
 
 
@@ -129,8 +131,6 @@ class Seen:
         batch: The items, as the networks see them.
         points: Coordinates, shape (items, coordinates).
         codes: Posterior means, shape (items, latents).
-        bound: The negative evidence lower bound, nats.
-        code_cost: The KL of each posterior to the prior, nats.
         surprise: -log p(x | z) at the posterior mean, nats.
         news: What cells cost that training did not know, nats; in bound and surprise as well.
         times: Where each begins, of windows of one series; ``None`` of other items.
@@ -141,11 +141,26 @@ class Seen:
     batch: Batch
     points: Floats
     codes: Floats
-    bound: Floats
-    code_cost: Floats
     surprise: Floats
     news: Floats
     times: Whole | None = None
+
+    @property
+    def bound(self) -> Floats:
+        """The negative evidence lower bound, nats."""
+        return self._bound_and_code[0]
+
+    @property
+    def code_cost(self) -> Floats:
+        """The KL of each posterior to the prior, nats."""
+        return self._bound_and_code[1]
+
+    @cached_property
+    def _bound_and_code(self) -> tuple[Floats, Floats]:
+        """Looked at where a score asks, as its draws cost more than all the rest."""
+        parts = [_bound_and_code(self.vae, self.frame, some) for some in _pieces(self.batch)]
+        bound, code = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return bound, code
 
     @property
     def shapes(self) -> Floats:
@@ -199,14 +214,28 @@ def cost_at_mean(vae: VAE, frame: Frame, batch: Batch) -> Tensor:
 
 
 def _look(vae: VAE, frame: Frame, batch: Batch) -> tuple[Floats, ...]:
-    kl, log_px = _parts_of_the_bound(vae, batch)
     z = vae.encode(batch.x, batch.context)
     news = frame.news(batch)
-    weight = _weight(batch) if frame.fills else torch.ones_like(kl)
     at_mean = vae.likelihood.log_prob(vae.decode(z, batch.context), batch).squeeze(0)
-    surprise, bound = news - weight * at_mean, kl - weight * log_px.mean(0) + news
-    arrays = (finite(part) for part in (z.flatten(1), bound, kl, surprise, news))
+    surprise = news - _weight(frame, batch) * at_mean
+    arrays = (finite(part) for part in (z.flatten(1), surprise, news))
     return (frame.place(batch.visible.cpu()), *arrays)
+
+
+@torch.no_grad()
+def _bound_and_code(vae: VAE, frame: Frame, batch: Batch) -> tuple[Floats, Floats]:
+    kl, log_px = _parts_of_the_bound(vae, batch)
+    bound = kl - _weight(frame, batch) * log_px.mean(0) + frame.news(batch)
+    return finite(bound), finite(kl)
+
+
+def _pieces(batch: Batch) -> Iterator[Batch]:
+    """Some items at a time, as each is drawn several times."""
+    for places in torch.arange(len(batch.x), device=batch.x.device).split(_AT_ONCE):
+        context, observed = (
+            None if whole is None else whole[places] for whole in (batch.context, batch.observed)
+        )
+        yield Batch(batch.x[places], context, observed)
 
 
 def finite(part: Tensor) -> Floats:
@@ -216,9 +245,9 @@ def finite(part: Tensor) -> Floats:
     return found
 
 
-def _weight(batch: Batch) -> Tensor:
-    """Of each item, how many cells there are to one that is observed."""
-    if batch.observed is None:
+def _weight(frame: Frame, batch: Batch) -> Tensor:
+    """Of each item, how many cells there are to one that is observed, where missing ones count."""
+    if batch.observed is None or not frame.fills:
         return torch.ones(len(batch.x), device=batch.x.device)
     known = batch.observed.flatten(1)
     return known.shape[1] / known.sum(1).clamp_min(1)
