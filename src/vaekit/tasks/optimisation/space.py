@@ -19,7 +19,6 @@ from vaekit.errors import CompositionError, DataError
 from vaekit.likelihoods import tokens_part
 from vaekit.models import VAE
 from vaekit.objectives import elbo
-from vaekit.tasks.optimisation.arithmetic import fast_arithmetic, is_fast_in_halves
 from vaekit.tasks.trained import Trained, batches_of
 from vaekit.training import Items, TrainConfig, train
 
@@ -143,7 +142,7 @@ class MoleculeSpace(Space):
         """Token by token; those that RDKit refuses are None, as are those of several fragments."""
         z = torch.as_tensor(codes, dtype=torch.float32, device=self.trained.device)
         made: list[str] = []
-        with self._at(temperature), fast_arithmetic(self.trained.device):
+        with self._at(temperature):
             for some in z.split(_AT_ONCE):  # `make` would draw elsewhere than was asked for
                 px = self.vae.decode(some, self._told(len(some)))
                 x = px.sample() if temperature > 0 else self.vae.likelihood.point(px)
@@ -184,7 +183,6 @@ class MoleculeSpace(Space):
             learning_rate=_RATE,
             validation=0.0,
             device=self.trained.device.type,
-            precision="bf16" if is_fast_in_halves(self.trained.device) else "fp32",
             seed=seed,
             progress=False,
         )
