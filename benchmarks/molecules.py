@@ -18,6 +18,7 @@ both do.
 """
 
 import argparse
+import random
 import time
 import warnings
 
@@ -72,7 +73,7 @@ def main(options):
     train, held_out = smiles[:-HELD_OUT], smiles[-HELD_OUT:]
     known, references = set(train), None
     if options.test:
-        test = read(options.test)[: 2 * options.samples]
+        test = random.Random(0).sample(read(options.test), 2 * options.samples)
         references = figures.References(test, train, options.samples)
     for given in options.runs or options.betas:
         if options.runs:
