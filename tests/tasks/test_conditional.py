@@ -106,7 +106,7 @@ def test_a_context_is_kept():
 
 
 def test_a_rare_condition_is_warned_of(model, monkeypatch):
-    monkeypatch.setattr("vaekit.tasks.conditional._MOST", 4096)
+    monkeypatch.setattr("vaekit.tasks.conditional._GuidedRows.most", 4096)
     with pytest.warns(UserWarning, match="so rare that 4000 rows come from about"):
         rows = model.sample(4000, seed=0, where={"job": "vet", "age": 45, "gain": (90, 91)})
     assert (rows["age"] == 45).all()

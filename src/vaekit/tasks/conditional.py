@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -15,13 +15,12 @@ from vaekit.domains.tables import Allowed, Condition
 from vaekit.errors import unknown_name
 from vaekit.randomness import seeded
 from vaekit.tasks.distinct import distinct_items
-from vaekit.tasks.molecules import AimedLatents
+from vaekit.tasks.molecules import AimedMolecules
 from vaekit.tasks.trained import Trained
 
 __all__ = ["sample_where"]
 
 _AT_ONCE = 4096
-_MOST = 400_000  # rows tried before it is said that a condition is too rare
 _SPARE = 1.3
 _SMALLEST = 1e-30
 
@@ -44,7 +43,7 @@ def sample_where(
     conditions.
 
     Molecules meet ranges of the targets that a model was taught (`MoleculeDomain(targets=...)`) as
-    far as it knows: latents are kept as often as they make the ranges probable. Judge what comes
+    far as it knows: each is kept as often as its latents make the ranges probable. Judge what comes
     out by properties that are computed or measured.
 
     Args:
@@ -78,17 +77,19 @@ def sample_where(
 
     def draw(places: Tensor) -> Tensor:
         found, log_w = _candidates(proposals, len(places))
-        return proposals.finish(found[_chosen(log_w, len(places))])
+        return found[_chosen(log_w, len(places))]
 
     with seeded(seed):
         return distinct_items(trained.domain, n, draw)
 
 
 class _Proposals(Protocol):
-    """Candidates with their weights; those that are chosen are finished."""
+    """Candidates with their weights."""
+
+    most: ClassVar[int]
+    """Candidates to try before it is said that a condition is too rare."""
 
     def propose(self, count: int) -> tuple[Tensor, Tensor]: ...
-    def finish(self, chosen: Tensor) -> Tensor: ...
 
 
 def _proposals(
@@ -97,7 +98,7 @@ def _proposals(
     domain = trained.domain
     if isinstance(domain, TableDomain):
         return _GuidedRows(trained, rows, fitted, _limits(domain, where))
-    return AimedLatents.of(trained, rows, fitted, where)
+    return AimedMolecules.of(trained, rows, fitted, where)
 
 
 def _candidates(proposals: _Proposals, n: int) -> tuple[Tensor, Tensor]:
@@ -108,7 +109,7 @@ def _candidates(proposals: _Proposals, n: int) -> tuple[Tensor, Tensor]:
         found.append(some)
         weights.append(log_w)
         log_w = torch.cat(weights)
-        if _expected(log_w) > _SPARE * n or len(log_w) >= _MOST:
+        if _expected(log_w) > _SPARE * n or len(log_w) >= proposals.most:
             return torch.cat(found), log_w
 
 
@@ -148,6 +149,8 @@ def _limits(domain: TableDomain, where: Mapping[str, Any]) -> dict[int, Allowed]
 class _GuidedRows:
     """Rows that meet the limits."""
 
+    most: ClassVar[int] = 400_000
+
     trained: Trained
     rows: Tensor | None
     fitted: bool
@@ -158,9 +161,6 @@ class _GuidedRows:
         guided = _Guided(self.limits)
         x = as_row(self.trained.vae.decode(z, self.rows)).walk(guided).squeeze(0)
         return x, guided.log_w.squeeze(0)
-
-    def finish(self, chosen: Tensor) -> Tensor:
-        return chosen
 
 
 class _Guided:

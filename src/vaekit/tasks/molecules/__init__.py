@@ -1,6 +1,6 @@
 """Molecules: judged, varied, and searched for."""
 
-from vaekit.tasks.molecules.aimed import AimedLatents, targets_of
+from vaekit.tasks.molecules.aimed import AimedMolecules, targets_of
 from vaekit.tasks.molecules.analogues import Analogues, Ring, find_analogues
 from vaekit.tasks.molecules.files import FILE_ENDINGS, check_molecule_path, save_molecules
 from vaekit.tasks.molecules.known import KnownMolecules
@@ -13,7 +13,7 @@ from vaekit.tasks.molecules.ways import Way, draw_ways, molecule_ways
 
 __all__ = [
     "FILE_ENDINGS",
-    "AimedLatents",
+    "AimedMolecules",
     "Analogues",
     "KnownMolecules",
     "LatentNeighbours",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -13,9 +13,12 @@ from vaekit.distributions import Joined
 from vaekit.domains import MoleculeDomain
 from vaekit.domains.molecules import Targets
 from vaekit.errors import CompositionError, DataError, unknown_name
+from vaekit.models import VAE
 from vaekit.tasks.trained import Trained
 
-__all__ = ["AimedLatents", "targets_of"]
+__all__ = ["AimedMolecules", "targets_of"]
+
+_AT_ONCE = 512
 
 _SMALLEST = 1e-30
 _HOPELESS = 1e-6
@@ -37,11 +40,11 @@ def targets_of(domain: Any) -> Targets:
 
 
 @dataclass(frozen=True)
-class AimedLatents:
-    """Latents, weighed by how probable it is that their molecules meet the ranges.
+class AimedMolecules:
+    """New molecules, weighed by how probable it is that they meet the ranges.
 
-    What is drawn from the latents kept knows them exactly: noise that is mixed in elsewhere for
-    validity (see `BlurredDecoder`) would blur the properties as well.
+    What is told of them comes from their own latents, encoded from what was drawn: latents of the
+    prior lie beside those of any molecule, and there tokens and numbers need not agree.
 
     Attributes:
         trained: The model.
@@ -50,6 +53,8 @@ class AimedLatents:
         ends: Lowest and highest value of each target, in deviations from its mean.
         asked: The ranges, for messages.
     """
+
+    most: ClassVar[int] = 50_000
 
     trained: Trained
     rows: Tensor | None
@@ -78,33 +83,35 @@ class AimedLatents:
         return cls(trained, rows, fitted, torch.from_numpy(ends).float(), where)
 
     def propose(self, count: int) -> tuple[Tensor, Float[Tensor, "count"]]:
-        """Latents and the log probability that the ranges are met.
+        """Molecules, as the networks see them, and the log probability that the ranges are met.
 
         Raises:
             DataError: None of them comes near.
         """
-        z = self.trained.vae.generate(count, self.rows, fitted=self.fitted)
-        told = self._decoded(z).parts[1]
-        low, high = self.ends.to(z.device)
-        shares = (told.cdf(high) - told.cdf(low)).clamp_min(_SMALLEST)
-        log_w = shares.log().sum(-1).squeeze(0)
+        vae = self.trained.vae
+        z = vae.generate(count, self.rows, fitted=self.fitted)
+        pieces = torch.arange(count, device=z.device).split(_AT_ONCE)
+        parts = [self._weighed(vae, z[i], _some(self.rows, i)) for i in pieces]
+        x, log_w = (torch.cat(column) for column in zip(*parts, strict=True))
         if float(log_w.max().exp()) < _HOPELESS:
             raise DataError(
                 f"the model must know molecules with {dict(self.asked)}; of {count} draws none "
                 f"comes near. It was taught {_described(targets_of(self.trained.domain))}. Ask for "
                 "less, or for fewer properties at a time."
             )
-        return z, log_w
+        return x, log_w
 
-    def finish(self, z: Tensor) -> Tensor:
-        """A molecule from each of these latents, as the networks see it."""
-        x: Tensor = self._decoded(z).parts[0].sample().squeeze(0)
-        return x
-
-    def _decoded(self, z: Tensor) -> Joined:
-        px = self.trained.vae.decode(z, None if self.rows is None else self.rows[: len(z)])
+    def _weighed(self, vae: VAE, z: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        x = vae.make(z, rows)
+        px = vae.decode(vae.encode(x, rows), rows)
         assert isinstance(px, Joined)  # as of `TargetedTokens`, which such a domain asks for
-        return px
+        low, high = self.ends.to(z.device)
+        shares = px.parts[1].cdf(high) - px.parts[1].cdf(low)
+        return x, shares.clamp_min(_SMALLEST).log().sum(-1).squeeze(0)
+
+
+def _some(rows: Tensor | None, places: Tensor) -> Tensor | None:
+    return None if rows is None else rows[places]
 
 
 def _in_deviations(name: str, given: Any, known: Targets, place: int) -> tuple[float, float]:
