@@ -11,7 +11,7 @@ from vaekit.domains import MoleculeDomain
 from vaekit.domains.molecules import as_molecules, passes_filters, properties_of
 from vaekit.metrics import frechet_distance, latent_health
 from vaekit.metrics import molecules as measures
-from vaekit.networks import BlurredDecoder
+from vaekit.networks import blurred_part
 from vaekit.tasks.molecules import predict_targets
 from vaekit.tasks.trained import as_items, batches_of
 
@@ -88,9 +88,10 @@ def properties(model, held_out):
 
 def draws(model, known, references, options):
     """Raw draws of the model's prior, for several shares of noise."""
-    decoder = model.model_.decoder
-    for noise in options.noises if isinstance(decoder, BlurredDecoder) else [0.0]:
-        decoder.drawn_noise = noise
+    decoder = blurred_part(model.model_.decoder)
+    for noise in [0.0] if decoder is None else options.noises:
+        if decoder is not None:
+            decoder.drawn_noise = noise
         begun = time.process_time()
         samples = model.sample(options.samples, seed=options.seed, prior="model")
         speed = options.samples / (time.process_time() - begun)
