@@ -26,6 +26,9 @@ def test_rows_are_codes_and_targets_in_deviations():
     assert domain.decode(domain.encode(rows)) == list(domain.read(SMILES).smiles)
     assert domain.lengths(rows).max() == steps
     assert domain.observed(rows).all()
+    tokens = domain.prepare_tokens(SMILES)
+    torch.testing.assert_close(tokens[:, :steps], rows[:, :steps])
+    assert domain.observed(tokens).sum(1).tolist() == [steps] * len(SMILES)
 
 
 def test_a_column_of_the_user_may_be_missing_in_some(tmp_path):

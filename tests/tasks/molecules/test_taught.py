@@ -8,10 +8,11 @@ pytest.importorskip("rdkit")
 from vaekit import Autoencoder, load
 from vaekit.cli.where import read_conditions
 from vaekit.domains import MoleculeDomain
-from vaekit.domains.molecules import properties_of, standardise
+from vaekit.domains.molecules import Targets, properties_of, standardise
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.presets import sequence_vae
 from vaekit.tasks.molecules import predict_targets
+from vaekit.tasks.optimisation import MoleculeSpace
 
 SMILES = ["C" * n + end for n in range(2, 22) for end in ("O", "N", "Cl", "C(=O)O")]
 TRAINING = [smiles for i, smiles in enumerate(SMILES) if i % 5]
@@ -97,3 +98,18 @@ def test_ranges_are_read_as_typed(model):
         read_conditions(["lgop>=2"], model.domain_)
     with pytest.raises(DataError, match="column 'logp' holds numbers; got 'high'"):
         read_conditions(["logp>=high"], model.domain_)
+
+
+def test_design_goes_by_tokens_alone(model, monkeypatch):
+    """Targets cost far more than tokens, and a search asks for properties of its own."""
+
+    def refuse(self, found):
+        raise AssertionError("targets were computed")
+
+    monkeypatch.setattr(Targets, "values", refuse)
+    space = MoleculeSpace(model.trained_)
+    known, codes = space.encode(SMILES[:4])
+    assert known.all()
+    space.adapt(SMILES[:20], seed=0)
+    assert not np.allclose(codes, space.encode(SMILES[:4])[1])
+    assert any(space.decode(codes))

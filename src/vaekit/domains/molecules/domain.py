@@ -117,6 +117,13 @@ class MoleculeDomain(Domain):
         rows: Tensor = words.encode(tokens)
         return rows if self.scales is None else torch.cat([rows, self.scales.values(found)], 1)
 
+    def prepare_tokens(self, raw: Any) -> Tensor:
+        """As `prepare`, with all targets missing, where they are not wanted: they cost far more."""
+        rows = replace(self, targets=(), scales=None).prepare(raw)
+        if self.scales is None:
+            return rows
+        return torch.cat([rows, torch.full((len(rows), len(self.targets)), torch.nan)], 1)
+
     def encode(self, rows: Tensor) -> Tensor:
         """Codes as floats; 0 where a target is missing."""
         return rows.float().nan_to_num(0.0)

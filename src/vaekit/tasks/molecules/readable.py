@@ -1,6 +1,5 @@
 """Which molecules a model has tokens for."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,9 +22,8 @@ def is_readable(domain: MoleculeDomain, smiles: str) -> bool:
 
 
 def _are_readable(domain: MoleculeDomain, found: Standardised) -> bool:
-    """Whether all are; without targets, which cost far more than tokens."""
     try:
-        replace(domain, targets=(), scales=None).prepare(found)
+        domain.prepare_tokens(found)
     except DataError:
         return False
     return True

@@ -120,7 +120,7 @@ class MoleculeSpace(Space):
         return [self._rows[one] for one in smiles]
 
     def _row_of(self, smiles: Sequence[str]) -> Tensor:
-        return self.domain.prepare(_as_standardised(smiles))
+        return self.domain.prepare_tokens(_as_standardised(smiles))
 
     def _row_or_none(self, smiles: str) -> Tensor | None:
         try:
@@ -173,7 +173,7 @@ class MoleculeSpace(Space):
         return self.vae.generate(n, self._told(n), fitted=fitted).cpu().numpy().astype(np.float32)
 
     def adapt(self, smiles: Sequence[str], seed: int) -> None:
-        """One pass over the molecules, by a copy of the model; the one that was given stays."""
+        """One pass over the tokens, by a copy of the model; the one that was given stays."""
         if not self._is_own:
             model = copy.deepcopy(self.trained.model)
             self.trained, self._is_own = replace(self.trained, model=model), True
