@@ -1,12 +1,14 @@
 """Train the model of molecules that comes with the package.
 
     python benchmarks/pretrained_moses.py --train FILE --held-out FILE --out DIR [--labelled FILE]
+        [--start RUN]
 
 FILE are .csv or .csv.gz with SMILES in their first column: all of MOSES' training molecules
 (train.csv.gz of the PyPI package molsets), and those that are not to be learnt from. DIR then
 holds the run, its weights in half precision, and checkpoints from which a run that was cut off
 goes on. With `--labelled` the latents also learn to tell QED, logP and TPSA of the molecules in
-that file; they are computed (2 ms a molecule) and kept in DIR.
+that file; they are computed (2 ms a molecule) and kept in DIR. With `--start` a run goes on, for
+--minutes at --rate, and learns to tell them if it did not; where it did, they count --weight times.
 """
 
 import argparse
@@ -18,7 +20,7 @@ import pandas as pd
 import safetensors.torch
 import torch
 
-from vaekit import Autoencoder, presets
+from vaekit import Autoencoder, fine_tune, load, presets
 from vaekit.domains import MoleculeDomain
 from vaekit.domains.molecules import Report, Standardised
 from vaekit.domains.molecules.properties import properties_of
@@ -44,6 +46,43 @@ def labels(path, cache):
     return pd.read_csv(cache).set_index("smiles")[list(TARGETS)]
 
 
+def training(options):
+    return {
+        "max_minutes": options.minutes,
+        "max_epochs": 100,
+        "batch_size": options.batch,
+        "learning_rate": options.rate,
+        "gradient_clip": 1.0,
+        "precision": options.precision,
+        "progress": True,
+    }
+
+
+def begun(molecules, folder, options):
+    domain = MoleculeDomain(targets=tuple(molecules.properties))
+    words = domain.fit(molecules).vocabulary
+    network = TokenTransformer(words.num_codes, words.steps, WIDTH, WIDTH, LAYERS, HEADS)
+    return Autoencoder(
+        presets.sequence_vae(beta=0.25),
+        64,
+        domain=domain,
+        likelihood=Tokens(network),
+        checkpoint_dir=folder / "checkpoint",
+        checkpoint_seconds=120.0,
+        resume=True,
+        **training(options),
+    ).fit(molecules)
+
+
+def gone_on(molecules, options):
+    start = load(options.start)
+    was_taught = start.domain_.targets
+    if was_taught:
+        start.model_.likelihood.weight = options.weight
+    targets = () if was_taught else TARGETS
+    return fine_tune(start, molecules, targets=targets, validation=0.004, **training(options))
+
+
 def main(options):
     warnings.simplefilter("ignore")
     torch.set_num_threads(options.threads)
@@ -56,25 +95,7 @@ def main(options):
         known = {name: table[name].to_numpy(np.float64) for name in TARGETS}
     # MOSES' molecules are canonical and clean, so reading them again would only take an hour
     molecules = Standardised(smiles, range(len(smiles)), known, Report(()))
-    domain = MoleculeDomain(targets=tuple(known))
-    words = domain.fit(molecules).vocabulary
-    network = TokenTransformer(words.num_codes, words.steps, WIDTH, WIDTH, LAYERS, HEADS)
-    model = Autoencoder(
-        presets.sequence_vae(beta=0.25),
-        64,
-        domain=domain,
-        likelihood=Tokens(network),
-        max_minutes=options.minutes,
-        max_epochs=100,
-        batch_size=options.batch,
-        learning_rate=1e-3,
-        gradient_clip=1.0,
-        precision=options.precision,
-        checkpoint_dir=folder / "checkpoint",
-        checkpoint_seconds=120.0,
-        resume=True,
-        progress=True,
-    ).fit(molecules)
+    model = gone_on(molecules, options) if options.start else begun(molecules, folder, options)
     model.set_params(likelihood="auto", checkpoint_dir=None, resume=False).save(folder / "run")
     halved(folder / "run" / "model.safetensors")
 
@@ -88,6 +109,9 @@ if __name__ == "__main__":
     parser.add_argument("--out", required=True)
     parser.add_argument("--minutes", type=float, default=120.0)
     parser.add_argument("--labelled")
+    parser.add_argument("--start")
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--weight", type=float, default=10.0)
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--precision", default="fp32")

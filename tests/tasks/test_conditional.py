@@ -148,6 +148,8 @@ def test_conditions_are_of_tables():
         (["job=vet"], {"job": ["vet"]}),
         (["job='vet' | cook"], {"job": ["vet", "cook"]}),
         (["age>=30", "age <= 40"], {"age": (30.0, 40.0)}),
+        (["age=30..40", "pay=..99.5"], {"age": (30.0, 40.0), "pay": (None, 99.5)}),
+        (["job=a..b"], {"job": ["a..b"]}),
         (["pay="], {"pay": [None]}),
         (["old=True"], {"old": [True]}),
         (["since>=2016-01-01"], {"since": ("2016-01-01", None)}),
@@ -163,6 +165,7 @@ def test_conditions_are_read_as_typed(model, texts, where):
         ("age", SpecError, "must be like age>=30"),
         ("aeg=3", SpecError, "did you mean 'age'"),
         ("age=old", DataError, "column 'age' holds numbers; got 'old'"),
+        ("age=3..old", DataError, "column 'age' holds numbers; got 'old'"),
     ],
 )
 def test_conditions_that_cannot_be_read_are_refused(model, text, error, message):

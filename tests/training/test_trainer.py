@@ -19,6 +19,7 @@ from vaekit.errors import (
     TrainingError,
 )
 from vaekit.models import VAE
+from vaekit.networks import TokenTransformer
 from vaekit.objectives import (
     KL,
     CapacityKL,
@@ -398,6 +399,7 @@ def test_tensorboard_writes_events(tmp_path):
         (nn.ConvTranspose2d(1, 1, 3), 2e-3),
         (nn.GRU(2, 2), 2e-3),
         (nn.MultiheadAttention(2, 1), 2e-3),
+        (TokenTransformer(5, 3, 2, 8), 1e-3),
     ],
 )
 def test_the_learning_rate_goes_by_the_layers(layer, rate):

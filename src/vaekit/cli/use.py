@@ -90,7 +90,7 @@ def sample(
 
     vaekit sample runs/drugs -n 1000 --training drugs.smi --out new.csv --grid new.html
 
-    vaekit sample runs/drugs --where "qed>=0.85" --where "logp>=2" --where "logp<=3" --out aimed.csv
+    vaekit sample moses -n 100 --where "qed>=0.85" --where "logp=2..3" --grid aimed.png
     """
     model = load(run)
     path = out or _name(run, "samples", model)

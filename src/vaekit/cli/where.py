@@ -19,9 +19,10 @@ def read_conditions(texts: Sequence[str], domain: Domain) -> dict[str, Any]:
     """Conditions for `vaekit.tasks.sample_where`.
 
     Args:
-        texts: Each ``COLUMN=VALUE``, ``COLUMN=A|B`` (one of several), ``COLUMN>=VALUE`` or
-            ``COLUMN<=VALUE``; quotes around values are taken off, and no value means a missing
-            cell. Two bounds of one column make a range. Columns of molecules are their targets.
+        texts: Each ``COLUMN=VALUE``, ``COLUMN=A|B`` (one of several), ``COLUMN=LOW..HIGH`` of
+            numbers, ``COLUMN>=VALUE`` or ``COLUMN<=VALUE``; quotes around values are taken off, and
+            no value means a missing cell. Two bounds of one column make a range, as do two dots,
+            with no number at an open end. Columns of molecules are their targets.
         domain: Of the model.
 
     Raises:
@@ -41,13 +42,27 @@ def read_conditions(texts: Sequence[str], domain: Domain) -> dict[str, Any]:
         if name not in readers:
             raise unknown_name("column", name, list(readers))
         read = readers[name]
-        if sign == "=":
+        if sign == "=" and ".." in value and name in _of_numbers(domain):
+            found[name] = _range(read, value)
+        elif sign == "=":
             found[name] = [read(part) for part in value.split("|")]
         else:
             low, high = found[name] if isinstance(found.get(name), tuple) else (None, None)
             bound = read(value)
             found[name] = (bound, high) if sign == ">=" else (low, bound)
     return found
+
+
+def _of_numbers(domain: Domain) -> list[str]:
+    """Columns that can be asked for by ``LOW..HIGH``."""
+    if not isinstance(domain, TableDomain):
+        return list(targets_of(domain).names)
+    return [column.name for column in domain.columns or () if isinstance(column, Number)]
+
+
+def _range(read: Callable[[str], Any], text: str) -> tuple[Any, Any]:
+    low, high = (read(end) if end.strip() else None for end in text.split("..", 1))
+    return low, high
 
 
 def _readers(domain: Domain) -> Mapping[str, Callable[[str], Any]]:

@@ -1,6 +1,7 @@
 """A Transformer that tells sequences of tokens."""
 
 import math
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -45,6 +46,9 @@ class TokenTransformer(TokenTeller):
         >>> network(torch.zeros(5, 8), torch.tensor([[3.0, 4.0, 2.0, 0.0]]).expand(5, 4)).shape
         torch.Size([5, 4])
     """
+
+    peak_rate: ClassVar[float] = 1e-3
+    """The fastest step size; see `TrainConfig`."""
 
     def __init__(
         self,

@@ -36,7 +36,8 @@ class TrainConfig:
         max_minutes: Stop after this time; the learning rate then comes down in time.
         batch_size: Items per step, over all devices; ``None`` takes the preset's choice, or 128.
         learning_rate: Peak of AdamW's step size; warm-up and cosine lead to and from it.
-            ``None`` takes 0.004, or 0.002 where there are convolutions, recurrence or attention.
+            ``None`` takes 0.004, or 0.002 where there are convolutions, recurrence or attention;
+            or the `peak_rate` of a network that has a lower one.
         warm_up: Share of the steps in which the learning rate rises.
         weight_decay: AdamW's decoupled weight decay.
         gradient_clip: Largest norm of each group's gradient; ``None`` does not clip.
@@ -119,8 +120,10 @@ class TrainConfig:
         """The largest step size for this model."""
         if self.learning_rate is not None:
             return self.learning_rate
-        careful = any(isinstance(module, _CAREFUL_LAYERS) for module in model.modules())
-        return _CAREFUL_RATE if careful else _RATE_BY_DEFAULT
+        parts = list(model.modules())
+        careful = any(isinstance(part, _CAREFUL_LAYERS) for part in parts)
+        own = [float(getattr(part, "peak_rate", math.inf)) for part in parts]
+        return min([_CAREFUL_RATE if careful else _RATE_BY_DEFAULT, *own])
 
     def schedule_identity(self) -> dict[str, Any]:
         """The options that a resumed run must share with the one it goes on with."""

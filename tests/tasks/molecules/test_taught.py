@@ -94,6 +94,7 @@ def test_a_model_without_targets_takes_no_ranges_and_predicts_none():
 def test_ranges_are_read_as_typed(model):
     read = read_conditions(["logp>=2", "logp <= 3", "heavy_atoms<=9"], model.domain_)
     assert read == {"logp": (2.0, 3.0), "heavy_atoms": (None, 9.0)}
+    assert read_conditions(["logp=2..3"], model.domain_) == {"logp": (2.0, 3.0)}
     with pytest.raises(SpecError, match="did you mean 'logp'"):
         read_conditions(["lgop>=2"], model.domain_)
     with pytest.raises(DataError, match="column 'logp' holds numbers; got 'high'"):
