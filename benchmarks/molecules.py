@@ -1,10 +1,11 @@
 """The latents of molecules: what they keep, beside what the prior draws.
 
     python benchmarks/molecules.py --train FILE [--test FILE] [--betas .1 .25 .5 .75 1]
-        [--network transformer] [--targets qed logp tpsa] [--runs RUN ...]
+        [--network transformer] [--targets qed logp tpsa] [--representation selfies]
+        [--runs RUN ...]
 
 FILE are .csv or .csv.gz with SMILES in their first column, canonical as MOSES' are. All but the
-last 5,000 rows are learnt from, by `sequence_vae` on byte-pair SMILES tokens, once for each weight
+last 5,000 rows are learnt from, by `sequence_vae`, on byte-pair SMILES tokens, once for each weight
 of the KL at the end of training; or RUN are measured, trained before on other than these 5,000.
 Prints for each: the rate (KL, nats), latents in use, the share of held-out molecules that are
 reconstructed exactly (of 1,000, at the posterior mean), the share that RDKit takes for a molecule
@@ -30,18 +31,21 @@ from rdkit import RDLogger
 from vaekit import Autoencoder, load, presets
 from vaekit.domains import MoleculeDomain
 from vaekit.domains.molecules import Report, Standardised
+from vaekit.tasks.molecules import is_readable
 
 HELD_OUT = 5000
 
 
 def trained(beta, train, options):
-    started = time.monotonic()
+    started, cpu = time.monotonic(), time.process_time()
     # clean already, so reading them again would only take time
     molecules = Standardised(train, range(len(train)), {}, Report(()))
     model = Autoencoder(
         presets.sequence_vae(beta=beta, blur=options.blur),
         options.latents,
-        domain=MoleculeDomain(num_merges=options.merges, targets=tuple(options.targets)),
+        domain=MoleculeDomain(
+            options.representation, num_merges=options.merges, targets=tuple(options.targets)
+        ),
         network=options.network,
         network_size=options.size,
         gradient_clip=1.0,
@@ -56,7 +60,11 @@ def trained(beta, train, options):
     ).fit(molecules)
     spent, passes = time.monotonic() - started, len(model.history_)
     speed = passes * len(train) / spent
-    print(f"beta {beta}: {spent:.0f} s, {speed:.0f} molecules/s, {passes} passes", flush=True)
+    print(
+        f"beta {beta}: {spent:.0f} s, {time.process_time() - cpu:.0f} of CPU, {speed:.0f} "
+        f"molecules/s, {passes} passes, rows of {model.domain_.vocabulary.steps}",
+        flush=True,
+    )
     return model
 
 
@@ -79,8 +87,9 @@ def main(options):
         if options.runs:
             print(given, flush=True)
         model = load(given) if options.runs else trained(given, train, options)
-        figures.latents(model, held_out)
-        figures.properties(model, held_out)
+        some = [smiles for smiles in held_out if is_readable(model.domain_, smiles)]
+        figures.latents(model, some)
+        figures.properties(model, some)
         figures.draws(model, known, references, options)
         figures.aimed(model, options)
 
@@ -95,6 +104,7 @@ if __name__ == "__main__":
     parser.add_argument("--targets", nargs="*", default=[])
     parser.add_argument("--rows", type=int)
     parser.add_argument("--betas", type=float, nargs="*", default=[0.1, 0.25, 0.5, 0.75, 1.0])
+    parser.add_argument("--representation", default="bpe-smiles")
     parser.add_argument("--latents", type=int, default=64)
     parser.add_argument("--merges", type=int, default=400)
     parser.add_argument("--network", default="auto")
