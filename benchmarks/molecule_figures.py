@@ -9,6 +9,7 @@ from sklearn.linear_model import RidgeCV
 
 from vaekit.domains import MoleculeDomain
 from vaekit.domains.molecules import as_molecules, passes_filters, properties_of
+from vaekit.likelihoods import tokens_part
 from vaekit.metrics import frechet_distance, latent_health
 from vaekit.metrics import molecules as measures
 from vaekit.networks import blurred_part
@@ -89,6 +90,7 @@ def properties(model, held_out):
 def draws(model, known, references, options):
     """Raw draws of the model's prior, for several shares of noise."""
     decoder = blurred_part(model.model_.decoder)
+    tokens_part(model.model_.likelihood).temperature = options.temperature
     for noise in [0.0] if decoder is None else options.noises:
         if decoder is not None:
             decoder.drawn_noise = noise

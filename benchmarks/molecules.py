@@ -2,7 +2,7 @@
 
     python benchmarks/molecules.py --train FILE [--test FILE] [--betas .1 .25 .5 .75 1]
         [--network transformer] [--targets qed logp tpsa] [--representation selfies]
-        [--runs RUN ...]
+        [--runs RUN ...] [--temperature .8]
 
 FILE are .csv or .csv.gz with SMILES in their first column, canonical as MOSES' are. All but the
 last 5,000 rows are learnt from, by `sequence_vae`, on byte-pair SMILES tokens, once for each weight
@@ -110,6 +110,7 @@ if __name__ == "__main__":
     parser.add_argument("--network", default="auto")
     parser.add_argument("--blur", type=float, default=0.5)
     parser.add_argument("--noises", type=float, nargs="*", default=[0.0, 0.5, 0.7, 0.8])
+    parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--size", default="small")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--epochs", type=int)
