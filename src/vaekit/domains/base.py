@@ -63,6 +63,10 @@ class Domain(abc.ABC):
             DataError: The data differ from the schema.
         """
 
+    def prepare_input(self, raw: Any) -> Tensor:
+        """As `prepare`, for encoding alone: what a model tells besides may be missing."""
+        return self.prepare(raw)
+
     @abc.abstractmethod
     def encode(self, rows: Tensor) -> Tensor:
         """Rows to x, float, shape (batch, *event): called for each batch, on its device."""

@@ -65,6 +65,11 @@ class Trained:
         """Check and encode raw items."""
         return batches_of(as_items(self.domain, self.context, raw, context), self.device)
 
+    def inputs(self, raw: Any, context: Any = None) -> Iterator[Batch]:
+        """As `batches`, for encoding alone."""
+        items = as_items(self.domain, self.context, raw, context, is_input=True)
+        return batches_of(items, self.device)
+
     def rows(self, context: Any, count: int) -> Tensor | None:
         """Check a context; one label or property stands for all rows.
 
@@ -91,7 +96,7 @@ class Trained:
     @torch.no_grad()
     def encode(self, raw: Any, context: Any = None) -> Tensor:
         """Posterior means, shape (n, latent)."""
-        batches = self.batches(raw, context)
+        batches = self.inputs(raw, context)
         return torch.cat([self.vae.encode(b.x, b.context) for b in batches])
 
     @torch.no_grad()
@@ -112,7 +117,7 @@ class Trained:
     @torch.no_grad()
     def reconstruct(self, raw: Any, context: Any = None) -> Any:
         """Encode and decode."""
-        vae, batches = self.vae, self.batches(raw, context)
+        vae, batches = self.vae, self.inputs(raw, context)
         x = [vae.show(vae.encode(b.x, b.context), b.context) for b in batches]
         return self.domain.decode(torch.cat(x))
 
@@ -216,7 +221,7 @@ class Trained:
         if isinstance(prior, str):
             prior = named_prior(prior, self.vae, self.domain.event_shape)
         generator = make_generator(seed)
-        refit_prior(self.vae, self.batches(raw, context), prior, generator=generator)
+        refit_prior(self.vae, self.inputs(raw, context), prior, generator=generator)
 
     def _show(self, z: Tensor, rows: Tensor | None) -> Any:
         return self.domain.decode(self._decoded(z, rows))
@@ -229,9 +234,11 @@ class Trained:
         return torch.cat([show(z[i], None if rows is None else rows[i]) for i in places])
 
 
-def as_items(domain: Domain, learnt: Context | None, raw: Any, context: Any) -> Items:
-    """Raw data and context, checked, as a training set."""
-    rows = domain.prepare(raw)
+def as_items(
+    domain: Domain, learnt: Context | None, raw: Any, context: Any, is_input: bool = False
+) -> Items:
+    """Raw data and context, checked, as a training set; or for encoding alone."""
+    rows = domain.prepare_input(raw) if is_input else domain.prepare(raw)
     prepared = _prepared(learnt, context, len(rows))
     return Items(rows, domain.encode, prepared, domain.observed(rows), domain.lengths(rows))
 

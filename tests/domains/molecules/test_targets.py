@@ -26,7 +26,7 @@ def test_rows_are_codes_and_targets_in_deviations():
     assert domain.decode(domain.encode(rows)) == list(domain.read(SMILES).smiles)
     assert domain.lengths(rows).max() == steps
     assert domain.observed(rows).all()
-    tokens = domain.prepare_tokens(SMILES)
+    tokens = domain.prepare_input(SMILES)
     torch.testing.assert_close(tokens[:, :steps], rows[:, :steps])
     assert domain.observed(tokens).sum(1).tolist() == [steps] * len(SMILES)
 

@@ -101,13 +101,16 @@ def test_ranges_are_read_as_typed(model):
         read_conditions(["logp>=high"], model.domain_)
 
 
-def test_design_goes_by_tokens_alone(model, monkeypatch):
+def test_encoding_and_design_go_by_tokens_alone(model, monkeypatch):
     """Targets cost far more than tokens, and a search asks for properties of its own."""
+    expected = model.transform(SMILES[:4])
 
     def refuse(self, found):
         raise AssertionError("targets were computed")
 
     monkeypatch.setattr(Targets, "values", refuse)
+    np.testing.assert_array_equal(model.transform(SMILES[:4]), expected)
+    assert len(model.reconstruct(SMILES[:4])) == 4
     space = MoleculeSpace(model.trained_)
     known, codes = space.encode(SMILES[:4])
     assert known.all()

@@ -117,8 +117,8 @@ class MoleculeDomain(Domain):
         rows: Tensor = words.encode(tokens)
         return rows if self.scales is None else torch.cat([rows, self.scales.values(found)], 1)
 
-    def prepare_tokens(self, raw: Any) -> Tensor:
-        """As `prepare`, with all targets missing, where they are not wanted: they cost far more."""
+    def prepare_input(self, raw: Any) -> Tensor:
+        """As `prepare`, with all targets missing: to compute them takes far longer than tokens."""
         rows = replace(self, targets=(), scales=None).prepare(raw)
         if self.scales is None:
             return rows

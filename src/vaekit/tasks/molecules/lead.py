@@ -86,7 +86,7 @@ def read_lead(trained: Trained, smiles: str, context: Any = None) -> Lead:
     if not len(found):
         (entry,) = found.report.rejected
         raise DataError(f"the lead must be a molecule; got {smiles!r}: {entry.reason}.")
-    (batch,) = trained.batches(found, context)
+    (batch,) = trained.inputs(found, context)
     code = trained.vae.encode(batch.x, batch.context)[0].cpu()
     q = trained.vae.infer(batch).q
     return Lead(

@@ -23,7 +23,7 @@ def is_readable(domain: MoleculeDomain, smiles: str) -> bool:
 
 def _are_readable(domain: MoleculeDomain, found: Standardised) -> bool:
     try:
-        domain.prepare_tokens(found)
+        domain.prepare_input(found)
     except DataError:
         return False
     return True

@@ -120,7 +120,7 @@ class MoleculeSpace(Space):
         return [self._rows[one] for one in smiles]
 
     def _row_of(self, smiles: Sequence[str]) -> Tensor:
-        return self.domain.prepare_tokens(_as_standardised(smiles))
+        return self.domain.prepare_input(_as_standardised(smiles))
 
     def _row_or_none(self, smiles: str) -> Tensor | None:
         try:
