@@ -12,7 +12,11 @@ from vaekit.domains.molecules import Targets, properties_of, standardise
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.presets import sequence_vae
 from vaekit.tasks.molecules import predict_targets
-from vaekit.tasks.optimisation import MoleculeSpace
+from vaekit.tasks.optimisation import Goal, MoleculeSpace, maximise
+from vaekit.tasks.optimisation.foresight import Foresight
+from vaekit.tasks.optimisation.methods import Method, Tools
+from vaekit.tasks.optimisation.methods.foreseen import Foreseen
+from vaekit.tasks.optimisation.sieve import Sieve
 
 SMILES = ["C" * n + end for n in range(2, 22) for end in ("O", "N", "Cl", "C(=O)O")]
 TRAINING = [smiles for i, smiles in enumerate(SMILES) if i % 5]
@@ -117,3 +121,46 @@ def test_encoding_and_design_go_by_tokens_alone(model, monkeypatch):
     space.adapt(SMILES[:20], seed=0)
     assert not np.allclose(codes, space.encode(SMILES[:4])[1])
     assert any(space.decode(codes))
+
+
+def test_a_search_expects_what_the_model_was_taught(model):
+    space = MoleculeSpace(model.trained_)
+    told = space.told([*SMILES[:5], "c1ccccc1"])  # no rings in training
+    expected = predict_targets(model.trained_, SMILES[:5])
+    np.testing.assert_allclose(told["logp"][:5], expected["logp"], rtol=1e-5)
+    assert np.isnan(told["logp"][5])
+
+    goal = Goal([maximise("logp")])
+    scores = Foresight(space, lambda: goal).scores(SMILES)
+    assert np.corrcoef(scores, properties_of(SMILES, ["logp"])["logp"])[0, 1] > 0.8
+    for other in (Goal([maximise("qed")]), Goal([maximise("logp"), maximise(len, name="logp2")])):
+        assert Foresight(space, lambda other=other: other).scores(SMILES) is None
+    named = Goal([maximise(len, name="logp")])  # an oracle of that name is not what was taught
+    assert Foresight(space, lambda: named).scores(SMILES) is None
+
+
+def test_of_several_proposals_the_best_expected_are_asked(model):
+    space = MoleculeSpace(model.trained_)
+    goal = Goal([maximise("heavy_atoms")])
+    tools = Tools(space, Sieve(), np.random.default_rng(0), Foresight(space, lambda: goal))
+
+    class Proposes(Method):
+        def propose(self, n):
+            self.asked = n
+            return SMILES[:n]
+
+        def tell(self, smiles, scores):
+            self.told = list(smiles)
+
+    inner = Proposes()
+    method = Foreseen(inner, tools, ratio=5)
+    chosen = method.propose(4)
+    assert inner.asked == 20
+    left = [one for one in SMILES[:20] if one not in chosen]
+    told = space.told([*chosen, *left])["heavy_atoms"]
+    assert told[:4].min() >= told[4:].max()
+    method.tell(["CCO"], np.ones(1))
+    assert inner.told == ["CCO"]
+
+    goal = Goal([maximise(len)])  # nothing is known of it
+    assert method.propose(4) == SMILES[:4]

@@ -4,13 +4,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vaekit.distributions import Joined
 from vaekit.tasks.molecules.aimed import targets_of
 from vaekit.tasks.trained import Trained
 
-__all__ = ["predict_targets"]
+__all__ = ["predict_targets", "told_by_latents"]
 
 _CHUNK = 512
 
@@ -42,9 +44,26 @@ def predict_targets(
         >>> predict_targets(model.fit(smiles).trained_, ["CCCO", "CCN"])["mw"].shape
         (2,)
     """
+    codes = trained.encode(molecules, context)
+    return told_by_latents(trained, codes, trained.rows(context, len(codes)))
+
+
+@torch.no_grad()
+def told_by_latents(
+    trained: Trained, codes: Float[Tensor, "molecules latent"], rows: Tensor | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """What latents tell, as `predict_targets`.
+
+    Args:
+        trained: A model fitted with `MoleculeDomain(targets=...)`.
+        codes: Latents, on the model's device.
+        rows: The prepared context of each, if the model is conditional.
+
+    Raises:
+        CompositionError: The model was taught no targets.
+    """
     known = targets_of(trained.domain)
-    rows = trained.rows(context, len(codes := trained.encode(molecules, context)))
-    parts = []
+    parts = [codes.new_zeros(0, len(known))]
     for places in torch.arange(len(codes), device=codes.device).split(_CHUNK):
         some = None if rows is None else rows[places]
         px = trained.vae.decode(codes[places], some)

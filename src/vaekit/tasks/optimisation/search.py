@@ -10,6 +10,7 @@ import numpy as np
 from vaekit.errors import DataError
 from vaekit.randomness import seeded
 from vaekit.tasks.optimisation.assessor import Assessor, Record, values_of
+from vaekit.tasks.optimisation.foresight import Foresight
 from vaekit.tasks.optimisation.methods import Tools, make_method
 from vaekit.tasks.optimisation.methods.base import Method
 from vaekit.tasks.optimisation.objectives import Goal
@@ -142,7 +143,8 @@ def search(
     """
     run = _Run(goal, settings, watch)
     with seeded(settings.seed):
-        tools = Tools(space, run.sieve, np.random.default_rng(settings.seed))
+        foresight = Foresight(space, lambda: run.goal)
+        tools = Tools(space, run.sieve, np.random.default_rng(settings.seed), foresight)
         try:
             _spend(run, make_method(settings.method, tools), starts)
         except (KeyboardInterrupt, HangingError) as error:

@@ -2,7 +2,7 @@
 
 import abc
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -19,6 +19,7 @@ from vaekit.errors import CompositionError, DataError
 from vaekit.likelihoods import tokens_part
 from vaekit.models import VAE
 from vaekit.objectives import elbo
+from vaekit.tasks.molecules.predict import told_by_latents
 from vaekit.tasks.trained import Trained, batches_of
 from vaekit.training import Items, TrainConfig, train
 
@@ -50,6 +51,13 @@ class Space(abc.ABC):
             codes: Shape (molecules, latent).
             temperature: Of the draws; 0 for the most probable tokens.
         """
+
+    def told(self, smiles: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
+        """Properties by name, as the model tells them without a call; NaN where it knows nothing.
+
+        None unless the model was taught some.
+        """
+        return {}
 
     @abc.abstractmethod
     def prior(self, n: int) -> Codes:
@@ -153,6 +161,18 @@ class MoleculeSpace(Space):
         new = [one for one in dict.fromkeys(made) if one not in self._read]
         self._read.update(zip(new, single(new), strict=True))
         return [self._read[one] for one in made]
+
+    def told(self, smiles: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
+        """By the latents of the molecules; see `predict_targets`."""
+        if self.domain.scales is None:
+            return {}
+        known, codes = self.encode(smiles)
+        z = torch.as_tensor(codes, device=self.trained.device)
+        told = told_by_latents(self.trained, z, self._told(len(z)))
+        all_of_them = {name: np.full(len(known), np.nan) for name in told}
+        for name, values in told.items():
+            all_of_them[name][known] = values
+        return all_of_them
 
     @contextmanager
     def _at(self, temperature: float) -> Iterator[None]:

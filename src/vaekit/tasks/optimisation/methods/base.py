@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.tasks.optimisation.archive import Archive
+from vaekit.tasks.optimisation.foresight import Foresight
 from vaekit.tasks.optimisation.sieve import Sieve
 from vaekit.tasks.optimisation.space import Space
 
@@ -22,11 +23,13 @@ class Tools:
         space: The model's latents.
         sieve: Lets good proposals through.
         rng: Source of randomness.
+        foresight: What the model expects of molecules; ``None`` for nothing.
     """
 
     space: Space
     sieve: Sieve
     rng: np.random.Generator
+    foresight: Foresight | None = None
 
     @property
     def seed(self) -> int:
