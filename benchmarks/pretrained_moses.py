@@ -1,7 +1,7 @@
 """Train the model of molecules that comes with the package.
 
     python benchmarks/pretrained_moses.py --train FILE --held-out FILE --out DIR [--labelled FILE]
-        [--start RUN]
+        [--start RUN] [--width 512 --layers 8 --heads 8 --size large]
 
 FILE are .csv or .csv.gz with SMILES in their first column: all of MOSES' training molecules
 (train.csv.gz of the PyPI package molsets), and those that are not to be learnt from. DIR then
@@ -9,6 +9,8 @@ holds the run, its weights in half precision, and checkpoints from which a run t
 goes on. With `--labelled` the latents also learn to tell QED, logP and TPSA of the molecules in
 that file; they are computed (2 ms a molecule) and kept in DIR. With `--start` a run goes on, for
 --minutes at --rate, and learns to tell them if it did not; where it did, they count --weight times.
+--width, --layers and --heads of the Transformer, --size of the encoder, --beta and --blur give
+other models than the one that comes with the package, which the defaults are of.
 """
 
 import argparse
@@ -27,7 +29,6 @@ from vaekit.domains.molecules.properties import properties_of
 from vaekit.likelihoods import Tokens
 from vaekit.networks import TokenTransformer
 
-WIDTH, LAYERS, HEADS = 224, 4, 7
 TARGETS = ("qed", "logp", "tpsa")
 
 
@@ -61,11 +62,13 @@ def training(options):
 def begun(molecules, folder, options):
     domain = MoleculeDomain(targets=tuple(molecules.properties))
     words = domain.fit(molecules).vocabulary
-    network = TokenTransformer(words.num_codes, words.steps, WIDTH, WIDTH, LAYERS, HEADS)
+    width, layers, heads = options.width, options.layers, options.heads
+    network = TokenTransformer(words.num_codes, words.steps, width, width, layers, heads)
     return Autoencoder(
-        presets.sequence_vae(beta=0.25),
+        presets.sequence_vae(beta=options.beta, blur=options.blur),
         64,
         domain=domain,
+        network_size=options.size,
         likelihood=Tokens(network),
         checkpoint_dir=folder / "checkpoint",
         checkpoint_seconds=120.0,
@@ -110,6 +113,12 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=120.0)
     parser.add_argument("--labelled")
     parser.add_argument("--start")
+    parser.add_argument("--width", type=int, default=224)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--heads", type=int, default=7)
+    parser.add_argument("--size", default="small")
+    parser.add_argument("--beta", type=float, default=0.25)
+    parser.add_argument("--blur", type=float, default=0.5)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--weight", type=float, default=10.0)
     parser.add_argument("--batch", type=int, default=512)

@@ -42,6 +42,21 @@ def test_a_column_of_the_user_may_be_missing_in_some(tmp_path):
     assert (~domain.observed(domain.prepare(SMILES))[:, -1]).all()  # new molecules need none
 
 
+def test_a_column_named_as_a_property_is_only_that_if_it_says_the_same(tmp_path):
+    logp = properties_of(SMILES, ["logp"])["logp"]
+    columns = {"same.csv": logp + 1e-3, "other.csv": -(logp**2)}
+    domains = {}
+    for name, values in columns.items():
+        rows = "\n".join(f"{s},{v}" for s, v in zip(SMILES, values, strict=True))
+        (tmp_path / name).write_text("smiles,logp\n" + rows + "\n")
+        domains[name] = MoleculeDomain("smiles", targets=("logp",)).fit(tmp_path / name)
+    assert domains["same.csv"].scales.own == ()
+    assert domains["same.csv"].observed(domains["same.csv"].prepare(SMILES)).all()
+    own = domains["other.csv"]
+    assert own.scales.own == ("logp",)
+    assert not own.observed(own.prepare(SMILES))[:, -1].any()  # nothing to compute it by
+
+
 def test_targets_must_be_known_and_vary(tmp_path):
     with pytest.raises(SpecError, match=r"unknown target 'lgop'.*logp"):
         MoleculeDomain("smiles", targets=("lgop",)).fit(SMILES)

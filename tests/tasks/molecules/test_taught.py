@@ -1,5 +1,7 @@
 """What a model was taught of molecules is predicted, and drawn towards."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -137,6 +139,12 @@ def test_a_search_expects_what_the_model_was_taught(model):
         assert Foresight(space, lambda other=other: other).scores(SMILES) is None
     named = Goal([maximise(len, name="logp")])  # an oracle of that name is not what was taught
     assert Foresight(space, lambda: named).scores(SMILES) is None
+
+    trained = model.trained_  # a column of the user's is not the property of its name either
+    scales = replace(trained.domain.scales, own=("logp",))
+    own = MoleculeSpace(replace(trained, domain=replace(trained.domain, scales=scales)))
+    assert "logp" not in own.told(SMILES[:5])
+    assert Foresight(own, lambda: goal).scores(SMILES) is None
 
 
 def test_of_several_proposals_the_best_expected_are_asked(model):

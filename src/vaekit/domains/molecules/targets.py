@@ -19,6 +19,7 @@ __all__ = ["Targets"]
 Floats = NDArray[np.float64]
 
 _VARIES = 1e-9
+_CHECKED, _ALIKE = 50, 0.02  # molecules, and deviations of their property
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,19 @@ class Targets:
             name, of `PROPERTIES`, which are computed.
         means: In training, in the unit of each.
         deviations: Likewise.
+        own: Those of the names whose columns hold something else than the property of that name,
+            of which nothing can be computed for new molecules.
 
     Example:
         >>> found = Standardised(("CCO", "CCCCO"), (0, 1), {}, None)
         >>> Targets.of(("heavy_atoms",), found)
-        Targets(names=('heavy_atoms',), means=(4.0,), deviations=(1.0,))
+        Targets(names=('heavy_atoms',), means=(4.0,), deviations=(1.0,), own=())
     """
 
     names: Sequence[str]
     means: Sequence[float]
     deviations: Sequence[float]
+    own: Sequence[str] = ()
 
     @classmethod
     def of(cls, names: Sequence[str], found: Standardised) -> Self:
@@ -62,7 +66,8 @@ class Targets:
                     "have it). Leave it out."
                 )
         means, deviations = np.nanmean(values, 0), np.nanstd(values, 0)
-        return cls(tuple(names), tuple(means.tolist()), tuple(deviations.tolist()))
+        own = tuple(name for name in names if _is_own(name, found))
+        return cls(tuple(names), tuple(means.tolist()), tuple(deviations.tolist()), own)
 
     def __len__(self) -> int:
         """How many there are."""
@@ -70,7 +75,9 @@ class Targets:
 
     def values(self, found: Standardised) -> Float[Tensor, "molecules targets"]:
         """In deviations from the mean; NaN where missing."""
-        away = (_columns(self.names, found) - np.array(self.means)) / np.array(self.deviations)
+        away = (_columns(self.names, found, self.own) - np.array(self.means)) / np.array(
+            self.deviations
+        )
         return torch.from_numpy(away.astype(np.float32))
 
     def in_units(
@@ -81,10 +88,21 @@ class Targets:
         return dict(zip(self.names, raw.T, strict=True))
 
 
-def _columns(names: Sequence[str], found: Standardised) -> Floats:
+def _is_own(name: str, found: Standardised) -> bool:
+    """Whether a column says something else than the property of its name does of the first few."""
+    if name not in found.properties or name not in PROPERTIES:
+        return name in found.properties
+    column = np.asarray(found.properties[name], np.float64)
+    places = np.flatnonzero(~np.isnan(column))[:_CHECKED]
+    computed = properties_of([found.smiles[place] for place in places], [name])[name]
+    return bool(np.abs(computed - column[places]).max() > _ALIKE * np.nanstd(column))
+
+
+def _columns(names: Sequence[str], found: Standardised, own: Sequence[str] = ()) -> Floats:
     """Of new molecules those of the user need not be there."""
-    own = found.properties
-    computed = properties_of(found.smiles, [n for n in names if n not in own and n in PROPERTIES])
+    given = found.properties
+    absent = [name for name in names if name not in given and name not in own]
+    computed = properties_of(found.smiles, [name for name in absent if name in PROPERTIES])
     missing = np.full(len(found), np.nan)
-    columns = [own.get(name, computed.get(name, missing)) for name in names]
+    columns = [given.get(name, computed.get(name, missing)) for name in names]
     return np.stack([np.asarray(column, np.float64) for column in columns], axis=1)

@@ -55,7 +55,8 @@ class Space(abc.ABC):
     def told(self, smiles: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
         """Properties by name, as the model tells them without a call; NaN where it knows nothing.
 
-        None unless the model was taught some.
+        None unless the model was taught some; a column of the user's is no property, whatever its
+        name.
         """
         return {}
 
@@ -164,11 +165,13 @@ class MoleculeSpace(Space):
 
     def told(self, smiles: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
         """By the latents of the molecules; see `predict_targets`."""
-        if self.domain.scales is None:
+        scales = self.domain.scales
+        if scales is None:
             return {}
         known, codes = self.encode(smiles)
         z = torch.as_tensor(codes, device=self.trained.device)
         told = told_by_latents(self.trained, z, self._told(len(z)))
+        told = {name: told[name] for name in told if name not in scales.own}
         all_of_them = {name: np.full(len(known), np.nan) for name in told}
         for name, values in told.items():
             all_of_them[name][known] = values
