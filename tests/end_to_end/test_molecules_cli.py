@@ -175,3 +175,43 @@ def test_targets_are_taught(place):
     assert load(place / "assay").domain_.scales.names == ("activity", "mw")
     with pytest.raises(SpecError, match="--targets are properties of molecules; got"):
         call("fit", "digits", place / "x", "--targets", "mw")
+
+
+def test_properties_are_predicted_from_a_file(place):
+    file = place / "assay.csv"
+    file.write_text(
+        "smiles,qed\n" + "".join(f"CCOc1ccc(C{s})cc1,0.6\n" for s in ("O", "N")) + "Q,1\n"
+    )
+    said = call(
+        "predict", "moses", file, "--out", place / "p.csv", "--compute", "--plot", place / "p.png"
+    )
+    assert "predicted of 2 of 3 molecules" in said
+    assert "the first in line 4: not a valid SMILES" in said
+    frame = pd.read_csv(place / "p.csv")
+    assert list(frame["qed_known"][:2]) == [0.6, 0.6]  # the file's own, not RDKit's
+    assert frame["tpsa"][:2].between(5, 60).all()
+    assert frame["qed"].isna().tolist() == [False, False, True]
+    assert (place / "p.png").read_bytes().startswith(b"\x89PNG")
+
+    bare = place / "bare.smi"
+    bare.write_text("CCOc1ccc(CO)cc1\n")
+    call("predict", "moses", bare, "--out", place / "bare.csv")
+    assert list(pd.read_csv(place / "bare.csv")) == ["line", "smiles", "qed", "logp", "tpsa"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("moses", "drugs.smi", "--plot", "a.png"), r"no column of qed, logp, tpsa in .*--compute"),
+        (("moses", "drugs.smi", "--plot", "a.gif"), r"--plot must end in \.png"),
+        (("moses", "drugs.smi", "--out", "a.sdf"), r"--out must end in \.csv or"),
+        (("moses", "nothing.smi"), "there is none at"),
+        (("run", "drugs.smi"), "taught no targets"),
+    ],
+)
+def test_what_cannot_be_predicted_is_said_and_nothing_written(place, monkeypatch, arguments, words):
+    monkeypatch.chdir(place)
+    before = set(place.iterdir())
+    with pytest.raises(VaekitError, match=words):
+        call("predict", *arguments)
+    assert set(place.iterdir()) == before

@@ -17,6 +17,7 @@ from vaekit.cli.fit import fit
 from vaekit.cli.impute import impute
 from vaekit.cli.models import models
 from vaekit.cli.optimise import optimise
+from vaekit.cli.predict import predict
 from vaekit.cli.refit import refit
 from vaekit.cli.use import info, interpolate, reconstruct, sample, score
 from vaekit.errors import VaekitError
@@ -44,6 +45,7 @@ for command in (
     compare,
     cluster,
     anomalies,
+    predict,
     analogues,
     impute,
     augment,

@@ -18,6 +18,7 @@ from vaekit.plots.latents import latent_map
 from vaekit.plots.marginals import marginals
 from vaekit.plots.molecules import GRID_ENDINGS, MoleculeGrid, molecule_grid
 from vaekit.plots.pairs import reconstruction_pairs
+from vaekit.plots.predictions import prediction_scatter
 from vaekit.plots.save import png_of, save_figure
 from vaekit.plots.searches import search_curves
 from vaekit.plots.series import unusual_steps
@@ -46,6 +47,7 @@ __all__ = [
     "marginals",
     "molecule_grid",
     "png_of",
+    "prediction_scatter",
     "reconstruction_pairs",
     "save_animation",
     "save_figure",

@@ -13,7 +13,7 @@ from vaekit.domains import MoleculeDomain
 from vaekit.domains.molecules import Targets, properties_of, standardise
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.presets import sequence_vae
-from vaekit.tasks.molecules import predict_targets
+from vaekit.tasks.molecules import predict_molecules, predict_targets
 from vaekit.tasks.optimisation import Goal, MoleculeSpace, maximise
 from vaekit.tasks.optimisation.foresight import Foresight
 from vaekit.tasks.optimisation.methods import Method, Tools
@@ -39,6 +39,35 @@ def test_what_was_taught_is_predicted_of_new_molecules(model):
     for name in ("heavy_atoms", "logp"):
         error = np.square(told[name] - truth[name]).mean() / truth[name].var()
         assert error < 0.3
+
+
+def test_a_file_is_predicted_row_by_row_beside_what_is_known(model, tmp_path):
+    file = tmp_path / "some.csv"
+    logp = properties_of(UNSEEN, ["logp"])["logp"]
+    known = [f"{s},{v if i else ''}" for i, (s, v) in enumerate(zip(UNSEEN, logp, strict=True))]
+    file.write_text("smiles,logp\nC1CC,1\n" + "\n".join(known) + "\nc1ccccc1,2\n")
+    found = predict_molecules(model.trained_, file)
+    assert len(found) == len(UNSEEN) + 2
+    assert found.reasons == {
+        0: "not a valid SMILES",
+        len(UNSEEN) + 1: "tokens or a length that training had not",
+    }
+    told = predict_targets(model.trained_, UNSEEN)
+    np.testing.assert_allclose(found.values["heavy_atoms"][1:-1], told["heavy_atoms"], rtol=1e-5)
+    assert np.isnan(found.values["logp"][[0, -1]]).all()
+    assert set(found.known) == {"logp"}
+    agreement = found.agreement()["logp"]
+    assert agreement.count == len(UNSEEN) - 1  # one was not measured
+    assert agreement.error == pytest.approx(np.abs(told["logp"] - logp)[1:].mean(), rel=1e-4)
+    assert agreement.r2 > 0.7
+    frame = found.frame()
+    assert list(frame) == ["line", "smiles", "heavy_atoms", "logp", "logp_known", "reason"]
+    assert frame["smiles"][0] == "C1CC"
+
+    computed = predict_molecules(model.trained_, UNSEEN, compute=True)
+    assert set(computed.agreement()) == {"heavy_atoms", "logp"}
+    noise, unit = model.model_.likelihood.noise.scale.tolist(), model.domain_.scales.deviations
+    assert list(computed.deviations.values()) == pytest.approx(np.multiply(noise, unit).tolist())
 
 
 def test_it_samples_scores_and_is_stored_like_any_model(model, tmp_path):

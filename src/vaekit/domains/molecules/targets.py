@@ -95,7 +95,8 @@ def _is_own(name: str, found: Standardised) -> bool:
     column = np.asarray(found.properties[name], np.float64)
     places = np.flatnonzero(~np.isnan(column))[:_CHECKED]
     computed = properties_of([found.smiles[place] for place in places], [name])[name]
-    return bool(np.abs(computed - column[places]).max() > _ALIKE * np.nanstd(column))
+    away = np.nan_to_num(np.abs(computed - column[places]))  # what cannot be computed says nothing
+    return bool(away.max() > _ALIKE * np.nanstd(column))
 
 
 def _columns(names: Sequence[str], found: Standardised, own: Sequence[str] = ()) -> Floats:

@@ -6,28 +6,33 @@ from vaekit.tasks.molecules.files import FILE_ENDINGS, check_molecule_path, save
 from vaekit.tasks.molecules.known import KnownMolecules
 from vaekit.tasks.molecules.lead import Lead, read_lead
 from vaekit.tasks.molecules.maps import LatentNeighbours, latent_neighbours, property_map
-from vaekit.tasks.molecules.predict import predict_targets
+from vaekit.tasks.molecules.predict import expected_deviations, predict_targets
+from vaekit.tasks.molecules.predictions import Agreement, Predictions, predict_molecules
 from vaekit.tasks.molecules.readable import is_readable, readable_molecules
 from vaekit.tasks.molecules.report import MoleculeReport, molecule_report
 from vaekit.tasks.molecules.ways import Way, draw_ways, molecule_ways
 
 __all__ = [
     "FILE_ENDINGS",
+    "Agreement",
     "AimedMolecules",
     "Analogues",
     "KnownMolecules",
     "LatentNeighbours",
     "Lead",
     "MoleculeReport",
+    "Predictions",
     "Ring",
     "Way",
     "check_molecule_path",
     "draw_ways",
+    "expected_deviations",
     "find_analogues",
     "is_readable",
     "latent_neighbours",
     "molecule_report",
     "molecule_ways",
+    "predict_molecules",
     "predict_targets",
     "property_map",
     "read_lead",

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.distributions import Joined
+from vaekit.likelihoods import TargetedTokens
 from vaekit.tasks.molecules.aimed import targets_of
 from vaekit.tasks.trained import Trained
 
-__all__ = ["predict_targets", "told_by_latents"]
+__all__ = ["expected_deviations", "predict_targets", "told_by_latents"]
 
 _CHUNK = 512
 
@@ -70,3 +71,20 @@ def told_by_latents(
         assert isinstance(px, Joined)  # as of `TargetedTokens`, which such a domain asks for
         parts.append(px.parts[1].mean.squeeze(0))
     return known.in_units(torch.cat(parts))
+
+
+@torch.no_grad()
+def expected_deviations(trained: Trained) -> dict[str, float]:
+    """By how much the model expects its predictions to be off: a standard deviation, in units.
+
+    Learnt as one number for each target, on molecules of training; others may be further off.
+
+    Raises:
+        CompositionError: The model was taught no targets.
+    """
+    known, likelihood = targets_of(trained.domain), trained.vae.likelihood
+    assert isinstance(likelihood, TargetedTokens)  # which such a domain asks for
+    means = torch.zeros(1, 1, 1, len(known), device=trained.device)
+    learnt = likelihood.noise(means).stddev.flatten().tolist()
+    pairs = zip(known.names, learnt, known.deviations, strict=True)
+    return {name: deviation * unit for name, deviation, unit in pairs}

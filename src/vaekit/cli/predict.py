@@ -1,0 +1,115 @@
+"""``vaekit predict``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from vaekit.cli.data import read_context
+from vaekit.cli.outputs import console, write_frame
+from vaekit.cli.use import ContextOption, Run
+from vaekit.domains.molecules import PROPERTIES
+from vaekit.errors import DataError, SpecError
+from vaekit.loading import load
+from vaekit.plots import prediction_scatter, save_figure
+from vaekit.tasks.molecules import Predictions, predict_molecules, targets_of
+
+__all__ = ["predict"]
+
+_COMPARED = ("known", "R2", "mean error")
+
+
+def predict(
+    run: Run,
+    data: Annotated[str, typer.Argument(help="Molecules: a .smi, .csv, .sdf or .txt file.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File to write: .csv or .parquet.")
+    ] = None,
+    compute: Annotated[
+        bool,
+        typer.Option("--compute", help="Compare with RDKit, of properties that it can compute."),
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="A picture of known against predicted values: .png."),
+    ] = None,
+    context: ContextOption = None,
+) -> None:
+    """Predict the properties that a model of molecules was taught.
+
+    One row for each molecule. Columns of the file that are named as properties are compared with.
+
+    Examples:
+
+    vaekit predict moses drugs.smi --compute --plot predicted.png
+
+    vaekit fit assay.csv runs/assay --start-from moses --targets activity
+
+    vaekit predict runs/assay new.csv --out predicted.csv
+    """
+    path = out or run.with_name(f"{run.name}-predicted.csv")
+    _check_endings(path, plot)
+    model = load(run)
+    targets_of(model.domain_)
+    if not Path(data).is_file():
+        raise DataError(f"the molecules must be in a file; there is none at {data!r}.")
+    given = read_context(context)
+    with console.status("predicting"):
+        found = predict_molecules(model.trained_, data, given, compute=compute)
+    if plot is not None and not found.agreement():
+        raise DataError(
+            "a picture needs properties that are known of some molecules; there is no column of "
+            f"{', '.join(found.values)} in {data}. Leave --plot out, or add --compute where RDKit "
+            "can compute them."
+        )
+    write_frame(path, found.frame())
+    _say(found)
+    if plot is not None:
+        save_figure(prediction_scatter(_pairs(found)), plot)
+        console.print(f"wrote {plot}", highlight=False)
+
+
+def _check_endings(path: Path, plot: Path | None) -> None:
+    """Before the work."""
+    if path.suffix not in (".csv", ".parquet"):
+        raise SpecError(f"--out must end in .csv or .parquet; got {str(path)!r}.")
+    if plot is not None and plot.suffix != ".png":
+        raise SpecError(f"--plot must end in .png; got {str(plot)!r}.")
+
+
+def _say(found: Predictions) -> None:
+    predicted = len(found) - len(found.reasons)
+    title = f"predicted of {predicted} of {len(found)} molecules"
+    table = Table(title=title, title_justify="left")
+    known = found.agreement()
+    for heading in ("property", "mean", "expected error", *(_COMPARED if known else ())):
+        table.add_column(heading, justify="left" if heading == "property" else "right")
+    for name, values in found.values.items():
+        cells = [f"{np.nanmean(values):.4g}", f"{found.deviations[name]:.2g}"]
+        if name in known:
+            each = known[name]
+            cells += [str(each.count), f"{each.r2:.3f}", f"{each.error:.2g}"]
+        table.add_row(name + _unit(name), *cells)
+    console.print(table)
+    if found.reasons:
+        first, why = next(iter(found.reasons.items()))
+        console.print(
+            f"nothing predicted of {len(found.reasons)}, the first in {found.place} "
+            f"{found.rows[first]}: {why}",
+            highlight=False,
+        )
+
+
+def _unit(name: str) -> str:
+    unit = PROPERTIES[name].unit if name in PROPERTIES else ""
+    return f", {unit}" if unit else ""
+
+
+def _pairs(found: Predictions) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """By a title that says how well they agree."""
+    return {
+        f"{name}: R2 {each.r2:.3f}": (found.known[name], found.values[name])
+        for name, each in found.agreement().items()
+    }
