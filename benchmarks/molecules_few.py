@@ -24,7 +24,7 @@ from sklearn.linear_model import RidgeCV
 from vaekit import Autoencoder, fine_tune, load
 from vaekit.domains import MoleculeDomain
 from vaekit.domains.molecules import morgan_fingerprints, properties_of, standardise
-from vaekit.tasks.molecules import expected_deviations, predict_targets, readable_molecules
+from vaekit.tasks.molecules import predict_targets, readable_molecules
 
 
 def shown(name, model, held_out, options):
@@ -57,8 +57,6 @@ def predicted(start, found, options):
             "ridge on latents": ridge.predict(codes[asked]),
             "forest": forest.predict(bits[asked]),
         }
-        expected = expected_deviations(tuned.trained_)[options.target]
-        print(f"seed {seed}, the model expects to be off by {expected:.2f}")
         for name, values in told.items():
             error = np.square(values - y[asked]).mean()
             figures.setdefault(name, []).append((1 - error / y[asked].var(), np.sqrt(error)))

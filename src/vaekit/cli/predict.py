@@ -84,10 +84,18 @@ def _say(found: Predictions) -> None:
     title = f"predicted of {predicted} of {len(found)} molecules"
     table = Table(title=title, title_justify="left")
     known = found.agreement()
-    for heading in ("property", "mean", "expected error", *(_COMPARED if known else ())):
-        table.add_column(heading, justify="left" if heading == "property" else "right")
+    headings = [
+        "mean",
+        *(["held-out error"] if found.errors else []),
+        *(_COMPARED if known else ()),
+    ]
+    table.add_column("property")
+    for heading in headings:
+        table.add_column(heading, justify="right")
     for name, values in found.values.items():
-        cells = [f"{np.nanmean(values):.4g}", f"{found.deviations[name]:.2g}"]
+        cells = [f"{np.nanmean(values):.4g}"]
+        if found.errors:
+            cells.append(f"{found.errors[name]:.2g}" if name in found.errors else "")
         if name in known:
             each = known[name]
             cells += [str(each.count), f"{each.r2:.3f}", f"{each.error:.2g}"]

@@ -11,6 +11,7 @@ from vaekit.models import VAE
 from vaekit.randomness import seeded
 from vaekit.tasks.examine import examine, fit_prior
 from vaekit.tasks.fitting import Fitted, Plan, train_further
+from vaekit.tasks.molecules.measured import with_errors
 from vaekit.tasks.molecules.readable import readable_molecules
 from vaekit.tasks.molecules.teach import with_targets
 from vaekit.tasks.trained import Trained, as_items
@@ -55,6 +56,7 @@ def fine_tune_model(
     preset, _ = plan.settled_for(trained.domain)
     config = config.suggested(preset.training_for(len(items)))
     result = train_further(trained, plan, items, config)
+    trained = with_errors(trained, items, config)
     steps = int(result.history[-1]["step"])
     fit_prior(trained, items, config, preset.prior, steps, None)
     health = examine(trained, items, config)

@@ -15,6 +15,7 @@ from vaekit.objectives import Arrived
 from vaekit.presets import Preset, Recipe, find_preset
 from vaekit.tasks.assemble import assemble
 from vaekit.tasks.examine import examine, fit_prior, settle
+from vaekit.tasks.molecules.measured import with_errors
 from vaekit.tasks.named_priors import training_share
 from vaekit.tasks.trained import Trained, as_items
 from vaekit.training import Callback, Items, TrainConfig, TrainResult, train
@@ -147,6 +148,7 @@ def fit_model(
     )
     trained = Trained(model.eval(), domain, learnt)
     settle(trained, items, config)
+    trained = with_errors(trained, items, config)
     steps = int(result.history[-1]["step"])
     spent = fit_prior(trained, items, config, preset.prior, steps, seconds)
     health = examine(trained, items, config)

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("rdkit")
 
-from vaekit import Autoencoder, load
+from vaekit import Autoencoder, fine_tune, load
 from vaekit.cli.where import read_conditions
 from vaekit.domains import MoleculeDomain
 from vaekit.domains.molecules import Targets, properties_of, standardise
@@ -30,7 +30,14 @@ def model():
     domain = MoleculeDomain("smiles", targets=("heavy_atoms", "logp"))
     preset = sequence_vae(beta=0.05)
     return Autoencoder(
-        preset, 4, domain=domain, max_epochs=60, batch_size=20, learning_rate=3e-3, progress=False
+        preset,
+        4,
+        domain=domain,
+        max_epochs=60,
+        batch_size=20,
+        learning_rate=3e-3,
+        validation=0.2,
+        progress=False,
     ).fit(TRAINING)
 
 
@@ -66,8 +73,21 @@ def test_a_file_is_predicted_row_by_row_beside_what_is_known(model, tmp_path):
 
     computed = predict_molecules(model.trained_, UNSEEN, compute=True)
     assert set(computed.agreement()) == {"heavy_atoms", "logp"}
-    noise, unit = model.model_.likelihood.noise.scale.tolist(), model.domain_.scales.deviations
-    assert list(computed.deviations.values()) == pytest.approx(np.multiply(noise, unit).tolist())
+
+
+def test_it_knows_how_far_off_it_was_where_it_did_not_learn(model, tmp_path):
+    told = predict_molecules(model.trained_, SMILES, compute=True)
+    assert set(told.errors) == {"heavy_atoms", "logp"}
+    for name, error in told.errors.items():
+        found = np.sqrt(np.square(told.values[name] - told.known[name]).mean())
+        assert 0.3 < found / error < 3
+    model.save(tmp_path / "run")
+    assert predict_molecules(load(tmp_path / "run").trained_, SMILES[:3]).errors == told.errors
+
+    options = {"max_epochs": 1, "progress": False}
+    assert predict_molecules(fine_tune(model, SMILES, **options).trained_, SMILES[:3]).errors == {}
+    again = fine_tune(model, SMILES, validation=0.2, **options)
+    assert 0 < predict_molecules(again.trained_, SMILES[:3]).errors["logp"] != told.errors["logp"]
 
 
 def test_it_samples_scores_and_is_stored_like_any_model(model, tmp_path):

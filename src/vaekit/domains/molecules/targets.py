@@ -33,17 +33,20 @@ class Targets:
         deviations: Likewise.
         own: Those of the names whose columns hold something else than the property of that name,
             of which nothing can be computed for new molecules.
+        errors: Root mean square errors of predictions of molecules that were held out of training,
+            in the unit of each, ``None`` where too few were known; empty if none were held out.
 
     Example:
         >>> found = Standardised(("CCO", "CCCCO"), (0, 1), {}, None)
         >>> Targets.of(("heavy_atoms",), found)
-        Targets(names=('heavy_atoms',), means=(4.0,), deviations=(1.0,), own=())
+        Targets(names=('heavy_atoms',), means=(4.0,), deviations=(1.0,), own=(), errors=())
     """
 
     names: Sequence[str]
     means: Sequence[float]
     deviations: Sequence[float]
     own: Sequence[str] = ()
+    errors: Sequence[float | None] = ()
 
     @classmethod
     def of(cls, names: Sequence[str], found: Standardised) -> Self:

@@ -6,7 +6,7 @@ from vaekit.tasks.molecules.files import FILE_ENDINGS, check_molecule_path, save
 from vaekit.tasks.molecules.known import KnownMolecules
 from vaekit.tasks.molecules.lead import Lead, read_lead
 from vaekit.tasks.molecules.maps import LatentNeighbours, latent_neighbours, property_map
-from vaekit.tasks.molecules.predict import expected_deviations, predict_targets
+from vaekit.tasks.molecules.predict import expected_errors, predict_targets
 from vaekit.tasks.molecules.predictions import Agreement, Predictions, predict_molecules
 from vaekit.tasks.molecules.readable import is_readable, readable_molecules
 from vaekit.tasks.molecules.report import MoleculeReport, molecule_report
@@ -26,7 +26,7 @@ __all__ = [
     "Way",
     "check_molecule_path",
     "draw_ways",
-    "expected_deviations",
+    "expected_errors",
     "find_analogues",
     "is_readable",
     "latent_neighbours",

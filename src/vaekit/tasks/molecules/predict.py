@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.distributions import Joined
-from vaekit.likelihoods import TargetedTokens
 from vaekit.tasks.molecules.aimed import targets_of
 from vaekit.tasks.trained import Trained
 
-__all__ = ["expected_deviations", "predict_targets", "told_by_latents"]
+__all__ = ["expected_errors", "predict_targets", "told_by_latents"]
 
 _CHUNK = 512
 
@@ -73,18 +72,15 @@ def told_by_latents(
     return known.in_units(torch.cat(parts))
 
 
-@torch.no_grad()
-def expected_deviations(trained: Trained) -> dict[str, float]:
-    """By how much the model expects its predictions to be off: a standard deviation, in units.
+def expected_errors(trained: Trained) -> dict[str, float]:
+    """By how much predictions are off: root mean square errors, by name, in units.
 
-    Learnt as one number for each target, on molecules of training; others may be further off.
+    Measured once, on molecules that were held out of training (as by ``validation=0.1``), where at
+    least ten of them were known; other targets are not there. Molecules unlike those fare worse.
 
     Raises:
         CompositionError: The model was taught no targets.
     """
-    known, likelihood = targets_of(trained.domain), trained.vae.likelihood
-    assert isinstance(likelihood, TargetedTokens)  # which such a domain asks for
-    means = torch.zeros(1, 1, 1, len(known), device=trained.device)
-    learnt = likelihood.noise(means).stddev.flatten().tolist()
-    pairs = zip(known.names, learnt, known.deviations, strict=True)
-    return {name: deviation * unit for name, deviation, unit in pairs}
+    known = targets_of(trained.domain)
+    errors = known.errors or [None] * len(known)
+    return {name: e for name, e in zip(known.names, errors, strict=True) if e is not None}

@@ -12,7 +12,7 @@ from sklearn.metrics import mean_absolute_error, r2_score
 from vaekit.domains import MoleculeDomain
 from vaekit.domains.molecules import PROPERTIES, Standardised, Targets, properties_of
 from vaekit.tasks.molecules.aimed import targets_of
-from vaekit.tasks.molecules.predict import expected_deviations, predict_targets
+from vaekit.tasks.molecules.predict import expected_errors, predict_targets
 from vaekit.tasks.molecules.readable import readable_molecules
 from vaekit.tasks.trained import Trained
 
@@ -48,7 +48,8 @@ class Predictions:
         smiles: Standardised; as it was given where nothing could be predicted.
         values: Predicted properties by name, in their units, NaN where nothing could be.
         known: What is known of them, by name, NaN where missing.
-        deviations: By how much the model expects to be off, by name; one number for all.
+        errors: By how much predictions were off of molecules held out of training, by name: root
+            mean squares; those that were measured.
         reasons: Why nothing could be predicted, by place; others are not there.
     """
 
@@ -57,7 +58,7 @@ class Predictions:
     smiles: Sequence[str]
     values: Mapping[str, Floats]
     known: Mapping[str, Floats]
-    deviations: Mapping[str, float]
+    errors: Mapping[str, float]
     reasons: Mapping[int, str]
 
     def __len__(self) -> int:
@@ -121,8 +122,8 @@ def predict_molecules(
     kept, _ = readable_molecules(domain, found) if context is None else (found, 0)
     told = predict_targets(trained, kept, context)
     known = _known(kept, targets, compute=compute)
-    deviations = expected_deviations(trained)
-    return _in_order(found, kept, told, known, deviations)
+    errors = expected_errors(trained)
+    return _in_order(found, kept, told, known, errors)
 
 
 def _read(domain: MoleculeDomain, molecules: Any, *, is_strict: bool) -> Standardised:
@@ -144,7 +145,7 @@ def _in_order(
     kept: Standardised,
     told: Mapping[str, Floats],
     known: Mapping[str, Floats],
-    deviations: Mapping[str, float],
+    errors: Mapping[str, float],
 ) -> Predictions:
     """Rows of what could be predicted and of what could not, as they were given."""
     texts = dict(zip(found.rows, found.smiles, strict=True))
@@ -160,7 +161,7 @@ def _in_order(
         [texts[row] for row in rows],
         {name: _spread(values, there, len(rows)) for name, values in told.items()},
         {name: _spread(values, there, len(rows)) for name, values in known.items()},
-        deviations,
+        errors,
         {places[row]: reason for row, reason in sorted(why.items())},
     )
 
