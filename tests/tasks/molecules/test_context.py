@@ -17,6 +17,8 @@ from vaekit.tasks.molecules import (  # noqa: E402
     find_analogues,
     latent_neighbours,
     molecule_ways,
+    predict_molecules,
+    predict_targets,
     property_map,
 )
 from vaekit.tasks.optimisation import MoleculeSpace  # noqa: E402
@@ -113,3 +115,15 @@ def test_commands_take_a_context(model, tmp_path):
         assert len(pd.read_csv(out))
     with pytest.raises(DataError, match="conditional; pass context="):
         CliRunner().invoke(app, ["analogues", run, LEAD], catch_exceptions=False)
+
+
+def test_properties_are_predicted_with_the_context_of_each(model):
+    found = predict_molecules(model.trained_, MOLECULES[:6], LABELS[:6])
+    expected = predict_targets(model.trained_, MOLECULES[:6], LABELS[:6])["mw"]
+    np.testing.assert_allclose(found.values["mw"], expected, rtol=1e-6)
+    one = predict_molecules(model.trained_, MOLECULES[:6], ["saturated"]).values["mw"]
+    assert not np.allclose(one, expected)
+    with pytest.raises(DataError, match="conditional; pass context="):
+        predict_molecules(model.trained_, MOLECULES[:6])
+    with pytest.raises(DataError, match=r"1 of 2 were rejected: row 1 \('C1CC'"):
+        predict_molecules(model.trained_, ["CCO", "C1CC"], LABELS[:2])

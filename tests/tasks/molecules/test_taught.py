@@ -71,6 +71,11 @@ def test_a_file_is_predicted_row_by_row_beside_what_is_known(model, tmp_path):
     assert list(frame) == ["line", "smiles", "heavy_atoms", "logp", "logp_known", "reason"]
     assert frame["smiles"][0] == "C1CC"
 
+    with pytest.raises(
+        DataError, match="must know one molecule at least; each of the 2 has tokens"
+    ):
+        predict_molecules(model.trained_, ["c1ccccc1", "C[Si]"])
+
     computed = predict_molecules(model.trained_, UNSEEN, compute=True)
     assert set(computed.agreement()) == {"heavy_atoms", "logp"}
 

@@ -11,6 +11,7 @@ from sklearn.metrics import mean_absolute_error, r2_score
 
 from vaekit.domains import MoleculeDomain
 from vaekit.domains.molecules import PROPERTIES, Standardised, Targets, properties_of
+from vaekit.errors import DataError
 from vaekit.tasks.molecules.aimed import targets_of
 from vaekit.tasks.molecules.predict import expected_errors, predict_targets
 from vaekit.tasks.molecules.readable import readable_molecules
@@ -120,6 +121,11 @@ def predict_molecules(
     assert isinstance(domain, MoleculeDomain)  # as of `targets_of`
     found = _read(domain, molecules, is_strict=context is not None)
     kept, _ = readable_molecules(domain, found) if context is None else (found, 0)
+    if not len(kept):
+        raise DataError(
+            f"the model must know one molecule at least; each of the {len(found)} has {_UNREAD}. "
+            "Fit a model of molecules like these."
+        )
     told = predict_targets(trained, kept, context)
     known = _known(kept, targets, compute=compute)
     errors = expected_errors(trained)
