@@ -3,6 +3,7 @@
 import csv
 import re
 import shutil
+import warnings
 
 import numpy as np
 import pytest
@@ -195,10 +196,26 @@ def test_fit_offers_every_simple_option_of_the_estimator(runner):
     assert all(getattr(Autoencoder(), name) == value for name, value in defaults.items())
 
 
+def run_main(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["vaekit", *map(str, arguments)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        with pytest.raises(SystemExit) as stop:
+            main()
+    return stop
+
+
+def test_warnings_are_one_message_without_a_place_in_the_code(monkeypatch, capsys, tmp_path):
+    (tmp_path / "few.csv").write_text("a,b\n" + "".join(f"{i}.5,{i * i}\n" for i in range(8)))
+    stop = run_main(monkeypatch, "fit", tmp_path / "few.csv", tmp_path / "run", "--max-epochs", 1)
+    assert stop.value.code == 0
+    shown = capsys.readouterr().err
+    assert "warning: 8 items are few to learn from" in " ".join(shown.split())
+    assert ".py:" not in shown
+
+
 def test_errors_are_one_message_without_traceback(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["vaekit", "info", "nowhere"])
-    with pytest.raises(SystemExit) as stop:
-        main()
+    stop = run_main(monkeypatch, "info", "nowhere")
     assert stop.value.code == 1
     shown = capsys.readouterr().err
     assert "FormatError: a run must be a folder" in shown

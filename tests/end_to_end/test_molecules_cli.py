@@ -215,3 +215,17 @@ def test_what_cannot_be_predicted_is_said_and_nothing_written(place, monkeypatch
     with pytest.raises(VaekitError, match=words):
         call("predict", *arguments)
     assert set(place.iterdir()) == before
+
+
+def test_rejected_molecules_are_left_out_if_that_is_asked_for(place):
+    file = place / "raw.smi"
+    file.write_text("C1CC\n" + "".join(f"{smiles}\n" for smiles in MOLECULES))
+    options = ("--max-epochs", 1)
+    with pytest.raises(DataError, match="1 of 64 were rejected: line 1 .*--skip-bad"):
+        call("fit", file, place / "raw", *options)
+    with pytest.warns(UserWarning, match="left out: 1 of 64 were rejected: line 1"):
+        call("fit", file, place / "raw", "--skip-bad", *options)
+    with pytest.warns(UserWarning, match="left out: 1 of 64"):
+        assert len(load(place / "raw").transform(file)) == 63  # the run remembers
+    with pytest.warns(UserWarning, match="left out: 1 of 64"):
+        call("fit", file, place / "on", "--start-from", place / "run", "--skip-bad", *options)

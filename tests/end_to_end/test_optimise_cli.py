@@ -77,6 +77,27 @@ def test_properties_are_searched_and_written(place, tmp_path):
     assert (tmp_path / "best.png").read_bytes()[1:4] == b"PNG"
 
 
+def test_a_column_that_the_model_was_taught_is_searched_by_its_prediction(place, tmp_path):
+    assay = tmp_path / "assay.csv"
+    rows = [f"{smiles},{len(smiles) / 10}" for smiles in MOLECULES]
+    assay.write_text("smiles,activity\n" + "\n".join(rows) + "\n")
+    run, out = tmp_path / "run", tmp_path / "best.csv"
+    call("fit", assay, run, "--domain", "molecules", "--targets", "activity", "--steps", 60)
+    said = call(
+        "optimise", run, "--maximise", "activity", "--range", "logp=1..4", "--start", assay,
+        "--budget", 30, "--out", out,
+    )  # fmt: skip
+    assert "activity: as the model tells it. Measure the best" in " ".join(said.split())
+    best = pd.read_csv(out)
+    predicted = tmp_path / "predicted.csv"
+    (tmp_path / "best.smi").write_text("\n".join(best["smiles"]) + "\n")
+    call("predict", run, tmp_path / "best.smi", "--out", predicted)
+    told = pd.read_csv(predicted)["activity"]
+    assert best["activity"].tolist() == pytest.approx(told.tolist(), rel=1e-3)
+    with pytest.raises(SpecError, match=r"unknown property 'activty'.*activity"):
+        call("optimise", run, "--maximise", "activty", "--out", tmp_path / "none.csv")
+
+
 def test_a_lead_and_rules_are_kept(place, tmp_path):
     out = tmp_path / "near.csv"
     call(

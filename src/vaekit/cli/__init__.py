@@ -1,6 +1,8 @@
 """The command line: ``vaekit --help``."""
 
 import sys
+import warnings
+from typing import TextIO
 
 import typer
 from rich.console import Console
@@ -56,13 +58,29 @@ for command in (
 
 
 def main() -> None:
-    """Run a command; an expected error is one message and exit status 1, no traceback."""
+    """Run a command; an expected error is one message and exit status 1, no traceback.
+
+    Warnings are messages as well, without the place in the code that they come from.
+    """
+    warnings.showwarning = _show_warning
     try:
         app()
     except VaekitError as error:
         Console(stderr=True).print(f"[bold red]error:[/] {type(error).__name__}:", end=" ")
         Console(stderr=True, markup=False, highlight=False).print(str(error))
         sys.exit(1)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    Console(stderr=True).print("[bold yellow]warning:[/]", end=" ")
+    Console(stderr=True, markup=False, highlight=False).print(str(message))
 
 
 if __name__ == "__main__":

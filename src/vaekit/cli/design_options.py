@@ -7,17 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from vaekit.errors import SpecError
+from vaekit.domains import MoleculeDomain
+from vaekit.domains.molecules import PROPERTIES
+from vaekit.errors import SpecError, unknown_name
 from vaekit.tasks.optimisation import (
     Bounded,
     EachMeasure,
     ListMeasure,
     Measure,
     Objective,
+    Predicted,
     maximise,
     minimise,
     within,
 )
+from vaekit.tasks.trained import Trained
 
 __all__ = ["load_function", "read_bounds", "read_objectives"]
 
@@ -30,15 +34,23 @@ def read_objectives(
     lowest_oracles: list[str] | None,
     takes_list: bool,
     seconds: float | None,
+    trained: Trained,
+    context: Any = None,
 ) -> list[Objective]:
     """All objectives of a command line.
+
+    A name is that of a property, or of a column of the user's that the model was taught.
 
     Raises:
         SpecError: None, an unknown property, or words that are no ends.
     """
-    found = [_towards(maximise, text) for text in highest or []]
-    found += [_towards(minimise, text) for text in lowest or []]
-    found += [_within(text) for text in ranges or []]
+
+    def what(name: str) -> str | Measure:
+        return _asked(name, trained, context)
+
+    found = [_towards(maximise, text, what) for text in highest or []]
+    found += [_towards(minimise, text, what) for text in lowest or []]
+    found += [_within(text, what) for text in ranges or []]
     for make, texts in ((maximise, oracles), (minimise, lowest_oracles)):
         for text in texts or []:
             name = text.rpartition(":")[2]
@@ -57,19 +69,31 @@ def _measure(function: Callable[..., Any], takes_list: bool, seconds: float | No
     return ListMeasure(function, seconds) if takes_list else EachMeasure(function, seconds)
 
 
-def _towards(make: Callable[..., Objective], text: str) -> Objective:
+def _asked(name: str, trained: Trained, context: Any) -> str | Measure:
+    scales = trained.domain.scales if isinstance(trained.domain, MoleculeDomain) else None
+    own = () if scales is None else scales.own
+    if name in own:
+        return Predicted(trained, name, context)
+    if name not in PROPERTIES:
+        raise unknown_name("property", name, [*own, *PROPERTIES])
+    return name
+
+
+def _towards(
+    make: Callable[..., Objective], text: str, what: Callable[[str], str | Measure]
+) -> Objective:
     name, ends = _parsed(text)
     if len(ends) == 1:
         raise SpecError(f"what is worst and best enough must be NAME=LOW..HIGH; got {text!r}.")
     worst, best = (ends if make is maximise else ends[::-1]) or (None, None)
-    return make(name, worst, best)
+    return make(what(name), worst, best)
 
 
-def _within(text: str) -> Objective:
+def _within(text: str, what: Callable[[str], str | Measure]) -> Objective:
     name, ends = _parsed(text)
     if not ends:
         raise SpecError(f"--range must be NAME=LOW..HIGH or NAME=TARGET; got {text!r}.")
-    return within(name, ends[0], ends[-1])
+    return within(what(name), ends[0], ends[-1])
 
 
 def read_bounds(texts: list[str] | None) -> list[Bounded]:

@@ -42,7 +42,11 @@ def fit(
         str | None, typer.Option(help="Scale and crop image files: 64, or 48x64 (height x width).")
     ] = None,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out files that are no readable images.")
+        bool,
+        typer.Option(
+            "--skip-bad",
+            help="Leave out files that are no readable images, or molecules that a rule rejects.",
+        ),
     ] = False,
     keep_transparency: Annotated[
         bool,
@@ -101,11 +105,12 @@ def fit(
     """
     check_destination(run)
     if start_from is not None:
-        _keep(_further(start_from, data, context, targets, options), run)
+        _keep(_further(start_from, data, context, targets, skip_bad, options), run)
         return
     domain = find_domain(data, kind)
     if isinstance(domain, ImageDomain):
         domain = image_domain(size, skip_bad, layout, keep_transparency=keep_transparency)
+    domain = _lenient(domain, skip_bad)
     if targets is not None:
         domain = _taught(domain, targets)
     items = read_data(data, domain)
@@ -116,6 +121,13 @@ def fit(
     model = Autoencoder(preset, domain=domain, checkpoint_dir=run, **options)
     model.fit(items, context=read_context(context, data, domain))
     _keep(model, run)
+
+
+def _lenient(domain: Domain, skip_bad: bool) -> Domain:
+    """Of molecules one that leaves out with a warning what a rule rejects."""
+    if skip_bad and isinstance(domain, MoleculeDomain):
+        return replace(domain, on_bad="skip")
+    return domain
 
 
 def _taught(domain: Domain, targets: str) -> Domain:
@@ -133,7 +145,12 @@ def _taught(domain: Domain, targets: str) -> Domain:
 
 
 def _further(
-    start: str, data: str, context: str | None, targets: str | None, options: Any
+    start: str,
+    data: str,
+    context: str | None,
+    targets: str | None,
+    skip_bad: bool,
+    options: Any,
 ) -> Autoencoder:
     """Go on from a trained model.
 
@@ -148,7 +165,7 @@ def _further(
             f"given; got {', '.join(of_new)}. Leave them out, or fit a new model."
         )
     first = load(start)
-    items = read_data(data, first.domain_)
+    items = read_data(data, _lenient(first.domain_, skip_bad))
     names = () if targets is None else tuple(targets.split(","))
     return fine_tune(first, items, read_context(context), names, **chosen)
 

@@ -24,6 +24,7 @@ from vaekit.tasks.optimisation import (
     Lacks,
     NoAlerts,
     Optimisation,
+    Predicted,
     Progress,
     Similar,
     design_page,
@@ -43,7 +44,10 @@ def optimise(
     run: Annotated[Path, typer.Argument(help="Folder of a model of molecules.")],
     maximise: Annotated[
         list[str] | None,
-        typer.Option(help="A property, as qed; qed=.3..1 says what is worst and best enough."),
+        typer.Option(
+            help="A property, as qed, or a column that the model was taught; qed=.3..1 says what "
+            "is worst and best enough."
+        ),
     ] = None,
     minimise: Annotated[list[str] | None, typer.Option(help="The same, for less of it.")] = None,
     range_: Annotated[
@@ -109,9 +113,10 @@ def optimise(
 ) -> None:
     """Search for molecules with desired properties.
 
-    Properties are those that vaekit computes (qed, sa, logp, mw, tpsa and more), or numbers of a
-    function of your own, in a Python file that you name and that is run. The budget counts
-    different molecules. Ctrl-C ends the search, and what was found until then is written.
+    Properties are those that vaekit computes (qed, sa, logp, mw, tpsa and more), columns of yours
+    that the model was taught (it predicts them), or numbers of a function of your own, in a Python
+    file that you name and that is run. The budget counts different molecules. Ctrl-C ends the
+    search, and what was found until then is written.
 
     Examples:
 
@@ -119,24 +124,26 @@ def optimise(
 
     vaekit optimise runs/drugs --like "CC(=O)Oc1ccccc1C(=O)O" --similarity 0.4 --maximise qed
 
+    vaekit optimise runs/assay --maximise activity --range logp=1..3 --start assay.csv
+
     vaekit optimise runs/drugs --oracle dock.py:score --timeout 60 --budget 500 --start drugs.smi
 
     vaekit optimise runs/drugs --maximise qed --keep "c1ccccc1" --forbid "[N+](=O)[O-]"
     --bound mw=200..450 --no-alerts --baselines --out best.csv --report page.html --grid best.png
     """
     _check_endings(out, report, grid)
-    objectives = read_objectives(
-        maximise, minimise, range_, oracle, minimise_oracle, takes_list, timeout
-    )
     rules = _constraints(like, similarity, keep, forbid, bound, no_alerts)
-    trained = load(run).trained_
+    trained, given = load(run).trained_, read_context(context)
+    objectives = read_objectives(
+        maximise, minimise, range_, oracle, minimise_oracle, takes_list, timeout, trained, given
+    )
     with _bar() as watch:
         result = search_molecules(
             trained,
             objectives,
             start=start,
             constraints=rules,
-            context=read_context(context),
+            context=given,
             budget=budget,
             method=method,
             combine=combine,
@@ -218,6 +225,12 @@ def _print(result: Optimisation, rows: Any) -> None:
         best.add_row(str(row["rank"]), *(f"{row[n]:.4g}" for n in names), signs, row["smiles"])
     console.print(best)
     console.print(beside)
+    if predicted := [e.name for e in result.goal.objectives if isinstance(e.measure, Predicted)]:
+        console.print(
+            f"{', '.join(predicted)}: as the model tells it. Measure the best before you "
+            "believe it.",
+            highlight=False,
+        )
     if result.starts.given:
         console.print(result.starts.words, highlight=False)
     if result.failures:

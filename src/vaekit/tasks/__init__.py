@@ -28,7 +28,14 @@ from vaekit.tasks.geodesic import decoded_energy, shorten
 from vaekit.tasks.impute import ESTIMATES, impute
 from vaekit.tasks.interpolate import interpolate_latents, traverse_latents
 from vaekit.tasks.named_priors import NAMED_PRIORS, named_prior
-from vaekit.tasks.optimisation import Optimisation, maximise, minimise, optimise, within
+from vaekit.tasks.optimisation import (
+    Optimisation,
+    Predicted,
+    maximise,
+    minimise,
+    optimise,
+    within,
+)
 from vaekit.tasks.refit import refit_prior
 from vaekit.tasks.smoothness import interpolation_smoothness
 from vaekit.tasks.trained import Trained
@@ -51,6 +58,7 @@ __all__ = [
     "Fitted",
     "Optimisation",
     "Plan",
+    "Predicted",
     "Swap",
     "Trained",
     "Trait",

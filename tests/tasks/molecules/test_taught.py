@@ -14,8 +14,9 @@ from vaekit.domains.molecules import Targets, properties_of, standardise
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.presets import sequence_vae
 from vaekit.tasks.molecules import predict_molecules, predict_targets
-from vaekit.tasks.optimisation import Goal, MoleculeSpace, maximise
+from vaekit.tasks.optimisation import Goal, MoleculeSpace, Predicted, maximise, optimise
 from vaekit.tasks.optimisation.foresight import Foresight
+from vaekit.tasks.optimisation.measures import Failure
 from vaekit.tasks.optimisation.methods import Method, Tools
 from vaekit.tasks.optimisation.methods.foreseen import Foreseen
 from vaekit.tasks.optimisation.sieve import Sieve
@@ -199,6 +200,22 @@ def test_a_search_expects_what_the_model_was_taught(model):
     own = MoleculeSpace(replace(trained, domain=replace(trained.domain, scales=scales)))
     assert "logp" not in own.told(SMILES[:5])
     assert Foresight(own, lambda: goal).scores(SMILES) is None
+
+
+def test_a_search_goes_by_what_the_model_tells(model):
+    measure = Predicted(model.trained_, "logp")
+    outcomes = list(measure.outcomes([*UNSEEN, "c1ccccc1"]))
+    told = predict_targets(model.trained_, UNSEEN)["logp"]
+    assert outcomes[:-1] == pytest.approx(told.tolist(), rel=1e-5)
+    assert outcomes[-1] == Failure("has tokens or a length that training had not")
+
+    found = optimise(model.trained_, maximise(measure), start=SMILES, budget=30)
+    assert found.goal.names == ("logp",)
+    assert found.starts.known_values.shape == (len(SMILES), 1)  # they cost nothing to ask
+    again = predict_targets(model.trained_, [record.smiles for record in found.records])["logp"]
+    np.testing.assert_allclose(found.scores, again, rtol=1e-4)  # also after the search learnt on
+    with pytest.raises(SpecError, match=r"unknown target 'lgop'.*logp"):
+        Predicted(model.trained_, "lgop")
 
 
 def test_of_several_proposals_the_best_expected_are_asked(model):

@@ -101,8 +101,8 @@ class MoleculeDomain(Domain):
         if found.report.rejected and self.on_bad == "raise":
             raise DataError(
                 f"molecules must pass the rules of standardisation; {_rejected(found.report)}. "
-                "Leave them out: pass standardise(...), whose report names all, or "
-                "MoleculeDomain(on_bad='skip')."
+                "Leave them out: MoleculeDomain(on_bad='skip'), or vaekit fit --skip-bad; "
+                "standardise(...) has a report of all."
             )
         if found.report.rejected:
             warnings.warn(f"left out: {_rejected(found.report)}.", stacklevel=3)

@@ -22,6 +22,7 @@ from vaekit.tasks.optimisation.methods import METHODS, Method, Tools
 from vaekit.tasks.optimisation.objectives import Goal, Objective, maximise, minimise, within
 from vaekit.tasks.optimisation.optimise import BASELINES, optimise
 from vaekit.tasks.optimisation.pareto import pareto_set
+from vaekit.tasks.optimisation.predicted import Predicted
 from vaekit.tasks.optimisation.report import design_page
 from vaekit.tasks.optimisation.result import Optimisation, Summary
 from vaekit.tasks.optimisation.search import Found, Progress, search
@@ -48,6 +49,7 @@ __all__ = [
     "NoAlerts",
     "Objective",
     "Optimisation",
+    "Predicted",
     "Progress",
     "PropertyMeasure",
     "Record",

@@ -4,7 +4,7 @@ import abc
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from vaekit.domains.molecules import PROPERTIES, properties_of
 from vaekit.errors import DataTypeError, unknown_name
@@ -28,7 +28,13 @@ Outcome = float | Failure
 
 
 class Measure(abc.ABC):
-    """Gives each molecule a number, or says why not."""
+    """Gives each molecule a number, or says why not.
+
+    Attributes:
+        free: Whether it may be asked about any number of molecules, to begin with the best.
+    """
+
+    free: ClassVar[bool] = False
 
     @abc.abstractmethod
     def outcomes(self, smiles: Sequence[str]) -> Iterator[Outcome]:
@@ -49,6 +55,8 @@ class PropertyMeasure(Measure):
         >>> [round(value, 1) for value in PropertyMeasure("mw").outcomes(["CCO"])]
         [46.1]
     """
+
+    free: ClassVar[bool] = True
 
     name: str
 

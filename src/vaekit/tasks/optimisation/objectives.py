@@ -42,7 +42,7 @@ def maximise(
 
     Args:
         what: A name of `vaekit.domains.molecules.PROPERTIES`, a function of a SMILES, or a
-            `Measure`, as `ListMeasure` or one with a time limit.
+            `Measure`, as `ListMeasure`, one with a time limit, or `Predicted`.
         worst: See `Towards`; counts only beside other objectives. ``None`` for the least that qed
             and sa can be.
         best: The same; ``None`` for the most that they can be.
@@ -99,7 +99,7 @@ def _measure(what: What) -> Measure:
 def _name(what: What) -> str:
     if isinstance(what, str):
         return what
-    return str(getattr(what, "__name__", "oracle"))
+    return str(getattr(what, "name", getattr(what, "__name__", "oracle")))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vaekit.domains.molecules import Standardiser, standardise
 from vaekit.errors import DataError
 from vaekit.tasks.optimisation.constraints import Constraint, Keeps, Similar, allowed
-from vaekit.tasks.optimisation.measures import Failure, PropertyMeasure
+from vaekit.tasks.optimisation.measures import Failure
 from vaekit.tasks.optimisation.objectives import Goal
 from vaekit.tasks.optimisation.settings import SearchSettings
 from vaekit.tasks.optimisation.space import Space
@@ -31,7 +31,7 @@ class Starts:
         rejected: How many were given that are none.
         unknown: How many the model cannot encode; they are left out.
         barred: How many break a constraint; they are left out.
-        known_values: Of given molecules, where the objectives are computed properties: at most
+        known_values: Of given molecules, where the objectives are computed or predicted: at most
             5,000 of them; they cost no calls. Shape (those, objectives).
     """
 
@@ -64,7 +64,7 @@ def find_starts(
 ) -> Starts:
     """Read molecules, leave out what the model or constraints refuse, choose among the rest.
 
-    Where all objectives are computed properties, the best are taken; else some at random, so that
+    Where all objectives are computed or predicted, the best are taken; else some at random, so that
     a function of the user's is not asked more often than the budget says.
 
     Args:
@@ -106,9 +106,9 @@ def find_starts(
 def _chosen(
     usable: Sequence[str], goal: Goal, most: int
 ) -> tuple[list[str], NDArray[np.float64] | None]:
-    """The best by computed properties, or the first."""
+    """The best by what costs nothing to ask, or the first."""
     measures = [each.measure for each in goal.objectives]
-    if not usable or not all(isinstance(measure, PropertyMeasure) for measure in measures):
+    if not usable or not all(measure.free for measure in measures):
         return list(usable[:most]), None
     columns = [
         [np.nan if isinstance(o, Failure) else o for o in measure.outcomes(usable)]
