@@ -8,11 +8,13 @@ import warnings
 import numpy as np
 import pytest
 from PIL import Image
+from rich.table import Table
 from typer.testing import CliRunner
 
 from vaekit.autoencoder import Autoencoder
 from vaekit.cli import app, main
 from vaekit.cli.options import _estimator_options
+from vaekit.cli.outputs import console, print_table
 from vaekit.datasets import digits
 from vaekit.errors import DataError, SaveError, SpecError
 from vaekit.loading import load
@@ -220,6 +222,17 @@ def test_errors_are_one_message_without_traceback(monkeypatch, capsys):
     shown = capsys.readouterr().err
     assert "FormatError: a run must be a folder" in shown
     assert "Traceback" not in shown
+
+
+def test_brackets_and_colons_are_printed_as_they_are(capsys):
+    """Of SMILES; they are no marks of style or pictures."""
+    table = Table("smiles", title="runs[old]")
+    table.add_row("c1c[nH]c:o:1")
+    console.print(table)
+    print_table("all[new]", {"lead": "[NH3+]C"})
+    shown = capsys.readouterr().out
+    for text in ("runs[old]", "c1c[nH]c:o:1", "all[new]", "[NH3+]C"):
+        assert text in shown
 
 
 def test_models_lists_every_preset_with_its_source(runner):

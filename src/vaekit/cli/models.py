@@ -47,7 +47,7 @@ def _facts(entry: Card) -> str:
 
 
 def _explain(entry: Card) -> None:
-    console.print(f"[bold]{entry.name}[/]: {entry.summary}", highlight=False)
+    console.print(f"[bold]{entry.name}[/]: {entry.summary}", highlight=False, markup=True)
     for paragraph in entry.details:
         console.print(paragraph, highlight=False)
     rows = {

@@ -19,7 +19,7 @@ from vaekit.plots import save_animation, save_figure
 
 __all__ = ["console", "frame_stream", "print_table", "write_frame", "write_items", "write_table"]
 
-console = Console()
+console = Console(markup=False, emoji=False)  # as those of SMILES, brackets and colons are text
 
 
 def write_items(
