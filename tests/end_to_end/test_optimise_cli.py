@@ -87,13 +87,13 @@ def test_a_column_that_the_model_was_taught_is_searched_by_its_prediction(place,
         "optimise", run, "--maximise", "activity", "--range", "logp=1..4", "--start", assay,
         "--budget", 30, "--out", out,
     )  # fmt: skip
-    assert "activity: as the model tells it. Measure the best" in " ".join(said.split())
+    assert "Predictions are the model's: measure the best" in " ".join(said.split())
     best = pd.read_csv(out)
     predicted = tmp_path / "predicted.csv"
     (tmp_path / "best.smi").write_text("\n".join(best["smiles"]) + "\n")
     call("predict", run, tmp_path / "best.smi", "--out", predicted)
     told = pd.read_csv(predicted)["activity"]
-    assert best["activity"].tolist() == pytest.approx(told.tolist(), rel=1e-3)
+    assert best["predicted activity"].tolist() == pytest.approx(told.tolist(), rel=1e-3)
     with pytest.raises(SpecError, match=r"unknown property 'activty'.*activity"):
         call("optimise", run, "--maximise", "activty", "--out", tmp_path / "none.csv")
 

@@ -225,12 +225,8 @@ def _print(result: Optimisation, rows: Any) -> None:
         best.add_row(str(row["rank"]), *(f"{row[n]:.4g}" for n in names), signs, row["smiles"])
     console.print(best)
     console.print(beside)
-    if predicted := [e.name for e in result.goal.objectives if isinstance(e.measure, Predicted)]:
-        console.print(
-            f"{', '.join(predicted)}: as the model tells it. Measure the best before you "
-            "believe it.",
-            highlight=False,
-        )
+    if any(isinstance(each.measure, Predicted) for each in result.goal.objectives):
+        console.print("Predictions are the model's: measure the best before you believe them.")
     if result.starts.given:
         console.print(result.starts.words, highlight=False)
     if result.failures:

@@ -210,7 +210,7 @@ def test_a_search_goes_by_what_the_model_tells(model):
     assert outcomes[-1] == Failure("has tokens or a length that training had not")
 
     found = optimise(model.trained_, maximise(measure), start=SMILES, budget=30)
-    assert found.goal.names == ("logp",)
+    assert found.goal.names == ("predicted logp",)
     assert found.starts.known_values.shape == (len(SMILES), 1)  # they cost nothing to ask
     again = predict_targets(model.trained_, [record.smiles for record in found.records])["logp"]
     np.testing.assert_allclose(found.scores, again, rtol=1e-4)  # also after the search learnt on

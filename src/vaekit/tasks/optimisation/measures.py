@@ -36,6 +36,11 @@ class Measure(abc.ABC):
 
     free: ClassVar[bool] = False
 
+    @property
+    def label(self) -> str:
+        """What its numbers are called, where an objective is given no name."""
+        return "oracle"
+
     @abc.abstractmethod
     def outcomes(self, smiles: Sequence[str]) -> Iterator[Outcome]:
         """One for each molecule, in order, as they come in."""
@@ -63,6 +68,11 @@ class PropertyMeasure(Measure):
     def __post_init__(self) -> None:
         if self.name not in PROPERTIES:
             raise unknown_name("property", self.name, PROPERTIES)
+
+    @property
+    def label(self) -> str:
+        """The property's name."""
+        return self.name
 
     def outcomes(self, smiles: Sequence[str]) -> Iterator[Outcome]:
         """Compute it."""

@@ -99,7 +99,7 @@ def _measure(what: What) -> Measure:
 def _name(what: What) -> str:
     if isinstance(what, str):
         return what
-    return str(getattr(what, "name", getattr(what, "__name__", "oracle")))
+    return what.label if isinstance(what, Measure) else str(getattr(what, "__name__", "oracle"))
 
 
 @dataclass(frozen=True)

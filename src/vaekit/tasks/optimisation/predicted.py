@@ -52,6 +52,11 @@ class Predicted(Measure):
             raise unknown_name("target", self.name, names)
         object.__setattr__(self, "space", MoleculeSpace(self.trained, self.context))
 
+    @property
+    def label(self) -> str:
+        """So that no table or page passes predictions for measurements."""
+        return f"predicted {self.name}"
+
     def outcomes(self, smiles: Sequence[str]) -> Iterator[Outcome]:
         """Predict; a molecule that the model cannot encode has no value."""
         known, codes = self.space.encode(smiles)
