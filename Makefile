@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# Checks and docs beside each other; the tests, which take both cores, after them.
+MAKEFLAGS += --jobs=2
+
 .PHONY: demo test check docs clean
 
 demo: $(VENV)/.core
