@@ -213,7 +213,7 @@ def test_a_search_goes_by_what_the_model_tells(model):
     assert found.goal.names == ("predicted logp",)
     assert found.starts.known_values.shape == (len(SMILES), 1)  # they cost nothing to ask
     again = predict_targets(model.trained_, [record.smiles for record in found.records])["logp"]
-    np.testing.assert_allclose(found.scores, again, rtol=1e-4)  # also after the search learnt on
+    np.testing.assert_allclose(found.scores, again, rtol=1e-4)
     with pytest.raises(SpecError, match=r"unknown target 'lgop'.*logp"):
         Predicted(model.trained_, "lgop")
 

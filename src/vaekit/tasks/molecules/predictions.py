@@ -14,14 +14,12 @@ from vaekit.domains.molecules import PROPERTIES, Standardised, Targets, properti
 from vaekit.errors import DataError
 from vaekit.tasks.molecules.aimed import targets_of
 from vaekit.tasks.molecules.predict import expected_errors, predict_targets
-from vaekit.tasks.molecules.readable import readable_molecules
+from vaekit.tasks.molecules.readable import UNREADABLE, readable_molecules
 from vaekit.tasks.trained import Trained
 
 __all__ = ["Agreement", "Predictions", "predict_molecules"]
 
 Floats = NDArray[np.float64]
-
-_UNREAD = "tokens or a length that training had not"
 
 
 @dataclass(frozen=True)
@@ -123,8 +121,8 @@ def predict_molecules(
     kept, _ = readable_molecules(domain, found) if context is None else (found, 0)
     if not len(kept):
         raise DataError(
-            f"the model must know one molecule at least; each of the {len(found)} has {_UNREAD}. "
-            "Fit a model of molecules like these."
+            f"the model must know one molecule at least; each of the {len(found)} has "
+            f"{UNREADABLE}. Fit a model of molecules like these."
         )
     told = predict_targets(trained, kept, context)
     known = _known(kept, targets, compute=compute)
@@ -155,7 +153,7 @@ def _in_order(
 ) -> Predictions:
     """Rows of what could be predicted and of what could not, as they were given."""
     texts = dict(zip(found.rows, found.smiles, strict=True))
-    why = dict.fromkeys(set(found.rows) - set(kept.rows), _UNREAD)
+    why = dict.fromkeys(set(found.rows) - set(kept.rows), UNREADABLE)
     for entry in found.report.rejected:
         texts[entry.row], why[entry.row] = entry.given, str(entry.reason)
     rows = sorted(texts)

@@ -8,7 +8,10 @@ from vaekit.domains import MoleculeDomain
 from vaekit.domains.molecules import Report, Standardised
 from vaekit.errors import DataError
 
-__all__ = ["is_readable", "readable_molecules"]
+__all__ = ["UNREADABLE", "is_readable", "readable_molecules"]
+
+UNREADABLE = "tokens or a length that training had not"
+"""What molecules have that a model cannot encode."""
 
 
 def is_readable(domain: MoleculeDomain, smiles: str) -> bool:

@@ -9,6 +9,7 @@ import torch
 from vaekit.errors import unknown_name
 from vaekit.tasks.molecules.aimed import targets_of
 from vaekit.tasks.molecules.predict import told_by_latents
+from vaekit.tasks.molecules.readable import UNREADABLE
 from vaekit.tasks.optimisation.measures import Failure, Measure, Outcome
 from vaekit.tasks.optimisation.space import MoleculeSpace
 from vaekit.tasks.trained import Trained
@@ -64,4 +65,4 @@ class Predicted(Measure):
         rows = self.trained.rows(self.context, len(z))
         told = iter(told_by_latents(self.trained, z, rows)[self.name].tolist())
         for fine in known:
-            yield next(told) if fine else Failure("has tokens or a length that training had not")
+            yield next(told) if fine else Failure(f"has {UNREADABLE}")
