@@ -33,8 +33,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import MinMaxScaler
 
-from vaekit.sklearn import VAEDetector
-from vaekit.tasks.anomalies import fit_detector
+from vaekit.anomalies import VAEDetector, fit_detector
 
 ROWS = 3000
 NEIGHBOURS = {"A": (5, 20), "B": (1, 3, 5, 20)}

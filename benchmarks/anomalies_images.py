@@ -25,9 +25,8 @@ from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
+from vaekit.anomalies import VAEDetector, fit_detector
 from vaekit.datasets import digits, fashion_mnist
-from vaekit.sklearn import VAEDetector
-from vaekit.tasks.anomalies import fit_detector
 
 NEIGHBOURS = (1, 5, 20)
 LEARNT, SCORED, COMPONENTS = 500, 2000, 20

@@ -31,10 +31,16 @@ from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from vaekit.domains import SeriesDomain, dominant_period
-from vaekit.metrics import event_scores, nab_scale, nab_sums, runs, step_ranking
-from vaekit.sklearn import VAEDetector
-from vaekit.tasks.anomalies import automatic_threshold
+from vaekit.anomalies import VAEDetector, automatic_threshold
+from vaekit.series import (
+    SeriesDomain,
+    dominant_period,
+    event_scores,
+    nab_scale,
+    nab_sums,
+    runs,
+    step_ranking,
+)
 
 PROBATION = 0.15
 FIGURES = ("AUROC", "AP", "precision", "recall", "F1")

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vaekit.sklearn import VAEDetector
+from vaekit.anomalies import VAEDetector
 
 COLUMNS, CALLS = 20, 200
 SITUATIONS = {"VAEDetector()": False, "VAEDetector(novelty=True)": True}

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from scipy.stats import betabinom
 
-from vaekit.sklearn import VAEDetector
+from vaekit.anomalies import VAEDetector
 
 ROWS, ASKED = 3000, 100
 RATES = (0.01, 0.05, 0.1)

@@ -34,8 +34,7 @@ from sklearn.metrics import average_precision_score, r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from vaekit.sklearn import VAEOverSampler
-from vaekit.tasks import augment
+from vaekit.augmentation import VAEOverSampler, augment
 from vaekit.training import TrainConfig
 
 TABLES = {

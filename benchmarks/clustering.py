@@ -4,7 +4,7 @@
 
 k is 10 throughout, but for HDBSCAN, which finds it. Each model has 16 latents and otherwise its
 defaults, and sees the items that are clustered: 1,797 digits, the first 20,000 training images of
-Fashion-MNIST. Models and pixels are clustered by the methods of `vaekit.tasks.cluster`; k-means is
+Fashion-MNIST. Models and pixels are clustered by the methods of `vaekit.clustering`; k-means is
 scikit-learn's with 10 starts. Figures are means (least - most) over the seeds; CPU seconds of
 training and of clustering. Noise of HDBSCAN counts as a cluster in NMI and ARI, as wrong in
 accuracy. RESULTS.md says which of these items were looked at while choosing what.
@@ -20,11 +20,10 @@ import torch
 from sklearn.decomposition import PCA
 
 from vaekit import Autoencoder, presets
+from vaekit.clustering import cluster
+from vaekit.clustering.methods import Encoded, find_clusters
 from vaekit.datasets import digits, fashion_mnist
 from vaekit.metrics import agreement
-from vaekit.tasks import cluster
-from vaekit.tasks.clustering.encoded import Encoded
-from vaekit.tasks.clustering.methods import find_clusters
 
 K, LATENTS = 10, 16
 DATA = {"digits": digits, "fashion_mnist": lambda: fashion_mnist("train")}

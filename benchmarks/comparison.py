@@ -21,13 +21,21 @@ import numpy as np
 import torch
 from default_quality import describe, find_metric
 
+from vaekit.comparison import (
+    Comparison,
+    ComparisonSettings,
+    Score,
+    Trial,
+    table,
+    verdict,
+    write_comparison,
+)
+from vaekit.comparison.benchmark import SHOWN, Arena
 from vaekit.datasets import fashion_mnist
-from vaekit.domains import ImageDomain
-from vaekit.io import versions
+from vaekit.fitting import Plan
+from vaekit.images import ImageDomain
 from vaekit.metrics import Features
-from vaekit.tasks import Comparison, ComparisonSettings, Plan
-from vaekit.tasks.comparison import Score, Trial, table, verdict, write_comparison
-from vaekit.tasks.comparison.arena import SHOWN, Arena
+from vaekit.storage.runs import versions
 
 FIELDS = ("training_seconds", "steps", "sampling_seconds_per_1000")
 

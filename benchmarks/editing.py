@@ -26,7 +26,7 @@ import pandas as pd
 import torch
 
 from vaekit import Autoencoder, load, tasks
-from vaekit.domains.labels import Labels
+from vaekit.domains.context import Labels
 from vaekit.metrics import attribute_classifier
 from vaekit.plots import edit_strips, save_figure
 from vaekit.training import Items

@@ -21,7 +21,7 @@ from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 
-from vaekit.sklearn import VAEImputer
+from vaekit.tables import VAEImputer
 
 TABLES = ("wine", "breast_cancer", "adult", "abalone", "california_housing", "credit_default")
 BUILT_IN = {"wine": load_wine, "breast_cancer": load_breast_cancer}

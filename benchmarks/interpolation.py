@@ -5,7 +5,7 @@
 Both have the same network and epochs and see the same items: 1,500 digits, the first 20,000
 training images of Fashion-MNIST; ways are between random pairs of held-out items. Two questions:
 
-- Is a way smooth? `vaekit.metrics.smoothness` of decoded ways of 51 points.
+- Is a way smooth? `vaekit.metrics.reconstructions` of decoded ways of 51 points.
 - Does it stay where data are? The share of points midway that lie in no neighbourhood (of 5) of
   1,500 training items: 1 - precision of Kynkaanniemi et al. 2019. As blur alone raises
   precision, also with the training items as the model itself reconstructs them, so that a point
@@ -24,8 +24,8 @@ import torch
 
 from vaekit import Autoencoder
 from vaekit.datasets import digits, fashion_mnist
+from vaekit.evaluation import interpolation_smoothness
 from vaekit.metrics import classifier_features, distance_to_data, prdc
-from vaekit.tasks import interpolation_smoothness
 
 EPOCHS = {"digits": 60, "fashion_mnist": 10}
 WAYS, POINTS, MIDWAY, GEODESICS = 200, 51, 1500, 32

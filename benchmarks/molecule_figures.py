@@ -7,14 +7,18 @@ import torch
 from rdkit import Chem
 from sklearn.linear_model import RidgeCV
 
-from vaekit.domains import MoleculeDomain
-from vaekit.domains.molecules import as_molecules, passes_filters, properties_of
+from vaekit.fitting.trained import as_items, batches_of
 from vaekit.likelihoods import tokens_part
 from vaekit.metrics import frechet_distance, latent_health
 from vaekit.metrics import molecules as measures
+from vaekit.molecules import (
+    MoleculeDomain,
+    as_molecules,
+    passes_filters,
+    predict_targets,
+    properties_of,
+)
 from vaekit.networks import blurred_part
-from vaekit.tasks.molecules import predict_targets
-from vaekit.tasks.trained import as_items, batches_of
 
 RECONSTRUCTED = 1000
 TOLD = ("qed", "logp", "tpsa")

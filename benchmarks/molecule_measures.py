@@ -17,15 +17,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from vaekit.domains.molecules import (
+from vaekit.metrics import molecules as measures
+from vaekit.metrics.sample_quality import _trace_of_root
+from vaekit.molecules import (
     as_molecules,
     morgan_fingerprints,
     nearest_molecules,
     passes_filters,
     properties_of,
 )
-from vaekit.metrics import molecules as measures
-from vaekit.metrics.frechet import _trace_of_root
 
 STORED = {"logP": "logp", "SA": "sa", "QED": "qed", "weight": "mw"}
 

@@ -29,9 +29,7 @@ import torch
 from rdkit import RDLogger
 
 from vaekit import Autoencoder, load, presets
-from vaekit.domains import MoleculeDomain
-from vaekit.domains.molecules import Report, Standardised
-from vaekit.tasks.molecules import is_readable
+from vaekit.molecules import MoleculeDomain, Report, Standardised, is_readable
 
 HELD_OUT = 5000
 

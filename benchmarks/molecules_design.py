@@ -37,16 +37,14 @@ from molecule_tasks import TASKS
 from rdkit import Chem, RDLogger
 
 from vaekit import load
-from vaekit.domains.molecules import (
+from vaekit.molecules import (
     canonical,
     morgan_fingerprints,
     properties_of,
     read_molecules,
     tanimoto,
 )
-from vaekit.randomness import seeded
-from vaekit.tasks import maximise, within
-from vaekit.tasks.optimisation import (
+from vaekit.molecules.design import (
     METHODS,
     Goal,
     MoleculeSpace,
@@ -54,10 +52,13 @@ from vaekit.tasks.optimisation import (
     Similar,
     Starts,
     area_of_best,
+    maximise,
     mean_of_best,
     round_of,
     search,
+    within,
 )
+from vaekit.randomness import seeded
 
 FIRST, BATCH, SHORT, EVERY_TASK = 100, 100, 2000, tuple(TASKS)
 LOGP, SAMPLES = (2, 3), 10_000

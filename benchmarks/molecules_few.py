@@ -22,9 +22,14 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import RidgeCV
 
 from vaekit import Autoencoder, fine_tune, load
-from vaekit.domains import MoleculeDomain
-from vaekit.domains.molecules import morgan_fingerprints, properties_of, standardise
-from vaekit.tasks.molecules import predict_targets, readable_molecules
+from vaekit.molecules import (
+    MoleculeDomain,
+    morgan_fingerprints,
+    predict_targets,
+    properties_of,
+    readable_molecules,
+    standardise,
+)
 
 
 def shown(name, model, held_out, options):

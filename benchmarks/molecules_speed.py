@@ -19,9 +19,8 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_sequence, pad_sequence
 
-from vaekit.domains import SequenceDomain
-from vaekit.domains.sequences import BytePairs, SmilesAtoms
 from vaekit.presets import sequence_vae
+from vaekit.sequences import BytePairs, SequenceDomain, SmilesAtoms
 from vaekit.training import Items
 from vaekit.types import Clock
 

@@ -23,10 +23,8 @@ import safetensors.torch
 import torch
 
 from vaekit import Autoencoder, fine_tune, load, presets
-from vaekit.domains import MoleculeDomain
-from vaekit.domains.molecules import Report, Standardised
-from vaekit.domains.molecules.properties import properties_of
 from vaekit.likelihoods import Tokens
+from vaekit.molecules import MoleculeDomain, Report, Standardised, properties_of
 from vaekit.networks import TokenTransformer
 
 TARGETS = ("qed", "logp", "tpsa")

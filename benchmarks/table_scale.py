@@ -38,7 +38,7 @@ def table(rows, columns, seed=0):
 
 def measure(rows, columns, minutes):
     from vaekit import Autoencoder
-    from vaekit.domains import TableDomain
+    from vaekit.tables import TableDomain
 
     torch.set_num_threads(1)
     frame = table(rows, columns)

@@ -37,7 +37,7 @@ import pandas as pd
 import torch
 
 from vaekit import Autoencoder
-from vaekit.metrics import (
+from vaekit.tables import (
     closest_record_share,
     row_fidelity,
     shape_errors,

@@ -242,7 +242,7 @@ def build(entry, examples, seed):
     else:
         likelihood = likelihoods.Bernoulli()
     parts = presets.Parts(encoder, decoder, likelihood, HIDDEN, LATENT, examples=examples)
-    recipe = presets.PRESETS[entry.name](**entry.ours).build(parts)
+    recipe = presets.choose_preset(entry.name, entry.ours).build(parts)
     use_silu(recipe.model)
     use_silu(recipe.objective)
     return recipe.model, recipe.objective

@@ -16,7 +16,6 @@ from torch import nn
 
 from vaekit import Autoencoder, presets
 from vaekit.datasets import digits
-from vaekit.domains import ImageDomain
 from vaekit.errors import (
     CompositionError,
     DataError,
@@ -24,6 +23,7 @@ from vaekit.errors import (
     NotFittedError,
     SpecError,
 )
+from vaekit.images import ImageDomain
 from vaekit.training import TrainConfig
 
 QUICK = {"latent_dim": 3, "max_epochs": 2, "progress": False}

@@ -9,8 +9,8 @@ import pytest
 import typer
 from pytest_examples import find_examples
 
-from vaekit.cli import app
-from vaekit.cli.options import parse_assignments
+from vaekit.cli.app import app
+from vaekit.console.options import parse_assignments
 from vaekit.domains import LIKELIHOODS
 from vaekit.presets import choose_preset
 

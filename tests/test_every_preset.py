@@ -6,7 +6,7 @@ import pytest
 from vaekit import Autoencoder, load
 from vaekit.datasets import digits
 from vaekit.errors import CompositionError
-from vaekit.presets import PRESETS
+from vaekit.presets import preset_names
 
 POINTS = {"autoencoder", "denoising_autoencoder", "wae", "aae", "rae_l2", "rae_gp"}
 ENERGIES = {"ms_ssim_vae"}
@@ -28,7 +28,7 @@ def training(name, data):
     return data.images, data.labels if name in CONDITIONAL else None
 
 
-@pytest.fixture(scope="module", params=sorted(PRESETS))
+@pytest.fixture(scope="module", params=preset_names())
 def fitted(request, data):
     """A model of this name, trained for a few epochs."""
     X, labels = training(request.param, data)

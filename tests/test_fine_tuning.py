@@ -5,10 +5,9 @@ import pytest
 import torch
 
 from vaekit import Autoencoder, fine_tune, load
-from vaekit.domains import MoleculeDomain
 from vaekit.errors import CompositionError, DataError, SpecError
+from vaekit.molecules import MoleculeDomain, predict_targets
 from vaekit.objectives import Arrived, Cyclical, Linear, elbo
-from vaekit.tasks.molecules import predict_targets
 from vaekit.types import Clock
 
 ROWS, COLUMNS = 400, 6

@@ -117,7 +117,7 @@ def test_missing_folder_and_foreign_json(run):
 
 def test_newer_formats_are_refused(run):
     edit(run / "model.json", lambda d: d.update(format=99))
-    with pytest.raises(FormatError, match="format 1; got 99.*upgrade"):
+    with pytest.raises(FormatError, match="format 2 or earlier; got 99.*upgrade"):
         load(run)
 
 

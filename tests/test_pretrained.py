@@ -3,9 +3,9 @@
 import pytest
 
 import vaekit
-from vaekit.domains.molecules import canonical
 from vaekit.errors import FormatError
-from vaekit.pretrained import PRETRAINED, find_run
+from vaekit.molecules import canonical
+from vaekit.storage import PRETRAINED, find_run
 
 LARGEST = 8_000_000
 UNSEEN = [  # of MOSES' test set

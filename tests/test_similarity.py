@@ -4,7 +4,7 @@ import torch
 from scipy.ndimage import correlate1d
 
 from vaekit.errors import DataError
-from vaekit.similarity import ms_ssim, psnr, ssim
+from vaekit.ssim import ms_ssim, psnr, ssim
 
 
 def waves(height, width, colours, seed):

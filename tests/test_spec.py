@@ -10,7 +10,7 @@ from vaekit.latents import Single
 from vaekit.networks import Chain, MLPEncoder
 from vaekit.posteriors import DiagonalGaussian
 from vaekit.priors import StandardNormal
-from vaekit.spec import build, describe, registry
+from vaekit.spec import build, components, describe
 
 
 class Own(nn.Module):
@@ -33,9 +33,9 @@ OWN = {"external": "links.0"}
 
 
 def test_the_registry_holds_concrete_classes_only():
-    assert "posteriors.Posterior" not in registry()
-    assert "networks.make_networks" not in registry()
-    assert registry()["posteriors.DiagonalGaussian"] is DiagonalGaussian
+    assert "posteriors.Posterior" not in components()
+    assert "networks.make_networks" not in components()
+    assert components()["posteriors.DiagonalGaussian"] is DiagonalGaussian
 
 
 @pytest.mark.parametrize(

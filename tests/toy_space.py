@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from vaekit.tasks.optimisation import Space
+from vaekit.molecules.design import Space
 
 MOST_CARBONS, MOST_NITROGENS = 60, 30
 CENTRE, WIDTH = np.array([20.0, 8.0]), np.array([8.0, 4.0])

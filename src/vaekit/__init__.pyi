@@ -1,25 +1,38 @@
 from . import (
+    anomalies as anomalies,
+    augmentation as augmentation,
+    clustering as clustering,
+    comparison as comparison,
     datasets as datasets,
     distributions as distributions,
     domains as domains,
+    editing as editing,
     errors as errors,
+    evaluation as evaluation,
+    images as images,
     latents as latents,
     likelihoods as likelihoods,
     metrics as metrics,
     models as models,
+    molecules as molecules,
     networks as networks,
     objectives as objectives,
     plots as plots,
     posteriors as posteriors,
     presets as presets,
-    pretrained as pretrained,
     priors as priors,
+    registry as registry,
+    sequences as sequences,
+    series as series,
+    sklearn as sklearn,
+    tables as tables,
     tasks as tasks,
     training as training,
 )
 
 from .autoencoder import Autoencoder as Autoencoder
-from .fine_tuning import fine_tune as fine_tune
-from .loading import load as load
+from .fitting.fine_tuning import fine_tune as fine_tune
+from .registry import register as register
+from .storage.loading import load as load
 
 __version__: str

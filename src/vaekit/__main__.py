@@ -1,5 +1,5 @@
 """``python -m vaekit``."""
 
-from vaekit.cli import main
+from vaekit.cli.app import main
 
 main()

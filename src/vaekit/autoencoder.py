@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from torch import nn
 
-from vaekit.domains import Domain
+from vaekit.domains.base import Domain
 from vaekit.errors import NotFittedError
-from vaekit.io import RunFolder, options_to_json, versions, write_run
-from vaekit.likelihoods import Likelihood
-from vaekit.presets import Preset
-from vaekit.priors import FittedPrior, Vamp
-from vaekit.tasks import Plan, Trained, fit_model, sample_where
-from vaekit.training import TrainConfig
-
-__all__ = ["Autoencoder"]
+from vaekit.fitting.conditional import sample_where
+from vaekit.fitting.fit import Plan, fit_model
+from vaekit.fitting.trained import Trained
+from vaekit.likelihoods.base import Likelihood
+from vaekit.presets.base import Preset
+from vaekit.priors.base import FittedPrior
+from vaekit.priors.mixture import Vamp
+from vaekit.storage.runs import RunFolder, options_to_json, versions, write_run
+from vaekit.training.config import TrainConfig
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -253,7 +254,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Fit another density to the latents of these items, for `sample` to draw from.
 
         Args:
-            prior: A name in `vaekit.tasks.NAMED_PRIORS` (``"nsf"``, ``"diffusion"``, ...), or a
+            prior: A name in `vaekit.fitting.NAMED_PRIORS` (``"nsf"``, ``"diffusion"``, ...), or a
                 prior. The model's own prior and all scores stay as they are.
             X: Training items.
             context: Their labels or properties, if the model is conditional.

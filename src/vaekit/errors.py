@@ -19,22 +19,6 @@ A message says what must be which rule, what was got, and what to do. The tree::
 import difflib
 from collections.abc import Iterable
 
-__all__ = [
-    "CompositionError",
-    "ConformanceError",
-    "DataError",
-    "DataTypeError",
-    "FormatError",
-    "MissingExtraError",
-    "NonFiniteLossError",
-    "NotFittedError",
-    "SaveError",
-    "SpecError",
-    "TrainingError",
-    "VaekitError",
-    "unknown_name",
-]
-
 
 class VaekitError(Exception):
     """The root: catch it to catch every error of this package."""

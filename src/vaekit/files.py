@@ -11,8 +11,6 @@ from typing import Any, BinaryIO
 
 from vaekit.errors import FormatError, SaveError
 
-__all__ = ["atomic_file", "atomic_folder", "atomic_write", "read_json", "to_json"]
-
 _MOST_JSON_BYTES = 256 * 2**20
 
 

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["fresh_seed", "make_generator", "seeded"]
-
 _SEED_BOUND = 2**31 - 1
 
 

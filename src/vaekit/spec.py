@@ -3,65 +3,35 @@
 The rule that makes it work is scikit-learn's: a component's constructor arguments are its
 configuration, and each is kept under its own name. So an object is described by
 ``{"type": "posteriors.DiagonalGaussian", "args": {"features_dim": 256, "latent_dim": 16}}``,
-and only names that a slot of this package exports can be built again. A module of the user's
+and only names in `vaekit.registry` can be built again. A module of the user's
 own is described as ``{"external": "package.Class"}`` and has to be handed in again on loading.
 """
 
 import functools
-import importlib
 import inspect
 import math
 import typing
 from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from torch import nn
 
 from vaekit.errors import SpecError, unknown_name
-
-__all__ = ["arguments", "build", "describe", "registry"]
-
-_SLOTS = (
-    "posteriors",
-    "priors",
-    "likelihoods",
-    "networks",
-    "latents",
-    "models",
-    "objectives",
-    "domains",
-)
+from vaekit.registry import STORABLE, classes, get, is_concrete, name_of, names
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
 @functools.cache
-def registry() -> dict[str, type]:
-    """All concrete classes that the slots export, by ``slot.Name``.
+def components() -> dict[str, type]:
+    """Import all concrete classes that a stored description may name, by ``kind.Name``.
 
     Example:
-        >>> registry()["priors.StandardNormal"].__name__
+        >>> components()["priors.StandardNormal"].__name__
         'StandardNormal'
     """
-    modules = [importlib.import_module(f"vaekit.{slot}") for slot in _SLOTS]
-    return {name: cls for module in modules for name, cls in _exported(module)}
-
-
-def _exported(module: ModuleType) -> list[tuple[str, type]]:
-    slot = module.__name__.removeprefix("vaekit.")
-    members = [(name, getattr(module, name)) for name in module.__all__]
-    return [
-        (f"{slot}.{name}", member)
-        for name, member in members
-        if inspect.isclass(member) and not inspect.isabstract(member)
-    ]
-
-
-@functools.cache
-def _names() -> dict[type, str]:
-    return {cls: name for name, cls in registry().items()}
+    return {f"{kind}.{name}": cls for kind in STORABLE for name, cls in classes(kind).items()}
 
 
 def describe(value: Any, place: str = "") -> Json:
@@ -85,7 +55,7 @@ def describe(value: Any, place: str = "") -> Json:
         return [describe(item, _inside(place, i)) for i, item in enumerate(value)]
     if isinstance(value, Mapping):
         return {str(key): describe(item, _inside(place, key)) for key, item in value.items()}
-    name = _names().get(type(value))
+    name = name_of(type(value))
     if name is None and callable(value):  # a network, a term, a schedule
         return {"external": place or type(value).__qualname__}
     if name is None:
@@ -140,18 +110,30 @@ def build(spec: Any, components: Mapping[str, Callable[[], Any] | Any] | None = 
 
 
 def _construct(name: Any, args: Any, components: Mapping[str, Any] | None) -> Any:
-    known = registry()
-    if not isinstance(name, str) or name not in known:
-        raise unknown_name("component", name, known)
+    cls = _registered_class(name)
     if not isinstance(args, dict):
         raise SpecError(f"the arguments of {name} must be a JSON object; got {args!r}.")
     values = {key: build(item, components) for key, item in args.items()}
-    positional = _variadic(known[name])
+    positional = _variadic(cls)
     spread = values.pop(positional, ()) if positional else ()
     try:
-        return known[name](*spread, **values)
+        return cls(*spread, **values)
     except (TypeError, ValueError, RuntimeError) as error:
         raise SpecError(f"{name} refuses the stored arguments {values!r}: {error}") from error
+
+
+def _registered_class(name: Any) -> type:
+    """Look a stored name up among the registered ones; nothing else is ever imported."""
+    kind, _, own = name.partition(".") if isinstance(name, str) else ("", "", "")
+    cls = get(kind, own) if kind in STORABLE and own in names(kind) else None
+    if not is_concrete(cls):
+        kinds = [kind] if kind in STORABLE else STORABLE
+        known = [f"{kind}.{own}" for kind in kinds for own in names(kind)]
+        raise SpecError(
+            f"{unknown_name('component', name, known)} A part of another package needs that "
+            "package installed; one that you registered, the same vaekit.register(...)."
+        )
+    return typing.cast(type, cls)
 
 
 def _variadic(cls: type) -> str | None:

@@ -17,20 +17,6 @@ from torch.distributions import Distribution
 
 from vaekit.errors import CompositionError
 
-__all__ = [
-    "Aggregate",
-    "Batch",
-    "Clock",
-    "Draw",
-    "Encodes",
-    "Evidence",
-    "LogDensity",
-    "Samples",
-    "Schedule",
-    "Scores",
-    "Update",
-]
-
 LogDensity = Callable[[Tensor], Tensor]
 """z of shape (draws, batch, *latent) -> log p(x, z) in nats, shape (draws, batch)."""
 

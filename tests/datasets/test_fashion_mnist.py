@@ -13,7 +13,7 @@ import pytest
 from vaekit.datasets import fashion_mnist
 from vaekit.errors import DataError
 
-module = sys.modules["vaekit.datasets.fashion_mnist"]
+module = sys.modules["vaekit.datasets.images"]
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 TEST_FILES = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
 PUBLISHED = 1504176627  # when the authors packed the test files; Debian strips time and name

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vaekit.datasets import shapes
-from vaekit.datasets.sprites import render
+from vaekit.datasets.images import render
 from vaekit.errors import DataError
 
 NAMES = ("shape", "scale", "rotation", "x", "y")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vaekit.domains import Context
-from vaekit.domains.labels import Labels
+from vaekit.domains.context import Labels
 from vaekit.errors import DataError, NotFittedError, SpecError
 from vaekit.spec import build, describe
 
@@ -106,7 +106,7 @@ def test_columns_survive_json():
 
 def test_a_context_stored_before_there_were_columns_is_read():
     old = {"classes": ["a", "b"], "mean": None, "scale": None}
-    context = build({"type": "domains.Context", "args": old})
+    context = build({"type": "components.Context", "args": old})
     assert context.prepare(["b"]).tolist() == [[0, 1]]
     assert context.attributes == {"label": ("a", "b")}
 

@@ -8,8 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from vaekit.domains import ImageDomain, find_domain, image_folders, read_source
+from vaekit.domains import find_domain, read_source
 from vaekit.errors import DataError, SpecError
+from vaekit.images import ImageDomain
+from vaekit.images import folders as image_folders
 
 
 def images(*shape, seed=0):
@@ -137,7 +139,7 @@ def test_mixed_sizes_are_named_and_can_be_scaled(tmp_path):
     folder = write_folder(tmp_path / "m", [(8, 6), (10, 6)])
     with pytest.raises(DataError, match=r"00.png is 8x6 and .*01.png is 10x6.*--size"):
         read_source(folder)
-    assert read_source(folder, size=(4, 5)).shape == (2, 4, 5, 3)
+    assert ImageDomain(size=(4, 5)).read(folder).shape == (2, 4, 5, 3)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\nbroken"])
@@ -146,9 +148,9 @@ def test_a_file_that_is_no_image_is_named_and_can_be_skipped(tmp_path, content):
     (folder / "01b.png").write_bytes(content)
     with pytest.raises(DataError, match=r"01b.png is not.*on_bad='skip'"):
         read_source(folder)
-    assert len(read_source(folder, on_bad="skip")) == 2
+    assert len(ImageDomain(on_bad="skip").read(folder)) == 2
     with pytest.raises(SpecError, match="on_bad"):
-        read_source(folder, on_bad="ignore")
+        ImageDomain(on_bad="ignore").read(folder)
 
 
 def test_a_truncated_image_is_named(tmp_path):

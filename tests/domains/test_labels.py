@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from vaekit.domains import image_files, read_images, read_labels
-from vaekit.domains.label_files import names_files
-from vaekit.domains.labels import Labels
+from vaekit.domains.context import Labels
 from vaekit.errors import DataError, SpecError
+from vaekit.images import image_files, read_images, read_labels
+from vaekit.images.folders import names_files
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 pd = pytest.importorskip("pandas")
 
-from vaekit.cli import app  # noqa: E402
+from vaekit.cli.app import app  # noqa: E402
 from vaekit.errors import DataError, SpecError, VaekitError  # noqa: E402
 
 

@@ -12,13 +12,13 @@ from rich.table import Table
 from typer.testing import CliRunner
 
 from vaekit.autoencoder import Autoencoder
-from vaekit.cli import app, main
-from vaekit.cli.options import _estimator_options
-from vaekit.cli.outputs import console, print_table
+from vaekit.cli.app import app, main
+from vaekit.console.files import console, print_table
+from vaekit.console.options import _estimator_options
 from vaekit.datasets import digits
 from vaekit.errors import DataError, SaveError, SpecError
-from vaekit.loading import load
-from vaekit.presets import PRESETS
+from vaekit.presets import preset_names
+from vaekit.storage.loading import load
 
 COMMANDS = (
     "demo",
@@ -237,7 +237,7 @@ def test_brackets_and_colons_are_printed_as_they_are(capsys):
 
 def test_models_lists_every_preset_with_its_source(runner):
     output = runner.invoke(app, ["models"], env={"COLUMNS": "400"}).output
-    for name in PRESETS:
+    for name in preset_names():
         assert name in output
     assert "Chen et al. 2018" in output
     assert "labels or properties" in output

@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from vaekit import load
-from vaekit.cli import app
+from vaekit.cli.app import app
 from vaekit.datasets import digits
 from vaekit.errors import CompositionError, DataError, SaveError, SpecError
 

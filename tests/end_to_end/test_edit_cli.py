@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from vaekit.cli import app
+from vaekit.cli.app import app
 from vaekit.datasets import shapes
-from vaekit.domains import read_images
 from vaekit.errors import DataError, SpecError
-from vaekit.loading import load
+from vaekit.images import read_images
+from vaekit.storage.loading import load
 
 COUNT = 400
 

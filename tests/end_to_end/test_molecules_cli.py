@@ -10,9 +10,9 @@ pytest.importorskip("selfies")
 pd = pytest.importorskip("pandas")
 
 from vaekit import Autoencoder, load  # noqa: E402
-from vaekit.cli import app  # noqa: E402
-from vaekit.domains import MoleculeDomain  # noqa: E402
+from vaekit.cli.app import app  # noqa: E402
 from vaekit.errors import DataError, SpecError, VaekitError  # noqa: E402
+from vaekit.molecules import MoleculeDomain  # noqa: E402
 
 ENDS = ("O", "N", "C(=O)O", "C#N", "Cl", "c1ccccc1", "C1CCNCC1")
 MOLECULES = [f"{'C' * n}{end}" for n in range(1, 10) for end in ENDS]

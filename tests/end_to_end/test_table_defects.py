@@ -6,9 +6,12 @@ import pytest
 pd = pytest.importorskip("pandas")
 
 from vaekit import Autoencoder, load  # noqa: E402
+from vaekit.augmentation import (  # noqa: E402
+    VAEOverSampler,
+    augment,
+)
 from vaekit.errors import DataError  # noqa: E402
-from vaekit.sklearn import VAEImputer, VAEOverSampler  # noqa: E402
-from vaekit.tasks import augment  # noqa: E402
+from vaekit.tables import VAEImputer  # noqa: E402
 
 RNG = np.random.default_rng(0)
 KINDS = RNG.choice(["a", "b", "c"], 300)
@@ -73,7 +76,7 @@ def test_many_labels_need_no_column_each():
 
 
 def _as_category(name):
-    from vaekit.domains import TableDomain
+    from vaekit.tables import TableDomain
 
     return TableDomain(kinds={name: "category"})
 

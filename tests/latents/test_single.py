@@ -4,11 +4,9 @@ import torch
 from vaekit.distributions import Delta, DiagonalNormal
 from vaekit.errors import CompositionError
 from vaekit.latents import Single
-from vaekit.latents.single import draw_prior
-from vaekit.posteriors import Deterministic, DiagonalGaussian, FullGaussian
-from vaekit.posteriors.base import Posterior
-from vaekit.priors import LearnedMixture, StandardNormal
-from vaekit.priors.base import Prior
+from vaekit.latents.base import draw_prior
+from vaekit.posteriors import Deterministic, DiagonalGaussian, FullGaussian, Posterior
+from vaekit.priors import LearnedMixture, Prior, StandardNormal
 
 
 class Shifted(Prior):

@@ -17,7 +17,7 @@ from torch.distributions import Distribution
 
 from vaekit import latents, likelihoods, models, networks, objectives, posteriors, priors
 from vaekit.distributions import REAL, DiagonalNormal
-from vaekit.spec import registry
+from vaekit.spec import components
 from vaekit.types import Batch, Clock
 
 FEATURES_DIM, LATENT_DIM = 6, 2
@@ -74,7 +74,7 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
         "tokens": example("likelihoods.Tokens"),
         "num_targets": 2,
     },
-    "domains.Targets": lambda: {"names": ("mw",), "means": (1.0,), "deviations": (2.0,)},
+    "components.Targets": lambda: {"names": ("mw",), "means": (1.0,), "deviations": (2.0,)},
     "networks.TokenGRU": lambda: {"steps": 4},
     "networks.TokenTransformer": lambda: {"steps": 4, "layers": 1, "heads": 2},
     "objectives.Arrived": lambda: {"objective": objectives.elbo()},
@@ -85,13 +85,13 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "likelihoods.Table": lambda: {"num_codes": (2, 3), "num_numbers": 2},
     **{
-        f"domains.{kind}": lambda: {"name": "size", "dtype": "float64", "has_missing": False}
+        f"components.{kind}": lambda: {"name": "size", "dtype": "float64", "has_missing": False}
         for kind in ("Category", "Constant", "Key", "Moment", "Number", "Text")
     },
-    "domains.Vocabulary": lambda: {"tokens": ("a", "b"), "longest": 3},
-    "domains.Below": lambda: {"low": "start", "high": "end"},
-    "domains.Together": lambda: {"columns": ("city", "country")},
-    "domains.Unique": lambda: {"columns": ("customer", "day")},
+    "components.Vocabulary": lambda: {"tokens": ("a", "b"), "longest": 3},
+    "components.Below": lambda: {"low": "start", "high": "end"},
+    "components.Together": lambda: {"columns": ("city", "country")},
+    "components.Unique": lambda: {"columns": ("customer", "day")},
     "posteriors.GridGaussian": lambda: {"grid": (1, 1, 2)},
     "posteriors.Riemannian": lambda: {"step_size": 0.02},
     "priors.FittedFlow": lambda: {"steps": 200, "hidden": (32,)},
@@ -148,7 +148,7 @@ def _judged() -> dict[str, Any]:
 
 def names(slot: str) -> list[str]:
     """The registered names of a slot."""
-    return [name for name in registry() if name.startswith(f"{slot}.")]
+    return [name for name in components() if name.startswith(f"{slot}.")]
 
 
 _ROWS = ("table", "tokens")
@@ -157,26 +157,26 @@ _ROWS = ("table", "tokens")
 
 def likelihood_names() -> list[str]:
     """The likelihoods that are densities of items of any shape."""
-    parts = {name: registry()[name] for name in names("likelihoods")}
+    parts = {name: components()[name] for name in names("likelihoods")}
     return [n for n, part in parts.items() if part.normalised and part.support not in _ROWS]
 
 
 def flat_posteriors(*provides: str) -> list[str]:
     """The posteriors over real vectors that provide all this."""
     flat = [name for name in names("posteriors") if _is_flat(name)]
-    return [name for name in flat if set(provides) <= registry()[name].provides]
+    return [name for name in flat if set(provides) <= components()[name].provides]
 
 
 def flat_priors() -> list[str]:
     """The priors with a density over real vectors."""
     codes = ("priors.AutoregressiveCodes",)
-    normalised = [n for n in names("priors") if registry()[n].normalised and n not in codes]
+    normalised = [n for n in names("priors") if components()[n].normalised and n not in codes]
     return [name for name in normalised if _is_flat(name)]
 
 
 def trained_priors() -> list[str]:
     """The priors over real vectors that are trained with the model."""
-    return [n for n in flat_priors() if not issubclass(registry()[n], priors.FittedPrior)]
+    return [n for n in flat_priors() if not issubclass(components()[n], priors.FittedPrior)]
 
 
 def _is_flat(name: str) -> bool:
@@ -186,7 +186,7 @@ def _is_flat(name: str) -> bool:
 
 def example(name: str, **chosen: Any) -> Any:
     """A component of that name, the same at every call."""
-    cls = registry()[name]
+    cls = components()[name]
     chosen = {**ARGUMENTS.get(name, dict)(), **chosen}
     spread, values = _arguments(name, inspect.signature(cls.__init__), chosen)
     with torch.random.fork_rng():
@@ -339,7 +339,7 @@ def combinations() -> Iterator[tuple[str, str, str | None]]:
     for posterior in names("posteriors"):
         yield "likelihoods.Gaussian", posterior, None
     for posterior, prior in itertools.product(flat_posteriors(), trained_priors()):
-        if registry()[prior].requires <= registry()[posterior].provides:
+        if components()[prior].requires <= components()[posterior].provides:
             yield "likelihoods.Gaussian", posterior, prior
 
 

@@ -3,12 +3,12 @@
 import pytest
 from laws.examples import example, names
 
-from vaekit.spec import registry
+from vaekit.spec import components
 
 
-@pytest.mark.parametrize("name", registry())
+@pytest.mark.parametrize("name", components())
 def test_every_registered_component_has_an_example(name):
-    assert type(example(name)) is registry()[name]
+    assert type(example(name)) is components()[name]
 
 
 @pytest.mark.parametrize("slot", ["posteriors", "priors", "likelihoods", "networks", "objectives"])

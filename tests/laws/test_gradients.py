@@ -10,14 +10,14 @@ from laws.examples import (
     items,
     loss_of,
     names,
-    registry,
 )
 
 from vaekit.objectives import Objective
+from vaekit.spec import components
 from vaekit.types import Batch
 
 COMBINATIONS = list(combinations())
-OBJECTIVES = [name for name in names("objectives") if issubclass(registry()[name], Objective)]
+OBJECTIVES = [name for name in names("objectives") if issubclass(components()[name], Objective)]
 
 
 def excepted(model, parameter_name):

@@ -13,7 +13,7 @@ from laws.examples import (
 from torch.distributions import kl_divergence
 
 from vaekit.distributions import DiagonalNormal, kl_per_latent
-from vaekit.objectives.terms import kl_of
+from vaekit.objectives.base import kl_of
 from vaekit.types import Draw
 
 

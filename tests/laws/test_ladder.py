@@ -13,7 +13,7 @@ from vaekit.latents import Ladder
 from vaekit.likelihoods import Gaussian
 from vaekit.models import VAE
 from vaekit.networks import MLPDecoder, MLPEncoder
-from vaekit.objectives.terms import kl_of
+from vaekit.objectives.base import kl_of
 from vaekit.types import Batch
 
 

@@ -16,7 +16,7 @@ from vaekit.objectives import ImportanceBound, Sum, elbo
 from vaekit.posteriors import GridGaussian
 from vaekit.priors import StandardNormal
 from vaekit.randomness import seeded
-from vaekit.spec import registry
+from vaekit.spec import components
 from vaekit.types import Batch, Clock
 
 W = torch.tensor([[1.0, 0.2], [-0.3, 0.8], [0.4, 0.5]])
@@ -92,7 +92,7 @@ def head_outside():
 def linear_vae(name: str, target: Target) -> VAE:
     with seeded(0):
         encoder, posterior = (
-            head_outside() if name == GRID else (nn.Identity(), registry()[name](3, 2))
+            head_outside() if name == GRID else (nn.Identity(), components()[name](3, 2))
         )
     SETTERS[name](encoder if name == GRID else posterior, target)
     decoder = nn.Sequential(nn.Linear(2, 3), nn.Unflatten(1, (1, 3)))

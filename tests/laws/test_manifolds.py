@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from laws.examples import assert_mean, example_posterior, example_vae, items, registry
+from laws.examples import assert_mean, example_posterior, example_vae, items
 from scipy.special import ive
 from torch.distributions import kl_divergence
 
@@ -18,6 +18,7 @@ from vaekit.distributions import (
 from vaekit.distributions.sphere import UniformSphere
 from vaekit.errors import CompositionError
 from vaekit.priors import WrappedNormal as WrappedNormalPrior
+from vaekit.spec import components
 from vaekit.types import Batch
 
 SPHERICAL = [PowerSpherical, VonMisesFisher]
@@ -157,7 +158,7 @@ def test_spherical_posteriors_start_wide_enough_to_learn(family):
 @pytest.mark.parametrize("name", ["posteriors.Spherical", "posteriors.Hyperbolic"])
 def test_a_curved_space_of_one_dimension_is_refused(name):
     with pytest.raises(CompositionError, match="at least 2; got 1"):
-        registry()[name](8, 1)
+        components()[name](8, 1)
 
 
 def test_posterior_and_prior_of_other_curvature_are_refused():

@@ -18,7 +18,7 @@ from laws.examples import (
 )
 from torch import nn
 
-from vaekit.spec import build, describe, registry
+from vaekit.spec import build, components, describe
 from vaekit.types import Batch
 
 
@@ -31,14 +31,16 @@ def shapes(module):
     return {name: tensor.shape for name, tensor in module.state_dict().items()}
 
 
-@pytest.mark.parametrize("name", registry())
+@pytest.mark.parametrize("name", components())
 def test_description_survives_json(name):
     component = example(name)
     assert describe(again(component)) == describe(component)
     assert type(again(component)) is type(component)
 
 
-@pytest.mark.parametrize("name", [n for n in registry() if issubclass(registry()[n], nn.Module)])
+@pytest.mark.parametrize(
+    "name", [n for n in components() if issubclass(components()[n], nn.Module)]
+)
 def test_rebuilt_modules_have_parameters_of_the_same_names_and_shapes(name):
     component = example(name)
     assert shapes(again(component)) == shapes(component)

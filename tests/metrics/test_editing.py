@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from vaekit.datasets import shapes
-from vaekit.domains import ImageDomain
-from vaekit.domains.labels import Labels
+from vaekit.domains.context import Labels
 from vaekit.errors import DataError
+from vaekit.images import ImageDomain
 from vaekit.metrics import attribute_classifier, edit_scores, identity_distance
 from vaekit.training import Items
 

@@ -5,14 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from vaekit.errors import DataError, SpecError
-from vaekit.metrics import (
-    event_scores,
-    nab_scale,
-    nab_score,
-    nab_sums,
-    runs,
-    step_ranking,
-)
+from vaekit.series import event_scores, nab_scale, nab_score, nab_sums, runs, step_ranking
 
 
 def alarms_at(*steps, length=100):

@@ -17,7 +17,7 @@ from vaekit.metrics import (
     sharpness,
     sharpness_ratio,
 )
-from vaekit.metrics import neighbours as neighbours_module
+from vaekit.metrics import sample_quality as neighbours_module
 
 
 def two_samples(n=300, m=260, d=12):

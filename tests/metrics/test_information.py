@@ -7,8 +7,8 @@ from torch.distributions import MultivariateNormal
 
 from vaekit.errors import CompositionError, DataError
 from vaekit.latents import Single
-from vaekit.metrics import information as information_module
 from vaekit.metrics import latent_information
+from vaekit.metrics import latents as information_module
 from vaekit.models import VAE
 from vaekit.posteriors import Deterministic, DiagonalGaussian
 from vaekit.priors import LearnedMixture, StandardNormal

@@ -16,7 +16,7 @@ from vaekit.metrics import (
     elbo_estimate,
     log_likelihood,
 )
-from vaekit.metrics import annealed as annealed_module
+from vaekit.metrics import likelihoods as annealed_module
 from vaekit.models import VAE
 from vaekit.posteriors import Deterministic, FiniteScalar, Spherical
 from vaekit.priors import StandardNormal, UniformSphere

@@ -3,7 +3,7 @@ import torch
 
 from vaekit.errors import DataError
 from vaekit.metrics import reconstruction_quality
-from vaekit.similarity import ms_ssim, psnr, ssim
+from vaekit.ssim import ms_ssim, psnr, ssim
 
 
 def test_images_are_measured_in_four_ways_over_all_batches():

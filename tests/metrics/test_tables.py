@@ -6,7 +6,7 @@ import pytest
 pd = pytest.importorskip("pandas")
 
 from vaekit.errors import DataError, SpecError  # noqa: E402
-from vaekit.metrics import (  # noqa: E402
+from vaekit.tables import (  # noqa: E402
     associations,
     blended_neighbours,
     closest_record_share,

@@ -14,8 +14,7 @@ from vaekit.networks import (
     latent_grid,
     make_networks,
 )
-from vaekit.networks.blocks import norm
-from vaekit.networks.conv import halved
+from vaekit.networks.conv import halved, norm
 
 SHAPES = [(1, 7, 9), (3, 28, 30), (1, 1, 1), (2, 3, 40), (1, 28, 28), (3, 5, 4)]
 TEMPORAL = ["temporal_conv", "gru"]

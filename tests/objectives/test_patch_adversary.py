@@ -1,13 +1,14 @@
 import pytest
 import torch
 
-from vaekit.domains import ArrayDomain, ImageDomain
+from vaekit.domains import ArrayDomain
 from vaekit.errors import CompositionError, SpecError
+from vaekit.fitting import assemble
+from vaekit.images import ImageDomain
 from vaekit.likelihoods import Categorical
 from vaekit.networks import PatchCritic
 from vaekit.objectives import PatchAdversary, elbo
 from vaekit.presets import image_vae
-from vaekit.tasks.assemble import assemble
 from vaekit.types import Batch, Clock
 
 X = torch.rand(6, 1, 12, 12, generator=torch.Generator().manual_seed(0))

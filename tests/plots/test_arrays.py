@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from vaekit.errors import DataError
-from vaekit.plots.arrays import as_array, as_matrix, as_rgb, as_rgb_rows
+from vaekit.plots.style import as_array, as_matrix, as_rgb, as_rgb_rows
 
 GREY = np.random.default_rng(0).integers(0, 256, (2, 5, 6), np.uint8)
 COLOUR = np.random.default_rng(1).integers(0, 256, (2, 5, 6, 3), np.uint8)

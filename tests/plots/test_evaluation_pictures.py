@@ -5,7 +5,7 @@ import pytest
 
 from vaekit.errors import DataError
 from vaekit.plots import code_usage, image_sheets
-from vaekit.plots.mosaic import GAP
+from vaekit.plots.images import GAP
 
 
 def sheet(value, count=5):

@@ -11,7 +11,7 @@ from vaekit.plots import (
     latent_traversals,
     reconstruction_pairs,
 )
-from vaekit.plots.mosaic import GAP, compose
+from vaekit.plots.images import GAP, compose
 
 WHITE = 255
 

@@ -8,9 +8,8 @@ from matplotlib.image import imread
 
 pytest.importorskip("rdkit")
 
-from vaekit.domains.molecules import as_molecules
 from vaekit.errors import DataError, SpecError
-from vaekit.plots import GRID_ENDINGS, molecule_grid
+from vaekit.molecules import GRID_ENDINGS, as_molecules, molecule_grid
 
 SMILES = ["CCO", "C1CC", "c1ccccc1O"]
 

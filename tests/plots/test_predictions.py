@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vaekit.errors import DataError
-from vaekit.plots import prediction_scatter
+from vaekit.molecules import prediction_scatter
 
 
 def test_points_are_the_pairs_on_equal_axes_with_a_diagonal():

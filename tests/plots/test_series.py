@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vaekit.errors import DataError
-from vaekit.plots import unusual_steps
+from vaekit.series import unusual_steps
 
 
 def test_each_channel_has_a_panel_and_each_event_a_shade_in_all():

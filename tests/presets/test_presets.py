@@ -15,7 +15,8 @@ from vaekit.errors import CompositionError, SpecError
 from vaekit.likelihoods import Gaussian
 from vaekit.networks import make_networks
 from vaekit.objectives import check_composition
-from vaekit.presets import PRESETS, Parts, Preset, choose_preset, find_preset
+from vaekit.presets import Parts, Preset, choose_preset, find_preset, preset_names
+from vaekit.registry import get
 from vaekit.spec import describe
 from vaekit.types import Batch, Clock
 
@@ -47,11 +48,11 @@ def terms_of(recipe, clock=CLOCK):
 
 def function_of(name):
     """The syntax tree of the function behind a preset."""
-    source = textwrap.dedent(inspect.getsource(PRESETS[name]().make))
+    source = textwrap.dedent(inspect.getsource(get("presets", name)().make))
     return ast.parse(source).body[0]
 
 
-@pytest.fixture(params=PRESETS)
+@pytest.fixture(params=preset_names())
 def name(request):
     return request.param
 
@@ -80,16 +81,16 @@ def test_every_preset_has_at_most_ten_lines(name):
 
 
 def test_every_preset_names_its_source(name):
-    assert "Source: " in PRESETS[name].__doc__
+    assert "Source: " in get("presets", name).__doc__
 
 
 def test_every_preset_is_exported_under_its_name(name):
-    assert getattr(presets, name) is PRESETS[name]
-    assert PRESETS[name].__name__ == name == find_preset(name).name
+    assert getattr(presets, name) is get("presets", name)
+    assert get("presets", name).__name__ == name == find_preset(name).name
 
 
 def test_every_option_has_a_default_and_is_given_by_name(name):
-    for parameter in inspect.signature(PRESETS[name]).parameters.values():
+    for parameter in inspect.signature(get("presets", name)).parameters.values():
         assert parameter.kind is parameter.KEYWORD_ONLY
         assert parameter.default is not parameter.empty
 
@@ -139,7 +140,7 @@ def test_a_conditional_preset_needs_a_context(name):
         find_preset(name).build(parts(context_dim=0))
 
 
-@pytest.mark.parametrize("name", [n for n in PRESETS if n not in ("cvae", "fader_vae")])
+@pytest.mark.parametrize("name", [n for n in preset_names() if n not in ("cvae", "fader_vae")])
 def test_other_presets_need_none(name):
     model = built(name, context_dim=0).model
     assert model.sample(2).shape == (2, 1, 8, 8)

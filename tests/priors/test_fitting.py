@@ -11,8 +11,8 @@ from vaekit.distributions import DiagonalNormal
 from vaekit.errors import SpecError
 from vaekit.priors import FlowMatching
 from vaekit.priors.fitting import train
-from vaekit.priors.ode import follow, with_divergence
-from vaekit.priors.rows import Rows
+from vaekit.priors.flow import Rows
+from vaekit.priors.flow_matching import follow, with_divergence
 
 
 class Point(nn.Module):

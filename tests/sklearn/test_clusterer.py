@@ -7,9 +7,9 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from vaekit import Autoencoder
+from vaekit.clustering import VAEClusterer
 from vaekit.datasets import digits
 from vaekit.errors import DataError, NotFittedError, SpecError
-from vaekit.sklearn import VAEClusterer
 
 QUICK = {"latent_dim": 3, "max_epochs": 2, "progress": False}
 

@@ -9,9 +9,9 @@ from sklearn.base import clone  # noqa: E402
 from sklearn.exceptions import NotFittedError  # noqa: E402
 from sklearn.utils.estimator_checks import check_estimator  # noqa: E402
 
+from vaekit.anomalies import VAEDetector  # noqa: E402
 from vaekit.datasets import digits  # noqa: E402
 from vaekit.errors import CompositionError, DataError, SpecError  # noqa: E402
-from vaekit.sklearn import VAEDetector  # noqa: E402
 
 RNG = np.random.default_rng(0)
 USUAL = RNG.normal(size=(400, 4))

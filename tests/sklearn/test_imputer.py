@@ -11,7 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 pd = pytest.importorskip("pandas")
 
 from vaekit.errors import DataError, SpecError  # noqa: E402
-from vaekit.sklearn import VAEImputer  # noqa: E402
+from vaekit.tables import VAEImputer  # noqa: E402
 
 QUICK = {"max_epochs": 2, "progress": False}
 

@@ -6,8 +6,8 @@ from sklearn.base import clone
 
 pd = pytest.importorskip("pandas")
 
+from vaekit.augmentation import VAEOverSampler  # noqa: E402
 from vaekit.errors import SpecError  # noqa: E402
-from vaekit.sklearn import VAEOverSampler  # noqa: E402
 
 QUICK = {"max_epochs": 3, "progress": False}
 

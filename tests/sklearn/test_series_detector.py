@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from vaekit.domains import SeriesDomain
+from vaekit.anomalies import VAEDetector, load_detector
 from vaekit.errors import CompositionError
-from vaekit.sklearn import VAEDetector, load_detector
+from vaekit.series import SeriesDomain
 
 QUICK = {"max_epochs": 10, "progress": False}
 RNG = np.random.default_rng(0)

@@ -8,9 +8,9 @@ import safetensors.numpy
 
 pd = pytest.importorskip("pandas")
 
+from vaekit.anomalies import VAEDetector, load_detector  # noqa: E402
 from vaekit.datasets import digits  # noqa: E402
 from vaekit.errors import DataError, FormatError  # noqa: E402
-from vaekit.sklearn import VAEDetector, load_detector  # noqa: E402
 
 RNG = np.random.default_rng(0)
 USUAL = RNG.normal(size=(400, 4))

@@ -6,15 +6,16 @@ from sklearn.linear_model import LogisticRegression
 
 pd = pytest.importorskip("pandas")
 
-from vaekit.datasets import digits  # noqa: E402
-from vaekit.errors import DataError, SpecError  # noqa: E402
-from vaekit.tasks import Augmentation, augment  # noqa: E402
-from vaekit.tasks.augmentation import (  # noqa: E402
+from vaekit.augmentation import (  # noqa: E402  # noqa: E402
+    Augmentation,
+    augment,
     counts_of,
     synthesise,
     wanted_counts,
     wanted_rows,
 )
+from vaekit.datasets import digits  # noqa: E402
+from vaekit.errors import DataError, SpecError  # noqa: E402
 from vaekit.training import TrainConfig  # noqa: E402
 
 QUICK = TrainConfig(max_epochs=3, progress=False)

@@ -10,15 +10,11 @@ from sklearn.datasets import make_blobs, make_circles
 from sklearn.metrics import adjusted_rand_score
 
 from vaekit import Autoencoder, presets
+from vaekit.clustering import METHODS, assign, cluster
+from vaekit.clustering.methods import Assigned, Encoded, candidates, find_clusters
+from vaekit.clustering.report import draw_pictures
 from vaekit.datasets import digits
 from vaekit.errors import CompositionError, DataError, SpecError
-from vaekit.tasks import assign, cluster
-from vaekit.tasks.clustering import METHODS
-from vaekit.tasks.clustering.choice import candidates
-from vaekit.tasks.clustering.encoded import Encoded
-from vaekit.tasks.clustering.methods import find_clusters
-from vaekit.tasks.clustering.partition import Assigned
-from vaekit.tasks.clustering.pictures import draw_pictures
 
 ON_LATENTS = sorted(set(METHODS) - {"model"})
 COUNTED = sorted(set(METHODS) - {"model", "hdbscan"})
@@ -98,7 +94,7 @@ def test_parts_that_do_not_touch_are_counted_each():
 
 
 def test_more_items_than_the_graph_takes_vote(monkeypatch):
-    monkeypatch.setattr("vaekit.tasks.clustering.graph._MOST_ROWS", 120)
+    monkeypatch.setattr("vaekit.clustering.methods._MOST_ROWS", 120)
     items, y = blobs()
     found = find_clusters(items, "graph", None, seed=0)
     assert adjusted_rand_score(y, found.assigned.clusters) == 1

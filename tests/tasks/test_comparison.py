@@ -8,13 +8,21 @@ import pytest
 from typer.testing import CliRunner
 
 from vaekit import presets
-from vaekit.cli import app
+from vaekit.cli.app import app
+from vaekit.comparison import (
+    Comparison,
+    ComparisonSettings,
+    Score,
+    Trial,
+    compare,
+    table,
+    verdict,
+    write_comparison,
+)
+from vaekit.comparison.report import PICTURES
 from vaekit.datasets import digits
 from vaekit.errors import DataError, SaveError, SpecError
 from vaekit.metrics import raw_features
-from vaekit.tasks import Comparison, ComparisonSettings, compare
-from vaekit.tasks.comparison import Score, Trial, table, verdict, write_comparison
-from vaekit.tasks.comparison.pictures import PICTURES
 
 QUICK = ComparisonSettings(minutes=0.015, seeds=2, marks=(0.5, 1.0), samples=100, steps=(1, 3))
 FRECHET = "Frechet distance, samples"

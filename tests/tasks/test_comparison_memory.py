@@ -4,8 +4,8 @@ from laws.examples import example
 from torch import nn
 
 from vaekit import networks
+from vaekit.comparison.benchmark import sampling_megabytes
 from vaekit.models import Diffusion
-from vaekit.tasks.comparison.memory import sampling_megabytes
 
 
 def _model(net):

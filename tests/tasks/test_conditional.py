@@ -6,10 +6,10 @@ import pytest
 pd = pytest.importorskip("pandas")
 
 from vaekit import Autoencoder  # noqa: E402
-from vaekit.cli.where import read_conditions  # noqa: E402
 from vaekit.datasets import digits  # noqa: E402
 from vaekit.errors import CompositionError, DataError, SpecError  # noqa: E402
-from vaekit.tasks import sample_where  # noqa: E402
+from vaekit.tables import sample_where  # noqa: E402
+from vaekit.tables.commands import read_conditions  # noqa: E402
 
 
 def people(rows=1200, seed=0):
@@ -106,7 +106,7 @@ def test_a_context_is_kept():
 
 
 def test_a_rare_condition_is_warned_of(model, monkeypatch):
-    monkeypatch.setattr("vaekit.tasks.conditional._GuidedRows.most", 4096)
+    monkeypatch.setattr("vaekit.tables.conditional._GuidedRows.most", 4096)
     with pytest.warns(UserWarning, match="so rare that 4000 rows come from about"):
         rows = model.sample(4000, seed=0, where={"job": "vet", "age": 45, "gain": (90, 91)})
     assert (rows["age"] == 45).all()

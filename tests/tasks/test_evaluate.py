@@ -10,6 +10,8 @@ import torch
 from vaekit import Autoencoder
 from vaekit.datasets import digits, shapes
 from vaekit.errors import DataError, SpecError
+from vaekit.evaluation import MEASURES, EvaluationSettings, Measure, Row, Subject, evaluate
+from vaekit.evaluation.subject import FEATURE_ITEMS
 from vaekit.metrics import (
     disentanglement,
     latent_health,
@@ -18,9 +20,6 @@ from vaekit.metrics import (
     reconstruction_quality,
 )
 from vaekit.randomness import make_generator
-from vaekit.tasks import EvaluationSettings, evaluate
-from vaekit.tasks.evaluation import MEASURES, Measure, Row, Subject
-from vaekit.tasks.evaluation.settings import FEATURE_ITEMS
 
 FEW = EvaluationSettings(draws=4, samples=80, annealed=2, annealing_steps=3)
 

@@ -7,12 +7,10 @@ pytest.importorskip("selfies")
 pytest.importorskip("pandas")
 
 from vaekit import Autoencoder
-from vaekit.domains import MoleculeDomain
-from vaekit.domains.molecules import canonical
 from vaekit.errors import DataError
-from vaekit.metrics.molecules import scaffold_counts
-from vaekit.tasks import EvaluationSettings, evaluate
-from vaekit.tasks.evaluation.molecule_sets import MoleculeSet
+from vaekit.evaluation import EvaluationSettings, evaluate
+from vaekit.molecules import MoleculeDomain, canonical, scaffold_counts
+from vaekit.molecules.evaluation import MoleculeSet
 
 ENDS = ("O", "N", "C(=O)O", "C#N", "Cl", "c1ccccc1", "C1CCNCC1", "C(=O)Nc1ccccc1")
 MOLECULES = [f"{'C' * n}{end}" for n in range(1, 13) for end in ENDS]

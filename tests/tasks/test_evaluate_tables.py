@@ -7,7 +7,7 @@ pd = pytest.importorskip("pandas")
 
 from vaekit import Autoencoder, presets  # noqa: E402
 from vaekit.errors import DataError  # noqa: E402
-from vaekit.tasks import EvaluationSettings, evaluate  # noqa: E402
+from vaekit.evaluation import EvaluationSettings, evaluate  # noqa: E402
 
 SETTINGS = EvaluationSettings(draws=4, target="pay")
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from vaekit.fitting import Plan, fit_model
+from vaekit.fitting.prior import training_share
 from vaekit.presets import find_preset
 from vaekit.priors import FlowMatching, GaussianMixture
-from vaekit.tasks import Plan, fit_model
-from vaekit.tasks.named_priors import training_share
 from vaekit.training import TrainConfig
 
 WITH_FLOW = replace(find_preset("vae"), prior="latent_flow")
@@ -29,7 +29,7 @@ def test_only_a_flow_is_left_some_time(name, items, share):
 
 def test_training_and_flow_end_within_the_time(monkeypatch):
     # On a busy machine there may be too few steps for a flow; this is about the time.
-    monkeypatch.setattr("vaekit.tasks.named_priors._MANY_STEPS", 1)
+    monkeypatch.setattr("vaekit.fitting.prior._MANY_STEPS", 1)
     limit = 3.0
     x = torch.randn(12_000, 4, generator=torch.Generator().manual_seed(0)).numpy()
     config = TrainConfig(max_epochs=10_000, max_minutes=limit / 60, progress=False)

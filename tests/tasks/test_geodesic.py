@@ -8,7 +8,7 @@ import torch
 from vaekit import Autoencoder
 from vaekit.datasets import digits
 from vaekit.errors import CompositionError, SpecError
-from vaekit.tasks import decoded_energy, interpolate_latents, shorten
+from vaekit.fitting import decoded_energy, interpolate_latents, shorten
 
 A, B = torch.tensor([[-2.0, 0.1]]), torch.tensor([[2.0, 0.1]])
 

@@ -7,10 +7,12 @@ pd = pytest.importorskip("pandas")
 
 from vaekit import Autoencoder, presets  # noqa: E402
 from vaekit.datasets import digits  # noqa: E402
-from vaekit.domains import TableDomain  # noqa: E402
 from vaekit.errors import CompositionError, DataError, SpecError  # noqa: E402
-from vaekit.tasks import impute  # noqa: E402
-from vaekit.tasks.impute import is_weighted  # noqa: E402
+from vaekit.tables import (  # noqa: E402
+    TableDomain,
+    impute,
+)
+from vaekit.tables.imputation import is_weighted  # noqa: E402
 
 HOLES = TableDomain(missing="hole")
 

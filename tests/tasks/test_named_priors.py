@@ -3,12 +3,12 @@ import pytest
 import torch
 from laws.examples import example
 
-from vaekit.domains import ImageDomain
 from vaekit.errors import CompositionError, SpecError
+from vaekit.fitting import NAMED_PRIORS, assemble, named_prior
+from vaekit.fitting.prior import prior_after
+from vaekit.images import ImageDomain
 from vaekit.presets import find_preset
 from vaekit.priors import FlowMatching, GaussianMixture
-from vaekit.tasks.assemble import assemble
-from vaekit.tasks.named_priors import NAMED_PRIORS, named_prior, prior_after
 
 SHAPE = (4,)
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)

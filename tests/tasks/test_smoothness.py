@@ -4,8 +4,8 @@ import torch
 from vaekit import Autoencoder
 from vaekit.datasets import digits
 from vaekit.errors import DataError
+from vaekit.evaluation import interpolation_smoothness
 from vaekit.metrics import smoothness
-from vaekit.tasks import interpolation_smoothness
 
 IMAGES = digits().images
 A, B = IMAGES[:6], IMAGES[6:12]

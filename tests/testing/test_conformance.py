@@ -15,11 +15,11 @@ from vaekit.models import VAE
 from vaekit.objectives import Objective, Sum, elbo
 from vaekit.posteriors import Posterior
 from vaekit.priors import FittedPrior, Prior
-from vaekit.spec import registry
+from vaekit.spec import components
 from vaekit.testing import check, check_likelihood, check_objective
 from vaekit.types import Batch, Update
 
-OBJECTIVES = [name for name in names("objectives") if issubclass(registry()[name], Objective)]
+OBJECTIVES = [name for name in names("objectives") if issubclass(components()[name], Objective)]
 
 
 @pytest.mark.parametrize("name", names("posteriors") + names("priors"))

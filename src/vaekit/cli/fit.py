@@ -1,26 +1,31 @@
-"""``vaekit fit``."""
+"""``vaekit fit`` and ``vaekit refit``."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from vaekit.autoencoder import Autoencoder
-from vaekit.cli.data import DATA_HELP, image_domain, read_context, read_data
-from vaekit.cli.options import accept_estimator_options, parse_assignments
-from vaekit.cli.outputs import console, print_table
-from vaekit.domains import Domain, MoleculeDomain, find_domain
-from vaekit.domains.images import ImageDomain
+from vaekit.cli.use import ContextOption, Data, Run
+from vaekit.console.files import (
+    DATA_HELP,
+    console,
+    print_table,
+    read_context,
+    read_data,
+)
+from vaekit.console.options import accept_estimator_options, parse_assignments
+from vaekit.domains.choice import find_domain
+from vaekit.domains.hooks import ReadOptions
 from vaekit.errors import SpecError
-from vaekit.fine_tuning import fine_tune
-from vaekit.io import check_destination
-from vaekit.loading import load
-from vaekit.plots import save_figure, training_curves
-from vaekit.presets import choose_preset
-from vaekit.training import TrainConfig
-
-__all__ = ["fit"]
+from vaekit.fitting.fine_tuning import fine_tune
+from vaekit.plots.charts import training_curves
+from vaekit.plots.style import save_figure
+from vaekit.presets.base import choose_preset
+from vaekit.storage.loading import load
+from vaekit.storage.runs import check_destination
+from vaekit.training.config import TrainConfig
 
 
 @accept_estimator_options
@@ -107,41 +112,18 @@ def fit(
     if start_from is not None:
         _keep(_further(start_from, data, context, targets, skip_bad, options), run)
         return
-    domain = find_domain(data, kind)
-    if isinstance(domain, ImageDomain):
-        domain = image_domain(size, skip_bad, layout, keep_transparency=keep_transparency)
-    domain = _lenient(domain, skip_bad)
-    if targets is not None:
-        domain = _taught(domain, targets)
+    names = None if targets is None else tuple(targets.split(","))
+    asked = ReadOptions(size, layout, skip_bad, keep_transparency, names)
+    domain = find_domain(data, kind).with_options(asked)
     items = read_data(data, domain)
-    domain = domain if _is_told(domain, kind, items) else find_domain(items)
+    is_certain = domain.is_certain(items) or kind not in ("auto", "images")
+    domain = domain if is_certain else find_domain(items)
     name = options.pop("preset")
     name = domain.default_preset if name == "auto" else name
     preset = choose_preset(name, parse_assignments(option or []))
     model = Autoencoder(preset, domain=domain, checkpoint_dir=run, **options)
     model.fit(items, context=read_context(context, data, domain))
     _keep(model, run)
-
-
-def _lenient(domain: Domain, skip_bad: bool) -> Domain:
-    """Of molecules one that leaves out with a warning what a rule rejects."""
-    if skip_bad and isinstance(domain, MoleculeDomain):
-        return replace(domain, on_bad="skip")
-    return domain
-
-
-def _taught(domain: Domain, targets: str) -> Domain:
-    """A domain of molecules with targets.
-
-    Raises:
-        SpecError: The data are no molecules.
-    """
-    if not isinstance(domain, MoleculeDomain):
-        raise SpecError(
-            f"--targets are properties of molecules; got {type(domain).__name__}. Add --domain "
-            "molecules, or leave them out."
-        )
-    return replace(domain, targets=tuple(targets.split(",")))
 
 
 def _further(
@@ -165,7 +147,8 @@ def _further(
             f"given; got {', '.join(of_new)}. Leave them out, or fit a new model."
         )
     first = load(start)
-    items = read_data(data, _lenient(first.domain_, skip_bad))
+    reading = first.domain_.with_options(ReadOptions(skip_bad=True)) if skip_bad else first.domain_
+    items = read_data(data, reading)
     names = () if targets is None else tuple(targets.split(","))
     return fine_tune(first, items, read_context(context), names, **chosen)
 
@@ -174,12 +157,6 @@ def _keep(model: Autoencoder, run: Path) -> None:
     model.save(run)
     save_figure(training_curves(model.history_), run / "training.png")
     _report(model, run)
-
-
-def _is_told(domain: Domain, kind: str, items: Any) -> bool:
-    """Whether what was read need not be looked at to know its kind."""
-    is_image = isinstance(domain, ImageDomain) and items.ndim > 2
-    return is_image or isinstance(domain, MoleculeDomain) or kind not in ("auto", "images")
 
 
 def _best(model: Autoencoder) -> dict[str, str]:
@@ -204,3 +181,31 @@ def _report(model: Autoencoder, run: Path) -> None:
     if model.health_ is not None:
         console.print(model.health_.summary(), highlight=False)
     console.print(f"Next: vaekit sample {run}", highlight=False)
+
+
+def refit(
+    run: Run,
+    data: Data,
+    prior: Annotated[
+        str,
+        typer.Option(
+            help="gaussian, mixture, maf, nsf, iaf, flow_matching, diffusion, second_stage, "
+            "wrapped_normal, uniform_sphere, manifold, vamp, codes, or auto."
+        ),
+    ] = "auto",
+    context: ContextOption = None,
+) -> None:
+    """Fit another prior to a trained model's latents; samples then come from it.
+
+    Examples:
+
+    vaekit refit runs/fashion fashion_mnist --prior diffusion
+
+    vaekit refit runs/digits digits --prior nsf --context digits
+    """
+    model = load(run)
+    items = read_data(data, model.domain_)
+    with console.status(f"fitting {prior}"):
+        model.refit_prior(prior, items, read_context(context, data, model.domain_))
+    model.save(run)
+    console.print(f"{run} now samples from {type(model.model_.fitted_prior).__name__}")

@@ -4,31 +4,36 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import torch
 import typer
+from rich.console import Group
 from rich.progress import track
+from rich.table import Table
+from rich.text import Text
 
 from vaekit.autoencoder import Autoencoder
-from vaekit.cli.data import DATA_HELP, read_context, read_data, take_rows
-from vaekit.cli.molecules import (
-    check_molecule_options,
-    draw_between,
-    draws_molecules,
-    known_tokens,
-    write_sampled,
+from vaekit.console.files import (
+    DATA_HELP,
+    console,
+    print_table,
+    read_context,
+    read_data,
+    take_rows,
+    write_items,
+    write_table,
 )
-from vaekit.cli.outputs import console, print_table, write_items, write_table
-from vaekit.cli.where import read_conditions
-from vaekit.domains import MoleculeDomain
+from vaekit.demo import run_demo
+from vaekit.domains.hooks import SampleOptions
 from vaekit.errors import DataError
-from vaekit.loading import load
-from vaekit.plots import (
+from vaekit.fitting.conditional import read_conditions
+from vaekit.plots.images import (
     image_grid,
     interpolation_strips,
     reconstruction_pairs,
     way_frames,
 )
-
-__all__ = ["info", "interpolate", "reconstruct", "sample", "score"]
+from vaekit.presets.catalogue import Card, card, catalogue
+from vaekit.storage.loading import load
 
 _CHUNK = 512
 
@@ -94,12 +99,12 @@ def sample(
     """
     model = load(run)
     path = out or _name(run, "samples", model)
-    is_reported = check_molecule_options(model.domain_, path, grid, training)
+    write_report = model.domain_.sample_writer(path, SampleOptions(grid, training))
     conditions = read_conditions(where, model.domain_) if where else None
     with console.status(f"sampling {n}"):
         items = model.sample(n, read_context(context), seed, prior, conditions)
-    if is_reported:
-        write_sampled(items, model.domain_, path, grid, training)
+    if write_report is not None:
+        write_report(items)
     else:
         write_items(path, items, image_grid)
 
@@ -157,16 +162,21 @@ def interpolate(
     model = load(run)
     items = read_data(data, model.domain_)
     given = read_context(context, data, model.domain_)
-    if isinstance(model.domain_, MoleculeDomain) and given is None:
-        items = known_tokens(model.domain_, items)
+    if given is None:
+        items, lost = model.domain_.readable(items)
+        if lost:
+            console.print(
+                f"{lost} items have tokens or a length that training had not, left out",
+                highlight=False,
+            )
     if len(items) < 2 * pairs:
         raise DataError(f"{pairs} pairs need {2 * pairs} items; got {len(items)}.")
     chosen = np.random.default_rng(seed).permutation(len(items))[: 2 * pairs]
     a, b = take_rows(items, chosen[:pairs]), take_rows(items, chosen[pairs:])
-    if isinstance(model.domain_, MoleculeDomain) and draws_molecules(out):
+    draw = model.domain_.interpolation_writer(model.trained_, out)
+    if draw is not None:
         ways_out = out or run.with_name(f"{run.name}-interpolation.svg")
-        rows = _context_rows(given, chosen[:pairs])
-        draw_between(model.trained_, a, b, steps, path, rows, ways_out)
+        draw(a, b, steps, path, _context_rows(given, chosen[:pairs]), ways_out)
         return
     with console.status("interpolating"):
         ways = model.interpolate(a, b, steps, path, _context_rows(given, chosen[:pairs]))
@@ -231,11 +241,7 @@ def _name(run: Path, what: str, model: Autoencoder) -> Path:
 
     Sampled molecules are reported on in a table.
     """
-    ending = "png" if len(model.domain_.event_shape) == 3 else "csv"
-    if "tokens" in model.domain_.supports:
-        is_molecule = isinstance(model.domain_, MoleculeDomain)
-        ending = ("csv" if what == "samples" else "smi") if is_molecule else "txt"
-    return run.with_name(f"{run.name}-{what}.{ending}")
+    return run.with_name(f"{run.name}-{what}.{model.domain_.file_ending(what)}")
 
 
 def _chunks(items: Any) -> list[Any]:
@@ -249,3 +255,82 @@ def _first(items: Any, n: int | None) -> Any:
 def _context_rows(values: Any, index: Any) -> Any:
     """The context of some items; one value stands for all."""
     return values if values is None or len(values) == 1 else take_rows(values, index)
+
+
+def demo(
+    out: Annotated[Path, typer.Argument(help="Folder for the run, the pictures and the page.")] = (
+        Path("demo")
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+) -> None:
+    """Train on built-in digits and explain what a VAE does, in pictures.
+
+    Example:
+
+    vaekit demo
+    """
+    torch.set_num_threads(1)  # on networks this small, threads wait for each other longer than work
+    result = run_demo(out, seed)
+    print_table("A VAE of 8x8 digits", result.figures)
+    console.print(f"Open {result.page} in a browser.", highlight=False)
+
+
+def models(
+    name: Annotated[str | None, typer.Argument(help="Explain this one.")] = None,
+) -> None:
+    """List the named models, or explain one.
+
+    Examples:
+
+    vaekit models
+
+    vaekit models beta_tc_vae
+    """
+    if name is None:
+        _list()
+    else:
+        _explain(card(name))
+
+
+def _list() -> None:
+    table = Table(box=None, show_header=False, padding=(0, 2, 1, 0))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column()
+    for entry in catalogue():
+        table.add_row(entry.name, Group(entry.summary, Text(_facts(entry), style="dim")))
+    console.print(table)
+    console.print("Explain one: vaekit models NAME. Train it: vaekit fit DATA RUN --preset NAME.")
+
+
+def _facts(entry: Card) -> str:
+    needs = f"Needs {', '.join(entry.needs)}. " if entry.needs else ""
+    gives = f"Gives {', '.join(entry.gives)}. " if entry.gives else ""
+    return f"{needs}{gives}{entry.source}"
+
+
+def _explain(entry: Card) -> None:
+    console.print(f"[bold]{entry.name}[/]: {entry.summary}", highlight=False, markup=True)
+    for paragraph in entry.details:
+        console.print(paragraph, highlight=False)
+    rows = {
+        "source": entry.source,
+        "needs": ", ".join(entry.needs) or "nothing but data",
+        "gives": ", ".join(entry.gives),
+        **entry.parts,
+        "options": ", ".join(f"{k}={v}" for k, v in entry.options.items()) or "none",
+    }
+    table = Table(show_header=False)
+    for title, text in rows.items():
+        table.add_row(title, text)
+    console.print(table)
+    console.print("In Python:", style="bold")
+    call = ", ".join(f"{k}={v!r}" for k, v in entry.options.items())
+    console.print(f"  Autoencoder(presets.{entry.name}({call})).fit(X)", highlight=False)
+    console.print("On the command line:", style="bold")
+    options = "".join(f" --option {k}={v}" for k, v in entry.options.items() if _is_word(v))
+    console.print(f"  vaekit fit DATA RUN --preset {entry.name}{options}", highlight=False)
+
+
+def _is_word(value: object) -> bool:
+    """Whether the command line can take it."""
+    return isinstance(value, int | float | str)

@@ -1,18 +1,5 @@
 """Small sets of images and tables for examples, tests and benchmarks."""
 
-from vaekit.datasets.base import Dataset
-from vaekit.datasets.digits import digits
-from vaekit.datasets.fashion_mnist import fashion_mnist
-from vaekit.datasets.shapes import shapes
-from vaekit.datasets.tables import breast_cancer, diabetes, penguins, wine
+import lazy_loader
 
-__all__ = [
-    "Dataset",
-    "breast_cancer",
-    "diabetes",
-    "digits",
-    "fashion_mnist",
-    "penguins",
-    "shapes",
-    "wine",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

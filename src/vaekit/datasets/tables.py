@@ -4,8 +4,6 @@ from typing import Any
 
 from vaekit.errors import MissingExtraError
 
-__all__ = ["breast_cancer", "diabetes", "penguins", "wine"]
-
 
 def penguins() -> Any:
     """The 344 penguins of the Palmer archipelago; 19 cells are missing.

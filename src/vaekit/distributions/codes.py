@@ -10,9 +10,7 @@ from jaxtyping import Float, Int
 from torch import Size, Tensor
 from torch.distributions import Distribution, constraints
 
-from vaekit.distributions.traced import Traced
-
-__all__ = ["Codes", "GumbelCodes", "PointCodes", "UniformCodes"]
+from vaekit.distributions.wrappers import Traced
 
 
 class Codes(Traced, abc.ABC):

@@ -1,15 +1,17 @@
-"""Where latents live: flat space, a sphere, the Poincaré ball."""
+"""Where latents live: flat space, a sphere, the Poincaré ball, a learned metric."""
 
 import abc
 import math
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from jaxtyping import Float
+from torch import Size, Tensor, nn
+from torch.distributions import Distribution, constraints
 
+from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.errors import CompositionError
-
-__all__ = ["REAL", "SPHERE", "Ball", "Manifold", "Real", "Sphere"]
 
 _EDGE = 1e-5  # float32 cannot tell points nearer to the ball's edge than this from the edge
 
@@ -132,3 +134,124 @@ def _at_least_two(latent_dim: int, space: str) -> None:
 
 
 REAL, SPHERE = Real(), Sphere()
+
+
+class Metric(nn.Module):
+    """G(z)⁻¹ = sum_i L_i L_iᵀ exp(-|z - c_i|² / T²) + r I.
+
+    Args:
+        latent_dim: Number of latents.
+        num_centroids: How many c_i.
+        temperature: T, the reach of a centroid.
+        regularisation: r, the inverse metric far from all centroids.
+
+    Source: Chadebec et al. 2020, "Geometry-aware Hamiltonian variational auto-encoder", eq. 6.
+    """
+
+    reach: Tensor
+
+    def __init__(
+        self, latent_dim: int, num_centroids: int, temperature: float, regularisation: float
+    ) -> None:
+        super().__init__()
+        if num_centroids < 1 or not temperature > 0 or not regularisation > 0:
+            raise ValueError(
+                "a metric needs at least one centroid, and a positive temperature and "
+                f"regularisation; got {num_centroids}, {temperature} and {regularisation}."
+            )
+        self.regularisation = regularisation
+        self.register_buffer("reach", torch.tensor(temperature))
+        self.centroids = nn.Parameter(torch.randn(num_centroids, latent_dim))
+        factors = 0.5 * torch.eye(latent_dim) + 0.05 * torch.randn(latent_dim, latent_dim).tril()
+        self.factors = nn.Parameter(factors.repeat(num_centroids, 1, 1))
+
+    def inverse(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch latent latent"]:
+        """G(z)⁻¹, symmetric and positive."""
+        factors = self.factors.tril()
+        size = z.shape[-1]
+        near = self._weights(z) @ (factors @ factors.mT).flatten(1)
+        floor = self.regularisation * torch.eye(size, dtype=z.dtype, device=z.device)
+        inverse: Tensor = near.unflatten(-1, (size, size)) + floor
+        return inverse
+
+    def log_volume(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch"]:
+        """log of sqrt(det G(z)⁻¹): large near the centroids, where data are."""
+        factor = torch.linalg.cholesky(self.inverse(z))
+        volume: Tensor = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        return volume
+
+    def volume_slope(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch latent"]:
+        """Gradient by z of `log_volume`: half the trace of G times that of G⁻¹."""
+        factors = self.factors.tril()
+        metric = torch.linalg.inv(self.inverse(z)).flatten(-2)
+        traces = metric @ (factors @ factors.mT).flatten(1).mT
+        return self._towards(z, self._weights(z) * traces / 2)
+
+    def energy_slope(
+        self, z: Float[Tensor, "*batch latent"], momentum: Float[Tensor, "*batch latent"]
+    ) -> Float[Tensor, "*batch latent"]:
+        """Gradient by z of rᵀ G(z)⁻¹ r / 2 at a fixed momentum r."""
+        along = torch.einsum("...d,kde->...ke", momentum, self.factors.tril())
+        return self._towards(z, self._weights(z) * along.square().sum(-1) / 2)
+
+    def _weights(self, z: Tensor) -> Tensor:
+        """How near each centroid is, in (0, 1]."""
+        away = (z.unsqueeze(-2) - self.centroids).square().sum(-1)
+        return torch.exp(-away / self.reach.square())
+
+    def _towards(self, z: Tensor, weights: Tensor) -> Tensor:
+        """Gradient of a sum of near-nesses with these weights held: it points to the centroids."""
+        pull = weights @ self.centroids - weights.sum(-1, keepdim=True) * z
+        return 2 / self.reach.square() * pull
+
+
+class WrappedNormal(Distribution):
+    """A Gaussian of the tangent space at the centre, wrapped onto the Poincaré ball.
+
+    Its density is with respect to the ball's own volume, not that of the paper it is drawn on.
+
+    Args:
+        centre: Points of the ball, shape (..., latent).
+        log_scale: Logs of the standard deviations in the tangent space, same shape.
+        ball: The space.
+
+    Source: Nagano et al. 2019; Mathieu et al. 2019, eq. 3 and appendix B.3.
+
+    Example:
+        >>> q = WrappedNormal(torch.zeros(3, 2), torch.zeros(3, 2), Ball(1.0))
+        >>> (q.rsample((100,)).norm(dim=-1) < 1).all().item()
+        True
+    """
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+    has_rsample = True
+
+    def __init__(
+        self,
+        centre: Float[Tensor, "*batch latent"],
+        log_scale: Float[Tensor, "*batch latent"],
+        ball: Ball,
+    ) -> None:
+        self.centre, self.ball = centre, ball
+        self._tangent = DiagonalNormal(torch.zeros_like(log_scale), log_scale)
+        super().__init__(log_scale.shape[:-1], log_scale.shape[-1:], validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        """The centre (points of the ball have no mean; this is the Fréchet mean)."""
+        return self.centre
+
+    def rsample(self, sample_shape: Any = Size()) -> Tensor:
+        """Draw in the tangent space at the origin, wrap, translate to the centre."""
+        v = self._tangent.rsample(sample_shape)
+        return self.ball.clip(self.ball.add(self.centre.expand_as(v), self.ball.unflatten(v)))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density in nats."""
+        centre, value = torch.broadcast_tensors(self.centre, value)
+        v = self.ball.flatten(self.ball.add(-centre, value))
+        r = self.ball.curvature**0.5 * v.norm(dim=-1).clamp_min(1e-6)
+        # log(sinh(r) / r) without overflow
+        log_stretch = r + torch.log1p(-torch.exp(-2 * r)) - torch.log(2 * r)
+        density: Tensor = self._tangent.log_prob(v) - (self.event_shape[0] - 1) * log_stretch
+        return density

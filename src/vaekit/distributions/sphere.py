@@ -8,8 +8,6 @@ from jaxtyping import Float
 from torch import Size, Tensor
 from torch.distributions import Beta, Distribution, constraints, register_kl
 
-__all__ = ["PowerSpherical", "UniformSphere", "VonMisesFisher", "log_sphere_area"]
-
 
 def log_sphere_area(dim: int) -> float:
     """Log of the area of the unit sphere in so many dimensions."""

@@ -1,5 +1,6 @@
 """Numeric tables: numpy arrays, tensors and data frames of numbers."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,13 +14,19 @@ from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import as_numbers, check_finite, check_rows
-from vaekit.domains.sources import read_source
+from vaekit.domains.hooks import Lessons, Suited
+from vaekit.domains.sources import is_table_file, read_source
 from vaekit.errors import DataError, SpecError, unknown_name
-from vaekit.likelihoods import Likelihood
-from vaekit.networks import make_denoiser, make_networks
-from vaekit.presets import Parts
+from vaekit.likelihoods.base import Likelihood
+from vaekit.networks.sizes import make_denoiser, make_networks
+from vaekit.presets.autoencoders import beta_vae, vae
+from vaekit.presets.base import Parts
 
-__all__ = ["ArrayDomain"]
+# Of detectors. Weights of the KL: clean items need not be compressed as much as others, and wide
+# ones even less.
+_LESS, _LEAST, _WIDE = 0.3, 0.1, 256
+_STEPS, _BATCH, _RATE = 400, 256, 2e-2
+_LEAST_PASSES, _MOST_PASSES = 2, 300
 
 
 @dataclass(frozen=True)
@@ -167,6 +174,22 @@ class ArrayDomain(Domain):
         """(columns,)."""
         return (len(require_fitted(self.mean, self)),)
 
+    def detector_defaults(self, clean: bool, X: Any) -> Suited:
+        """Return a noise for each column, and a short training with large steps."""
+        shape = np.asarray(X).shape
+        if not clean:
+            return Suited(self, vae(), None, "auto", "contaminated", _brief(shape))
+        # One noise for columns of one range: else the model explains the easy ones only.
+        domain, noise = replace(self, scaling="range"), "learned_gaussian"
+        if math.prod(shape[1:]) >= _WIDE:
+            return Suited(domain, beta_vae(beta=_LEAST), None, noise, "wide_novelty")
+        return Suited(domain, beta_vae(beta=_LESS), None, noise, "novelty", _brief(shape))
+
+    @classmethod
+    def confidence(cls, raw: Any) -> float:
+        """Return a little for whatever is no path; of paths, for those of tables."""
+        return 0.2 if not isinstance(raw, Path) or is_table_file(raw) else 0.0
+
     @property
     def supports(self) -> frozenset[str]:
         """Real; within 0 and 1, or codes, where the unscaled data were."""
@@ -256,3 +279,9 @@ def _kind(raw: Any) -> str:
     if isinstance(raw, Tensor):
         return "torch"
     return "pandas" if type(raw).__module__.startswith("pandas") else "numpy"
+
+
+def _brief(shape: Sequence[int]) -> Lessons:
+    """Return few but large steps, so that the noise of rows gets in time where it belongs."""
+    passes = round(_STEPS * _BATCH / max(1, math.prod(shape[:1])))
+    return Lessons(_STEPS, _BATCH, _RATE, min(_MOST_PASSES, max(_LEAST_PASSES, passes)))

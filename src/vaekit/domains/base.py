@@ -2,28 +2,41 @@
 
 import abc
 import math
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from vaekit.errors import CompositionError, NotFittedError, unknown_name
-from vaekit.likelihoods import (
+from vaekit.domains.context import Labels
+from vaekit.domains.hooks import Conditions, Proposals, ReadOptions, SampleOptions, Suited
+from vaekit.errors import CompositionError, DataError, NotFittedError, SpecError, unknown_name
+from vaekit.likelihoods.base import Likelihood
+from vaekit.likelihoods.elementwise import (
     Bernoulli,
     Categorical,
     ContinuousBernoulli,
     DiscretisedLogistic,
-    Gaussian,
-    LearnedGaussian,
-    Likelihood,
-    OptimalGaussian,
     StructuralSimilarity,
     Student,
 )
-from vaekit.presets import Parts
+from vaekit.likelihoods.gaussian import Gaussian, LearnedGaussian, OptimalGaussian
+from vaekit.presets.autoencoders import vae
+from vaekit.presets.base import Parts
 
-__all__ = ["LIKELIHOODS", "Domain"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from vaekit.anomalies.detector import Detector
+    from vaekit.anomalies.steps import StepScorer
+    from vaekit.evaluation.measures import Measure
+    from vaekit.evaluation.subject import Subject
+    from vaekit.fitting.trained import Trained as TrainedModel
+    from vaekit.training.config import TrainConfig
+    from vaekit.training.data import Items
 
 LIKELIHOODS: dict[str, Callable[[tuple[int, ...]], Likelihood]] = {
     "bernoulli": lambda _: Bernoulli(),
@@ -129,6 +142,227 @@ class Domain(abc.ABC):
         likelihood: str | Likelihood = "auto",
     ) -> Parts:
         """Untrained networks and the likelihood for these data, ready for a preset."""
+
+    # What follows is asked by tasks and commands. The defaults suit items of no particular kind.
+
+    @classmethod
+    def confidence(cls, raw: Any) -> float:
+        """Return how surely data are of this kind, from 0 to 1, where the user names no domain.
+
+        The domain with the highest answer takes the data. A file of a table or of arrays is read
+        first, and the question asked of what it holds.
+
+        Args:
+            raw: Data in memory, or a `Path`.
+        """
+        return 0.0
+
+    def is_certain(self, items: Any) -> bool:
+        """Return whether data that were read need no second look to know their kind."""
+        return False
+
+    def with_options(self, options: ReadOptions) -> Self:
+        """Return this domain with those options of the command line that it knows.
+
+        Raises:
+            SpecError: Options for other data, or values that break a rule.
+        """
+        if options.targets is not None:
+            raise SpecError(
+                f"--targets are properties of molecules; got {type(self).__name__}. Add --domain "
+                "molecules, or leave them out."
+            )
+        return self
+
+    def reading_types(self) -> Mapping[str, str]:
+        """Return the types with which columns of a file have to be read again, by name."""
+        return {}
+
+    def readable(self, raw: Any) -> tuple[Any, int]:
+        """Return the items that a model of this domain can read, and how many it cannot.
+
+        Items that break the schema are left for `prepare` to name.
+        """
+        return self.read(raw), 0
+
+    def read_file_labels(self, path: Path, folder: Path) -> Labels | None:
+        """Return labels that a file gives to the files of a folder, in their order.
+
+        ``None`` where the file names no files, so that it is read as any other.
+        """
+        return None
+
+    def file_ending(self, what: str) -> str:
+        """Return the ending of the file that ``"samples"`` or ``"reconstructions"`` go to."""
+        return "png" if len(self.event_shape) == 3 else "csv"
+
+    def sample_writer(self, out: Path, options: SampleOptions) -> Callable[[Any], None] | None:
+        """Return what writes sampled items with a report; ``None`` for no more than the items.
+
+        Raises:
+            SpecError: Options for other data, or endings that name no format.
+        """
+        if options.grid or options.training:
+            raise SpecError("--grid and --training are for models of molecules; leave them out.")
+        return None
+
+    def interpolation_writer(
+        self, trained: "TrainedModel", out: Path | None
+    ) -> Callable[[Any, Any, int, str, Any, Path], None] | None:
+        """Return what draws the paths between items; ``None`` for no more than their items."""
+        return None
+
+    def folder_writer(self, source: str) -> Callable[[Any, Path], None] | None:
+        """Return what writes items as one file each; ``None`` where there is no such form."""
+        return None
+
+    # How items look.
+
+    @property
+    def draws_images(self) -> bool:
+        """Whether `decode` gives images, which pictures can show as they are."""
+        return False
+
+    def clip(self, x: Tensor) -> Tensor:
+        """Return x cut to what the data can show: a Gaussian's mean may overshoot it."""
+        return x
+
+    def repeated(self, items: Any) -> Any:
+        """Return for each item whether it repeats what must be unique; empty where nothing must."""
+        return ()
+
+    # Columns of rows.
+
+    @property
+    def cells(self) -> Mapping[str, Sequence[int]]:
+        """The places of each column's cells in a row, by name; empty where items are no rows."""
+        if len(self.event_shape) != 1:
+            return {}
+        names = self.feature_names or [str(i) for i in range(self.event_shape[0])]
+        return {name: (place,) for place, name in enumerate(names)}
+
+    @property
+    def category_counts(self) -> tuple[int, ...]:
+        """Numbers of values of the categorical cells, which come first in a row."""
+        return ()
+
+    def observed_after(self, x: Tensor, observed: Tensor) -> Tensor:
+        """Return which cells count once some of x were replaced, shape (batch, *event)."""
+        return observed
+
+    # Anomalies.
+
+    @property
+    def charges_unknown_cells(self) -> bool:
+        """Whether a missing cell is a value that training did not know, at a cost."""
+        return False
+
+    @property
+    def fills_missing_costs(self) -> bool:
+        """Whether a missing cell costs as much as the mean of the item's others."""
+        return False
+
+    @property
+    def items_overlap(self) -> bool:
+        """Whether items share values, so that none can be held out at random."""
+        return False
+
+    def starts(self, items: int) -> NDArray[np.int64] | None:
+        """Return where each item begins, of windows of one series; ``None`` of other items."""
+        return None
+
+    def detector_defaults(self, clean: bool, X: Any) -> Suited:
+        """Return what suits the detection of anomalies among such items.
+
+        Args:
+            clean: Whether the training items are known to be normal.
+            X: The training items.
+        """
+        return Suited(self, vae(), None, "auto", "novelty" if clean else "contaminated")
+
+    def fit_step_detector(self, detector: "Detector", X: Any) -> "StepScorer | None":
+        """Return what scores single steps; ``None`` where items have none."""
+        return None
+
+    def restore_step_detector(
+        self, detector: "Detector", arrays: Mapping[str, NDArray[Any]]
+    ) -> "StepScorer | None":
+        """Return what `fit_step_detector` gave, from its arrays."""
+        return None
+
+    # Conditions and what the latents predict.
+
+    def conditions(self) -> Conditions:
+        """Return how conditions on items are read.
+
+        Raises:
+            CompositionError: Items of this kind meet no conditions.
+        """
+        raise self._no_conditions()
+
+    def proposals(
+        self,
+        trained: "TrainedModel",
+        context: Tensor | None,
+        fitted: bool,
+        where: Mapping[str, Any],
+    ) -> Proposals:
+        """Return candidates for items that meet conditions, for `sample_where`.
+
+        Raises:
+            CompositionError: Items of this kind meet no conditions.
+        """
+        raise self._no_conditions()
+
+    def _no_conditions(self) -> CompositionError:
+        return CompositionError(
+            "conditions and predictions are of tables, and of molecules with targets; this model "
+            "is of other data, or was taught no targets. Fit one of molecules with "
+            "MoleculeDomain(targets=('qed', 'logp')), or vaekit fit --targets qed,logp."
+        )
+
+    def taught(self, trained: "TrainedModel", targets: Sequence[str], X: Any) -> "TrainedModel":
+        """Return a model that can learn to predict targets from its latents.
+
+        Raises:
+            CompositionError: Items of this kind have no targets.
+        """
+        raise CompositionError(
+            f"targets are properties of molecules; this model is of {type(self).__name__}. Leave "
+            "them out."
+        )
+
+    def unlearned(self) -> Self:
+        """Return the options alone, without what was learned of the data."""
+        return self
+
+    def finished(
+        self, trained: "TrainedModel", items: "Items", config: "TrainConfig"
+    ) -> "TrainedModel":
+        """Return a model right after its training, with what the domain measures then."""
+        return trained
+
+    # Evaluation.
+
+    def evaluation_reference(self, training: Any) -> Any:
+        """Return what samples are compared with, of the data that the model learned from.
+
+        Raises:
+            DataError: There is no such comparison.
+        """
+        raise DataError(
+            f"training items are compared for tables and molecules only; got {type(self).__name__}."
+        )
+
+    def evaluation_measures(
+        self, subject: "Subject", usual: "tuple[Measure, ...]"
+    ) -> "tuple[Measure, ...]":
+        """Return what an evaluation measures, by default what is usual."""
+        return usual
+
+    def evaluation_pictures(self, subject: "Subject") -> "dict[str, Figure]":
+        """Return the pictures of an evaluation beyond those of the latents, by file name."""
+        return {}
 
     def choose_likelihood(self, chosen: str | Likelihood) -> Likelihood:
         """The likelihood of that name, or the one given, checked against the data.

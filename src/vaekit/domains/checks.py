@@ -8,15 +8,6 @@ from numpy.typing import NDArray
 
 from vaekit.errors import DataError, DataTypeError
 
-__all__ = [
-    "as_numbers",
-    "check_finite",
-    "check_least",
-    "check_rows",
-    "is_foreign_table",
-    "is_frame",
-]
-
 
 def is_frame(raw: Any) -> bool:
     """Whether this is a data frame of pandas, which need not be installed to ask."""

@@ -1,39 +1,27 @@
-"""Files to arrays and data frames: ``.npz``, ``.npy``, idx ``.gz``, ``.csv`` and ``.parquet``."""
+"""Files to arrays and data frames, whole or a piece at a time."""
 
 import gzip
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vaekit.domains.image_folders import read_images
-from vaekit.errors import DataError, MissingExtraError
-
-__all__ = ["is_table_file", "read_source"]
+from vaekit.errors import DataError, MissingExtraError, SpecError
 
 _ARRAY_KEYS = ("X", "x", "images", "data", "x_train", "arr_0")
 _IDX_UINT8 = 8
 _PIECE = 2**20
 
 
-def read_source(
-    path: str | Path,
-    *,
-    size: Sequence[int] | None = None,
-    on_bad: str = "raise",
-    transparency: str = "white",
-) -> Any:
-    """Read training data from a file or a folder of image files.
+def read_source(path: str | Path) -> Any:
+    """Read training data from a file, or from a folder that a domain recognizes.
 
     Args:
         path: A folder, or a file ending in .npz, .npy, .gz (idx), .csv, .csv.gz, .parquet.
-        size: Height and width to which image files are scaled and cropped.
-        on_bad: ``"raise"`` or ``"skip"`` unreadable image files.
-        transparency: ``"white"`` or ``"keep"``; see `read_images`.
 
     Returns:
         An array; a data frame for tables.
@@ -45,7 +33,9 @@ def read_source(
     if not path.exists():
         raise DataError(f"the data must be a file or a folder; there is nothing at {path}.")
     if path.is_dir():
-        return read_images(path, size=size, on_bad=on_bad, transparency=transparency)
+        from vaekit.domains.choice import find_domain  # which reads files to tell what they are
+
+        return find_domain(path).read(path)
     ending = next((end for end in _READERS if path.name.endswith(end)), None)
     if ending is None:
         raise DataError(
@@ -139,3 +129,82 @@ _READERS: dict[str, Callable[[Path], Any]] = {
     ".parquet": _read_parquet,
 }
 _TABLE_ENDINGS = (".csv", ".csv.gz", ".parquet")
+
+
+def read_pieces(
+    path: str | Path, rows: int = 10_000, dtypes: Mapping[str, str] | None = None
+) -> Iterator[Any]:
+    """Read a file a piece at a time.
+
+    Of .csv, .csv.gz, .parquet and .npy files one piece is in memory; others, and folders, are read
+    whole and then cut.
+
+    Args:
+        path: What `read_source` reads.
+        rows: Items in a piece, at most; at least 1.
+        dtypes: Of columns of .csv files, which a piece alone might take for others: codes that
+            look like numbers, for instance.
+
+    Raises:
+        DataError: As of `read_source`; of a damaged file when its damaged piece is reached.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(f"{folder}/x.npy", np.zeros((25, 2)))
+        ...     [len(piece) for piece in read_pieces(f"{folder}/x.npy", 10)]
+        [10, 10, 5]
+    """
+    if rows < 1:
+        raise SpecError(f"rows must be at least 1; got {rows}.")
+    path = Path(path)
+    if path.is_file() and path.name.endswith((".csv", ".csv.gz")):
+        return _csv(path, rows, dtypes or {})
+    if path.is_file() and path.suffix == ".parquet":
+        return _parquet(path, rows)
+    if path.is_file() and path.suffix == ".npy":
+        return _cut(_mapped(path), rows)
+    return _cut(read_source(path), rows)
+
+
+def _csv(path: Path, rows: int, dtypes: Mapping[str, str]) -> Iterator[Any]:
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingExtraError(
+            "reading .csv needs pandas: pip install 'vaekit[pandas]'."
+        ) from error
+    try:
+        wanted: Any = {n: t for n, t in dtypes.items() if n in pd.read_csv(path, nrows=0).columns}
+        with pd.read_csv(path, chunksize=rows, dtype=wanted) as pieces:
+            yield from pieces
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} must be a readable .csv file; {error}.") from error
+
+
+def _parquet(path: Path, rows: int) -> Iterator[Any]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError(
+            "reading .parquet needs pandas and pyarrow: pip install 'vaekit[tables]'."
+        ) from error
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(rows):
+                yield pa.Table.from_batches([batch]).to_pandas()
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path} must be a readable .parquet file; {error}.") from error
+
+
+def _mapped(path: Path) -> Any:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} must be a readable .npy file; {error}.") from error
+
+
+def _cut(items: Any, rows: int) -> Iterator[Any]:
+    for start in range(0, len(items), rows):
+        yield items[start : start + rows]

@@ -1,8 +1,5 @@
 """Latents: how posterior and prior are joined."""
 
-from vaekit.latents.base import Latent
-from vaekit.latents.discrete import Discrete
-from vaekit.latents.ladder import Ladder
-from vaekit.latents.single import Single
+import lazy_loader
 
-__all__ = ["Discrete", "Ladder", "Latent", "Single"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,12 +9,11 @@ from jaxtyping import Float
 from torch import Size, Tensor, nn
 from torch.distributions import Distribution, constraints, kl_divergence
 
-from vaekit.distributions import DiagonalNormal, Traced
+from vaekit.distributions.gaussian import DiagonalNormal
+from vaekit.distributions.wrappers import Traced
 from vaekit.errors import CompositionError, unknown_name
 from vaekit.latents.base import Latent
 from vaekit.types import Aggregate, Draw, LogDensity
-
-__all__ = ["Ladder"]
 
 _LOG_SCALE_BOUNDS = (-7.0, 3.0)
 _MERGES = ("precision", "residual")

@@ -11,8 +11,6 @@ from torch.distributions import Distribution
 
 from vaekit.types import Batch
 
-__all__ = ["Elementwise", "Likelihood"]
-
 
 class Likelihood(nn.Module, abc.ABC):
     """Turns decoder features of shape (draws, batch, channels, *event) into p(x | z).

@@ -13,8 +13,6 @@ from torch.distributions import Distribution, Normal
 from vaekit.likelihoods.base import Elementwise, Likelihood, sum_observed
 from vaekit.types import Batch
 
-__all__ = ["Gaussian", "LearnedGaussian", "OptimalGaussian"]
-
 _FLOOR = 1e-2
 """The least noise, in the units of standardised data: without it a constant column, predicted
 without error, would drive the density to infinity and drown every other column."""

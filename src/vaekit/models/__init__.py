@@ -1,8 +1,5 @@
 """The model classes; every named model is one of these, filled with parts."""
 
-from vaekit.models.base import Model
-from vaekit.models.diffusion import Diffusion
-from vaekit.models.gan import GAN
-from vaekit.models.vae import VAE
+import lazy_loader
 
-__all__ = ["GAN", "VAE", "Diffusion", "Model"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,5 +1,6 @@
-"""The variational autoencoder: encoder, latent, decoder, likelihood."""
+"""Models: the promise of all, and the variational autoencoder."""
 
+import abc
 import math
 from collections.abc import Callable
 
@@ -9,16 +10,52 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaekit.errors import CompositionError, SpecError
-from vaekit.latents import Latent
-from vaekit.latents.single import draw_prior
-from vaekit.likelihoods import Likelihood
-from vaekit.models.base import Model, checked_context
-from vaekit.networks import Beside, BlurredDecoder
-from vaekit.priors import Prior
+from vaekit.latents.base import Latent, draw_prior
+from vaekit.likelihoods.base import Likelihood
+from vaekit.networks.wrappers import Beside, BlurredDecoder
+from vaekit.priors.base import Prior
 from vaekit.randomness import seeded
 from vaekit.types import Batch, Draw, Evidence, LogDensity
 
-__all__ = ["VAE"]
+
+class Model(nn.Module, abc.ABC):
+    """A trained distribution over items, from which one can sample."""
+
+    @property
+    @abc.abstractmethod
+    def provides(self) -> frozenset[str]:
+        """What objectives may count on."""
+
+    @abc.abstractmethod
+    def sample(
+        self, n: int, context: Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Generate items.
+
+        Args:
+            n: How many.
+            context: One row per item, for conditional models.
+            generator: Source of randomness; ``None`` uses fresh entropy.
+
+        Returns:
+            Items as the networks see them, shape (n, *event).
+        """
+
+
+def checked_context(context: Tensor | None, context_dim: int) -> Tensor | None:
+    """The context, if it is what the model was built for.
+
+    Raises:
+        CompositionError: It is missing, not wanted, or of another size.
+    """
+    got = 0 if context is None else context.shape[-1]
+    if got != context_dim:
+        raise CompositionError(
+            f"this model takes a context of size {context_dim}; got {got}. "
+            + ("Pass context=." if got == 0 else "Leave the context out or refit with it.")
+        )
+    return context
+
 
 _DRAWS_AT_ONCE = 16
 

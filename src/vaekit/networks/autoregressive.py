@@ -12,8 +12,6 @@ from torch import Tensor, nn
 
 from vaekit.errors import SpecError
 
-__all__ = ["AutoregressiveCells"]
-
 _WAVES = 16
 _DAMPING = 0.3
 _PACE, _SMALLEST = 0.7, 1e-9

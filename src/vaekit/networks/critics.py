@@ -8,9 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from vaekit.networks.blocks import dense
-
-__all__ = ["Critic", "FeatureCritic", "PatchCritic"]
+from vaekit.networks.conv import dense
 
 
 class Critic(nn.Module):

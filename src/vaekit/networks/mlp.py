@@ -1,14 +1,15 @@
-"""Fully connected networks: the fastest road to a good model on small images and tables."""
+"""Fully connected networks, and those for the rows of a table."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from vaekit.networks.blocks import dense
-
-__all__ = ["MLPDecoder", "MLPEncoder"]
+from vaekit.errors import SpecError
+from vaekit.networks.conv import dense
 
 
 class MLPEncoder(nn.Module):
@@ -69,3 +70,58 @@ class MLPDecoder(nn.Module):
         if self.straight is not None:
             out = out + self.straight(z)
         return out.view(-1, *self.shape)
+
+
+class TabularEncoder(nn.Module):
+    """Linear layers whose first one adds up a vector for each code, and one for the numbers.
+
+    That is a linear layer of one-hot rows, without the one-hot rows: 5,000 codes cost no more than
+    two. Code 0 stands for a cell that is not known.
+
+    Args:
+        num_codes: How many codes each column has, besides 0.
+        num_numbers: How many numbers follow the codes.
+        hidden: Width of each layer, first to last.
+        shortcut: Add the first layer to the last, which must be as wide: what is linear in the
+            numbers then reaches the features as such.
+
+    Raises:
+        SpecError: A shortcut between layers of different widths.
+
+    Example:
+        >>> encoder = TabularEncoder((2, 3), 1, (8,))
+        >>> encoder(torch.tensor([[1.0, 0.0, -0.3]])).shape
+        torch.Size([1, 8])
+    """
+
+    starts: Tensor
+
+    def __init__(
+        self,
+        num_codes: Sequence[int],
+        num_numbers: int,
+        hidden: Sequence[int],
+        shortcut: bool = False,
+    ) -> None:
+        super().__init__()
+        if shortcut and hidden[0] != hidden[-1]:
+            raise SpecError(f"a shortcut needs first and last layers of one width; got {hidden}.")
+        self.shortcut = shortcut
+        self.num_codes = tuple(num_codes)
+        self.num_numbers = num_numbers
+        self.hidden = tuple(hidden)
+        ends = list(itertools.accumulate(count + 1 for count in num_codes))
+        self.register_buffer("starts", torch.tensor([0, *ends][:-1]), persistent=False)
+        self.codes = nn.EmbeddingBag(ends[-1], hidden[0], mode="sum")
+        nn.init.normal_(self.codes.weight, std=len(num_codes) ** -0.5)
+        self.numbers = nn.Linear(num_numbers, hidden[0]) if num_numbers else None
+        self.body = nn.Sequential(nn.GELU(), dense(hidden))
+
+    def forward(self, x: Float[Tensor, "batch cells"]) -> Float[Tensor, "batch features"]:
+        """Encode rows: codes, then numbers."""
+        count = len(self.num_codes)
+        h = self.codes(x[:, :count].long() + self.starts)
+        if self.numbers is not None:
+            h = h + self.numbers(x[:, count:])
+        out: Tensor = self.body(h)
+        return out + h if self.shortcut else out

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from torch import nn
 
 from vaekit.errors import CompositionError, unknown_name
-from vaekit.networks.conv import ConvDecoder, ConvEncoder
-from vaekit.networks.denoising_mlp import DenoisingMLP
-from vaekit.networks.grids import grid_stages, latent_grid
+from vaekit.networks.conv import (
+    ConvDecoder,
+    ConvEncoder,
+    ResidualDecoder,
+    ResidualEncoder,
+    SpatialDecoder,
+    SpatialEncoder,
+    SubpixelDecoder,
+    grid_stages,
+    latent_grid,
+)
+from vaekit.networks.denoisers import DenoisingMLP, UNet
 from vaekit.networks.mlp import MLPDecoder, MLPEncoder
-from vaekit.networks.recurrent import GRUDecoder, GRUEncoder
-from vaekit.networks.residual import ResidualDecoder, ResidualEncoder
-from vaekit.networks.spatial import SpatialDecoder, SpatialEncoder
-from vaekit.networks.subpixel import SubpixelDecoder
-from vaekit.networks.temporal import TemporalDecoder, TemporalEncoder
-from vaekit.networks.unet import UNet
-
-__all__ = ["NETWORKS", "SIZES", "make_denoiser", "make_networks"]
+from vaekit.networks.temporal import GRUDecoder, GRUEncoder, TemporalDecoder, TemporalEncoder
 
 _Networks = tuple[nn.Module, nn.Module, int]
 

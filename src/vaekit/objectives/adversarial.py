@@ -1,18 +1,19 @@
-"""Objectives that judge the latents by a critic."""
+"""Objectives with critics: adversarial autoencoders, GAN, VAE-GAN, patch critics."""
 
 import abc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vaekit.models import Model
-from vaekit.objectives.base import Objective, vae_of
-from vaekit.objectives.elbo import Sum
+from vaekit.errors import CompositionError, SpecError, unknown_name
+from vaekit.models.samplers import GAN
+from vaekit.models.vae import VAE, Model
+from vaekit.networks.critics import FeatureCritic
+from vaekit.objectives.base import Objective, Pace, kl_of, vae_of
+from vaekit.objectives.evidence_bounds import Sum, coder_groups
 from vaekit.types import Batch, Clock, Evidence, Update
-
-__all__ = ["ContextCritic", "LatentCritic", "PriorCritic", "TotalCorrelationCritic", "verdict"]
 
 
 class LatentCritic(Objective, abc.ABC):
@@ -151,3 +152,300 @@ def _half_square(errors: Tensor) -> Tensor:
 def verdict(logits: Tensor, *, real: bool) -> Tensor:
     """Mean cross-entropy of a critic that should say real, or not, in nats."""
     return F.softplus(-logits if real else logits).mean()
+
+
+Judge = Callable[[Tensor, Tensor], Tensor]
+"""Logits of real and of made items -> the critic's loss."""
+
+
+def _hinge(real: Tensor, made: Tensor) -> Tensor:
+    return F.relu(1 - real).mean() + F.relu(1 + made).mean()
+
+
+def _cross_entropy(real: Tensor, made: Tensor) -> Tensor:
+    return verdict(real, real=True) + verdict(made, real=False)
+
+
+def _difference(real: Tensor, made: Tensor) -> Tensor:
+    return made.mean() - real.mean()
+
+
+_GAMES: dict[str, tuple[Judge, Callable[[Tensor], Tensor]]] = {
+    "hinge": (_hinge, lambda made: -made.mean()),
+    "non_saturating": (_cross_entropy, lambda made: verdict(made, real=True)),
+    "wasserstein": (_difference, lambda made: -made.mean()),
+}
+
+
+class Adversarial(Objective):
+    """A critic learns to tell made items from real ones; the generator learns to be taken for real.
+
+    There is no loss to choose the best weights by, so that the last are kept: average them
+    (``TrainConfig.ema``).
+
+    Args:
+        critic: Items to a logit, positive for real ones; knows the context of a conditional model.
+        loss: ``"hinge"``, ``"non_saturating"`` or ``"wasserstein"``.
+        gradient_penalty: Weight of holding the critic's slope: at 1 between real and made items
+            for ``"wasserstein"`` (10 is usual), at 0 on real items for the others (R1; 0.1 to 10).
+        critic_steps: Updates of the critic for each of the generator (5 is usual for
+            ``"wasserstein"``).
+
+    Raises:
+        SpecError: An unknown loss, a negative weight, or no steps.
+
+    Source: Goodfellow et al. 2014; Miyato et al. 2018, "Spectral normalization", eq. 16-17
+    (hinge); Gulrajani et al. 2017, "Improved training of Wasserstein GANs", algorithm 1;
+    Mescheder et al. 2018, "Which training methods for GANs do actually converge?", eq. 9 (R1).
+    """
+
+    def __init__(
+        self,
+        critic: FeatureCritic,
+        loss: str = "hinge",
+        gradient_penalty: float = 0.0,
+        critic_steps: int = 1,
+    ) -> None:
+        super().__init__()
+        if loss not in _GAMES:
+            raise unknown_name("loss", loss, _GAMES)
+        if not gradient_penalty >= 0:
+            raise SpecError(f"gradient_penalty must be at least 0; got {gradient_penalty}.")
+        if critic_steps < 1:
+            raise SpecError(f"critic_steps must be at least 1; got {critic_steps}.")
+        self.critic = critic
+        self.loss = loss
+        self.gradient_penalty = gradient_penalty
+        self.critic_steps = critic_steps
+
+    @property
+    def requires(self) -> frozenset[str]:
+        """A generator, and items that the critic can teach."""
+        return frozenset({"generator", "smooth"})
+
+    def groups(self, model: Model) -> Mapping[str, Iterable[nn.Parameter]]:
+        """The generator, and its critic."""
+        return {"model": model.parameters(), "critic": self.critic.parameters()}
+
+    def pace(self, group: str) -> Pace:
+        """Little momentum, with which the two would circle each other (Miyato et al. 2018)."""
+        return Pace(betas=(0.0, 0.99))
+
+    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """Yield the critic's updates, then the generator's."""
+        gan, x, context = _gan_of(model), batch.visible, batch.context
+        judge, please = _GAMES[self.loss]
+        for _ in range(self.critic_steps):
+            made = gan.generate(gan.noise(len(x), x), context).detach()
+            judged = judge(self.critic(x, context), self.critic(made, context))
+            terms = {"critic": judged.detach()}
+            if self.gradient_penalty:
+                steepness = self._steepness(x, made, context)
+                judged = judged + self.gradient_penalty * steepness
+                terms["steepness"] = steepness.detach()
+            yield Update({"critic": judged}, terms)
+        made = gan.generate(gan.noise(len(x), x), context)
+        fooling = please(self.critic(made, context))
+        yield Update({"model": fooling}, {"generator": fooling.detach()})
+
+    def _steepness(self, x: Tensor, made: Tensor, context: Tensor | None) -> Tensor:
+        """How far the critic's slope is from what it should be, squared."""
+        with torch.enable_grad():  # validation asks for the value, too
+            if self.loss == "wasserstein":
+                share = torch.rand(len(x), *[1] * (x.dim() - 1), device=x.device)
+                return (self._slope(torch.lerp(x, made, share), context) - 1).square().mean()
+            return self._slope(x, context).square().mean() / 2
+
+    def _slope(self, x: Tensor, context: Tensor | None) -> Tensor:
+        x = x.detach().requires_grad_()
+        said = self.critic(x, context).sum()
+        (gradient,) = torch.autograd.grad(said, x, create_graph=True)
+        slope: Tensor = gradient.flatten(1).norm(dim=1)
+        return slope
+
+
+def _gan_of(model: Model) -> GAN:
+    if not isinstance(model, GAN):
+        raise CompositionError(f"Adversarial trains a GAN; got {type(model).__name__}.")
+    return model
+
+
+class VAEGAN(Objective):
+    """Three groups: encoder, decoder, and a critic that tells real items from generated ones.
+
+    Reconstructions are compared in the critic's features as well as value by value; the paper
+    compares in features alone (``values=0``), which leaves the likelihood untrained.
+
+    Args:
+        critic: Items to features and a logit.
+        values: Weight of the reconstruction, value by value.
+        features: Weight of the squared error in the critic's features, halved.
+        adversarial: Weight of making the critic fail, in nats.
+
+    Source: Larsen et al. 2016, "Autoencoding beyond pixels using a learned similarity metric",
+    algorithm 1.
+    """
+
+    def __init__(
+        self,
+        critic: FeatureCritic,
+        values: float = 1.0,
+        features: float = 1.0,
+        adversarial: float = 10.0,
+    ) -> None:
+        super().__init__()
+        self.critic = critic
+        self.values = values
+        self.features = features
+        self.adversarial = adversarial
+
+    @property
+    def requires(self) -> frozenset[str]:
+        """A density, for the KL, and items that the critic can teach."""
+        return frozenset({"density", "smooth"})
+
+    def groups(self, model: Model) -> Mapping[str, Iterable[nn.Parameter]]:
+        """Encoder and latent; decoder and likelihood; critic."""
+        return {**coder_groups(vae_of(model, self)), "critic": self.critic.parameters()}
+
+    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """Yield one update of all three."""
+        vae = vae_of(model, self)
+        evidence = vae.evidence(batch)
+        shown = vae.likelihood.point(evidence.px)[0]
+        generated = vae.show(vae.generate(len(batch.x), batch.context, fitted=False), batch.context)
+        reconstruction = -evidence.log_px.mean()
+        similarity = self._similarity(batch.visible, shown)
+        kl = kl_of(evidence.draw).mean()
+        matching = self.values * reconstruction + self.features * similarity
+        fooling = (self._logit(shown, real=True) + self._logit(generated, real=True)) / 2
+        judged = self._judge(batch.visible, shown.detach(), generated.detach())
+        terms = {
+            "loss": reconstruction + kl,
+            "reconstruction": reconstruction,
+            "kl": kl,
+            "similarity": similarity,
+            "fooling": fooling,
+            "critic": judged,
+        }
+        yield Update(
+            {
+                "encoder": matching + kl,
+                "decoder": matching + self.adversarial * fooling,
+                "critic": judged,
+            },
+            {name: term.detach() for name, term in terms.items()},
+        )
+
+    def _similarity(self, x: Tensor, shown: Tensor) -> Tensor:
+        """Squared error in the critic's features, nats of a unit Gaussian."""
+        target = self.critic.features(x).detach()
+        return (self.critic.features(shown) - target).square().sum(-1).mean() / 2
+
+    def _judge(self, x: Tensor, shown: Tensor, generated: Tensor) -> Tensor:
+        false = (self._logit(shown, real=False) + self._logit(generated, real=False)) / 2
+        return self._logit(x, real=True) + false
+
+    def _logit(self, x: Tensor, *, real: bool) -> Tensor:
+        return verdict(self.critic(x), real=real)
+
+
+_RAMP = 0.02  # share of the training in which the critic's weight rises
+_SMALLEST = 1e-8
+
+
+class PatchAdversary(Objective):
+    """Terms, plus a critic that tells reconstructions from items; sharp where a mean is blurred.
+
+    At every step the critic's pull on the decoder's output is scaled to a share of the
+    reconstruction's, so that the weight needs no tuning and neither outgrows the other. There is
+    no loss to choose the best weights by, so that the last are kept.
+
+    Args:
+        base: The terms, usually the ELBO.
+        critic: (batch, *event) -> logits of any shape, positive for real items.
+        weight: Pull of the critic, in pulls of the reconstruction; 0.5 to 1.3 is usual.
+        start: Share of the training after which the critic joins; before, there is nothing to
+            refine.
+
+    Raises:
+        SpecError: A negative weight, or a start outside [0, 1).
+
+    Source: Esser et al. 2021, "Taming transformers for high-resolution image synthesis", eq. 6-7
+    (adaptive weight, there by the last layer); Rombach et al. 2022, "High-resolution image
+    synthesis with latent diffusion models", section 3.1 (with a KL); Lim & Ye 2017, "Geometric
+    GAN" (hinge).
+    """
+
+    def __init__(
+        self, base: Sum, critic: nn.Module, weight: float = 1.0, start: float = 0.3
+    ) -> None:
+        super().__init__()
+        if not weight >= 0:
+            raise SpecError(f"weight must not be negative; got {weight}.")
+        if not 0 <= start < 1:
+            raise SpecError(f"start must be in [0, 1); got {start}.")
+        self.base = base
+        self.critic = critic
+        self.weight = weight
+        self.start = start
+
+    @property
+    def requires(self) -> frozenset[str]:
+        """What the base requires."""
+        return self.base.requires
+
+    @property
+    def settled(self) -> bool:
+        """Never: the bound is best before the critic joins."""
+        return False
+
+    def groups(self, model: Model) -> Mapping[str, Iterable[nn.Parameter]]:
+        """The model, and its critic."""
+        return {"model": model.parameters(), "critic": self.critic.parameters()}
+
+    def pace(self, group: str) -> Pace:
+        """A critic without momentum: what it judges moves."""
+        return Pace(betas=(0.0, 0.99)) if group == "critic" else Pace()
+
+    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """Yield one update of the model, and of the critic once it has joined."""
+        vae = vae_of(model, self)
+        evidence = vae.evidence(batch, self.base.draws)
+        loss, terms = self.base.total(evidence, vae, clock)
+        made = self._made(evidence, vae)
+        joined = clock.step / clock.total - self.start
+        if joined < 0:
+            yield Update({"model": loss}, terms)
+            return
+        # One pass over what was made serves both sides: its gradients go to the images for one,
+        # to the critic for the other.
+        copy = made.detach().requires_grad_()
+        real, false = self.critic(batch.visible), self.critic(copy)
+        judged, fooling = F.relu(1 - real).mean() + F.relu(1 + false).mean(), -false.mean()
+        terms |= {"fooling": fooling.detach(), "critic": judged.detach()}
+        if torch.is_grad_enabled():
+            (slope,) = torch.autograd.grad(fooling, copy, retain_graph=True)
+            pull = (slope * made).sum()
+            weight = self.weight * min(1.0, joined / _RAMP)
+            loss = loss + weight * self._balance(evidence, pull) * pull
+        yield Update({"model": loss, "critic": judged}, terms)
+
+    def _made(self, evidence: Evidence, vae: VAE) -> Tensor:
+        """The reconstructions as they are shown."""
+        made = vae.likelihood.point(evidence.px)[0]
+        if torch.is_grad_enabled() and not made.requires_grad:
+            raise CompositionError(
+                f"PatchAdversary needs a likelihood whose most probable item moves smoothly with "
+                f"the decoder; got {type(vae.likelihood).__name__}. Use a Gaussian, or Bernoulli."
+            )
+        return made
+
+    def _balance(self, evidence: Evidence, pull: Tensor) -> Tensor:
+        """How much harder the reconstruction pulls at the decoder's output than the critic."""
+        features = evidence.features
+        assert features is not None, "a VAE gives them"
+        sides = (-evidence.log_px.mean(), pull)
+        hard, soft = (torch.autograd.grad(s, features, retain_graph=True)[0].norm() for s in sides)
+        balance: Tensor = hard / (soft + _SMALLEST)
+        return balance

@@ -1,4 +1,4 @@
-"""What every objective and every term promises."""
+"""What every objective promises, and the terms that losses are made of."""
 
 import abc
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor, nn
+from torch.distributions import kl_divergence
 
 from vaekit.errors import CompositionError
-from vaekit.models import VAE, Model
-from vaekit.types import Batch, Clock, Evidence, Update
-
-__all__ = ["Objective", "Pace", "Term", "check_composition", "vae_of"]
+from vaekit.models.vae import VAE, Model
+from vaekit.types import Batch, Clock, Draw, Evidence, Schedule, Update
 
 
 @dataclass(frozen=True)
@@ -110,3 +109,62 @@ def check_composition(model: Model, objective: Objective) -> None:
             f"{objective!r} requires {sorted(missing)}, which this {type(model).__name__} does "
             f"not provide (it provides {sorted(model.provides)}). What fits: {cures}."
         )
+
+
+@dataclass(frozen=True)
+class Reconstruction(Term):
+    """-E_q[log p(x | z)], the expected cost of describing x given z."""
+
+    name: ClassVar[str] = "reconstruction"
+
+    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+        """One cost per draw and item."""
+        return -evidence.log_px
+
+
+@dataclass(frozen=True)
+class KL(Term):
+    """KL(q(z | x) || p(z)), the information that z holds about x."""
+
+    name: ClassVar[str] = "kl"
+    requires: ClassVar[frozenset[str]] = frozenset({"density"})
+
+    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+        """In closed form where there is one, else estimated from the draws."""
+        return kl_of(evidence.draw)
+
+
+@dataclass(frozen=True)
+class CapacityKL(Term):
+    """|KL - C|: holds the mean KL of the batch at a capacity that grows.
+
+    Attributes:
+        capacity: C in nats, usually a `Linear` schedule from 0 up.
+
+    Source: Burgess et al. 2018, "Understanding disentangling in beta-VAE", eq. 8.
+    """
+
+    name: ClassVar[str] = "capacity_kl"
+    requires: ClassVar[frozenset[str]] = frozenset({"density"})
+
+    capacity: Schedule
+
+    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+        """Distance of the batch's mean KL from the capacity now."""
+        return (kl_of(evidence.draw).mean() - self.capacity(clock)).abs()
+
+
+def kl_of(draw: Draw) -> Tensor:
+    """KL(q || p) of each item, shape (batch,).
+
+    In closed form where the draw or ``torch.distributions`` has one, else the mean over the draws
+    of log q - log p.
+    """
+    if draw.kl is not None:
+        return draw.kl.mean(0)
+    try:
+        return kl_divergence(draw.q, draw.p)
+    except NotImplementedError:
+        if draw.log_q is None or draw.log_p is None:
+            raise
+        return (draw.log_q - draw.log_p).mean(0)

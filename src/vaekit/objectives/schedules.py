@@ -1,12 +1,18 @@
 """Schedules: weights that change while training, as functions of the `Clock` alone."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import nn
 
 from vaekit.errors import SpecError
-from vaekit.types import Clock
-
-__all__ = ["Cosine", "Cyclical", "Linear", "WarmUpCosine"]
+from vaekit.models.vae import Model
+from vaekit.objectives.base import Objective, Pace
+from vaekit.registry import name_of
+from vaekit.spec import arguments
+from vaekit.types import Batch, Clock, Update
 
 
 @dataclass(frozen=True)
@@ -153,3 +159,74 @@ def _check_steps(steps: int | None) -> None:
 def _check_share(share: float) -> None:
     if not 0 < share <= 1:
         raise SpecError(f"a share of the training must be in (0, 1]; got {share}.")
+
+
+class Arrived(Objective):
+    """Another objective whose schedules all stand where they end.
+
+    A weight of the KL that rises from 0 lets new latents come to life; latents that are alive
+    would lose the shape that they were given.
+
+    Args:
+        objective: The other one.
+
+    Example:
+        >>> from vaekit.objectives import Linear, elbo
+        >>> Arrived(elbo(Linear(0.0, 0.5)))
+        Arrived(Sum(reconstruction + Linear(start=0.0, end=0.5, share=1.0, steps=None) * kl))
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        super().__init__()
+        self.objective = objective
+
+    @property
+    def requires(self) -> frozenset[str]:
+        """What the other one does."""
+        return self.objective.requires
+
+    def groups(self, model: Model) -> Mapping[str, Iterable[nn.Parameter]]:
+        """Those of the other one."""
+        return self.objective.groups(model)
+
+    def pace(self, group: str) -> Pace:
+        """That of the other one."""
+        return self.objective.pace(group)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the other one is."""
+        return self.objective.settled
+
+    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """Those of the other one at the end of its time."""
+        return self.objective.losses(model, batch, replace(clock, step=clock.total))
+
+    def __repr__(self) -> str:
+        """Name what it wraps."""
+        return f"Arrived({self.objective!r})"
+
+
+def overrunning(objective: Any, total: int) -> list[Linear | Cosine]:
+    """The schedules anywhere in an objective whose way takes more steps than there are.
+
+    Args:
+        objective: An objective, or a part of one.
+        total: Optimiser steps planned.
+
+    Example:
+        >>> from vaekit.objectives import elbo
+        >>> overrunning(elbo(Linear(0.0, 1.0, steps=500)), total=100)
+        [Linear(start=0.0, end=1.0, share=1.0, steps=500)]
+    """
+    return [s for s in _schedules(objective) if s.steps is not None and s.steps > total]
+
+
+def _schedules(part: Any) -> Iterator[Linear | Cosine]:
+    if isinstance(part, Linear | Cosine):
+        yield part
+    elif isinstance(part, tuple | list):
+        for item in part:
+            yield from _schedules(item)
+    elif name_of(type(part)) is not None:
+        yield from _schedules(list(arguments(part).values()))

@@ -7,10 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit.distributions import REAL, Manifold
+from vaekit.distributions.manifolds import REAL, Manifold
 from vaekit.types import LogDensity
-
-__all__ = ["Posterior"]
 
 
 class Posterior(nn.Module, abc.ABC):

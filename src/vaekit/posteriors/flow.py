@@ -8,12 +8,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit.distributions import Pushed
+from vaekit.distributions.wrappers import Pushed
 from vaekit.posteriors.base import Posterior
 from vaekit.posteriors.gaussian import DiagonalGaussian
 from vaekit.types import LogDensity
-
-__all__ = ["InverseAutoregressive", "LinearFlow"]
 
 
 class LinearFlow(Posterior):

@@ -1,4 +1,4 @@
-"""Gaussian posteriors."""
+"""Gaussian posteriors, diagonal and full, and the point mass of plain autoencoders."""
 
 import math
 from collections.abc import Sequence
@@ -10,12 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution, MultivariateNormal
 
-from vaekit.distributions import DiagonalNormal
+from vaekit.distributions.gaussian import Delta, DiagonalNormal
 from vaekit.errors import CompositionError
 from vaekit.posteriors.base import Posterior
 from vaekit.types import LogDensity
-
-__all__ = ["DiagonalGaussian", "FullGaussian", "GridGaussian"]
 
 # Beyond these bounds a standard deviation is 0 or infinite for any practical purpose, and its
 # square would leave float32.
@@ -126,3 +124,28 @@ class FullGaussian(Posterior):
         diagonal = F.softplus(raw.diagonal(dim1=-2, dim2=-1)) + _MIN_DIAGONAL
         factor = raw.tril(-1) + torch.diag_embed(diagonal)
         return MultivariateNormal(mean, scale_tril=factor, validate_args=False)
+
+
+class Deterministic(Posterior):
+    """A point per item: no spread, no density.
+
+    Args:
+        features_dim: Size of the encoder's features.
+        latent_dim: Size of the code.
+
+    Example:
+        >>> import torch
+        >>> q = Deterministic(8, 2)(torch.zeros(5, 8), log_joint=lambda z: z.sum(-1))
+        >>> q.mean.shape
+        torch.Size([5, 2])
+    """
+
+    provides: ClassVar[frozenset[str]] = frozenset({"factorised"})
+
+    def __init__(self, features_dim: int, latent_dim: int) -> None:
+        super().__init__(features_dim, latent_dim)
+        self.head = nn.Linear(features_dim, latent_dim)
+
+    def forward(self, h: Float[Tensor, "batch features"], log_joint: LogDensity) -> Distribution:
+        """Return the point."""
+        return Delta(self.head(h).float())

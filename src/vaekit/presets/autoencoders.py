@@ -1,21 +1,32 @@
-"""The plain autoencoder and the VAE, with other noise, other weights or other gradients."""
+"""Presets: autoencoders and VAEs, with tighter bounds, regularized, disentangled, conditional."""
 
-from vaekit.latents import Single
-from vaekit.objectives import AddNoise, Linear, Reconstruction, Sum, elbo
-from vaekit.posteriors import Deterministic
+import copy
+
+from vaekit.errors import CompositionError
+from vaekit.latents.base import Single
+from vaekit.networks.critics import Critic, FeatureCritic
+from vaekit.objectives.adversarial import VAEGAN, ContextCritic, PriorCritic, TotalCorrelationCritic
+from vaekit.objectives.base import KL, CapacityKL, Reconstruction
+from vaekit.objectives.denoising import AddNoise
+from vaekit.objectives.evidence_bounds import (
+    ImportanceBound,
+    PartialImportance,
+    Sum,
+    elbo,
+    importance_weighted,
+)
+from vaekit.objectives.regularizers import (
+    CovariancePenalty,
+    DecoderNorm,
+    DecomposedKL,
+    GradientPenalty,
+    LatentNorm,
+    MeanDiscrepancy,
+)
+from vaekit.objectives.schedules import Linear
+from vaekit.posteriors.gaussian import Deterministic
 from vaekit.presets.base import Parts, Recipe, preset, preset_for
-from vaekit.priors import StandardNormal
-
-__all__ = [
-    "annealed_vae",
-    "autoencoder",
-    "beta_vae",
-    "denoising_autoencoder",
-    "ms_ssim_vae",
-    "points",
-    "sigma_vae",
-    "vae",
-]
+from vaekit.priors.fixed import StandardNormal
 
 
 def points(parts: Parts) -> Single:
@@ -85,3 +96,193 @@ def ms_ssim_vae(parts: Parts, *, beta: float = 1.0) -> Recipe:
     Source: Snell et al. 2017, "Learning to generate images with perceptual similarity metrics".
     """
     return Recipe(parts.vae(), elbo(beta))
+
+
+@preset
+def iwae(parts: Parts, *, k: int = 8, gradient: str = "standard") -> Recipe:
+    """A VAE trained on the tighter bound of k importance samples; k times the decoder's work.
+
+    The gradient is "standard", "path" (sticking the landing) or "doubly" (DReG).
+
+    Source: Burda et al. 2016, "Importance weighted autoencoders"; Roeder et al. 2017; Tucker et
+    al. 2019.
+    """
+    return Recipe(parts.vae(), importance_weighted(k, gradient=gradient))
+
+
+@preset
+def miwae(parts: Parts, *, k: int = 8, bounds: int = 4, gradient: str = "standard") -> Recipe:
+    """A VAE trained on the mean of several importance-weighted bounds: less noisy gradients.
+
+    Source: Rainforth et al. 2018, "Tighter variational bounds are not necessarily better".
+    """
+    return Recipe(parts.vae(), importance_weighted(k, bounds, gradient))
+
+
+@preset
+def piwae(parts: Parts, *, k: int = 8, bounds: int = 4) -> Recipe:
+    """A VAE whose decoder has one tight bound, and whose encoder the mean of several looser ones.
+
+    Source: Rainforth et al. 2018, "Tighter variational bounds are not necessarily better".
+    """
+    return Recipe(parts.vae(), PartialImportance(k, bounds))
+
+
+@preset
+def ciwae(parts: Parts, *, k: int = 8, beta: float = 0.5) -> Recipe:
+    """A VAE trained on a blend: beta times the ELBO, the rest the importance-weighted bound.
+
+    Source: Rainforth et al. 2018, "Tighter variational bounds are not necessarily better".
+    """
+    blend = (beta, Reconstruction()), (beta, KL()), (1 - beta, ImportanceBound())
+    return Recipe(parts.vae(), Sum(*blend, draws=k))
+
+
+@preset
+def info_vae(
+    parts: Parts,
+    *,
+    kl: float = 0.5,
+    discrepancy: float = 10.0,
+    kernel: str = "inverse_multiquadratic",
+) -> Recipe:
+    """A VAE with a weaker KL, and a penalty on the mean discrepancy of latents and prior.
+
+    Source: Zhao et al. 2019, "InfoVAE: balancing learning and inference".
+    """
+    terms = Reconstruction(), (kl, KL()), (discrepancy, MeanDiscrepancy(kernel))
+    return Recipe(parts.vae(), Sum(*terms))
+
+
+@preset
+def wae(
+    parts: Parts, *, discrepancy: float = 100.0, kernel: str = "inverse_multiquadratic"
+) -> Recipe:
+    """A Wasserstein autoencoder: points, whose cloud is held to the prior by the discrepancy.
+
+    Source: Tolstikhin et al. 2018, "Wasserstein auto-encoders".
+    """
+    objective = Sum(Reconstruction(), (discrepancy, MeanDiscrepancy(kernel)))
+    return Recipe(parts.vae(points(parts)), objective)
+
+
+@preset
+def aae(parts: Parts, *, adversarial: float = 10.0) -> Recipe:
+    """An adversarial autoencoder: points, whose cloud is held to the prior by a critic.
+
+    Source: Makhzani et al. 2016, "Adversarial autoencoders".
+    """
+    objective = PriorCritic(Sum(Reconstruction()), Critic(parts.latent_dim), adversarial)
+    return Recipe(parts.vae(points(parts)), objective)
+
+
+@preset
+def rae_l2(parts: Parts, *, latent: float = 0.05, decoder: float = 1e-3) -> Recipe:
+    """A regularised autoencoder: points held together, the decoder's weights held small.
+
+    Source: Ghosh et al. 2020, "From variational to deterministic autoencoders".
+    """
+    terms = Reconstruction(), (latent, LatentNorm()), (decoder, DecoderNorm())
+    return Recipe(parts.vae(points(parts)), Sum(*terms))
+
+
+@preset
+def rae_gp(parts: Parts, *, latent: float = 0.05, gradient: float = 0.1) -> Recipe:
+    """A regularised autoencoder: points held together, the decoder's slope held small.
+
+    Source: Ghosh et al. 2020, "From variational to deterministic autoencoders".
+    """
+    terms = Reconstruction(), (latent, LatentNorm()), (gradient, GradientPenalty())
+    return Recipe(parts.vae(points(parts)), Sum(*terms))
+
+
+@preset_for(likelihood="optimal_gaussian")
+def vae_gan(
+    parts: Parts, *, values: float = 1.0, features: float = 1.0, adversarial: float = 10.0
+) -> Recipe:
+    """A VAE whose decoder must also fool a critic: sharper items, looser likelihood.
+
+    Source: Larsen et al. 2016, "Autoencoding beyond pixels using a learned similarity metric".
+    """
+    critic = FeatureCritic(copy.deepcopy(parts.encoder), parts.features_dim)
+    return Recipe(parts.vae(), VAEGAN(critic, values, features, adversarial))
+
+
+@preset
+def disentangled_beta_vae(
+    parts: Parts, *, capacity: float = 25.0, weight: float = 10.0, share: float = 0.8
+) -> Recipe:
+    """A VAE whose KL is held at a capacity, in nats, that grows over a share of the training.
+
+    Source: Burgess et al. 2018, "Understanding disentangling in beta-VAE".
+    """
+    held = CapacityKL(Linear(0.0, capacity, share))
+    return Recipe(parts.vae(), Sum(Reconstruction(), (weight, held)))
+
+
+@preset
+def beta_tc_vae(
+    parts: Parts, *, beta: float = 6.0, information: float = 1.0, marginals: float = 1.0
+) -> Recipe:
+    """A VAE that pays beta for the total correlation of its latents, and only for that.
+
+    Source: Chen et al. 2018, "Isolating sources of disentanglement in VAEs".
+    """
+    return Recipe(parts.vae(), Sum(Reconstruction(), DecomposedKL(information, beta, marginals)))
+
+
+@preset
+def dip_vae_i(parts: Parts, *, off_diagonal: float = 10.0, diagonal: float = 100.0) -> Recipe:
+    """A VAE whose posterior means are held uncorrelated, with variance 1.
+
+    Source: Kumar et al. 2018, "Variational inference of disentangled latent concepts".
+    """
+    penalty = CovariancePenalty("means", off_diagonal, diagonal)
+    return Recipe(parts.vae(), Sum(Reconstruction(), KL(), penalty))
+
+
+@preset
+def dip_vae_ii(parts: Parts, *, off_diagonal: float = 10.0, diagonal: float = 10.0) -> Recipe:
+    """A VAE whose latents, noise included, are held uncorrelated, with variance 1.
+
+    Source: Kumar et al. 2018, "Variational inference of disentangled latent concepts".
+    """
+    penalty = CovariancePenalty("draws", off_diagonal, diagonal)
+    return Recipe(parts.vae(), Sum(Reconstruction(), KL(), penalty))
+
+
+@preset
+def factor_vae(parts: Parts, *, gamma: float = 10.0) -> Recipe:
+    """A VAE that pays gamma for its total correlation, as a critic estimates it.
+
+    Source: Kim & Mnih 2018, "Disentangling by factorising".
+    """
+    return Recipe(parts.vae(), TotalCorrelationCritic(elbo(), Critic(parts.latent_dim), gamma))
+
+
+@preset
+def cvae(parts: Parts, *, beta: float = 1.0) -> Recipe:
+    """A VAE conditioned on labels or properties; any preset becomes one when given a context.
+
+    Source: Sohn et al. 2015, "Learning structured output representation".
+    """
+    _check_context(parts, "cvae")
+    return Recipe(parts.vae(), elbo(beta))
+
+
+@preset
+def fader_vae(parts: Parts, *, adversarial: float = 5.0, beta: float = 1.0) -> Recipe:
+    """A conditional VAE whose latents hide the labels from a critic: content beside style.
+
+    Source: Lample et al. 2017, "Fader networks: manipulating images by sliding attributes".
+    """
+    _check_context(parts, "fader_vae")
+    critic = Critic(parts.latent_dim, out_dim=parts.context_dim)
+    return Recipe(parts.vae(), ContextCritic(elbo(beta), critic, adversarial))
+
+
+def _check_context(parts: Parts, name: str) -> None:
+    if parts.context_dim == 0:
+        raise CompositionError(
+            f"preset {name!r} must be given a context; pass fit(X, context=...)."
+        )

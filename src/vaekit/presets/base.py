@@ -10,24 +10,15 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec
 from torch import Tensor, nn
 
 from vaekit.errors import CompositionError, SpecError, unknown_name
-from vaekit.latents import Latent, Single
-from vaekit.likelihoods import Likelihood
-from vaekit.models import VAE, Diffusion, Model
-from vaekit.networks import make_denoiser
-from vaekit.objectives import Objective
-from vaekit.posteriors import DiagonalGaussian
-from vaekit.priors import StandardNormal
-
-__all__ = [
-    "PRESETS",
-    "Parts",
-    "Preset",
-    "Recipe",
-    "choose_preset",
-    "find_preset",
-    "preset",
-    "preset_for",
-]
+from vaekit.latents.base import Latent, Single
+from vaekit.likelihoods.base import Likelihood
+from vaekit.models.samplers import Diffusion
+from vaekit.models.vae import VAE, Model
+from vaekit.networks.sizes import make_denoiser
+from vaekit.objectives.base import Objective
+from vaekit.posteriors.gaussian import DiagonalGaussian
+from vaekit.priors.fixed import StandardNormal
+from vaekit.registry import get, names, register
 
 P = ParamSpec("P")
 
@@ -35,6 +26,20 @@ LatentDim = int | Callable[[Sequence[int]], int]
 
 LATENTS = 16
 """Latents of a model that is meant for no other number."""
+
+_NOT_PRESETS = frozenset(
+    {
+        "Parts",
+        "Preset",
+        "Recipe",
+        "choose_preset",
+        "find_preset",
+        "preset",
+        "preset_for",
+        "preset_names",
+    }
+)
+"""What else ``vaekit.presets`` exports."""
 
 _NO_NUMBERS = {
     "table": "rows hold labels as well. Use preset 'table_vae'.",
@@ -194,10 +199,6 @@ class Preset:
         return self.make(parts, **self.options)
 
 
-PRESETS: dict[str, Callable[..., Preset]] = {}
-"""All presets by name, filled by the decorator `preset`."""
-
-
 def preset(make: Callable[Concatenate[Parts, P], Recipe]) -> Callable[P, Preset]:
     """Turn a recipe into a preset: calling it with options gives a `Preset` of that name."""
     return _registered(make, _Meant())
@@ -263,8 +264,18 @@ def _registered(
     choose.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=options_only, return_annotation=Preset
     )
-    PRESETS[name] = choose
-    return choose
+    choose.__module__, choose.__qualname__ = make.__module__, name
+    return register("presets", choose)
+
+
+def preset_names() -> list[str]:
+    """Return the names of all presets, built in and of plug-ins, sorted.
+
+    Example:
+        >>> preset_names()[:2]
+        ['aae', 'annealed_vae']
+    """
+    return [name for name in names("presets") if name not in _NOT_PRESETS]
 
 
 def find_preset(chosen: str | Preset) -> Preset:
@@ -290,9 +301,10 @@ def choose_preset(name: str, options: Mapping[str, Any]) -> Preset:
         >>> choose_preset("beta_vae", {"beta": 2.0}).options
         {'beta': 2.0}
     """
-    if name not in PRESETS:
-        raise unknown_name("preset", name, PRESETS)
-    return PRESETS[name](**options)
+    if name not in preset_names():
+        raise unknown_name("preset", name, preset_names())
+    preset: Preset = get("presets", name)(**options)
+    return preset
 
 
 def _unmade() -> Recipe:

@@ -8,14 +8,12 @@ from typing import Any
 
 import torch
 
-from vaekit.latents import Single
-from vaekit.likelihoods import Bernoulli
-from vaekit.models import VAE
-from vaekit.networks import make_networks
-from vaekit.presets.base import PRESETS, Parts, Recipe, find_preset
+from vaekit.latents.base import Single
+from vaekit.likelihoods.elementwise import Bernoulli
+from vaekit.models.vae import VAE
+from vaekit.networks.sizes import make_networks
+from vaekit.presets.base import Parts, Recipe, find_preset, preset_names
 from vaekit.randomness import seeded
-
-__all__ = ["Card", "card", "catalogue"]
 
 _ENERGY = "structural_similarity"
 _LATENTS, _CONTEXT, _SHAPE = 8, 2, (1, 8, 8)
@@ -54,7 +52,7 @@ def catalogue() -> list[Card]:
         >>> [entry.name for entry in catalogue()][:2]
         ['aae', 'annealed_vae']
     """
-    return [card(name) for name in sorted(PRESETS)]
+    return [card(name) for name in preset_names()]
 
 
 def card(name: str) -> Card:

@@ -8,10 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit.distributions import REAL, Manifold
+from vaekit.distributions.manifolds import REAL, Manifold
 from vaekit.types import Aggregate
-
-__all__ = ["FittedPrior", "Prior"]
 
 
 class Prior(nn.Module, abc.ABC):

@@ -10,13 +10,10 @@ from torch.distributions import Distribution
 
 from vaekit.errors import DataError
 from vaekit.priors.base import FittedPrior
-from vaekit.priors.checks import check_context, check_latents, check_whole
-from vaekit.priors.fitting import FEWEST_ROWS, train
-from vaekit.priors.rows import Rows
+from vaekit.priors.fitting import FEWEST_ROWS, check_context, check_latents, check_whole, train
+from vaekit.priors.flow import Rows
 from vaekit.randomness import seeded
 from vaekit.types import Aggregate
-
-__all__ = ["AutoregressiveCodes"]
 
 _BATCH_SIZE, _LEARNING_RATE = 128, 4e-3
 _PART = 512  # 512 rows of 64 tokens with 512 codes each are 64 MB of log-probabilities

@@ -1,17 +1,192 @@
-"""Normalising flows fitted to the latents."""
+"""Normalizing flows over latents, fitted after training."""
 
-from collections.abc import Sequence
+import abc
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
-from torch import Tensor, nn
+from jaxtyping import Float
+from torch import Size, Tensor, nn
+from torch.distributions import AffineTransform, Distribution, TransformedDistribution, constraints
 
+from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.errors import unknown_name
-from vaekit.priors.checks import check_whole, check_widths
-from vaekit.priors.network import NetworkPrior
+from vaekit.priors.base import FittedPrior
+from vaekit.priors.fitting import (
+    FEWEST_ROWS,
+    check_context,
+    check_latents,
+    check_whole,
+    check_widths,
+    train,
+)
+from vaekit.randomness import seeded
+from vaekit.types import Aggregate
 
-__all__ = ["FittedFlow"]
+
+class Rows(Distribution):
+    """Vectors that a network draws and scores one batch of rows at a time.
+
+    It brings any sample and batch shape down to rows, each with its context, and cuts them into
+    parts, so that memory stays bounded.
+
+    Args:
+        size: Size of a vector.
+        draw: Number of rows, and their contexts -> rows.
+        score: Rows, and their contexts -> log density in nats, shape (rows,).
+        context: What the vectors are conditioned on; gives the batch shape.
+        part: Most rows at a time.
+    """
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+
+    def __init__(
+        self,
+        size: int,
+        draw: Callable[[int, Tensor | None], Tensor],
+        score: Callable[[Tensor, Tensor | None], Tensor],
+        context: Tensor | None,
+        part: int,
+    ) -> None:
+        self._draw, self._score = draw, score
+        self.context, self.part = context, part
+        batch_shape = Size() if context is None else context.shape[:-1]
+        super().__init__(batch_shape, Size((size,)), validate_args=False)
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Any = Size()) -> Tensor:
+        """Draw, without gradients."""
+        shape = self._extended_shape(sample_shape)
+        contexts = self._contexts(shape[:-1])
+        return torch.cat([self._draw(n, context) for n, context in contexts]).reshape(shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density in nats."""
+        shape = torch.broadcast_shapes(value.shape[:-1], self.batch_shape)
+        rows = value.expand(*shape, -1).reshape(-1, value.shape[-1]).split(self.part)
+        contexts = self._contexts(shape)
+        scores = [self._score(u, c) for u, (_, c) in zip(rows, contexts, strict=True)]
+        return torch.cat(scores).reshape(shape)
+
+    def _contexts(self, shape: Size) -> list[tuple[int, Tensor | None]]:
+        """The parts that rows of a shape are cut into: their sizes and contexts."""
+        count = shape.numel()
+        sizes = [min(self.part, count - done) for done in range(0, count, self.part)]
+        if self.context is None:
+            return [(size, None) for size in sizes]
+        rows = self.context.expand(*shape, -1).reshape(count, -1)
+        return list(zip(sizes, rows.split(self.part), strict=True))
+
+
+_SMALLEST_SCALE = 1e-4
+
+
+class NetworkPrior(FittedPrior, abc.ABC):
+    """A density that a network learns from standardised latents.
+
+    Args:
+        latent_dim: Number of latents.
+        context_dim: Size of the context; 0 for an unconditional model.
+        steps: Optimiser steps of a fit.
+
+    Attributes:
+        batch_size: Latents per step.
+        learning_rate: Adam's first step size.
+        part: Most latents that are drawn or scored at a time.
+        deadline: Reading of `time.monotonic` at which a fit stops early, its learning rate having
+            come down in time; ``None`` for none. Not stored.
+    """
+
+    batch_size: int = 256
+    part: ClassVar[int] = 1024
+    learning_rate: ClassVar[float]
+    deadline: float | None = None
+
+    location: Tensor
+    scale: Tensor
+    net: nn.Module
+
+    def __init__(self, latent_dim: int, context_dim: int, steps: int) -> None:
+        super().__init__(latent_dim)
+        check_whole(0, context_dim=context_dim)
+        check_whole(1, latent_dim=latent_dim, steps=steps)
+        self.context_dim = context_dim
+        self.steps = steps
+        self.register_buffer("location", torch.zeros(latent_dim))
+        self.register_buffer("scale", torch.ones(latent_dim))
+
+    @abc.abstractmethod
+    def _make_net(self) -> nn.Module:
+        """A fresh network."""
+
+    @abc.abstractmethod
+    def _losses(self, u: Tensor, context: Tensor | None = None) -> Tensor:
+        """The loss of each standardised latent, shape (batch,)."""
+
+    @abc.abstractmethod
+    def _draw(self, n: int, context: Tensor | None) -> Tensor:
+        """Standardised latents, shape (n, latent); with a context, one for each row of it."""
+
+    @abc.abstractmethod
+    def _log_prob(self, u: Tensor, context: Tensor | None) -> Tensor:
+        """The log density of each standardised latent, or its bound, shape (batch,)."""
+
+    def fit(
+        self,
+        u: Float[Tensor, "batch latent"],
+        context: Float[Tensor, "batch context"] | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Self:
+        """Train a fresh network; the weights that suit a held-out tenth best are kept.
+
+        Args:
+            u: Latents, at least 10.
+            context: What they are conditioned on.
+            generator: Source of randomness; ``None`` uses fresh entropy.
+
+        Raises:
+            CompositionError: Latents or context of another size.
+            DataError: Too few latents, or some that are not finite.
+        """
+        check_latents(self, u, context, self.context_dim, FEWEST_ROWS)
+        u = u.detach().to(self.location)
+        self.location, self.scale = u.mean(0), u.std(0).clamp_min(_SMALLEST_SCALE)
+        standard = (u - self.location) / self.scale
+        rows = (standard,) if context is None else (standard, context.to(standard))
+        with seeded(generator):
+            self.net = self._make_net().to(u.device)
+            train(
+                self.net,
+                self._losses,
+                rows,
+                self.steps,
+                self.batch_size,
+                self.learning_rate,
+                self.deadline,
+            )
+        return self
+
+    def forward(
+        self, context: Float[Tensor, "batch context"] | None, aggregate: Aggregate
+    ) -> Distribution:
+        """Return p(u), or p(u | c) with batch shape (batch,).
+
+        Raises:
+            CompositionError: The context is missing, or of another size.
+        """
+        context = check_context(self, context, self.context_dim)
+        density = Rows(self.latent_dim, self._draw, self._log_prob, context, self.part)
+        stretch = AffineTransform(self.location, self.scale, event_dim=1)
+        return TransformedDistribution(density, stretch, validate_args=False)
+
+
+def standard_normal(like: Tensor) -> DiagonalNormal:
+    """N(0, I) with as many entries as the last axis of a tensor, on its device."""
+    zeros = like.new_zeros(like.shape[-1])
+    return DiagonalNormal(zeros, zeros, is_standard=True)
+
 
 _KINDS = ("iaf", "maf", "nsf")
 _BINS = 5  # 8, zuko's default, are no better on latents and slower

@@ -8,13 +8,11 @@ from jaxtyping import Float
 from torch import Size, Tensor
 from torch.distributions import Distribution, constraints
 
-from vaekit.distributions import Metric
+from vaekit.distributions.manifolds import Metric
 from vaekit.priors.base import FittedPrior
-from vaekit.priors.checks import check_latents, check_whole
+from vaekit.priors.fitting import check_latents, check_whole
 from vaekit.randomness import seeded
 from vaekit.types import Aggregate
-
-__all__ = ["RiemannianManifold"]
 
 _FLOOR = 1e-3
 _STEP, _LEAPS = 0.1, 5

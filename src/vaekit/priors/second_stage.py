@@ -8,12 +8,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from vaekit.distributions import DiagonalNormal
-from vaekit.priors.checks import check_whole, check_widths
-from vaekit.priors.network import NetworkPrior, standard_normal
+from vaekit.distributions.gaussian import DiagonalNormal
+from vaekit.priors.fitting import check_whole, check_widths
+from vaekit.priors.flow import NetworkPrior, standard_normal
 from vaekit.randomness import seeded
-
-__all__ = ["SecondStage"]
 
 _FIRST_LOG_SCALE = -0.5  # from 0, that of the latents themselves, nothing is ever encoded
 _TRAINING_DRAWS = 8

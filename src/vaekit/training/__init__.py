@@ -1,8 +1,5 @@
 """Training: one loop for every objective."""
 
-from vaekit.training.config import TrainConfig
-from vaekit.training.data import Items
-from vaekit.training.events import Callback, Event
-from vaekit.training.trainer import TrainResult, train
+import lazy_loader
 
-__all__ = ["Callback", "Event", "Items", "TrainConfig", "TrainResult", "train"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -4,17 +4,40 @@ import csv
 import functools
 import io
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from vaekit.errors import MissingExtraError
 from vaekit.files import atomic_write
+from vaekit.models.vae import Model
 from vaekit.training.config import TrainConfig
-from vaekit.training.events import Callback, Event
 from vaekit.training.state import State
 
-__all__ = ["HISTORY_NAME", "ProgressBar", "history_csv", "listening", "tensorboard", "write_csv"]
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened.
+
+    Attributes:
+        kind: ``"step"`` after each optimiser step, ``"epoch"`` after each epoch, ``"end"``.
+        step: Optimiser steps done.
+        total: Optimiser steps planned.
+        values: Loss terms of the step, or the history's row of the epoch.
+        model: The model as it is now; the averaged one where an average is kept.
+    """
+
+    kind: Literal["step", "epoch", "end"]
+    step: int
+    total: int
+    values: Mapping[str, float]
+    model: Model
+
+
+Callback = Callable[[Event], None]
+
 
 HISTORY_NAME = "history.csv"
 

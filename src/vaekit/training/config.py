@@ -9,8 +9,6 @@ from torch import nn
 
 from vaekit.errors import SpecError, unknown_name
 
-__all__ = ["PRECISIONS", "TrainConfig"]
-
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 """Our names of precisions, and Fabric's."""
 

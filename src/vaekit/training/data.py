@@ -10,8 +10,6 @@ from torch import Tensor
 
 from vaekit.types import Batch
 
-__all__ = ["Items", "epoch_order", "split_batches"]
-
 _POOL = 50
 """Batches that are drawn at random before their items are sorted by length, at most."""
 

@@ -11,20 +11,15 @@ import torch
 from torch import Tensor
 
 from vaekit.errors import DataError, NonFiniteLossError, TrainingError
-from vaekit.models import VAE, Model
-from vaekit.objectives import Objective, WarmUpCosine, check_composition
-from vaekit.objectives.overrun import overrunning
+from vaekit.models.vae import VAE, Model
+from vaekit.objectives.base import Objective, check_composition
+from vaekit.objectives.schedules import WarmUpCosine, overrunning
 from vaekit.randomness import seeded
-from vaekit.training.callbacks import listening
+from vaekit.training.callbacks import Callback, Event, listening
 from vaekit.training.config import TrainConfig
 from vaekit.training.data import Items, split_batches
-from vaekit.training.events import Callback, Event
-from vaekit.training.machinery import Machinery
-from vaekit.training.memory import kept_memory
-from vaekit.training.state import State
+from vaekit.training.state import Machinery, State, kept_memory
 from vaekit.types import Clock, Update
-
-__all__ = ["TrainResult", "train"]
 
 _DIVERGED = 1e4
 """Nats beyond which a critic, whose errors cost a few nats each, is lost."""

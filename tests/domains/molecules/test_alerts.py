@@ -4,8 +4,8 @@ import pytest
 
 pytest.importorskip("rdkit")
 
-from vaekit.domains.molecules import CATALOGUES, alerts_of, passes_filters
 from vaekit.errors import SpecError
+from vaekit.molecules import CATALOGUES, alerts_of, passes_filters
 
 RHODANINE_OF_PAINS = "O=C1NC(=S)SC1=Cc1ccccc1"  # Baell & Holloway 2010, the best-known of them
 

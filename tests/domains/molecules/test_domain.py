@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from vaekit import Autoencoder
-from vaekit.cli import app
-from vaekit.domains import MoleculeDomain, Standardiser, find_domain
-from vaekit.domains.molecules import standardise
+from vaekit.cli.app import app
+from vaekit.domains import find_domain
 from vaekit.errors import DataError, SpecError
+from vaekit.molecules import MoleculeDomain, Standardiser, standardise
 from vaekit.spec import build, describe
 
 pytest.importorskip("rdkit")

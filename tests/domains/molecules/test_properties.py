@@ -5,8 +5,8 @@ import pytest
 
 pytest.importorskip("rdkit")
 
-from vaekit.domains.molecules import PROPERTIES, as_molecules, as_pattern, canonical, properties_of
 from vaekit.errors import DataError, SpecError
+from vaekit.molecules import PROPERTIES, as_molecules, as_pattern, canonical, properties_of
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 # PubChem's entry 2244; QED of Bickerton et al. 2012, supplement; logP and SA of RDKit itself

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from vaekit.domains.molecules import Standardiser, read_molecules, standardise
 from vaekit.errors import DataError, DataTypeError, MissingExtraError, SpecError
+from vaekit.molecules import Standardiser, read_molecules, standardise
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("rdkit")

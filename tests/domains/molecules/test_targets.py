@@ -8,9 +8,8 @@ pytest.importorskip("rdkit")
 pytest.importorskip("selfies")
 
 from vaekit import Autoencoder
-from vaekit.domains import MoleculeDomain
-from vaekit.domains.molecules import PROPERTIES, properties_of
 from vaekit.errors import DataError, SpecError
+from vaekit.molecules import PROPERTIES, MoleculeDomain, properties_of
 
 SMILES = ["C" * n + end for n in range(2, 22) for end in ("O", "N", "Cl", "C(=O)O")]
 

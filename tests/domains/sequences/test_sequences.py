@@ -7,16 +7,16 @@ import pytest
 import torch
 
 from vaekit import Autoencoder, load
-from vaekit.domains import (
+from vaekit.domains import find_domain
+from vaekit.errors import CompositionError, DataError, DataTypeError, NotFittedError, SpecError
+from vaekit.sequences import (
     BytePairs,
     Characters,
     SelfiesSymbols,
     SequenceDomain,
     SmilesAtoms,
     Vocabulary,
-    find_domain,
 )
-from vaekit.errors import CompositionError, DataError, DataTypeError, NotFittedError, SpecError
 from vaekit.spec import build, describe
 
 SMILES = [

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from vaekit import Autoencoder, load
-from vaekit.domains import SeriesDomain, find_domain
+from vaekit.domains import find_domain
 from vaekit.errors import CompositionError, DataError, DataTypeError, NotFittedError, SpecError
+from vaekit.series import SeriesDomain
 
 pd = pytest.importorskip("pandas")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vaekit.domains import SeriesDomain, dominant_period
+from vaekit.series import SeriesDomain, dominant_period
 
 
 @pytest.mark.parametrize("period", [8, 25, 70])

@@ -7,16 +7,8 @@ from hypothesis import strategies as st
 
 pd = pytest.importorskip("pandas")
 
-from vaekit.domains.tables import (  # noqa: E402
-    Category,
-    Constant,
-    Key,
-    Moment,
-    Number,
-    Text,
-    learn_column,
-)
 from vaekit.errors import DataError, SpecError  # noqa: E402
+from vaekit.tables import Category, Constant, Key, Moment, Number, Text, learn_column  # noqa: E402
 
 RNG = np.random.default_rng(0)
 

@@ -6,8 +6,8 @@ import pytest
 pd = pytest.importorskip("pandas")
 
 from vaekit import Autoencoder, load  # noqa: E402
-from vaekit.domains import Below, TableDomain, Together, Unique  # noqa: E402
 from vaekit.errors import DataError, SpecError  # noqa: E402
+from vaekit.tables import Below, TableDomain, Together, Unique  # noqa: E402
 
 PLACES = [("Rome", "IT", 1), ("Lyon", "FR", 2), ("Nice", "FR", 2), ("Bari", "IT", None)]
 

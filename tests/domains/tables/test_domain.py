@@ -7,8 +7,9 @@ import torch
 pd = pytest.importorskip("pandas")
 
 from vaekit import Autoencoder, load, presets  # noqa: E402
-from vaekit.domains import ArrayDomain, TableDomain, find_domain  # noqa: E402
+from vaekit.domains import ArrayDomain, find_domain  # noqa: E402
 from vaekit.errors import CompositionError, DataError, SpecError  # noqa: E402
+from vaekit.tables import TableDomain  # noqa: E402
 
 RNG = np.random.default_rng(0)
 ROWS = 400

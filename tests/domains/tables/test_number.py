@@ -8,8 +8,11 @@ from scipy.special import ndtr
 
 pd = pytest.importorskip("pandas")
 
-from vaekit.domains import Number, Ranks  # noqa: E402
-from vaekit.domains.tables import Condition  # noqa: E402
+from vaekit.tables import (  # noqa: E402
+    Condition,
+    Number,
+    Ranks,
+)
 
 RNG = np.random.default_rng(0)
 

@@ -5,8 +5,8 @@ import pytest
 
 pd = pytest.importorskip("pandas")
 
-from vaekit.domains import Straight, TableDomain  # noqa: E402
 from vaekit.errors import SpecError  # noqa: E402
+from vaekit.tables import Straight, TableDomain  # noqa: E402
 
 RNG = np.random.default_rng(0)
 

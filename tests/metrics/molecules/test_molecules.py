@@ -8,23 +8,26 @@ import torch
 
 pytest.importorskip("rdkit")
 
-from vaekit.domains.molecules import morgan_fingerprints, tanimoto
 from vaekit.errors import DataError, MissingExtraError, SpecError
-from vaekit.metrics.molecules import (
-    chemnet,
+from vaekit.molecules import (
     chemnet_activations,
     cosine_of_counts,
     fragment_counts,
     frechet_chemnet_distance,
     internal_diversity,
+    morgan_fingerprints,
     moses_fingerprints,
     novelty,
     property_distance,
     property_distances,
     scaffold_counts,
     similarity_to_nearest,
+    tanimoto,
     uniqueness,
     validity,
+)
+from vaekit.molecules import (
+    metrics as chemnet,
 )
 
 SAMPLES = ["CCO", "OCC", "C1CC", None, "", "CCN", "c1ccccc1"]

@@ -6,9 +6,9 @@ import pytest
 pd = pytest.importorskip("pandas")
 
 from vaekit import Autoencoder  # noqa: E402
-from vaekit.domains import TableDomain  # noqa: E402
+from vaekit.anomalies import fit_detector  # noqa: E402
 from vaekit.errors import DataError  # noqa: E402
-from vaekit.tasks.anomalies import fit_detector  # noqa: E402
+from vaekit.tables import TableDomain  # noqa: E402
 
 QUICK = {"max_epochs": 10, "validation": 0.0, "progress": False}
 

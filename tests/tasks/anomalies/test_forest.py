@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.ensemble import IsolationForest
 
+from vaekit.anomalies.marginals import Forest
 from vaekit.errors import FormatError
-from vaekit.tasks.anomalies.forest import Forest
 
 RNG = np.random.default_rng(0)
 
@@ -23,7 +23,7 @@ def test_many_rows_are_scored_a_piece_at_a_time(monkeypatch):
     points = RNG.normal(size=(300, 3))
     forest = Forest.grow(points, trees=20)
     whole = forest.score(points)
-    monkeypatch.setattr("vaekit.tasks.anomalies.forest._AT_ONCE", 100)
+    monkeypatch.setattr("vaekit.anomalies.marginals._AT_ONCE", 100)
     assert (forest.score(points) == whole).all()
 
 

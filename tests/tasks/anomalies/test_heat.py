@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from vaekit import Autoencoder
+from vaekit.anomalies import fit_detector
 from vaekit.datasets import digits
 from vaekit.errors import CompositionError
-from vaekit.tasks.anomalies import fit_detector
 
 QUICK = {"progress": False, "validation": 0.0}
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from vaekit.tasks.anomalies.memory import Memory
+from vaekit.anomalies.detector import Memory
 
 
 def test_few_rows_are_all_kept():
@@ -12,7 +12,7 @@ def test_few_rows_are_all_kept():
 
 
 def test_of_many_rows_each_part_keeps_its_share(monkeypatch):
-    monkeypatch.setattr("vaekit.tasks.anomalies.memory._MOST_ROWS", 1000)
+    monkeypatch.setattr("vaekit.anomalies.detector._MOST_ROWS", 1000)
     memory = Memory.of(torch.zeros(6000, 1), 0)
     for part in (1.0, 2.0, 3.0):
         memory = memory.with_more(torch.full((2000, 1), part), int(part))

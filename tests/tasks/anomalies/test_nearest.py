@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from vaekit.tasks.anomalies.nearest import nearest, usual_distance
+from vaekit.anomalies.neighbors import nearest, usual_distance
 
 RNG = np.random.default_rng(0)
 KNOWN = RNG.normal(size=(200, 5))

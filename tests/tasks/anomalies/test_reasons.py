@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vaekit.sklearn import VAEDetector
+from vaekit.anomalies import VAEDetector
 
 COLUMNS, ROWS = 8, 40
 

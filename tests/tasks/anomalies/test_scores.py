@@ -9,12 +9,13 @@ from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 from vaekit import Autoencoder
+from vaekit.anomalies import SCORES, fit_detector
+from vaekit.anomalies.inputs import Frame, Seen, frame_of
+from vaekit.anomalies.marginals import Rarity, Standing
+from vaekit.anomalies.neighbors import Neighbours
+from vaekit.anomalies.scores import Margins
 from vaekit.domains import ArrayDomain
 from vaekit.errors import CompositionError, DataError, SpecError
-from vaekit.tasks.anomalies import SCORES, fit_detector
-from vaekit.tasks.anomalies.rarity import Rarity, Standing
-from vaekit.tasks.anomalies.scores import Margins, Neighbours
-from vaekit.tasks.anomalies.seen import Frame, Seen, frame_of
 from vaekit.types import Batch
 
 RNG = np.random.default_rng(0)
@@ -122,7 +123,7 @@ def test_neighbours_agree_with_scikit_learn_also_in_pieces(monkeypatch):
         theirs = NearestNeighbors(n_neighbors=8, metric=metric).fit(seen.points)
         distances = theirs.kneighbors(seen.points)[0][:, 1:]
         for pieces in (2**22, 1000):
-            monkeypatch.setattr("vaekit.tasks.anomalies.neighbours._AT_ONCE", pieces)
+            monkeypatch.setattr("vaekit.anomalies.neighbors._AT_ONCE_NEIGHBOURS", pieces)
             last = Neighbours(7, metric=metric).fit(seen).of_training(seen)
             mean = Neighbours(7, metric=metric, averaged=True).fit(seen).of_training(seen)
             assert last == pytest.approx(distances[:, -1])

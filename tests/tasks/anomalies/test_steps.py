@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from vaekit import Autoencoder
-from vaekit.domains import SeriesDomain
+from vaekit.anomalies import fit_detector
 from vaekit.errors import CompositionError
-from vaekit.tasks.anomalies import fit_detector, fit_steps, steps
+from vaekit.series import SeriesDomain, fit_steps
+from vaekit.series import anomalies as steps
 
 WINDOW = 24
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vaekit.tasks.anomalies import automatic_threshold, conformal_p_values
+from vaekit.anomalies import automatic_threshold, conformal_p_values
 
 RNG = np.random.default_rng(0)
 

@@ -6,14 +6,13 @@ import torch
 
 from vaekit import Autoencoder, tasks
 from vaekit.datasets import digits, shapes
-from vaekit.domains import ImageDomain
-from vaekit.domains.labels import Labels
+from vaekit.domains.context import Labels
+from vaekit.editing.codes import Codes, codes_of
+from vaekit.editing.directions import Whitening, balanced_weights
+from vaekit.editing.edits import items_of
 from vaekit.errors import CompositionError, DataError, SpecError
+from vaekit.images import ImageDomain
 from vaekit.presets import find_preset
-from vaekit.tasks.editing.balance import balanced_weights
-from vaekit.tasks.editing.codes import Codes, codes_of
-from vaekit.tasks.editing.edit import items_of
-from vaekit.tasks.editing.whitening import Whitening
 
 QUICK = {"latent_dim": 8, "max_epochs": 8, "seed": 0, "progress": False}
 

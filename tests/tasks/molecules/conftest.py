@@ -18,7 +18,7 @@ def trained(molecules):
     pytest.importorskip("rdkit")
     pytest.importorskip("selfies")
     from vaekit import Autoencoder
-    from vaekit.domains import MoleculeDomain
+    from vaekit.molecules import MoleculeDomain
     from vaekit.presets import sequence_vae
 
     model = Autoencoder(

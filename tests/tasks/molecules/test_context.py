@@ -8,12 +8,10 @@ pytest.importorskip("rdkit")
 pd = pytest.importorskip("pandas")
 
 from vaekit import Autoencoder  # noqa: E402
-from vaekit.cli import app  # noqa: E402
-from vaekit.domains import MoleculeDomain  # noqa: E402
+from vaekit.cli.app import app  # noqa: E402
 from vaekit.errors import DataError  # noqa: E402
-from vaekit.randomness import seeded  # noqa: E402
-from vaekit.tasks import maximise, optimise  # noqa: E402
-from vaekit.tasks.molecules import (  # noqa: E402
+from vaekit.molecules import (  # noqa: E402
+    MoleculeDomain,
     find_analogues,
     latent_neighbours,
     molecule_ways,
@@ -21,7 +19,12 @@ from vaekit.tasks.molecules import (  # noqa: E402
     predict_targets,
     property_map,
 )
-from vaekit.tasks.optimisation import MoleculeSpace  # noqa: E402
+from vaekit.molecules.design import (  # noqa: E402
+    MoleculeSpace,
+    maximise,
+    optimise,
+)
+from vaekit.randomness import seeded  # noqa: E402
 
 RINGS = {"aromatic": "c1ccccc1", "saturated": "C1CCCCC1"}
 PAIRS = [

@@ -9,15 +9,17 @@ pytest.importorskip("pandas")
 
 from rdkit import Chem
 
-from vaekit.domains.molecules import morgan_fingerprints, properties_of, tanimoto
 from vaekit.errors import CompositionError, DataError, SpecError
-from vaekit.tasks.molecules import (
+from vaekit.molecules import (
     draw_ways,
     find_analogues,
     is_readable,
     latent_neighbours,
     molecule_ways,
+    morgan_fingerprints,
+    properties_of,
     property_map,
+    tanimoto,
 )
 
 LEAD = "Cc1ccc(O)cc1N"

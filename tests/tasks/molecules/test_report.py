@@ -10,10 +10,15 @@ pd = pytest.importorskip("pandas")
 
 from rdkit import Chem  # noqa: E402
 
-from vaekit.domains import MoleculeDomain, Standardiser  # noqa: E402
-from vaekit.domains.molecules import PROPERTIES  # noqa: E402
 from vaekit.errors import DataError, SpecError  # noqa: E402
-from vaekit.tasks.molecules import KnownMolecules, molecule_report, save_molecules  # noqa: E402
+from vaekit.molecules import (  # noqa: E402  # noqa: E402
+    PROPERTIES,
+    KnownMolecules,
+    MoleculeDomain,
+    Standardiser,
+    molecule_report,
+    save_molecules,
+)
 
 GIVEN = ["OCC", "C1CC", "CCO", None, "CCC=O", "c1ccccc1", ""]
 KNOWN = ["CCO", "CCCO", "[Na+].[Cl-]", "c1ccccc1C"]

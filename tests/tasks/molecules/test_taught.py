@@ -8,18 +8,30 @@ import pytest
 pytest.importorskip("rdkit")
 
 from vaekit import Autoencoder, fine_tune, load
-from vaekit.cli.where import read_conditions
-from vaekit.domains import MoleculeDomain
-from vaekit.domains.molecules import Targets, properties_of, standardise
 from vaekit.errors import CompositionError, DataError, SpecError
+from vaekit.molecules import (
+    MoleculeDomain,
+    Targets,
+    predict_molecules,
+    predict_targets,
+    properties_of,
+    standardise,
+)
+from vaekit.molecules.design import (
+    Goal,
+    Method,
+    MoleculeSpace,
+    Predicted,
+    Tools,
+    maximise,
+    optimise,
+)
+from vaekit.molecules.design.constraints import Sieve
+from vaekit.molecules.design.measures import Failure
+from vaekit.molecules.design.methods import Foreseen
+from vaekit.molecules.design.objectives import Foresight
 from vaekit.presets import sequence_vae
-from vaekit.tasks.molecules import predict_molecules, predict_targets
-from vaekit.tasks.optimisation import Goal, MoleculeSpace, Predicted, maximise, optimise
-from vaekit.tasks.optimisation.foresight import Foresight
-from vaekit.tasks.optimisation.measures import Failure
-from vaekit.tasks.optimisation.methods import Method, Tools
-from vaekit.tasks.optimisation.methods.foreseen import Foreseen
-from vaekit.tasks.optimisation.sieve import Sieve
+from vaekit.tables.commands import read_conditions
 
 SMILES = ["C" * n + end for n in range(2, 22) for end in ("O", "N", "Cl", "C(=O)O")]
 TRAINING = [smiles for i, smiles in enumerate(SMILES) if i % 5]

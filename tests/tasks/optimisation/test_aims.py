@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from vaekit.errors import SpecError
-from vaekit.tasks.optimisation import Goal, Towards, Within, maximise, minimise, within
-from vaekit.tasks.optimisation.measures import EachMeasure
+from vaekit.molecules.design import EachMeasure, Goal, Towards, Within, maximise, minimise, within
 
 
 def test_open_ends_leave_room_above_the_best_of_the_first():

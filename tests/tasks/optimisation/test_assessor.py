@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from vaekit.errors import DataError
-from vaekit.tasks.optimisation import EachMeasure, Goal, ListMeasure, maximise
-from vaekit.tasks.optimisation.assessor import Assessor
-from vaekit.tasks.optimisation.timing import HangingError
+from vaekit.molecules.design import EachMeasure, Goal, ListMeasure, maximise
+from vaekit.molecules.design.evaluator import Assessor
+from vaekit.molecules.design.measures import HangingError
 
 
 def assessor(function, budget=10, **options):

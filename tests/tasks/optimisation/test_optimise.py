@@ -9,8 +9,7 @@ pytest.importorskip("rdkit")
 
 from vaekit import Autoencoder  # noqa: E402
 from vaekit.errors import CompositionError, DataError, SpecError  # noqa: E402
-from vaekit.tasks import maximise, optimise, within  # noqa: E402
-from vaekit.tasks.optimisation import (  # noqa: E402
+from vaekit.molecules.design import (  # noqa: E402
     Goal,
     Keeps,
     MoleculeSpace,
@@ -18,7 +17,10 @@ from vaekit.tasks.optimisation import (  # noqa: E402
     Similar,
     design_page,
     find_starts,
+    maximise,
+    optimise,
     table,
+    within,
 )
 
 RINGS = ["c1ccccc1", "C1CCCCC1", "c1ccncc1"]

@@ -3,31 +3,24 @@ import pytest
 from toy_space import Toy
 
 from vaekit.errors import DataError, SpecError
-from vaekit.tasks.optimisation import (
+from vaekit.molecules.design import (
     Bounded,
     Keeps,
     Lacks,
     NoAlerts,
     Similar,
+    Tools,
     area_of_best,
     mean_of_best,
     pareto_set,
 )
-from vaekit.tasks.optimisation.archive import Archive
-from vaekit.tasks.optimisation.constraints import allowed
-from vaekit.tasks.optimisation.exploits import Usual
-from vaekit.tasks.optimisation.gaussian_process import (
-    fit_process,
-    radial_kernel,
-    tanimoto_kernel,
-)
-from vaekit.tasks.optimisation.methods import Tools
-from vaekit.tasks.optimisation.methods.fingerprint_gp import chosen_places
-from vaekit.tasks.optimisation.methods.latent_gp import TrustRegion
-from vaekit.tasks.optimisation.retraining import Retraining
-from vaekit.tasks.optimisation.sieve import Sieve
-from vaekit.tasks.optimisation.space import single
-from vaekit.tasks.optimisation.variation import WAYS, Parents, Variation, blend, cross, noise
+from vaekit.molecules.design.bayesian import TrustRegion, chosen_places
+from vaekit.molecules.design.constraints import Sieve, Usual, allowed
+from vaekit.molecules.design.evaluator import Archive
+from vaekit.molecules.design.methods import Retraining
+from vaekit.molecules.design.space import single
+from vaekit.molecules.design.surrogates import fit_process, radial_kernel, tanimoto_kernel
+from vaekit.molecules.design.variation import WAYS, Parents, Variation, blend, cross, noise
 
 
 def test_constraints_hold_or_not():

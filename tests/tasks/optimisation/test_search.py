@@ -5,7 +5,7 @@ import pytest
 from toy_space import Toy, distance, written
 
 from vaekit.errors import DataError, SpecError
-from vaekit.tasks.optimisation import (
+from vaekit.molecules.design import (
     METHODS,
     EachMeasure,
     Goal,

@@ -1,0 +1,25 @@
+from .detector import (
+    Detector as Detector,
+    detector_files as detector_files,
+    fit_detector as fit_detector,
+    learn_further as learn_further,
+    read_detector as read_detector,
+)
+from .drift import Drift as Drift, Moved as Moved, find_drift as find_drift
+from .estimator import VAEDetector as VAEDetector, load_detector as load_detector
+from .reasons import Reason as Reason
+from .report import (
+    Found as Found,
+    reason_words as reason_words,
+    report_page as report_page,
+)
+from .steps import Event as Event, StepScorer as StepScorer
+from .scores import SCORES as SCORES
+from .threshold import (
+    automatic_threshold as automatic_threshold,
+    check_contamination as check_contamination,
+    check_rate as check_rate,
+    conformal_p_values as conformal_p_values,
+    conformal_threshold as conformal_threshold,
+    threshold_of as threshold_of,
+)

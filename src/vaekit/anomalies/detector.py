@@ -1,0 +1,435 @@
+"""Detectors of anomalies: a trained model, scores and a threshold."""
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vaekit.anomalies.drift import Drift, find_drift
+from vaekit.anomalies.inputs import Frame, Score, Seen, frame_of, look
+from vaekit.anomalies.marginals import Rarity
+from vaekit.anomalies.reasons import Reason, find_reasons, heat_maps, usual_heat
+from vaekit.anomalies.scores import SCORES
+from vaekit.errors import CompositionError, DataError, FormatError, VaekitError, unknown_name
+from vaekit.files import read_json, to_json
+from vaekit.fitting.fit import Plan, train_further
+from vaekit.fitting.trained import Trained, as_items, batches_of
+from vaekit.training.config import TrainConfig
+from vaekit.training.data import Items
+
+_MOST_ROWS, _MOST_VALUES = 10_000, 2**25
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Rows as their domain prepared them, each of those seen with equal probability.
+
+    What a detector goes on with when more data come: without old rows it would forget them, and
+    with all of them its memory would grow.
+
+    Attributes:
+        rows: The rows kept.
+        seen: How many there were.
+
+    Example:
+        >>> memory = Memory.of(torch.zeros(20_000, 2), seed=0).with_more(torch.ones(5_000, 2), 1)
+        >>> len(memory.rows), memory.seen, round(memory.rows.mean().item(), 1)
+        (10000, 25000, 0.2)
+    """
+
+    rows: Tensor = field(repr=False)
+    seen: int
+
+    @classmethod
+    def of(cls, rows: Tensor, seed: int) -> Self:
+        """Choose among the first rows."""
+        chosen = np.random.default_rng(seed).permutation(len(rows))[: _room(rows)]
+        return cls(rows[torch.from_numpy(np.sort(chosen))].clone(), len(rows))
+
+    def with_more(self, rows: Tensor, seed: int) -> Self:
+        """Choose among old and new ones, as if all had come at once."""
+        rng, total = np.random.default_rng(seed), self.seen + len(rows)
+        wanted = min(_room(rows), len(self.rows) + len(rows))
+        old = int(rng.hypergeometric(self.seen, len(rows), min(wanted, total)))
+        old = min(old, len(self.rows))
+        parts = [
+            some[torch.from_numpy(np.sort(rng.permutation(len(some))[:count]))]
+            for some, count in ((self.rows, old), (rows, wanted - old))
+        ]
+        return type(self)(torch.cat(parts), total)
+
+
+def _room(rows: Tensor) -> int:
+    """How many rows are kept: fewer where they are large, as those of pictures."""
+    return max(100, min(_MOST_ROWS, _MOST_VALUES // max(1, rows[0].numel())))
+
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Scores of items against those it was fitted on.
+
+    Attributes:
+        trained: The model.
+        name: Of the scores; see `SCORES`.
+        frame: Where training items lie.
+        scores: What is averaged.
+        rarities: What makes each of them comparable.
+        training: The combined scores of the training items.
+        memory: Some of the training items, at most 10,000.
+        usual_cost: The median cost of the training items, nats; see `Seen.cost`.
+        usual_heat: What each value costs in the mean training item, nats; of images only.
+    """
+
+    trained: Trained
+    name: str
+    frame: Frame
+    scores: Sequence[Score]
+    rarities: Sequence[Rarity]
+    training: Floats = field(repr=False)
+    memory: Memory = field(repr=False)
+    usual_cost: float = 0.0
+    usual_heat: Floats | None = field(default=None, repr=False)
+
+    def score(self, X: Any, context: Any = None) -> Floats:
+        """The mean of how rare each score is among the training items, in nats.
+
+        A cell that training did not know, as a new label, adds the log of the number of training
+        items, where the domain takes it as a hole; see `TableDomain.unseen`.
+
+        Args:
+            X: Items of the kind seen in training.
+            context: Their labels or properties, for conditional models.
+
+        Returns:
+            Shape (items,); the higher, the more unusual. The same at every call.
+        """
+        return self._score(self.look(X, context))
+
+    def score_rows(self, rows: Tensor) -> Floats:
+        """`score` of items that their domain prepared."""
+        domain = self.trained.domain
+        items = Items(rows, domain.encode, None, domain.observed(rows))
+        return self._score(
+            look(self.trained.vae, self.frame, batches_of(items, self.trained.device))
+        )
+
+    def _score(self, seen: Seen) -> Floats:
+        return seen.news + _mean([score.of(seen) for score in self.scores], self.rarities)
+
+    def score_pieces(self, pieces: Iterable[Any]) -> Iterator[Floats]:
+        """`score` of items that come a piece at a time, with one piece in memory.
+
+        Args:
+            pieces: Items, as a generator reads them from a file or a queue; see
+                `vaekit.domains.read_pieces`.
+        """
+        return (self.score(piece) for piece in pieces)
+
+    def look(self, X: Any, context: Any = None) -> Seen:
+        """Items as the scores see them."""
+        return look(self.trained.vae, self.frame, self.trained.batches(X, context))
+
+    def probabilities(self, scores: Floats) -> Floats:
+        """How sure it is that items of these scores are unusual, from 0 to 1.
+
+        What is no more unusual than the mean training item gets 0; three standard deviations get
+        .997.
+
+        Source: Kriegel et al. 2011, "Interpreting and unifying outlier scores", section 3.2.
+        """
+        from scipy.special import erf
+
+        spread = float(self.training.std()) or 1.0
+        found: Floats = np.maximum(0.0, erf((scores - self.training.mean()) / (spread * 2**0.5)))
+        return found
+
+    def reasons(self, X: Any, context: Any = None, top: int = 3) -> list[list[Reason]]:
+        """The columns of each row that make it unusual, the strongest first.
+
+        Each column in turn is replaced by what the model expects there; those whose replacement
+        makes the row more usual are the reasons.
+
+        Args:
+            X: Rows of an array or a table.
+            context: Their labels or properties, for conditional models.
+            top: How many at most.
+
+        Raises:
+            CompositionError: Items are no rows of columns.
+        """
+        return find_reasons(self.trained, self.frame, self.usual_cost, X, context, top)
+
+    def heat_maps(self, X: Any) -> Floats:
+        """Where images are unusual: what each pixel costs above the usual, smoothed.
+
+        Args:
+            X: Images.
+
+        Returns:
+            Shape (images, height, width), nats per pixel, at least 0.
+
+        Raises:
+            CompositionError: Items are no images, or their pixels are not told one by one.
+        """
+        return heat_maps(self.trained, self.usual_heat, X)
+
+    def drift(self, rows: Tensor, scores: Floats, reference: Floats | None = None) -> Drift:
+        """Whether items are as unusual as those of training were, and which columns moved.
+
+        Args:
+            rows: Some of the items of today, as the domain prepares them.
+            scores: Of all of them, 20 or more.
+            reference: Scores to compare with; ``None`` takes those of the training items.
+
+        Raises:
+            DataError: Fewer items.
+        """
+        known = self.training if reference is None else reference
+        return find_drift(self.trained.domain, self.memory.rows, rows, known, scores)
+
+
+def fit_detector(
+    trained: Trained, X: Any, context: Any = None, *, score: str = "contaminated"
+) -> Detector:
+    """Learn how training items score.
+
+    Args:
+        trained: A model of items like these, with a density.
+        X: The training items, some of which may be anomalies.
+        context: Their labels or properties, for conditional models.
+        score: One of `SCORES`.
+
+    Raises:
+        SpecError: No score has that name; suggests the nearest.
+        CompositionError: The model has no density.
+        DataError: Fewer than 2 items.
+
+    Example:
+        >>> from vaekit import Autoencoder
+        >>> X = np.random.default_rng(0).normal(size=(200, 3))
+        >>> model = Autoencoder(latent_dim=1, max_epochs=5, progress=False).fit(X)
+        >>> detector = fit_detector(model.trained_, X)
+        >>> odd, usual = detector.score([[9.0, -9.0, 9.0], [0.1, 0.2, 0.0]])
+        >>> bool(odd > 4 > usual)
+        True
+    """
+    items = as_items(trained.domain, trained.context, X, context)
+    return detector_of(trained, items, Memory.of(items.rows, seed=0), score)
+
+
+def detector_of(trained: Trained, items: Items, memory: Memory, score: str) -> Detector:
+    """`fit_detector` of items that are prepared.
+
+    Args:
+        trained: The model.
+        items: What it learns from.
+        memory: What it keeps of them, and of those before.
+        score: One of `SCORES`.
+    """
+    if score not in SCORES:
+        raise unknown_name("score", score, SCORES)
+    if missing := {"density", "normalised"} - trained.vae.provides:
+        raise CompositionError(
+            f"anomalies are told by a density, and this model lacks {sorted(missing)}. Use preset "
+            "'vae'."
+        )
+    if len(items) < 2:
+        raise DataError("a detector needs at least 2 items to learn from; got 1.")
+    shown = torch.cat([batch.visible.cpu() for batch in batches_of(items, trained.device)])
+    frame = frame_of(trained.vae, trained.domain, shown)
+    times = trained.domain.starts(len(items))
+    seen = look(trained.vae, frame, batches_of(items, trained.device), times)
+    fitted = [part.fit(seen) for part in SCORES[score]]
+    values = [part.of_training(seen) for part in fitted]
+    rarities = [Rarity.of(value) for value in values]
+    return Detector(
+        trained,
+        score,
+        frame,
+        fitted,
+        rarities,
+        _mean(values, rarities),
+        memory,
+        float(np.median(seen.cost)),
+        usual_heat(trained, items),
+    )
+
+
+def _mean(values: Sequence[Floats], rarities: Sequence[Rarity]) -> Floats:
+    rare = [rarity(value) for rarity, value in zip(rarities, values, strict=True)]
+    mean: Floats = np.mean(rare, axis=0)
+    return mean
+
+
+_FEWEST_STEPS = 100
+
+
+def learn_further(detector: Detector, plan: Plan, config: TrainConfig, X: object) -> Detector:
+    """Train on new items among kept ones, and learn anew how items score.
+
+    The steps are those of the first training times the share of the new items among all, at
+    least 100. What was learnt of the data (columns, labels, scaling) stays as it was.
+
+    Args:
+        detector: What was learnt so far; it stays as it is.
+        plan: How its model was built.
+        config: How to train; ``steps`` is that of a first training.
+        X: New items, at least 1.
+
+    Returns:
+        A detector that has seen the new items too.
+
+    Raises:
+        DataError: Items that are not of the kind seen before.
+    """
+    old, domain = detector.memory, detector.trained.domain
+    rows = domain.prepare(X)
+    mixed = torch.cat([old.rows, rows])
+    steps = round((config.steps or 0) * len(rows) / (old.seen + len(rows)))
+    passes = max(_FEWEST_STEPS, steps) * config.items_per_step / len(mixed)
+    config = replace(config, max_epochs=max(1, round(passes)))
+    trained = replace(detector.trained, model=copy.deepcopy(detector.trained.model))
+    train_further(trained, plan, Items(mixed, domain.encode, None, domain.observed(mixed)), config)
+    memory = old.with_more(rows, config.seed + old.seen)
+    kept = Items(memory.rows, domain.encode, None, domain.observed(memory.rows))
+    return detector_of(trained, kept, memory, detector.name)
+
+
+_FORMAT = 1
+_JSON, _ARRAYS = DETECTOR_FILES = ("detector.json", "detector.safetensors")
+_WITH_HOLES = ("memory", "held_out", "steps.training")  # NaN where a cell is missing
+_PLACES = ("low", "span", "mean", "deviation", "noise")
+Arrays = dict[str, NDArray[Any]]
+
+
+def detector_files(
+    detector: Detector, notes: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> dict[str, bytes]:
+    """Contents by name of what is to lie beside the files of the model.
+
+    The files hold training items: those that neighbours are sought among, and those that
+    `learn_further` goes on with.
+
+    Args:
+        detector: What to keep.
+        notes: What else, as JSON.
+        arrays: What else, as arrays; their names must not start as those of a detector.
+    """
+    frame = detector.frame
+    document = {
+        "format": _FORMAT,
+        "score": detector.name,
+        "num_codes": list(frame.num_codes),
+        "novelty": frame.novelty,
+        "fills": frame.fills,
+        "usual_cost": detector.usual_cost,
+        "seen": detector.memory.seen,
+        "notes": dict(notes),
+    }
+    all_arrays: Arrays = {
+        **{f"frame.{name}": getattr(frame, name) for name in _PLACES},
+        "training": detector.training,
+        "memory": detector.memory.rows.numpy(),
+        **arrays,
+    }
+    if detector.usual_heat is not None:
+        all_arrays["usual_heat"] = detector.usual_heat
+    for i, (score, rarity) in enumerate(zip(detector.scores, detector.rarities, strict=True)):
+        all_arrays[f"rarity.{i}"] = rarity.known
+        all_arrays |= {f"score.{i}.{name}": array for name, array in score.arrays.items()}
+    whole = {name: np.ascontiguousarray(array) for name, array in all_arrays.items()}
+    return {_JSON: to_json(document), _ARRAYS: safetensors.numpy.save(whole)}
+
+
+def read_detector(path: str | Path, trained: Trained) -> tuple[Detector, dict[str, Any], Arrays]:
+    """Read what `detector_files` wrote.
+
+    Args:
+        path: The folder.
+        trained: The model in it.
+
+    Returns:
+        The detector, and the notes and arrays that were kept with it.
+
+    Raises:
+        FormatError: Missing, damaged, of a newer format, or not of this model.
+    """
+    folder = Path(path)
+    document = _document(folder / _JSON)
+    arrays = _arrays(folder / _ARRAYS)
+    try:
+        detector = _restored(document, arrays, trained)
+        _try(detector)
+        return detector, dict(document["notes"]), arrays
+    except FormatError:
+        raise
+    except (VaekitError, LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise FormatError(
+            f"{folder} must hold a detector of the model beside it; its files are damaged or of "
+            f"another: {error}."
+        ) from error
+
+
+def _document(path: Path) -> dict[str, Any]:
+    document = read_json(path)
+    if not isinstance(document, dict) or document.get("format") != _FORMAT:
+        got = document.get("format") if isinstance(document, dict) else document
+        raise FormatError(f"{path} must be a detector of format {_FORMAT}; got {got!r}.")
+    return document
+
+
+def _arrays(path: Path) -> Arrays:
+    if path.resolve().parent != path.parent.resolve():
+        raise FormatError(f"{path} must lie in the run folder; it points to {path.resolve()}.")
+    try:
+        arrays: Arrays = safetensors.numpy.load_file(path)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise FormatError(f"{path} must be a safetensors file; it is damaged: {error}.") from error
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and name not in _WITH_HOLES and not np.isfinite(array).all():
+            raise FormatError(f"{path} must hold finite numbers; {name!r} does not.")
+    return arrays
+
+
+def _restored(document: Mapping[str, Any], arrays: Arrays, trained: Trained) -> Detector:
+    name = document["score"]
+    if name not in SCORES:
+        raise unknown_name("score", name, SCORES)
+    codes, novelty = tuple(document["num_codes"]), float(document["novelty"])
+    places = {name: arrays[f"frame.{name}"] for name in _PLACES}
+    frame = Frame(codes, **places, novelty=novelty, fills=bool(document["fills"]))
+    scores = [score.restored(_below(arrays, f"score.{i}.")) for i, score in enumerate(SCORES[name])]
+    rarities = [Rarity.of(arrays[f"rarity.{i}"]) for i in range(len(scores))]
+    memory = Memory(torch.from_numpy(arrays["memory"]), int(document["seen"]))
+    return Detector(
+        trained,
+        name,
+        frame,
+        scores,
+        rarities,
+        arrays["training"],
+        memory,
+        float(document["usual_cost"]),
+        arrays.get("usual_heat"),
+    )
+
+
+def _below(arrays: Arrays, prefix: str) -> Arrays:
+    found = arrays.items()
+    return {name.removeprefix(prefix): array for name, array in found if name.startswith(prefix)}
+
+
+def _try(detector: Detector) -> None:
+    """Parts that do not fit each other or the model cannot score an item."""
+    detector.score_rows(detector.memory.rows[:2])

@@ -1,0 +1,358 @@
+"""The scikit-learn detector of anomalies."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, OutlierMixin
+from torch import Tensor
+
+from vaekit.anomalies.detector import (
+    Detector,
+    detector_files,
+    fit_detector,
+    learn_further,
+    read_detector,
+)
+from vaekit.anomalies.drift import Drift
+from vaekit.anomalies.estimator_parts import PARTS, parted, split_off, suited_to
+from vaekit.anomalies.reasons import Reason
+from vaekit.anomalies.steps import Event, StepScorer
+from vaekit.anomalies.threshold import (
+    check_contamination,
+    check_rate,
+    conformal_p_values,
+    threshold_of,
+)
+from vaekit.autoencoder import Autoencoder
+from vaekit.domains.base import Domain
+from vaekit.domains.choice import find_domain
+from vaekit.domains.hooks import Lessons, Suited
+from vaekit.domains.sources import read_source
+from vaekit.errors import CompositionError
+from vaekit.fitting.estimators import adopt_features, trained_of
+from vaekit.fitting.fit import Plan
+from vaekit.presets.base import Preset
+from vaekit.storage.loading import load
+from vaekit.storage.runs import options_from_json, options_to_json, write_run
+from vaekit.training.config import TrainConfig
+
+
+def learn_on(estimator: "VAEDetector", X: Any) -> tuple[Detector, Tensor | None]:
+    """See `VAEDetector.partial_fit`.
+
+    Returns:
+        What was learnt, and the held-out items with some of the new ones.
+    """
+    if estimator.steps_ is not None:
+        raise CompositionError(
+            "detectors of series are fitted anew: all series together tell what is usual at a "
+            "step. Call fit with all of them."
+        )
+    autoencoder, rows = estimator.autoencoder_, estimator.held_out_rows_
+    if rows is not None:
+        X, held_out = parted(X, len(X) // PARTS, estimator.seed)
+        if len(held_out):
+            rows = torch.cat([rows, autoencoder.domain_.prepare(held_out)])
+    plan = Plan(**{f.name: getattr(autoencoder, f.name) for f in fields(Plan)})
+    options = {f.name: getattr(autoencoder, f.name) for f in fields(TrainConfig)}
+    return learn_further(estimator.detector_, plan, TrainConfig(**options), X), rows
+
+
+Floats = NDArray[np.float64]
+
+
+class VAEDetector(OutlierMixin, BaseEstimator):
+    """Learns what is usual, and tells what is not.
+
+    By default the training items may hold anomalies (outlier detection): then what counts is how
+    many cuts part an item from the rest, and how far it is from one training item in twenty, where
+    columns that the model tells well count more. If you know that they are clean, say
+    ``novelty=True``: then it is how far the nearest ones are, and how probable as a variant of
+    one.
+
+    Args:
+        contamination: Share of anomalies in the training items, above 0, at most .5: so many of
+            them are flagged. ``"auto"`` flags what is more than three robust deviations above the
+            median score.
+        novelty: Whether the training items are known to be clean.
+        false_alarm_rate: In place of a contamination: the share of new normal items that may be
+            flagged, above 0, below 1. It needs clean training items, of which a fifth is held out
+            to compare with, and is met in finite samples.
+        method: ``"auto"`` takes what suits; or one of `vaekit.anomalies.SCORES`.
+        preset: The model, by name or with options, one with a density; ``"auto"`` takes a VAE, of
+            clean numbers one that compresses less.
+        domain: The kind of items, ``"auto"``, a name or a `Domain`; of series
+            ``SeriesDomain(window=64)``, for which there are also `step_scores` and `events`.
+        latent_dim: Number of latents; ``None`` takes what suits the items.
+        max_epochs: Passes over the items; ``None`` takes as many as suit the items.
+        seed: Seed of everything random.
+        progress: Show a bar; ``None`` does so on a terminal.
+
+    Attributes:
+        detector_: The fitted `vaekit.anomalies.Detector`.
+        autoencoder_: The fitted `Autoencoder`.
+        offset_: `score_samples` below it means an anomaly.
+        decision_scores_: The scores of the training items, the higher the more unusual, as PyOD
+            has them; with a false-alarm rate of those that were learnt from.
+        held_out_: Scores of the held-out items; ``None`` without a false-alarm rate.
+        steps_: Of series: the fitted `vaekit.series.StepScorer`; else ``None``.
+        labels_: 1 for training items that are flagged, else 0, as PyOD has them.
+
+    Example:
+        >>> X = np.random.default_rng(0).normal(size=(300, 3))
+        >>> detector = VAEDetector(max_epochs=3, progress=False).fit(X)
+        >>> detector.predict([[0.0, 0.1, 0.0], [9.0, -9.0, 9.0]]).tolist()
+        [1, -1]
+    """
+
+    def __init__(
+        self,
+        contamination: float | str = "auto",
+        *,
+        novelty: bool = False,
+        false_alarm_rate: float | None = None,
+        method: str = "auto",
+        preset: str | Preset = "auto",
+        domain: str | Domain = "auto",
+        latent_dim: int | None = None,
+        max_epochs: int | None = None,
+        seed: int = 0,
+        progress: bool | None = None,
+    ) -> None:
+        self.contamination = contamination
+        self.novelty = novelty
+        self.false_alarm_rate = false_alarm_rate
+        self.method = method
+        self.preset = preset
+        self.domain = domain
+        self.latent_dim = latent_dim
+        self.max_epochs = max_epochs
+        self.seed = seed
+        self.progress = progress
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from items; what was learnt before is forgotten.
+
+        Args:
+            X: An array of numbers, a data frame, images, or a path to them; at least 2 items.
+            y: Ignored, as in scikit-learn.
+
+        Raises:
+            VaekitError: As of `Autoencoder.fit`.
+            SpecError: A contamination or rate out of range.
+        """
+        check_contamination(self.contamination)
+        check_rate(self.false_alarm_rate)
+        X = _read(X)
+        domain = find_domain(X, self.domain)
+        X, held_out = split_off(domain.read(X), domain, self.false_alarm_rate, self.seed)
+        suited = suited_to(domain, self._clean, X)
+        autoencoder = self._autoencoder(suited).fit(X)
+        score = suited.score if self.method == "auto" else self.method
+        detector = fit_detector(autoencoder.trained_, X, score=score)
+        rows = None if held_out is None else autoencoder.domain_.prepare(held_out)
+        steps = autoencoder.domain_.fit_step_detector(detector, X)
+        return self.adopt(autoencoder, detector, rows, steps)
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Go on learning from more items of the same kind; the first call is a `fit`.
+
+        The model is trained on them among up to 10,000 kept ones of those before, so that it
+        forgets nothing, and the scores, the threshold and the held-out items are brought up to
+        date. Columns, labels and scaling stay those of the first call.
+
+        Args:
+            X: New items, at least 1.
+            y: Ignored.
+
+        Raises:
+            DataError: Items that are not of the kind seen before; nothing is changed.
+            CompositionError: Fitted on series.
+        """
+        if not self.__sklearn_is_fitted__():
+            return self.fit(X)
+        detector, rows = learn_on(self, _read(X))
+        history, notes = self.autoencoder_.history_, self.autoencoder_.notes_
+        self.autoencoder_.adopt(detector.trained, history, notes)
+        return self.adopt(self.autoencoder_, detector, rows)
+
+    def adopt(
+        self,
+        autoencoder: Autoencoder,
+        detector: Detector,
+        rows: Tensor | None,
+        steps: StepScorer | None = None,
+    ) -> Self:
+        """Take over what was learnt elsewhere, as `load_detector` does, and find the threshold."""
+        self.autoencoder_, self.detector_, self.held_out_rows_ = autoencoder, detector, rows
+        self.decision_scores_: Floats = detector.training
+        self.held_out_ = None if rows is None else detector.score_rows(rows)
+        rate, share = self.false_alarm_rate, self.contamination
+        self.offset_ = -threshold_of(detector.training, share, self.held_out_, rate)
+        self.steps_: StepScorer | None = steps
+        self.labels_: NDArray[np.int64] = (self.decision_scores_ > -self.offset_).astype(np.int64)
+        adopt_features(self, autoencoder)
+        return self
+
+    def save(self, path: str | Path) -> None:
+        """Write a run folder with the model and what tells anomalies; `load_detector` reads it.
+
+        The files hold some of the training items. Nothing in them is ever executed.
+
+        Raises:
+            SaveError: Disk full, or the folder holds something else; nothing is changed.
+        """
+        trained_of(self, "save")
+        options = options_to_json(self.get_params(deep=False))
+        rows = self.held_out_rows_
+        arrays = {} if rows is None else {"held_out": rows.numpy()}
+        arrays |= {} if self.steps_ is None else self.steps_.arrays
+        files = detector_files(self.detector_, {"options": options}, arrays)
+        write_run(path, self.autoencoder_.run_folder(), files)
+
+    @property
+    def _clean(self) -> bool:
+        return self.novelty or self.false_alarm_rate is not None
+
+    def _autoencoder(self, suited: Suited) -> Autoencoder:
+        own = self.preset != "auto"
+        lessons = Lessons() if own else suited.lessons
+        return Autoencoder(
+            self.preset if own else suited.preset,
+            suited.latent_dim if self.latent_dim is None else self.latent_dim,
+            domain=suited.domain,
+            likelihood=suited.likelihood,
+            steps=lessons.steps,
+            batch_size=lessons.batch_size,
+            learning_rate=lessons.learning_rate,
+            max_epochs=lessons.max_epochs if self.max_epochs is None else self.max_epochs,
+            validation=0.0,
+            seed=self.seed,
+            progress=self.progress,
+        )
+
+    def score_samples(self, X: Any) -> Floats:
+        """How usual items are: the lower, the more unusual. The same at every call."""
+        trained_of(self, "score_samples")
+        return -self.detector_.score(X)
+
+    def decision_function(self, X: Any) -> Floats:
+        """`score_samples` above the threshold: negative for anomalies."""
+        found: Floats = self.score_samples(X) - self.offset_
+        return found
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        """-1 for anomalies, 1 for the others, shape (items,)."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def fit_predict(self, X: Any, y: Any = None) -> NDArray[np.int64]:
+        """Fit, and flag the training items themselves, each as if it had not been one of them.
+
+        Raises:
+            CompositionError: With ``novelty`` or a false-alarm rate, by which training items are
+                clean.
+        """
+        if self._clean:
+            raise CompositionError(
+                "with novelty or a false-alarm rate the training items are taken to be clean, and "
+                "fit_predict has nothing to flag. Call fit, and predict for new items."
+            )
+        return np.where(self.fit(X).labels_ == 1, -1, 1)
+
+    def probabilities(self, X: Any) -> Floats:
+        """How sure it is that items are unusual, from 0 to 1; see `Detector.probabilities`."""
+        return self.detector_.probabilities(-self.score_samples(X))
+
+    def p_values(self, X: Any) -> Floats:
+        """The probability that a normal item would be at least as unusual, at most.
+
+        Raises:
+            CompositionError: Fitted without a false-alarm rate, so that nothing was held out.
+        """
+        scores = -self.score_samples(X)
+        if self.held_out_ is None:
+            raise CompositionError("p-values need held-out items: fit with a false_alarm_rate.")
+        return conformal_p_values(scores, self.held_out_)
+
+    def explain(self, X: Any, top: int = 3) -> list[list[Reason]]:
+        """The columns that make each row unusual; see `Detector.reasons`."""
+        trained_of(self, "explain")
+        return self.detector_.reasons(X, top=top)
+
+    def heat_maps(self, X: Any) -> Floats:
+        """Where images are unusual, shape (images, height, width); see `Detector.heat_maps`."""
+        trained_of(self, "heat_maps")
+        return self.detector_.heat_maps(X)
+
+    def drift(self, X: Any) -> Drift:
+        """Whether items are as those of training were; see `Detector.drift`.
+
+        With a false-alarm rate scores are compared with those of the held-out items.
+        """
+        rows = trained_of(self, "drift").domain.prepare(X)
+        return self.detector_.drift(rows, self.detector_.score_rows(rows), self.held_out_)
+
+    def step_scores(self, X: Any) -> Floats:
+        """How unusual each step of a series is, in nats; see `StepScorer.score`.
+
+        Raises:
+            CompositionError: Fitted on items that are no series.
+        """
+        return self.steps_of().score(X)
+
+    def events(self, X: Any, threshold: float | None = None) -> Sequence[Event]:
+        """Runs of steps with scores above a threshold; see `StepScorer.events`."""
+        steps = self.steps_of()
+        if threshold is None and self.contamination != "auto":
+            threshold = float(np.nanquantile(steps.training, 1 - float(self.contamination)))
+        return steps.events(X, threshold)
+
+    def steps_of(self) -> StepScorer:
+        """``steps_``, where there are some."""
+        trained_of(self, "step_scores")
+        if self.steps_ is None:
+            raise CompositionError(
+                "scores of steps are for series; fit with domain=SeriesDomain(window=64)."
+            )
+        return self.steps_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "detector_" in vars(self)
+
+
+def _read(X: Any) -> Any:
+    return read_source(X) if isinstance(X, str | Path) else X
+
+
+def load_detector(path: str | Path) -> VAEDetector:
+    """Read what `VAEDetector.save` wrote; nothing in it is ever executed.
+
+    Args:
+        path: The run folder.
+
+    Raises:
+        FormatError: Damaged, truncated, foreign, of a newer format, or a run without a detector.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> X = np.random.default_rng(0).normal(size=(300, 3))
+        >>> detector = VAEDetector(max_epochs=3, progress=False).fit(X)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     detector.save(f"{folder}/run")
+        ...     loaded = load_detector(f"{folder}/run")
+        >>> bool((loaded.score_samples(X) == detector.score_samples(X)).all())
+        True
+    """
+    autoencoder = load(path)
+    found, notes, arrays = read_detector(path, autoencoder.trained_)
+    detector = VAEDetector(**options_from_json(notes.get("options"), VAEDetector))
+    rows = arrays.get("held_out")
+    held_out = None if rows is None else torch.from_numpy(rows)
+    steps = autoencoder.domain_.restore_step_detector(found, arrays)
+    return detector.adopt(autoencoder, found, held_out, steps)

@@ -1,0 +1,203 @@
+"""Why an item is unusual: columns of a row, regions of an image."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vaekit.anomalies.inputs import Frame, cost_at_mean
+from vaekit.domains.base import Domain
+from vaekit.domains.checks import is_frame
+from vaekit.errors import CompositionError
+from vaekit.fitting.trained import Trained, batches_of
+from vaekit.models.vae import VAE
+from vaekit.training.data import Items
+from vaekit.types import Batch
+
+_SMALLEST = 1e-6
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an item is unusual: one column.
+
+    Attributes:
+        column: Its name; of arrays without names its place.
+        found: The value.
+        expected: What the model would have it be, given the others.
+        share: Of what the row costs above the usual, how much goes away if it were so as well as
+            the columns before it.
+    """
+
+    column: str
+    found: Any
+    expected: Any
+    share: float
+
+
+def columns_of(domain: Domain) -> dict[str, tuple[int, ...]]:
+    """The places of each column's cells in a row, by name.
+
+    Raises:
+        CompositionError: The items are no rows.
+    """
+    cells = domain.cells
+    if not cells:
+        raise CompositionError("reasons are columns of rows; these items are no rows.")
+    return {name: tuple(places) for name, places in cells.items()}
+
+
+@torch.no_grad()
+def find_reasons(
+    trained: Trained, frame: Frame, usual_cost: float, X: Any, context: Any = None, top: int = 3
+) -> list[list[Reason]]:
+    """The columns of each row whose replacement makes it more usual, the strongest first.
+
+    One after the other: with the strongest replaced, the model is asked again what it expects of
+    the rest, so that a wrong value does not blame the columns that go with it.
+
+    Args:
+        trained: The model.
+        frame: Where training items lie.
+        usual_cost: The median cost of training items, nats.
+        X: Rows of an array or a table.
+        context: Their labels or properties, for conditional models.
+        top: How many at most.
+
+    Raises:
+        CompositionError: Items are no rows of columns.
+    """
+    columns, raw = columns_of(trained.domain), trained.domain.read(X)
+    raw = raw if is_frame(raw) else np.asarray(raw)
+    search = _Search(trained, frame, usual_cost, columns)
+    rows = (
+        _row(batch, place)
+        for batch in trained.batches(raw, context)
+        for place in range(len(batch.x))
+    )
+    return [search.reasons(raw, place, row, top) for place, row in enumerate(rows)]
+
+
+@dataclass(frozen=True)
+class _Search:
+    trained: Trained
+    frame: Frame
+    usual_cost: float
+    columns: Mapping[str, tuple[int, ...]]
+
+    def reasons(self, raw: Any, place: int, row: Batch, top: int) -> list[Reason]:
+        """The columns that lessen the cost of a row most, if they were as expected."""
+        x, excess, gains = row.visible, 0.0, dict[str, float]()
+        for _ in range(min(top, len(self.columns))):
+            cost, best, less = self._strongest(x, row, list(gains))
+            excess = excess or max(cost - self.usual_cost, _SMALLEST)
+            if less <= _SMALLEST * excess:
+                break
+            gains[best] = less / excess
+            x = self._as_expected(x, row, [list(gains)])
+        names, shown = list(self.columns), self.trained.domain.decode(x)
+        found = [
+            Reason(name, _cell(raw, place, name, at), _cell(shown, 0, name, at), gain)
+            for name, gain, at in ((name, gain, names.index(name)) for name, gain in gains.items())
+        ]
+        return [reason for reason in found if reason.found != reason.expected]
+
+    def _strongest(self, x: Tensor, row: Batch, before: list[str]) -> tuple[float, str, float]:
+        """What x costs, nats, and which column makes it how much cheaper."""
+        names = [name for name in self.columns if name not in before]
+        changed = torch.cat([self._as_expected(x, row, [[name] for name in names]), x])
+        batch = self._batch(changed, row, [*([*before, name] for name in names), before])
+        cost = cost_at_mean(self.trained.vae, self.frame, batch).cpu().numpy()
+        best = int(cost[:-1].argmin())
+        return float(cost[-1]), names[best], float(cost[-1] - cost[best])
+
+    def _as_expected(self, x: Tensor, row: Batch, unknown: Sequence[Sequence[str]]) -> Tensor:
+        """For each of some sets of columns x with what the model expects there of the rest."""
+        vae, rows = self.trained.vae, x.expand(len(unknown), -1)
+        there = self._places(unknown, x.shape[1])
+        context = None if row.context is None else row.context.expand(len(rows), -1)
+        # 0 is the mean of a number, and a label that is not known
+        expected = vae.show(vae.encode(rows.masked_fill(there, 0.0), context), context)
+        return torch.where(there, expected, rows)
+
+    def _batch(self, x: Tensor, row: Batch, replaced: Sequence[Sequence[str]]) -> Batch:
+        """The changed rows: replaced cells are known; numbers are, where the code says so."""
+        context = None if row.context is None else row.context.expand(len(x), -1)
+        if row.observed is None:
+            return Batch(x, context)
+        observed = row.observed | self._places(replaced, x.shape[1])
+        return Batch(x, context, self.trained.domain.observed_after(x, observed))
+
+    def _places(self, names: Sequence[Sequence[str]], width: int) -> Tensor:
+        """True at the cells of some columns, for each of some sets of them."""
+        found = torch.zeros(len(names), width, dtype=torch.bool)
+        for row, chosen in zip(found, names, strict=True):
+            row[[cell for name in chosen for cell in self.columns[name]]] = True
+        return found.to(self.trained.device)
+
+
+def _row(batch: Batch, place: int) -> Batch:
+    """One row of a batch, as a batch."""
+    context = None if batch.context is None else batch.context[place : place + 1]
+    observed = None if batch.observed is None else batch.observed[place : place + 1]
+    return Batch(batch.x[place : place + 1], context, observed)
+
+
+def _cell(rows: Any, row: int, name: str, place: int) -> Any:
+    value = rows[name].iloc[row] if is_frame(rows) else rows[row][place]
+    return value.item() if isinstance(value, np.generic | Tensor) else value
+
+
+Floats = NDArray[np.float64]
+
+_BLUR = 1 / 28  # of the shorter side: a fault is larger than a pixel, the noise of one is not
+
+
+@torch.no_grad()
+def cell_costs(vae: VAE, batch: Batch) -> Tensor:
+    """-log p(x | z) of each value at the posterior mean, nats, shape (batch, *event).
+
+    Missing cells cost nothing.
+
+    Raises:
+        CompositionError: The likelihood has no costs of single values.
+    """
+    px = vae.decode(vae.encode(batch.x, batch.context), batch.context)
+    if not vae.likelihood.normalised or px.event_shape:
+        raise CompositionError(
+            f"{type(vae.likelihood).__name__} tells values together, not one by one. Use another "
+            "likelihood."
+        )
+    cost = -px.log_prob(batch.visible).squeeze(0)
+    return cost if batch.observed is None else cost.where(batch.observed, 0.0)
+
+
+def usual_heat(trained: Trained, items: Items) -> Floats | None:
+    """The mean cost of each pixel over training images, shape (height, width).
+
+    ``None`` where items are no images.
+    """
+    if not trained.domain.draws_images:
+        return None
+    sums = [cell_costs(trained.vae, b).sum((0, 1)) for b in batches_of(items, trained.device)]
+    return torch.stack(sums).sum(0).double().cpu().numpy() / len(items)
+
+
+def heat_maps(trained: Trained, usual: Floats | None, X: Any) -> Floats:
+    """See `Detector.heat_maps`."""
+    if usual is None:
+        raise CompositionError(
+            "heat maps show where images are unusual; these items are no images. Use "
+            "explain for rows."
+        )
+    from scipy.ndimage import gaussian_filter
+
+    costs = [cell_costs(trained.vae, batch).sum(1) for batch in trained.batches(X)]
+    excess = torch.cat(costs).double().cpu().numpy() - usual
+    sigma = max(0.5, min(usual.shape) * _BLUR)
+    found: Floats = np.maximum(0.0, gaussian_filter(excess, (0, sigma, sigma)))
+    return found

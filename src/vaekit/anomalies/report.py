@@ -1,0 +1,164 @@
+"""What was found, as one page with its pictures in it."""
+
+import html
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaekit.anomalies.detector import Detector
+from vaekit.anomalies.inputs import look
+from vaekit.anomalies.reasons import Reason
+from vaekit.fitting.trained import batches_of
+from vaekit.plots.task_charts import heat_sheets, score_histogram, unusual_map
+from vaekit.reports import figure_html
+from vaekit.training.data import Items
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+Floats = NDArray[np.float64]
+
+_POINTS, _IMAGES, _COLUMNS = 2000, 24, 12
+
+
+@dataclass(frozen=True)
+class Found:
+    """One flagged item.
+
+    Attributes:
+        place: Which of the items it is, from 0.
+        score: How rare it is, nats.
+        reasons: Why; empty where items are no rows.
+        item: It, as one row or image.
+    """
+
+    place: int
+    score: float
+    reasons: Sequence[Reason]
+    item: Any
+
+
+def report_page(
+    detector: Detector, scores: Floats, threshold: float, found: Sequence[Found], how: str
+) -> bytes:
+    """A page of HTML that needs no other file.
+
+    It has the distribution of the scores, a map of the latents, how often each column is the first
+    reason, and the most unusual items: rows with their reasons, images with where they are so.
+
+    Args:
+        detector: What scored.
+        scores: Of all items.
+        threshold: Those above it are flagged.
+        found: The most unusual flagged items, the most unusual first.
+        how: What was done, in a sentence.
+    """
+    template = resources.files("vaekit") / "templates" / "anomalies.html"
+    flagged = int((scores > threshold).sum())
+    page = Template(template.read_text("utf-8")).substitute(
+        how=html.escape(how),
+        summary=f"{flagged} of {len(scores)} items are flagged: their score is above "
+        f"{threshold:.2f} nats.",
+        figures="\n".join(
+            figure_html(*pair) for pair in _pictures(detector, scores, threshold, found)
+        ),
+        columns=_first_reasons(found),
+        items="\n".join(_item(detector, one) for one in found)
+        or "<tr><td colspan='4'>No item is flagged.</td></tr>",
+    )
+    return page.encode()
+
+
+def reason_words(reason: Reason) -> str:
+    """A reason in a few words.
+
+    Example:
+        >>> reason_words(Reason("age", 130.0, 41.256, 0.8))
+        'age 130, expected 41.26'
+    """
+    found, expected = (_short(value) for value in (reason.found, reason.expected))
+    return f"{reason.column} {found}, expected {expected}"
+
+
+def _short(value: Any) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return "missing"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _pictures(
+    detector: Detector, scores: Floats, threshold: float, found: Sequence[Found]
+) -> list[tuple[str, "Figure"]]:
+    # matplotlib costs half a second
+
+    drawn = [("How unusual the items are", score_histogram(scores, threshold))]
+    if not found:
+        return drawn
+    items = detector.trained.domain.prepare(_stacked([one.item for one in found]))
+    if detector.trained.domain.draws_images:
+        drawn.append(("The most unusual images, and where they are so", _sheet(detector, found)))
+    if detector.trained.vae.latent_dim >= 2:
+        usual = _codes(detector, detector.memory.rows[:_POINTS])
+        map_of = unusual_map(usual, _codes(detector, items))
+        drawn.append(("Where they lie among latents", map_of))
+    return drawn
+
+
+def _codes(detector: Detector, rows: Any) -> Floats:
+    domain, trained = detector.trained.domain, detector.trained
+    items = Items(rows, domain.encode, None, domain.observed(rows))
+    return look(trained.vae, detector.frame, batches_of(items, trained.device)).codes
+
+
+def _sheet(detector: Detector, found: Sequence[Found]) -> "Figure":
+
+    images = _stacked([one.item for one in found[:_IMAGES]])
+    expected = detector.trained.reconstruct(images)
+    return heat_sheets(images, expected, detector.heat_maps(images))
+
+
+def _stacked(items: Sequence[Any]) -> Any:
+    """Rows as a data frame, others as an array."""
+    if type(items[0]).__module__.startswith("pandas"):
+        import pandas as pd
+
+        return pd.concat(items)
+    return np.stack(items)
+
+
+def _first_reasons(found: Sequence[Found]) -> str:
+    """How often each column is the strongest reason, as bars."""
+    counts = Counter(one.reasons[0].column for one in found if one.reasons)
+    if not counts:
+        return ""
+    most = max(counts.values())
+    bars = "\n".join(
+        f"<tr><th>{html.escape(column)}</th><td>{_bar(count / most)} {count}</td></tr>"
+        for column, count in counts.most_common(_COLUMNS)
+    )
+    return (
+        "<h2>Which columns are the strongest reason, among the items below</h2>\n"
+        f"<table class='bars'><tbody>\n{bars}\n</tbody></table>"
+    )
+
+
+def _item(detector: Detector, one: Found) -> str:
+    sure = float(detector.probabilities(np.array([one.score]))[0])
+    reasons = "<br>".join(
+        f"{_bar(reason.share)} {html.escape(reason_words(reason))}" for reason in one.reasons
+    )
+    cells = (f"{one.score:.2f}", f"{sure:.3f}", reasons)
+    cells = (f"{one.score:.2f}", f"{sure:.3f}", reasons)
+    return f"<tr><th>{one.place}</th>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _bar(share: float) -> str:
+    width = round(60 * min(1.0, max(0.0, share)))
+    return f'<span class="bar" style="width:{width}px"></span>'

@@ -1,0 +1,11 @@
+from .augment_table import (
+    Augmentation as Augmentation,
+    STRATEGIES as STRATEGIES,
+    augment as augment,
+    counts_of as counts_of,
+    synthesise as synthesise,
+    wanted_counts as wanted_counts,
+    wanted_rows as wanted_rows,
+)
+from .estimator import VAEOverSampler as VAEOverSampler
+from .targets import joined as joined

@@ -1,0 +1,458 @@
+"""More items of small classes, if they help."""
+
+import abc
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaekit.augmentation.generators import ClassMaker, Maker, NumberMaker
+from vaekit.augmentation.targets import (
+    classifier_score,
+    is_numeric_target,
+    joined,
+    part,
+    regressor_score,
+)
+from vaekit.domains.base import Domain
+from vaekit.errors import DataError, SpecError, unknown_name
+from vaekit.presets.base import Preset
+from vaekit.training.config import TrainConfig
+
+Strategy = str | float | Mapping[Any, int]
+
+STRATEGIES = ("auto", "minority", "all")
+"""Which classes to bring up to the largest: all others, the smallest, or (twice over) every one."""
+
+_FEWEST = 2
+_TIMES = 3.0
+
+
+def counts_of(y: Any) -> dict[Any, int]:
+    """How many items of each class there are, most frequent first.
+
+    Raises:
+        DataError: One class only, or a class of a single item.
+    """
+    labels, counts = np.unique(np.asarray(y), return_counts=True)
+    if len(labels) < 2:
+        raise DataError(f"y must have at least two classes; got only {labels.tolist()}.")
+    if counts.min() < _FEWEST:
+        alone = labels[counts.argmin()]
+        raise DataError(
+            f"every class must have at least {_FEWEST} items; got 1 of {_plain(alone)!r}. One item "
+            "does not say how its class varies."
+        )
+    order = np.argsort(-counts, kind="stable")
+    return {_plain(labels[i]): int(counts[i]) for i in order}
+
+
+def _plain(label: Any) -> Any:
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def wanted_counts(
+    counts: Mapping[Any, int], strategy: str | float | Mapping[Any, int]
+) -> dict[Any, int]:
+    """How many synthetic items of each class a strategy asks for.
+
+    Args:
+        counts: How many there are.
+        strategy: One of `STRATEGIES`; for two classes, the share of the largest that the other one
+            is to have; or how many items of each class there are to be, for some classes.
+
+    Raises:
+        SpecError: An unknown strategy, a share out of range or for more than two classes, fewer
+            items than there are, or a class that is not there.
+
+    Example:
+        >>> wanted_counts({"no": 90, "yes": 10}, "auto"), wanted_counts({"no": 90, "yes": 10}, 0.5)
+        ({'yes': 80}, {'yes': 35})
+    """
+    largest = max(counts.values())
+    if isinstance(strategy, str):
+        return _by_name(counts, strategy)
+    if isinstance(strategy, Mapping):
+        goals = dict(strategy)
+    else:
+        if len(counts) != 2 or not 0 < strategy <= 1:
+            raise SpecError(
+                f"a share must be above 0, at most 1, and of two classes; got {strategy!r} for "
+                f"{len(counts)} classes."
+            )
+        goals = {min(counts, key=lambda label: counts[label]): round(strategy * largest)}
+    for label, goal in goals.items():
+        if label not in counts or goal < counts[label]:
+            raise SpecError(
+                f"sampling_strategy must name classes of y and at least as many items as there "
+                f"are; got {label!r}: {goal}, and there are {dict(counts)}."
+            )
+    return {label: goal - counts[label] for label, goal in goals.items() if goal > counts[label]}
+
+
+def _by_name(counts: Mapping[Any, int], strategy: str) -> dict[Any, int]:
+    largest = max(counts.values())
+    if strategy == "all":
+        return dict.fromkeys(counts, largest)
+    if strategy not in STRATEGIES:
+        raise SpecError(
+            f"sampling_strategy must be one of {', '.join(STRATEGIES)}, a share or a dict; got "
+            f"{strategy!r}."
+        )
+    few = counts if strategy == "auto" else [min(counts, key=lambda label: counts[label])]
+    return {label: largest - counts[label] for label in few if counts[label] < largest}
+
+
+def shrunk(strategy: Strategy, share: float) -> Strategy:
+    """The strategy for a part of the data: numbers of items shrink with it."""
+    if not isinstance(strategy, Mapping):
+        return strategy
+    return {label: int(np.ceil(goal * share)) for label, goal in strategy.items()}
+
+
+def wanted_rows(n: int, strategy: Strategy) -> int:
+    """How many synthetic rows there are to be where targets are numbers.
+
+    Args:
+        n: How many rows there are.
+        strategy: ``"auto"`` for three times as many, or a positive number of times.
+
+    Raises:
+        SpecError: Another strategy.
+
+    Example:
+        >>> wanted_rows(50, "auto"), wanted_rows(50, 0.5)
+        (150, 25)
+    """
+    times = _TIMES if strategy == "auto" else strategy
+    if not isinstance(times, int | float) or not 0 < times < float("inf"):
+        raise SpecError(
+            f"where targets are numbers, the strategy must be 'auto' or how many times as many "
+            f"synthetic rows there are to be, above 0; got {strategy!r}."
+        )
+    return max(1, round(times * n))
+
+
+Splits = Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]
+
+
+@dataclass(frozen=True)
+class Aim(abc.ABC):
+    """How items are made, split and judged for one kind of targets.
+
+    Attributes:
+        strategy: How many items to make.
+        preset: The model.
+        domain: The kind of data.
+        screened: Whether candidates are screened, where the kind of targets knows that.
+    """
+
+    strategy: Strategy
+    preset: str | Preset
+    domain: str | Domain
+    screened: bool
+
+    @property
+    @abc.abstractmethod
+    def measure(self) -> str:
+        """What scores are."""
+
+    @abc.abstractmethod
+    def check(self, y: NDArray[Any], folds: int) -> None:
+        """Refuse targets that cannot be learnt or split."""
+
+    @abc.abstractmethod
+    def wanted(self, y: NDArray[Any], share: float = 1.0) -> Mapping[Any, int]:
+        """How many items to make from a share of the data whose targets are these."""
+
+    @abc.abstractmethod
+    def maker(self, X: Any, y: NDArray[Any], config: TrainConfig) -> Maker:
+        """Train what makes items."""
+
+    @abc.abstractmethod
+    def splits(self, y: NDArray[Any], folds: int, seed: int) -> Splits:
+        """Places to train and to judge on."""
+
+    @abc.abstractmethod
+    def score(
+        self, judge: Any, X: Any, y: NDArray[Any], left_out: Any, truth: NDArray[Any]
+    ) -> float:
+        """What an estimator trained on X and y is worth on items left out."""
+
+
+class ClassAim(Aim):
+    """Targets are classes."""
+
+    @property
+    def measure(self) -> str:
+        """Of the rarest class, or the mean."""
+        return "average precision"
+
+    def check(self, y: NDArray[Any], folds: int) -> None:
+        """Two classes at least, and an item of each in every fold."""
+        least = min(counts_of(y).values())
+        if not 2 <= folds <= least:
+            raise SpecError(
+                f"folds must be from 2 to {least}, the items of the smallest class; got {folds}."
+            )
+
+    def wanted(self, y: NDArray[Any], share: float = 1.0) -> Mapping[Any, int]:
+        """By class."""
+        return wanted_counts(counts_of(y), shrunk(self.strategy, share))
+
+    def maker(self, X: Any, y: NDArray[Any], config: TrainConfig) -> Maker:
+        """A model that is told the class."""
+        return ClassMaker.fit(X, y, self.preset, self.domain, config, self.screened)
+
+    def splits(self, y: NDArray[Any], folds: int, seed: int) -> Splits:
+        """With as many of each class in each fold."""
+        from sklearn.model_selection import StratifiedKFold
+
+        found: Splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(y, y)
+        return found
+
+    def score(
+        self, judge: Any, X: Any, y: NDArray[Any], left_out: Any, truth: NDArray[Any]
+    ) -> float:
+        """See `classifier_score`."""
+        return classifier_score(judge, X, y, left_out, truth)
+
+
+class NumberAim(Aim):
+    """Targets are numbers."""
+
+    @property
+    def measure(self) -> str:
+        """Share of the variance explained."""
+        return "R2"
+
+    def check(self, y: NDArray[Any], folds: int) -> None:
+        """Finite numbers, and two in every fold."""
+        if not np.isfinite(y.astype(np.float64)).all():
+            row = int(np.argmin(np.isfinite(y.astype(np.float64))))
+            raise DataError(f"y must hold finite numbers; row {row} has {y[row]}. Clean it.")
+        if not 2 <= folds <= len(y) // 2:
+            raise SpecError(f"folds must be from 2 to {len(y) // 2}; got {folds}.")
+
+    def wanted(self, y: NDArray[Any], share: float = 1.0) -> Mapping[Any, int]:
+        """All under the name ``None``."""
+        return {None: wanted_rows(len(y), self.strategy)}
+
+    def maker(self, X: Any, y: NDArray[Any], config: TrainConfig) -> Maker:
+        """A model of rows."""
+        return NumberMaker.fit(X, y, self.preset, config)
+
+    def splits(self, y: NDArray[Any], folds: int, seed: int) -> Splits:
+        """At random."""
+        from sklearn.model_selection import KFold
+
+        found: Splits = KFold(folds, shuffle=True, random_state=seed).split(y)
+        return found
+
+    def score(
+        self, judge: Any, X: Any, y: NDArray[Any], left_out: Any, truth: NDArray[Any]
+    ) -> float:
+        """See `regressor_score`."""
+        return regressor_score(judge, X, y, left_out, truth)
+
+
+KINDS: dict[str, type[ClassAim] | type[NumberAim]] = {"classes": ClassAim, "numbers": NumberAim}
+"""What targets may be."""
+
+
+def aim_of(kind: str, y: Any) -> type[ClassAim] | type[NumberAim]:
+    """The one for a kind of targets; ``"auto"`` tells it from them.
+
+    Raises:
+        SpecError: No kind has that name.
+    """
+    if kind == "auto":
+        return NumberAim if is_numeric_target(y) else ClassAim
+    if kind not in KINDS:
+        raise unknown_name("kind", kind, ["auto", *KINDS])
+    return KINDS[kind]
+
+
+def synthesise(
+    X: Any,
+    y: Any,
+    wanted: Mapping[Any, int],
+    *,
+    preset: str | Preset = "auto",
+    domain: str | Domain = "auto",
+    config: TrainConfig | None = None,
+    screened: bool = True,
+) -> tuple[Any, NDArray[Any]]:
+    """Synthetic items of some classes, from one model of all items that is told the class.
+
+    A small class borrows from the others what they have in common with it. Of several candidates
+    each is kept with the probability that classifiers of the real items give to its class.
+
+    Args:
+        X: Items: a data frame, an array of numbers or images.
+        y: The class of each.
+        wanted: How many items of each class.
+        preset: The model.
+        domain: The kind of data.
+        config: How to train.
+        screened: Whether classifiers choose among candidates.
+
+    Returns:
+        Items in the form of X, and their classes.
+
+    Raises:
+        VaekitError: As of `fit_model`.
+    """
+    config = config or TrainConfig()
+    maker = ClassMaker.fit(X, y, preset, domain, config, screened)
+    return maker.make(wanted, config.seed)
+
+
+_TELLING = 0.02
+_DRAWS = 3  # sets of synthetic items that each fold is judged with: one set may be lucky
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Synthetic items, and whether an estimator gains by them.
+
+    Attributes:
+        items: The synthetic items, in the form of the data.
+        labels: Their classes, or numbers.
+        without: Scores on items left out, fold by fold, of an estimator trained on real items.
+        with_synthetic: The same with synthetic items added to its training.
+        measure: What the scores are.
+    """
+
+    items: Any = field(repr=False)
+    labels: NDArray[Any] = field(repr=False)
+    without: tuple[float, ...]
+    with_synthetic: tuple[float, ...]
+    measure: str = "average precision"
+
+    @property
+    def gain(self) -> float:
+        """The mean gain."""
+        return float(np.mean(self._gains))
+
+    @property
+    def standard_error(self) -> float:
+        """Of the mean gain, from fold to fold."""
+        return float(np.std(self._gains, ddof=1) / len(self._gains) ** 0.5)
+
+    @property
+    def _gains(self) -> NDArray[np.float64]:
+        return np.subtract(self.with_synthetic, self.without)
+
+    @property
+    def helps(self) -> bool:
+        """Whether the gain is larger than its standard error: a small gain may be chance."""
+        return self.gain > self.standard_error
+
+    @property
+    def clear(self) -> bool:
+        """Whether the folds tell at all: a gain of 0.02 would have been larger than its error."""
+        return abs(self.gain) > self.standard_error or self.standard_error <= _TELLING
+
+    @property
+    def advice(self) -> str:
+        """What to do, with the numbers."""
+        numbers = (
+            f"{self.measure} {np.mean(self.without):.3f} without and "
+            f"{np.mean(self.with_synthetic):.3f} with them, a gain of {self.gain:+.3f} ± "
+            f"{self.standard_error:.3f} over {len(self.without)} folds"
+        )
+        if self.helps:
+            return f"Synthetic items help: {numbers}."
+        if not self.clear:
+            return (
+                "These items are too few to tell whether synthetic ones help; do not rely on them: "
+                f"{numbers}."
+            )
+        return f"Do not augment: synthetic items do not help an estimator of these data; {numbers}."
+
+
+def augment(
+    X: Any,
+    y: Any,
+    *,
+    strategy: Strategy = "auto",
+    preset: str | Preset = "auto",
+    domain: str | Domain = "auto",
+    kind: str = "auto",
+    judge: Any = None,
+    folds: int = 5,
+    screened: bool = True,
+    config: TrainConfig | None = None,
+    watch: Callable[[int, int], None] = lambda done, of: None,
+) -> Augmentation:
+    """Make synthetic items, and measure on items left out whether an estimator gains by them.
+
+    In each fold a model is trained on the other folds, synthetic items are made by it, and an
+    estimator is trained with and without them. So the advice knows nothing of the items that it
+    is judged on. It takes folds + 1 trainings.
+
+    Targets that are fractions, or more than 20 different whole numbers, are numbers: then rows are
+    made without them, and regressors trained on the real rows tell them.
+
+    Args:
+        X: Items: a data frame, an array of numbers, or images.
+        y: The class of each, or a number.
+        strategy: See `wanted_counts`, and for numbers `wanted_rows`.
+        preset: The model.
+        domain: The kind of data.
+        kind: What targets are: ``"classes"``, ``"numbers"``, or ``"auto"`` to tell by themselves.
+        judge: An estimator of scikit-learn, of which copies are trained: for classes with
+            ``predict_proba``. ``None`` takes boosted trees for tables and extra trees on pixels
+            for images.
+        folds: At least 2; no more than the smallest class has items.
+        screened: Whether classifiers of the real items choose among candidates; of classes only.
+        config: How to train the models.
+        watch: Called with how many of the trainings are done, and of how many.
+
+    Raises:
+        SpecError: An unknown strategy or kind, or a number of folds out of range.
+        DataError: One class, or classes that are too small; numbers that are not finite.
+
+    Example:
+        >>> from sklearn.datasets import load_breast_cancer
+        >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+        >>> quick = TrainConfig(max_epochs=2, progress=False)
+        >>> found = augment(X[:200], y[:200], folds=2, config=quick)
+        >>> len(found.items) == abs(2 * sum(y[:200]) - 200)
+        True
+    """
+    config, targets = config or TrainConfig(), np.asarray(y)
+    aim = aim_of(kind, targets)(strategy, preset, domain, screened)
+    aim.check(targets, folds)
+    scores = []
+    for fold, (train, test) in enumerate(aim.splits(targets, folds, config.seed)):
+        watch(fold, folds + 1)
+        scores.append(_judged(aim, X, targets, train, test, judge, config))
+    watch(folds, folds + 1)
+    items, made = aim.maker(X, targets, config).make(aim.wanted(targets), config.seed)
+    without, with_synthetic = zip(*scores, strict=True)
+    return Augmentation(items, made, without, with_synthetic, aim.measure)
+
+
+def _judged(
+    aim: Aim,
+    X: Any,
+    y: NDArray[Any],
+    train: NDArray[np.int64],
+    test: NDArray[np.int64],
+    judge: Any,
+    config: TrainConfig,
+) -> tuple[float, float]:
+    """The score of an estimator without synthetic items, and the mean with some sets of them."""
+    real, targets = part(X, train), y[train]
+    left_out, truth = part(X, test), y[test]
+    wanted = aim.wanted(targets, len(train) / len(y))
+    maker, scores = aim.maker(real, targets, config), []
+    for draw in range(_DRAWS):
+        items, made = maker.make(wanted, config.seed + draw)
+        both = joined(real, items), np.concatenate([targets, made])
+        scores.append(aim.score(judge, *both, left_out, truth))
+    return aim.score(judge, real, targets, left_out, truth), float(np.mean(scores))

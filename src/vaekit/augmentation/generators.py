@@ -1,0 +1,232 @@
+"""Models that make synthetic items with their targets."""
+
+import abc
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaekit.augmentation.targets import as_frame, joined
+from vaekit.domains.base import Domain
+from vaekit.domains.checks import is_frame
+from vaekit.fitting.fit import Plan, fit_model
+from vaekit.fitting.trained import Trained
+from vaekit.metrics.frames import for_trees
+from vaekit.presets.base import Preset
+from vaekit.training.config import TrainConfig
+
+Floats = NDArray[np.float64]
+
+_TREES, _LEAF = 300, 2
+_MOST_LABELS = 50  # of a column, that a linear model tells apart
+_STRENGTHS = np.logspace(-2, 3, 11)  # of the penalty of a ridge regression
+
+
+def class_probabilities(X: Any, y: NDArray[Any], made: Any) -> Floats:
+    """How probable each class is for synthetic items, the mean over three classifiers.
+
+    Args:
+        X: Real items: a data frame or images.
+        y: The class of each.
+        made: Synthetic items in the same form.
+
+    Returns:
+        Shape (items, classes), classes in rising order.
+    """
+    from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    real, asked = _as_seen(X, made)
+    members = [
+        _encoded(real, ExtraTreesClassifier(_TREES, min_samples_leaf=_LEAF, random_state=0)),
+        _encoded(real, LogisticRegression(max_iter=500)),
+    ]
+    if is_frame(X):
+        members.append(_boosted(HistGradientBoostingClassifier))
+    mean: Floats = np.mean([_fitted(m, real, y).predict_proba(asked) for m in members], axis=0)
+    return mean
+
+
+def told_numbers(X: Any, y: NDArray[Any], made: Any) -> Floats:
+    """What three regressors tell of synthetic rows, on average.
+
+    Args:
+        X: Real rows, a data frame.
+        y: The number of each.
+        made: Synthetic rows.
+
+    Returns:
+        Shape (rows,).
+    """
+    from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
+    from sklearn.linear_model import RidgeCV
+
+    real, asked = _as_seen(X, made)
+    members = [
+        _encoded(real, ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF, random_state=0)),
+        _encoded(real, RidgeCV(_STRENGTHS)),
+        _boosted(HistGradientBoostingRegressor),
+    ]
+    mean: Floats = np.mean([_fitted(m, real, y).predict(asked) for m in members], axis=0)
+    return mean
+
+
+def _as_seen(X: Any, made: Any) -> tuple[Any, Any]:
+    """Labels as categories, images as rows of pixels."""
+    if not is_frame(X):
+        real, asked = (np.asarray(items).reshape(len(items), -1) for items in (X, made))
+        return real, asked
+    rows = for_trees(joined(X, made))
+    return rows.iloc[: len(X)], rows.iloc[len(X) :]
+
+
+def _boosted(kind: Any) -> Any:
+    return kind(categorical_features="from_dtype", early_stopping=False, random_state=0)
+
+
+def _encoded(rows: Any, estimator: Any) -> Any:
+    """An estimator that reads labels as one-hot columns, and numbers of the same spread."""
+    from sklearn.compose import make_column_selector, make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    numbers = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler())
+    if not is_frame(rows):
+        return make_pipeline(numbers, estimator)
+    hot = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", max_categories=_MOST_LABELS, sparse_output=False
+    )
+    labels = make_column_selector(dtype_include="category")
+    return make_pipeline(make_column_transformer((hot, labels), remainder=numbers), estimator)
+
+
+def _fitted(estimator: Any, X: Any, y: NDArray[Any]) -> Any:
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # its vote is as good
+        return estimator.fit(X, y)
+
+
+_SPARE, _MOST = 8, 200_000  # candidates for each item, and in all
+_LEAST = 1e-9
+
+
+class Maker(abc.ABC):
+    """A trained model of items and targets."""
+
+    @abc.abstractmethod
+    def make(self, wanted: Mapping[Any, int], seed: int) -> tuple[Any, NDArray[Any]]:
+        """Synthetic items in the form of the data, and their targets.
+
+        Args:
+            wanted: How many of each class; of numbers ``{None: how many}``.
+            seed: Of the draws.
+        """
+
+
+@dataclass(frozen=True)
+class ClassMaker(Maker):
+    """One model of all items that is told the class, screened by classifiers of the real ones.
+
+    A small class borrows from the others what they have in common with it. A model that has seen
+    40 rows of a class also makes some that belong elsewhere; so of several candidates each is kept
+    with the probability that classifiers give to its class. On eleven tables with 40 rows of the
+    rare class that turned a loss of .010 in average precision into a gain of .007.
+
+    Attributes:
+        trained: The model.
+        X: Real items.
+        labels: The class of each.
+        screened: Whether classifiers choose among candidates.
+    """
+
+    trained: Trained
+    X: Any
+    labels: NDArray[Any]
+    screened: bool
+
+    @classmethod
+    def fit(
+        cls,
+        X: Any,
+        y: Any,
+        preset: str | Preset,
+        domain: str | Domain,
+        config: TrainConfig,
+        screened: bool,
+    ) -> "ClassMaker":
+        """Train the model."""
+        labels, frame = np.asarray(y), as_frame(X)
+        kind = "table" if is_frame(frame) and domain == "auto" else domain
+        fitted = fit_model(Plan(preset, domain=kind), frame, labels.astype(str), config)
+        return cls(fitted.trained, X, labels, screened)
+
+    def make(self, wanted: Mapping[Any, int], seed: int) -> tuple[Any, NDArray[Any]]:
+        """Items of each class, class by class."""
+        spare = max(1, min(_SPARE, _MOST // max(1, sum(wanted.values())))) if self.screened else 1
+        counts = [spare * count for count in wanted.values()]
+        classes = np.repeat(np.array(list(wanted), dtype=self.labels.dtype), counts)
+        made = self.trained.sample(len(classes), classes.astype(str), seed, "fitted")
+        if spare > 1:
+            places = self._kept(made, classes, wanted, seed)
+            made, classes = _at(made, places), classes[places]
+        return _as_given(made, self.X), classes
+
+    def _kept(
+        self, made: Any, classes: NDArray[Any], wanted: Mapping[Any, int], seed: int
+    ) -> NDArray[np.int64]:
+        """Places of as many candidates of each class as are wanted."""
+        rng, names = np.random.default_rng(seed), np.unique(self.labels)
+        probable = class_probabilities(as_frame(self.X), self.labels, made)
+        chosen = []
+        for label, count in wanted.items():
+            places = np.flatnonzero(classes == label)
+            weights = probable[places, np.searchsorted(names, label)] + _LEAST
+            chosen.append(rng.choice(places, count, replace=False, p=weights / weights.sum()))
+        return np.concatenate(chosen)
+
+
+@dataclass(frozen=True)
+class NumberMaker(Maker):
+    """A model of rows and their numbers together; regressors of the real rows say the numbers.
+
+    Attributes:
+        trained: The model of rows.
+        X: Real rows.
+        numbers: The number of each.
+
+    Source: Breiman & Shang 1996, "Born again trees", for synthetic rows with targets from a model
+    that is better than the one to be trained.
+    """
+
+    trained: Trained
+    X: Any
+    numbers: NDArray[Any]
+
+    @classmethod
+    def fit(cls, X: Any, y: Any, preset: str | Preset, config: TrainConfig) -> "NumberMaker":
+        """Train the model, of rows without their numbers."""
+        fitted = fit_model(Plan(preset, domain="table"), as_frame(X), None, config)
+        return cls(fitted.trained, X, np.asarray(y))
+
+    def make(self, wanted: Mapping[Any, int], seed: int) -> tuple[Any, NDArray[Any]]:
+        """Rows, and what regressors tell of them."""
+        made = self.trained.sample(sum(wanted.values()), None, seed, "fitted")
+        numbers = told_numbers(as_frame(self.X), self.numbers, made)
+        if self.numbers.dtype.kind in "iu":
+            numbers = np.round(numbers)
+        return _as_given(made, self.X), numbers.astype(self.numbers.dtype)
+
+
+def _at(items: Any, places: NDArray[np.int64]) -> Any:
+    return items.iloc[places].reset_index(drop=True) if is_frame(items) else items[places]
+
+
+def _as_given(made: Any, X: Any) -> Any:
+    """Synthetic items in the form of the real ones."""
+    return made.to_numpy(np.asarray(X).dtype) if is_frame(made) and not is_frame(X) else made

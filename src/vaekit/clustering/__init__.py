@@ -1,0 +1,5 @@
+"""Groups of similar items in the latents of a trained model."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

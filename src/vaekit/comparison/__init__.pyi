@@ -1,0 +1,8 @@
+from .benchmark import ComparisonSettings as ComparisonSettings, Score as Score, Trial as Trial
+from .models import Comparison as Comparison, compare as compare
+from .report import (
+    check_comparison_folder as check_comparison_folder,
+    table as table,
+    verdict as verdict,
+    write_comparison as write_comparison,
+)

@@ -1,0 +1,501 @@
+"""Where models meet: the same items, the same time, the same measures."""
+
+import copy
+import math
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+from torch.utils.weak import WeakIdKeyDictionary
+
+from vaekit.domains.base import Domain
+from vaekit.editing.curve import edit_curve
+from vaekit.errors import DataError, SpecError, VaekitError, unknown_name
+from vaekit.evaluation.measures import Measure, Row, compare
+from vaekit.evaluation.subject import (
+    FEATURE_NAMES,
+    EvaluationSettings,
+    Subject,
+    choose_features,
+)
+from vaekit.fitting.fit import Fitted, Plan, fit_model, fit_prior
+from vaekit.fitting.prior import training_share
+from vaekit.fitting.trained import Trained, as_items
+from vaekit.metrics.feature_extractors import Features
+from vaekit.models.samplers import Diffusion
+from vaekit.models.vae import VAE, Model
+from vaekit.randomness import make_generator
+from vaekit.training.callbacks import Event
+from vaekit.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class ComparisonSettings:
+    """Options of `compare`.
+
+    Attributes:
+        minutes: Time to train each model and fit its prior, every seed anew; the same for all.
+        seeds: Trainings of each model, with seeds 0, 1, ...
+        marks: Shares of that time at which each model is scored, rising to 1.
+        steps: For models that sample in steps: numbers of steps to score, beside their own.
+        samples: Most samples, and real items to compare them with.
+        held_out: Share of the items that no model is trained on: samples are compared with
+            those, and features are learnt from some of them.
+        features: What samples are compared by: one of `vaekit.tasks.evaluation.FEATURE_NAMES`.
+        k: Neighbours of precision, recall, density and coverage.
+
+    Raises:
+        SpecError: A number out of its range, or an unknown kind of features.
+    """
+
+    minutes: float = 2.0
+    seeds: int = 2
+    marks: Sequence[float] = (0.15, 0.4, 1.0)
+    steps: Sequence[int] = (5, 10, 20, 50)
+    samples: int = 3000
+    held_out: float = 0.2
+    features: str = "auto"
+    k: int = 5
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        rules = {
+            "minutes": (math.isfinite(self.minutes) and self.minutes > 0, "positive and finite"),
+            "seeds": (self.seeds >= 1, "at least 1"),
+            "marks": (_rises_to_one(self.marks), "shares that rise to 1, like (0.4, 1.0)"),
+            "steps": (all(s >= 1 for s in self.steps), "at least 1 each"),
+            "samples": (self.samples >= 10, "at least 10"),
+            "held_out": (0 < self.held_out < 1, "between 0 and 1"),
+            "k": (self.k >= 1, "at least 1"),
+        }
+        for name, (holds, rule) in rules.items():
+            if not holds:
+                raise SpecError(f"{name} must be {rule}; got {getattr(self, name)!r}.")
+        if self.features not in FEATURE_NAMES:
+            raise unknown_name("features", self.features, FEATURE_NAMES)
+
+
+def _rises_to_one(marks: Sequence[float]) -> bool:
+    shares = list(marks)
+    return bool(shares) and shares == sorted(set(shares)) and shares[0] > 0 and shares[-1] == 1
+
+
+class Snapshots:
+    """Listens to a training and keeps the weights when these times have passed.
+
+    Args:
+        due: Seconds since the first step, rising.
+    """
+
+    def __init__(self, due: Sequence[float]) -> None:
+        self.due = list(due)
+        self.kept: list[tuple[float, dict[str, Tensor]]] = []
+        self._started: float | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Copying weights takes milliseconds, so that the training is not held up."""
+        if event.kind != "step":
+            return
+        now = time.monotonic()
+        self._started = now if self._started is None else self._started
+        if self.due and now - self._started >= self.due[0]:
+            self.due.pop(0)
+            self.kept.append((now - self._started, copy.deepcopy(event.model.state_dict())))
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a model was worth after some time of training.
+
+    Attributes:
+        seconds: Time of training and of fitting the prior, without the scoring.
+        values: Measures by name, such as "Frechet distance, samples".
+        steps: Steps of the sampler, for a model that samples in steps.
+        sampling_seconds: CPU seconds for 1,000 samples.
+        missing: Why measures have no value, by name.
+    """
+
+    seconds: float
+    values: Mapping[str, float]
+    steps: int | None = None
+    sampling_seconds: float | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as plain values."""
+        return {
+            "training_seconds": self.seconds,
+            "steps": self.steps,
+            "sampling_seconds_per_1000": self.sampling_seconds,
+            **self.values,
+        }
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training of one model.
+
+    Attributes:
+        model: Its name.
+        seed: Its seed.
+        scores: In the order of the training time.
+        by_steps: The finished model with other numbers of steps.
+        latency: Seconds until one sample is there, median.
+        megabytes: Memory that sampling some hundreds at once takes, weights included.
+        parameters: Numbers that sampling needs, and encoding where the model encodes.
+        history: One row per epoch.
+        failure: Why the training or the scoring ended early; ``None`` if it did not.
+        floor: The measures of real items in place of samples.
+        samples: Some samples of the finished model, in the form of the data.
+        trained: The finished model.
+    """
+
+    model: str
+    seed: int
+    scores: tuple[Score, ...] = ()
+    by_steps: tuple[Score, ...] = ()
+    latency: float | None = None
+    megabytes: float | None = None
+    parameters: int | None = None
+    history: tuple[Mapping[str, float], ...] = ()
+    failure: str | None = None
+    floor: Mapping[str, float] = field(default_factory=dict)
+    samples: Any = field(default=None, repr=False, compare=False)
+    trained: Trained | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def final(self) -> Mapping[str, float]:
+        """The measures of the finished model; empty where it did not finish."""
+        return self.scores[-1].values if self.scores and self.failure is None else {}
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but samples and model, as plain values."""
+        return {
+            "model": self.model,
+            "seed": self.seed,
+            "failure": self.failure,
+            "parameters": self.parameters,
+            "latency_seconds": self.latency,
+            "sampling_megabytes": self.megabytes,
+            "missing": dict(self.scores[-1].missing) if self.scores else {},
+            "scores": [score.to_json() for score in self.scores],
+            "by_steps": [score.to_json() for score in self.by_steps],
+            "history": [dict(row) for row in self.history],
+        }
+
+
+def sampling_megabytes(model: Model, n: int) -> float:
+    """Megabytes of the tensors that live at once while n items are sampled, and of the weights.
+
+    Counted tensor by tensor, so that neither the allocator nor other programs change it; the
+    scratch space that a single operation needs within itself is not seen.
+
+    Args:
+        model: A trained model.
+        n: Items sampled at once.
+
+    Example:
+        >>> from vaekit import networks
+        >>> from vaekit.models import Diffusion
+        >>> model = Diffusion(networks.DenoisingMLP((4,), (8,)), (4,), steps=2)
+        >>> 0 < sampling_megabytes(model, 10) < 0.1
+        True
+    """
+    living = _Living()
+    for weights in model.state_dict().values():
+        living.count(weights)
+    with living:
+        model.sample(n, generator=make_generator(0))
+    return living.peak / 1e6
+
+
+class _Living(TorchDispatchMode):
+    """Sees every tensor made under it, and when its storage goes."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = self.peak = 0
+        self._known: WeakIdKeyDictionary = WeakIdKeyDictionary()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for value in tree_iter(made):
+            if isinstance(value, Tensor):
+                self.count(value)
+        return made
+
+    def count(self, tensor: Tensor) -> None:
+        """Add a tensor, unless its storage is counted already."""
+        storage = tensor.untyped_storage()
+        if storage in self._known:  # a view of what is known
+            return
+        self._known[storage] = True
+        self.now += storage.nbytes()
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._gone, storage.nbytes())
+
+    def _gone(self, nbytes: int) -> None:
+        self.now -= nbytes
+
+
+EDITING = "edited as told"
+"""Name of the measure of control."""
+
+SAMPLED_AT_ONCE = 200
+"""Items in a batch whose time and memory are measured."""
+
+_WAITS = 11
+
+
+def quality(
+    subject: Subject,
+    seconds: float,
+    steps: int | None = None,
+    sampling_seconds: float | None = None,
+) -> Score:
+    """How good samples and reconstructions are, or why that cannot be said.
+
+    Args:
+        subject: The model before held-out items.
+        seconds: How long it was trained.
+        steps: Steps of its sampler, where it has some.
+        sampling_seconds: What its samples cost.
+    """
+    rows = _rows(subject, "samples", "model prior", "reconstructions")
+    values = {row.name: row.value for row in rows if row.value is not None}
+    missing = {row.name: row.note for row in rows if row.value is None}
+    return Score(seconds, values, steps, sampling_seconds, missing)
+
+
+def floor(subject: Subject) -> dict[str, float]:
+    """The same of other real items, under the names that samples have."""
+    rows = _rows(subject, "real items")
+    known = {row.name: row.value for row in rows if row.value is not None}
+    return {name.replace("real items", "samples"): value for name, value in known.items()}
+
+
+def _rows(subject: Subject, *sources: str) -> list[Row]:
+    measures = [Measure("", source, partial(compare, source=source)) for source in sources]
+    return [row for measure in measures for row in measure.rows(subject)]
+
+
+def with_editing(score: Score, subject: Subject, X: Any, labels: NDArray[Any], seed: int) -> Score:
+    """Add the share of items that show another label after an edit towards it.
+
+    The edit is a step of strength 1 along the difference of the labels' mean latents, judged by a
+    classifier of its own; the mean over the two most frequent labels.
+
+    Args:
+        score: What is known of the model.
+        subject: The model.
+        X: Items that it was not trained on, in the form of the data.
+        labels: Their classes.
+        seed: Of the parts and of the judge.
+    """
+    names, counts = np.unique(labels, return_counts=True)
+    towards = names[np.argsort(-counts, kind="stable")][:2].tolist()
+    try:
+        flips = [_flip(subject.trained, X, labels, to, seed) for to in towards]
+    except VaekitError as refusal:
+        return replace(score, missing={**score.missing, EDITING: str(refusal)})
+    return replace(score, values={**score.values, EDITING: float(np.mean(flips))})
+
+
+def _flip(trained: Trained, X: Any, labels: NDArray[Any], to: str, seed: int) -> float:
+    curve = edit_curve(
+        trained, X, labels, attribute="label", to=to, strengths=(1.0,), epochs=5, seed=seed
+    )
+    return curve.points[0].scores.flip
+
+
+def sampling_seconds(model: Model, context: Tensor | None = None) -> float:
+    """CPU seconds for 1,000 samples made some hundreds at once; the first time does not count."""
+    generator = make_generator(0)
+    model.sample(SAMPLED_AT_ONCE, context, generator=generator)
+    started = time.process_time()
+    model.sample(SAMPLED_AT_ONCE, context, generator=generator)
+    return (time.process_time() - started) * 1000 / SAMPLED_AT_ONCE
+
+
+def latency(model: Model) -> float:
+    """Seconds until a single sample is there, median of some."""
+    generator, waits = make_generator(0), []
+    for _ in range(_WAITS):
+        started = time.perf_counter()
+        model.sample(1, generator=generator)
+        waits.append(time.perf_counter() - started)
+    return float(torch.tensor(waits).median())
+
+
+def scores_by_steps(subject: Subject, seconds: float, steps: Sequence[int]) -> list[Score]:
+    """A finished model that samples in steps, with each of these numbers of them.
+
+    Args:
+        subject: The model before held-out items.
+        seconds: How long it was trained.
+        steps: Numbers of steps.
+    """
+    model, found = subject.trained.model, []
+    if not isinstance(model, Diffusion):
+        return []
+    own = model.steps
+    try:
+        for count in steps:
+            model.steps = count
+            found.append(quality(subject, seconds, count, sampling_seconds(model)))
+    finally:
+        model.steps = own
+    return found
+
+
+_ENDLESS = 100_000  # epochs: the time is the limit
+_LEAST_ITEMS = 50
+_LEARNT_SHARE = 0.4  # of the held-out items
+SHOWN = 24
+"""Items and samples kept to be looked at."""
+
+
+@dataclass(frozen=True)
+class Arena:
+    """What all trials share.
+
+    Attributes:
+        training: Items to train on.
+        held_out: Items to compare with.
+        domain: What was learnt about them.
+        features: What samples are compared by, learnt from neither.
+        labels: Classes of the held-out items; ``None`` where classes are not known.
+        settings: The options.
+    """
+
+    training: Any
+    held_out: Any
+    domain: Domain
+    features: Features
+    settings: ComparisonSettings
+    labels: NDArray[Any] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        X: Any,
+        labels: Any,
+        domain: Domain,
+        features: Features | None,
+        settings: ComparisonSettings,
+    ) -> Self:
+        """Learn the schema, split the items, learn the features.
+
+        Raises:
+            DataError: Too few items, or labels of another number.
+        """
+        X = domain.read(X)
+        domain = domain.fit(X)
+        rows = domain.prepare(X)
+        learn, compared, training = _split(len(rows), settings.held_out)
+        classes = _classes(labels, len(rows))
+        if features is None:
+            x = domain.encode(rows[torch.from_numpy(learn)])
+            chosen = None if classes is None else classes[learn]
+            features = choose_features(settings.features, x, chosen, seed=0)
+        known = None if classes is None else classes[compared]
+        return cls(_part(X, training), _part(X, compared), domain, features, settings, known)
+
+    def trial(self, plan: Plan, seed: int) -> Trial:
+        """Train and score one model; an expected failure is a result, too."""
+        name, preset = str(plan.preset), plan.settled_for(self.domain)[0]
+        seconds = 60 * self.settings.minutes * training_share(preset.prior, len(self.training))
+        watch = Snapshots([seconds * mark for mark in self.settings.marks[:-1]])
+        config = TrainConfig(
+            max_epochs=_ENDLESS,
+            max_minutes=self.settings.minutes,
+            validation=0.0,
+            progress=False,
+            seed=seed,
+        )
+        try:
+            fitted = fit_model(plan, self.training, None, config, callbacks=[watch])
+            return self._scored(name, seed, fitted, watch, config)
+        except VaekitError as error:
+            return Trial(name, seed, failure=f"{type(error).__name__}: {error}")
+
+    def _scored(
+        self, name: str, seed: int, fitted: Fitted, watch: Snapshots, config: TrainConfig
+    ) -> Trial:
+        subject, seconds = self._subject(fitted), fitted.seconds
+        model = fitted.trained.model
+        last = quality(subject, seconds, sampling_seconds=sampling_seconds(model))
+        if self.labels is not None:
+            last = with_editing(last, subject, self.held_out, self.labels, seed)
+        return Trial(
+            name,
+            seed,
+            (*self._early(fitted, watch, config), last),
+            tuple(scores_by_steps(subject, seconds, self.settings.steps)),
+            latency(model),
+            sampling_megabytes(model, SAMPLED_AT_ONCE),
+            sum(p.numel() for p in model.parameters()),
+            tuple(fitted.result.history),
+            floor=floor(subject),
+            samples=fitted.trained.sample(SHOWN, None, 0, "fitted"),
+            trained=fitted.trained,
+        )
+
+    def _early(self, fitted: Fitted, watch: Snapshots, config: TrainConfig) -> list[Score]:
+        """Scores of the weights kept on the way, each with a prior fitted to its own latents."""
+        items, found = as_items(self.domain, None, self.training, None), []
+        prior = fitted.preset.prior
+        share = training_share(prior, len(items))
+        steps = fitted.result.history[-1]["step"] / fitted.result.seconds
+        for seconds, weights in watch.kept:
+            model = copy.deepcopy(fitted.trained.model)
+            if isinstance(model, VAE):
+                model.fitted_prior = None
+            model.load_state_dict(weights)
+            early = replace(fitted, trained=replace(fitted.trained, model=model))
+            left = seconds * (1 - share) / share or None
+            spent = fit_prior(early.trained, items, config, prior, int(steps * seconds), left)
+            found.append(quality(self._subject(early), seconds + spent))
+        return found
+
+    def _subject(self, fitted: Fitted) -> Subject:
+        settings = EvaluationSettings(samples=self.settings.samples, k=self.settings.k)
+        return Subject.of(fitted.trained, self.held_out, None, None, None, settings, self.features)
+
+
+def _split(count: int, share: float) -> tuple[NDArray[np.int64], ...]:
+    """Places of items to learn features from, to compare with, and to train on."""
+    if count < _LEAST_ITEMS:
+        raise DataError(
+            f"a comparison needs at least {_LEAST_ITEMS} items; got {count}. Some thousands are "
+            "better: scores of few items are mostly chance."
+        )
+    order = torch.randperm(count, generator=make_generator(0)).numpy()
+    held_out = max(25, int(share * count))
+    learn, compared, training = np.split(order, [int(_LEARNT_SHARE * held_out), held_out])
+    return np.sort(learn), np.sort(compared), np.sort(training)
+
+
+def _part(X: Any, places: NDArray[np.int64]) -> Any:
+    """Some of the items, in the form of the data; indexing a data frame would take columns."""
+    return getattr(X, "iloc", X)[places]
+
+
+def _classes(labels: Any, count: int) -> NDArray[Any] | None:
+    if labels is None:
+        return None
+    array = np.asarray(labels)
+    if array.shape != (count,):
+        raise DataError(
+            f"labels must be one class for each of the {count} items; got shape {array.shape}."
+        )
+    return array.astype(str)

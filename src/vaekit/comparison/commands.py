@@ -1,0 +1,138 @@
+"""``vaekit compare``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from vaekit.comparison.benchmark import ComparisonSettings
+from vaekit.comparison.models import Comparison
+from vaekit.comparison.models import compare as compare_models
+from vaekit.comparison.report import check_comparison_folder, table, verdict, write_comparison
+from vaekit.console.files import DATA_HELP, console, read_context, read_data
+from vaekit.domains.choice import find_domain
+from vaekit.domains.hooks import ReadOptions
+from vaekit.errors import SpecError
+from vaekit.presets.base import find_preset
+from vaekit.storage.runs import versions
+
+_DEFAULTS = ComparisonSettings()
+
+Models = Annotated[
+    str,
+    typer.Option(
+        help="Presets with commas between, as vaekit models lists them; auto suits the data."
+    ),
+]
+Minutes = Annotated[float, typer.Option(help="Training time of each model and seed.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Trainings of each model.")]
+Marks = Annotated[
+    str, typer.Option(help="Shares of the training time at which to score, rising to 1.")
+]
+Steps = Annotated[
+    str, typer.Option(help="For models that sample in steps: numbers of steps to score.")
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        help="The class of each item, whose classifier's features then compare samples: a file, "
+        "or digits or fashion_mnist, which bring theirs."
+    ),
+]
+
+
+def compare(
+    data: Annotated[str, typer.Argument(help=DATA_HELP)],
+    models: Models = "auto,gan,diffusion",
+    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("comparison"),
+    minutes: Minutes = _DEFAULTS.minutes,
+    seeds: Seeds = _DEFAULTS.seeds,
+    marks: Marks = ",".join(map(str, _DEFAULTS.marks)),
+    steps: Steps = ",".join(map(str, _DEFAULTS.steps)),
+    labels: Labels = None,
+    features: Annotated[
+        str, typer.Option(help="auto, classifier, efficientnet or raw.")
+    ] = _DEFAULTS.features,
+    n: Annotated[
+        int, typer.Option("--n", "-n", min=10, help="Most samples to compare.")
+    ] = _DEFAULTS.samples,
+    latent_dim: Annotated[
+        int | None,
+        typer.Option(min=1, help="Latents, of models that have some; else what suits each."),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Scale and crop image files to 64, or 48x64.")
+    ] = None,
+    skip_bad: Annotated[bool, typer.Option(help="Leave out unreadable image files.")] = False,
+    layout: Annotated[str | None, typer.Option(help="Axes of image arrays.")] = None,
+) -> None:
+    """Train several models on your data for the same time, and see the trade-off.
+
+    Quality, diversity, sharpness, reconstruction, speed, size and stability, each beside real
+    items that no model was trained on; a verdict made from these numbers; a page with pictures,
+    a table and JSON. It takes models x seeds x minutes, and a little for the scores.
+
+    Examples:
+
+    vaekit compare digits --minutes 0.5 --labels digits
+
+    vaekit compare photos/ --size 64 --models image_vae,gan,flow_matching --minutes 10 --seeds 3
+
+    vaekit compare table.csv --models vae,iwae,diffusion --out table-comparison
+    """
+    check_comparison_folder(out)
+    settings = ComparisonSettings(
+        minutes, seeds, _numbers(marks, float), _numbers(steps, int), n, features=features
+    )
+    domain = find_domain(data if Path(data).exists() else read_data(data))
+    domain = domain.with_options(ReadOptions(size, layout, skip_bad))
+    names = [name for name in models.split(",") if name]
+    for name in set(names) - {"auto"}:
+        find_preset(name)  # an unknown one is named before the data are read
+    known = None if labels is None else np.asarray(read_context(labels)).reshape(-1)
+    found = _compare(read_data(data, domain), names, known, domain, latent_dim, settings)
+    files = write_comparison(out, found, {"data": data, "versions": versions()})
+    _print(found)
+    console.print(f"wrote {out}: {', '.join(files)}", highlight=False)
+    console.print(f"Open {out / 'index.html'} in a browser.", highlight=False)
+
+
+def _compare(
+    X: Any,
+    models: list[str],
+    labels: Any,
+    domain: Any,
+    latent_dim: int | None,
+    settings: ComparisonSettings,
+) -> Comparison:
+    with console.status("preparing") as status:
+        return compare_models(
+            X,
+            models,
+            labels=labels,
+            domain=domain,
+            latent_dim=latent_dim,
+            settings=settings,
+            watch=lambda name, done, of: status.update(
+                f"{done + 1} of {of}: {name}, {settings.minutes:g} min"
+            ),
+        )
+
+
+def _print(found: Comparison) -> None:
+    head, *lines = table(found)
+    shown = Table(*head, title="medians over seeds (range)", title_justify="left")
+    for line in lines:
+        shown.add_row(*line)
+    console.print(shown)
+    for sentence in verdict(found):
+        console.print(f"- {sentence}", highlight=False, markup=False)
+
+
+def _numbers(text: str, kind: type[float] | type[int]) -> tuple[Any, ...]:
+    try:
+        return tuple(kind(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise SpecError(f"numbers must be separated by commas, like 5,10; got {text!r}.") from error

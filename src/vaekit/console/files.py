@@ -1,0 +1,268 @@
+"""What commands read and write: paths, built-in data sets, tables, images."""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from vaekit.datasets.images import digits, fashion_mnist, shapes
+from vaekit.datasets.tables import breast_cancer, diabetes, penguins, wine
+from vaekit.domains.base import Domain
+from vaekit.domains.checks import is_frame
+from vaekit.domains.choice import find_domain
+from vaekit.domains.context import Labels
+from vaekit.domains.sources import read_source
+from vaekit.errors import DataError, MissingExtraError, SpecError
+from vaekit.files import atomic_file, atomic_write
+from vaekit.plots.images import save_animation
+from vaekit.plots.style import save_figure
+
+DATA_HELP = (
+    "A folder of images, or a .npz, .npy, idx .gz, .csv, .parquet, .smi or .sdf file; "
+    "or a built-in data set: digits, fashion_mnist, fashion_mnist_test, shapes; tables: penguins, "
+    "wine, breast_cancer, diabetes."
+)
+
+_BUILT_IN = {
+    "digits": lambda: digits().images,
+    "fashion_mnist": lambda: fashion_mnist("train").images,
+    "fashion_mnist_test": lambda: fashion_mnist("test").images,
+    "shapes": lambda: shapes(10_000).images,
+    "penguins": penguins,
+    "wine": wine,
+    "breast_cancer": breast_cancer,
+    "diabetes": diabetes,
+}
+
+
+def read_data(source: str, domain: Domain | None = None) -> Any:
+    """Read what the user named; a path wins over a built-in name.
+
+    Raises:
+        DataError: Nothing of that name.
+    """
+    if not Path(source).exists() and source in _BUILT_IN:
+        return _BUILT_IN[source]()
+    if not Path(source).exists():
+        raise DataError(
+            f"the data must be a file, a folder, or one of {', '.join(_BUILT_IN)}; there is "
+            f"nothing at {source!r}."
+        )
+    return read_source(source) if domain is None else domain.read(source)
+
+
+def read_context(text: str | None, data: str | None = None, domain: Domain | None = None) -> Any:
+    """Labels or properties: a file, or values separated by commas.
+
+    Args:
+        text: What the user named.
+        data: The items that they belong to; a .csv that names the files of a folder is read in
+            their order.
+        domain: How the items are read.
+
+    Example:
+        >>> read_context("cat,dog").tolist()
+        ['cat', 'dog']
+    """
+    if text is None:
+        return None
+    if text in ("digits", "fashion_mnist"):
+        return digits().labels if text == "digits" else fashion_mnist("train").labels
+    path = Path(text)
+    if not path.exists():
+        return np.asarray(text.split(","))
+    if data is not None and Path(data).is_dir():
+        owner = find_domain(data) if domain is None else domain
+        if (labels := owner.read_file_labels(path, Path(data))) is not None:
+            return labels
+    return read_source(text)
+
+
+def read_labels_of(text: str, data: str, domain: Domain | None = None) -> Labels:
+    """Labels of items: a .csv that names files, one row per item, or a built-in data set's."""
+    return Labels.of(read_context(text, data, domain))
+
+
+def take_rows(values: Any, index: Any) -> Any:
+    """Some rows of an array, a data frame or labels."""
+    if isinstance(values, Labels):
+        return values.at(np.asarray(index))
+    return values.iloc[index] if is_frame(values) else values[index]
+
+
+console = Console(markup=False, emoji=False)  # as those of SMILES, brackets and colons are text
+
+
+def write_items(
+    path: Path,
+    items: Any,
+    draw: Callable[[Any], Figure],
+    animate: Callable[[Any], NDArray[Any]] | None = None,
+) -> None:
+    """Write images as a picture, tables as CSV or Parquet, text as lines, or arrays.
+
+    Args:
+        path: Ends in .png, .gif, .npz, .npy, .csv, .parquet, .smi or .txt.
+        items: What the model made.
+        draw: Makes the picture.
+        animate: Makes the frames of a moving one, where there is something to move.
+
+    Raises:
+        SpecError: The ending does not fit the items.
+    """
+    array = np.asarray(items)
+    if is_frame(items) and (path.suffix not in (".npz", ".npy") or array.dtype == object):
+        write_frame(path, items)
+        return
+    if array.dtype.kind == "U" and array.ndim == 1 and path.suffix not in (".npz", ".npy"):
+        _write_lines(path, array.tolist())
+        return
+    is_image = array.ndim > 2
+    if path.suffix == ".png" and is_image:
+        save_figure(draw(items), path)
+    elif path.suffix == ".gif" and is_image and animate is not None:
+        save_animation(animate(items), path)
+    elif path.suffix == ".csv" and not is_image:
+        columns = [str(c) for c in getattr(items, "columns", range(array.shape[1]))]
+        write_table(path, dict(zip(columns, array.T, strict=True)))
+    elif path.suffix == ".npz":
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, X=array)
+        atomic_write(path, buffer.getvalue())
+    elif path.suffix == ".npy":
+        buffer = io.BytesIO()
+        np.save(buffer, array, allow_pickle=False)
+        atomic_write(path, buffer.getvalue())
+    else:
+        pictures = ".png" if animate is None else ".png, .gif"
+        fitting = f"{pictures}, .npz or .npy" if is_image else ".csv, .npz or .npy"
+        raise SpecError(f"--out must end in {fitting} for these items; got {str(path)!r}.")
+    console.print(f"wrote {path}", highlight=False)
+
+
+def _write_lines(path: Path, texts: Sequence[str]) -> None:
+    if path.suffix not in (".smi", ".txt"):
+        raise SpecError(
+            f"--out must end in .smi, .txt, .npz or .npy for these items; got {str(path)!r}."
+        )
+    atomic_write(path, "".join(f"{text}\n" for text in texts).encode())
+    console.print(f"wrote {path}", highlight=False)
+
+
+def write_frame(path: Path, frame: Any) -> None:
+    """Write a data frame.
+
+    Args:
+        path: Ends in .csv or .parquet.
+        frame: Of pandas.
+
+    Raises:
+        SpecError: Another ending.
+        MissingExtraError: Parquet without pyarrow.
+    """
+    if path.suffix not in (".csv", ".parquet"):
+        raise SpecError(f"--out must end in .csv or .parquet for these items; got {str(path)!r}.")
+    atomic_write(path, _frame_bytes(frame, path.suffix))
+    console.print(f"wrote {path}", highlight=False)
+
+
+@contextmanager
+def frame_stream(path: Path) -> Iterator[Callable[[Any], None]]:
+    """Yield what writes data frames one after the other into one file, which appears at the end.
+
+    Args:
+        path: Ends in .csv or .parquet.
+
+    Raises:
+        SpecError: Another ending.
+        DataError: A piece whose columns do not fit those of the first.
+    """
+    if path.suffix not in (".csv", ".parquet"):
+        raise SpecError(f"--out must end in .csv or .parquet for these items; got {str(path)!r}.")
+    with atomic_file(path) as file:
+        if path.suffix == ".csv":
+            yield _CsvPieces(file).write
+        else:
+            pieces = _ParquetPieces(file)
+            yield pieces.write
+            pieces.close()
+    console.print(f"wrote {path}", highlight=False)
+
+
+class _CsvPieces:
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.is_first = file, True
+
+    def write(self, frame: Any) -> None:
+        self.file.write(frame.to_csv(index=False, header=self.is_first).encode())
+        self.is_first = False
+
+
+class _ParquetPieces:
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.writer: Any = None
+
+    def write(self, frame: Any) -> None:
+        try:
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+        except ImportError as error:
+            raise MissingExtraError(
+                "writing .parquet needs pyarrow: pip install 'vaekit[tables]'."
+            ) from error
+        schema = None if self.writer is None else self.writer.schema
+        try:
+            table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+        except pa.ArrowException as error:
+            raise DataError(
+                f"all pieces must have columns of the same types to be written as .parquet; "
+                f"{error}. Write .csv."
+            ) from error
+        if self.writer is None:
+            self.writer = pq.ParquetWriter(self.file, table.schema)
+        self.writer.write_table(table)
+
+    def close(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+
+
+def _frame_bytes(frame: Any, ending: str) -> bytes:
+    if ending == ".csv":
+        text: str = frame.to_csv(index=False)
+        return text.encode()
+    buffer = io.BytesIO()
+    try:
+        frame.to_parquet(buffer, index=False)
+    except ImportError as error:
+        raise MissingExtraError(
+            "writing .parquet needs pyarrow: pip install 'vaekit[tables]'."
+        ) from error
+    return buffer.getvalue()
+
+
+def write_table(path: Path, columns: dict[str, NDArray[Any]]) -> None:
+    """Write columns as CSV."""
+    names = ",".join(columns)
+    rows = (",".join(_text(v) for v in row) for row in zip(*columns.values(), strict=True))
+    atomic_write(path, ("\n".join([names, *rows]) + "\n").encode())
+
+
+def _text(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def print_table(title: str, rows: dict[str, str]) -> None:
+    """Print names and values."""
+    table = Table(title=title, show_header=False, title_justify="left")
+    for name, value in rows.items():
+        table.add_row(name, value)
+    console.print(table)

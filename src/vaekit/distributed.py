@@ -1,0 +1,23 @@
+"""Agreement between the processes of a group; alone, everything stays as it is."""
+
+import torch
+from torch import Tensor
+
+
+def mean_over_group(tensor: Tensor) -> Tensor:
+    """Replace a tensor by its mean over the processes, in place."""
+    if _in_group():
+        torch.distributed.all_reduce(tensor)
+        tensor /= torch.distributed.get_world_size()
+    return tensor
+
+
+def take_from_first(tensor: Tensor) -> Tensor:
+    """Replace a tensor by the first process's, in place."""
+    if _in_group():
+        torch.distributed.broadcast(tensor, src=0)
+    return tensor
+
+
+def _in_group() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()

@@ -1,0 +1,58 @@
+from .codes import (
+    Codes as Codes,
+    GumbelCodes as GumbelCodes,
+    PointCodes as PointCodes,
+    UniformCodes as UniformCodes,
+)
+from .gaussian import (
+    Delta as Delta,
+    DiagonalNormal as DiagonalNormal,
+    kl_per_latent as kl_per_latent,
+)
+from .manifolds import (
+    Ball as Ball,
+    Manifold as Manifold,
+    Metric as Metric,
+    REAL as REAL,
+    SPHERE as SPHERE,
+    WrappedNormal as WrappedNormal,
+)
+from .noise_paths import (
+    PATHS as PATHS,
+    Path as Path,
+    TIMES as TIMES,
+    draw_times as draw_times,
+    find_path as find_path,
+)
+from .pixels import (
+    ContinuousBernoulli as ContinuousBernoulli,
+    DiscretisedLogistic as DiscretisedLogistic,
+)
+from .rows import (
+    AutoregressiveRow as AutoregressiveRow,
+    BinnedNormal as BinnedNormal,
+    Cells as Cells,
+    Choose as Choose,
+    Row as Row,
+    as_row as as_row,
+    drawn as drawn,
+    most_probable as most_probable,
+)
+from .sequences import (
+    BEGIN as BEGIN,
+    END as END,
+    PADDING as PADDING,
+    TokenSequence as TokenSequence,
+)
+from .sphere import (
+    PowerSpherical as PowerSpherical,
+    VonMisesFisher as VonMisesFisher,
+    log_sphere_area as log_sphere_area,
+)
+from .wrappers import (
+    Joined as Joined,
+    Push as Push,
+    Pushed as Pushed,
+    Traced as Traced,
+    frozen as frozen,
+)

@@ -1,0 +1,179 @@
+"""Sequences of tokens, each given those before it, and the search for the most probable one."""
+
+from typing import Any, ClassVar, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+
+
+class Steps(Protocol):
+    """A network that tells codes from those before them; see `TokenTeller`."""
+
+    steps: int
+
+    def start(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what conditions every step, and the first state."""
+
+    def step(self, told: Tensor, state: Tensor, codes: Tensor, place: int) -> tuple[Tensor, Tensor]:
+        """Return the logits of the next codes, and the next state."""
+
+
+@torch.no_grad()
+def beam_search(
+    network: Steps,
+    features: Float[Tensor, "batch features"],
+    beams: int,
+    *,
+    begin: int,
+    end: int,
+    padding: int,
+) -> Float[Tensor, "batch steps"]:
+    """The best of the sequences that are followed, not of all that there are.
+
+    At each step the `beams` most probable beginnings go on; what has ended stays among them. More
+    beams find what is as probable or, almost always, more so, at as many times the cost.
+
+    Args:
+        network: Says the logits of each code from `end` on.
+        features: What it knows before the first token.
+        beams: How many are followed, at least 1; 1 takes the best code at each step.
+        begin: Code before the first token.
+        end: Code that ends a sequence, and the first that has a logit.
+        padding: Code of what follows.
+
+    Source: Sutskever et al. 2014, "Sequence to sequence learning with neural networks", section
+    3.2.
+    """
+    many = len(features)
+    rows = torch.arange(many, device=features.device).repeat_interleave(beams)
+    told, state = network.start(features[rows])
+    x = features.new_full((many * beams, network.steps), padding)
+    codes = torch.full_like(rows, begin)
+    score = features.new_full((many, beams), -torch.inf)
+    score[:, 0] = 0.0  # all beams begin alike
+    over = torch.zeros_like(rows, dtype=torch.bool)
+    for place in range(network.steps - 1):
+        logits, state = network.step(told, state, codes, place)
+        gains = logits.log_softmax(-1)
+        gains[over] = -torch.inf
+        gains[over, 0] = 0.0  # of what has ended there is one way to go on
+        width = gains.shape[-1]
+        score, best = (score.unsqueeze(-1) + gains.view(many, beams, width)).flatten(1).topk(beams)
+        chosen = rows * beams + torch.div(best, width, rounding_mode="floor").flatten()
+        codes = end + (best % width).flatten()
+        x, state, over = x[chosen], state[chosen], over[chosen]
+        x[:, place] = torch.where(over, padding, codes).to(x.dtype)
+        over = over | (codes == end)
+        if bool(over.all()):
+            break
+    x[~over, -1] = end
+    return x.view(many, beams, -1)[torch.arange(many, device=x.device), score.argmax(1)]
+
+
+PADDING, BEGIN, END = 0, 1, 2
+"""Codes that are no token: what follows the end, what precedes the first token, the end itself."""
+
+_FULL = 0.8  # share of the sequences carried on that still go on
+
+
+class Teller(Protocol):
+    """A network that tells codes from those before them; see `TokenGRU`."""
+
+    steps: int
+
+    def __call__(self, features: Tensor, x: Tensor) -> Tensor:
+        """Return the logits of all places, each given the codes before it."""
+
+    def start(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what conditions every step, and the first state."""
+
+    def step(self, told: Tensor, state: Tensor, codes: Tensor, place: int) -> tuple[Tensor, Tensor]:
+        """Return the logits of the next codes, and the next state."""
+
+
+class TokenSequence(Distribution):
+    """Codes of tokens, then 2, which ends the sequence, then 0; in the last place only 2 or 0.
+
+    Args:
+        network: Says the logits of each code from 2 on.
+        features: What it knows before the first token.
+        temperature: Of draws: logits are divided by it; above 0. Densities are those of 1.
+        nucleus: Of draws: the most probable codes that have this share together are drawn from;
+            above 0, 1 for all.
+        beams: Of the mode: sequences followed in search of it, at least 1.
+
+    Source: Holtzman et al. 2020, "The curious case of neural text degeneration", section 3.1, for
+    the nucleus.
+    """
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+
+    def __init__(
+        self,
+        network: Teller,
+        features: Float[Tensor, "*batch features"],
+        temperature: float = 1.0,
+        nucleus: float = 1.0,
+        beams: int = 1,
+    ) -> None:
+        self.network, self.features = network, features
+        self.temperature, self.nucleus, self.beams = temperature, nucleus, beams
+        batch = (*features.shape[:-1], network.steps)
+        super().__init__(torch.Size(batch), validate_args=False)
+
+    def log_prob(self, value: Float[Tensor, "*items steps"]) -> Tensor:
+        """Log probability of each code given those before it, in nats; 0 of padding."""
+        scores: Tensor = self.network(self.features, value)
+        return scores
+
+    @property
+    def mode(self) -> Tensor:
+        """Step by step the most probable code, or the best of several sequences followed."""
+        if self.beams == 1:
+            return self._walk(self.features, sampled=False)
+        found = beam_search(
+            self.network,
+            self.features.flatten(0, -2),
+            self.beams,
+            begin=BEGIN,
+            end=END,
+            padding=PADDING,
+        )
+        return found.view(*self.features.shape[:-1], -1)
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
+        """Draw the codes one after the other."""
+        return self._walk(self.features.expand(*sample_shape, *self.features.shape), sampled=True)
+
+    def _walk(self, features: Tensor, sampled: bool) -> Tensor:
+        """Sequences that have ended are dropped when they are many, as dropping copies states."""
+        flat = features.flatten(0, -2)
+        x = flat.new_full((len(flat), self.network.steps), PADDING)
+        told, state = self.network.start(flat)
+        rows = torch.arange(len(flat), device=flat.device)
+        codes = torch.full_like(rows, BEGIN)
+        for place in range(self.network.steps - 1):
+            going = codes != END
+            count = int(going.sum())
+            if count == 0:
+                break
+            if count < _FULL * len(rows):
+                told, state, codes, rows = told[going], state[going], codes[going], rows[going]
+                going = going[going]
+            logits, state = self.network.step(told, state, codes, place)
+            next_codes = self._drawn(logits[going]) if sampled else logits[going].argmax(-1)
+            codes = codes.masked_scatter(going, END + next_codes)
+            x[rows[going], place] = codes[going].to(x.dtype)
+        x[rows[codes != END], -1] = END
+        return x.view(*features.shape[:-1], -1)
+
+    def _drawn(self, logits: Tensor) -> Tensor:
+        shares = torch.softmax(logits / self.temperature, -1)
+        if self.nucleus < 1:
+            ordered, places = shares.sort(-1, descending=True)
+            outside = ordered.cumsum(-1) - ordered >= self.nucleus
+            shares = torch.zeros_like(shares).scatter(-1, places, ordered.masked_fill(outside, 0))
+        return torch.multinomial(shares, 1).squeeze(-1)

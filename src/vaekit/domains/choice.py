@@ -1,0 +1,117 @@
+"""Telling the domain from the data; a user's own networks in place of a domain's."""
+
+import copy
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vaekit.domains.base import Domain
+from vaekit.domains.sources import is_table_file, read_source
+from vaekit.errors import CompositionError, DataError, unknown_name
+from vaekit.networks.conv import Chain, Reshape
+from vaekit.presets.base import Parts
+from vaekit.registry import get, names
+
+
+def find_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
+    """The domain chosen, or the one that the data look like.
+
+    Folders, and arrays with 3 or 4 axes, are images. Data frames are numeric tables if all their
+    columns are numbers without missing cells, and tables of several kinds of columns otherwise, as
+    are those of polars and pyarrow; everything else is a numeric table. Series are never guessed:
+    arrays of them look like tables and images; say ``"series"``, or pass a `SeriesDomain`. Nor are
+    strings: say ``"sequences"`` or ``"molecules"``; only files .smi and .sdf hold molecules for
+    sure.
+
+    Args:
+        raw: The data, or a path to them.
+        chosen: ``"auto"``, a name, or a domain.
+
+    Raises:
+        SpecError: No domain has that name.
+
+    Example:
+        >>> type(find_domain(np.zeros((5, 28, 28)))).__name__
+        'ImageDomain'
+    """
+    if isinstance(chosen, Domain):
+        return chosen
+    if chosen != "auto":
+        if chosen not in names("domains"):
+            raise unknown_name("domain", chosen, ["auto", *names("domains")])
+        made: Domain = get("domains", chosen)()
+        return made
+    if isinstance(raw, str | Path):
+        raw = Path(raw)
+        if raw.is_file() and (raw.suffix in (".npz", ".npy") or is_table_file(raw)):
+            raw = read_source(raw)
+    known: list[type[Domain]] = [get("domains", name) for name in names("domains")]
+    best = max(known, key=lambda domain: domain.confidence(raw))
+    if best.confidence(raw) > 0:
+        return best()
+    raise DataError(
+        f"the kind of data must be clear; no domain knows what {type(raw).__name__} holds. Name "
+        f"one: {', '.join(names('domains'))}."
+    )
+
+
+def use_networks(
+    parts: Parts, x: Tensor, encoder: nn.Module | None, decoder: nn.Module | None
+) -> Parts:
+    """Replace a domain's networks by copies of the user's own, after trying them on two items.
+
+    Args:
+        parts: What the domain offers.
+        x: Some items as the networks see them, at least one.
+        encoder: (batch, *event) -> (batch, features), any number of features.
+        decoder: (batch, latent + context) -> (batch, channels, *event); the axis of channels
+            may be left out where the likelihood needs one feature per value.
+
+    Raises:
+        CompositionError: A network refuses the items or returns the wrong shape.
+    """
+    x = x[:1].expand(2, *x.shape[1:])
+    if encoder is not None:
+        h = _try(encoder, x, "encoder")
+        if h.dim() != 2:
+            raise CompositionError(
+                f"an encoder must return (batch, features); got shape {tuple(h.shape)} for two "
+                "items. Add nn.Flatten()."
+            )
+        parts = replace(parts, encoder=copy.deepcopy(encoder), features_dim=h.shape[1])
+    if decoder is not None:
+        parts = replace(parts, decoder=_fitting_decoder(parts, decoder, tuple(x.shape[1:])))
+    return parts
+
+
+def _fitting_decoder(parts: Parts, decoder: nn.Module, event: tuple[int, ...]) -> nn.Module:
+    in_dim = parts.latent_dim + parts.context_dim
+    out = _try(decoder, torch.zeros(2, in_dim), "decoder")
+    channels = parts.likelihood.features_per_value
+    own = copy.deepcopy(decoder)
+    if tuple(out.shape) == (2, channels, *event):
+        return own
+    if channels == 1 and tuple(out.shape) == (2, *event):
+        return Chain(own, Reshape((1, *event)))
+    raise CompositionError(
+        f"a decoder for {type(parts.likelihood).__name__} must return shape "
+        f"{(2, channels, *event)} for two rows of {in_dim} inputs; got {tuple(out.shape)} "
+        f"({math.prod(out.shape)} values). Add nn.Unflatten(1, {(channels, *event)})."
+    )
+
+
+@torch.no_grad()
+def _try(network: nn.Module, x: Tensor, role: str) -> Tensor:
+    try:
+        out = copy.deepcopy(network)(x)  # a copy, so that batch statistics do not move
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise CompositionError(
+            f"the {role} must take inputs of shape {tuple(x.shape)}; it refuses them: {error}"
+        ) from error
+    if not isinstance(out, Tensor):
+        raise CompositionError(f"the {role} must return a tensor; got {type(out).__name__}.")
+    return out

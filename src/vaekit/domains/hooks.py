@@ -1,0 +1,99 @@
+"""What domains answer to tasks: the records that hooks of `Domain` take and return."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from torch import Tensor
+
+from vaekit.presets.base import Preset
+
+
+class Lessons(NamedTuple):
+    """How long to train; `TrainConfig` explains.
+
+    Attributes:
+        steps: About how many steps.
+        batch_size: Items per step; ``None`` for the usual number.
+        learning_rate: The largest step size; ``None`` for the usual one.
+        max_epochs: Passes over the items; ``None`` for as many as the steps take, but 10 at least.
+    """
+
+    steps: int = 1500
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    max_epochs: int | None = None
+
+
+class Suited(NamedTuple):
+    """What suits some items.
+
+    Attributes:
+        domain: The kind of items, with options chosen.
+        preset: The model.
+        latent_dim: Its latents; ``None`` for as many as it takes.
+        likelihood: Its likelihood.
+        score: What tells anomalies; see `vaekit.anomalies.SCORES`.
+        lessons: How long to train.
+    """
+
+    domain: Any
+    preset: Preset
+    latent_dim: int | None
+    likelihood: str
+    score: str
+    lessons: Lessons = Lessons()
+
+
+class Proposals(Protocol):
+    """Candidates for items that meet conditions, with their weights."""
+
+    most: ClassVar[int]
+    """Candidates to try before a condition counts as too rare."""
+
+    def propose(self, count: int) -> tuple[Tensor, Tensor]:
+        """Return candidates as the networks see them, and their log weights, shape (count,)."""
+
+
+class Conditions(NamedTuple):
+    """How conditions on items are read from text, as in ``age>=30``.
+
+    Attributes:
+        readers: What reads a value, by the name of a column or property.
+        ranges: The names that can be asked for by ``LOW..HIGH``.
+    """
+
+    readers: Mapping[str, Callable[[str], Any]]
+    ranges: frozenset[str]
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """Options of the command line that say how data are read.
+
+    Attributes:
+        size: Height and width of image files, as in ``48x64``.
+        layout: Order of the axes of image arrays.
+        skip_bad: Leave out what cannot be read, with a warning.
+        keep_transparency: Learn what is transparent.
+        targets: Properties that the latents are to predict as well.
+    """
+
+    size: str | None = None
+    layout: str | None = None
+    skip_bad: bool = False
+    keep_transparency: bool = False
+    targets: tuple[str, ...] | None = None
+
+
+class SampleOptions(NamedTuple):
+    """Options of ``vaekit sample`` beyond the file to write.
+
+    Attributes:
+        grid: A file for drawings of the items.
+        training: The data that the model learned from, to tell what is new.
+    """
+
+    grid: Path | None = None
+    training: str | None = None

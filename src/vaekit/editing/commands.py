@@ -1,0 +1,262 @@
+"""``vaekit edit``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from vaekit.autoencoder import Autoencoder
+from vaekit.cli.use import ContextOption, Data, Run
+from vaekit.console.files import (
+    console,
+    read_context,
+    read_data,
+    read_labels_of,
+    take_rows,
+    write_items,
+)
+from vaekit.domains.context import Labels
+from vaekit.editing.codes import Edit
+from vaekit.editing.curve import EditCurve, edit_curve
+from vaekit.editing.edits import apply_edit, discover_directions, find_edit, transfer
+from vaekit.errors import SpecError
+from vaekit.plots.style import save_figure
+from vaekit.plots.task_charts import edit_curves, edit_strips
+from vaekit.storage.loading import load
+
+_ROWS = 8  # of a picture
+_SHOWN = (0.5, 1.0, 1.5)  # times the strength chosen
+_DISCOVERED = (-2.0, -1.0, 0.0, 1.0, 2.0)  # standard deviations
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What the user named."""
+
+    model: Autoencoder
+    items: Any
+    labels: Labels | None
+    context: Any
+
+
+def edit(
+    run: Run,
+    data: Data,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="CSV with the labels of the items: its first column, or one named file or "
+            "filename, is each image's path in the folder; every other one is an attribute."
+        ),
+    ] = None,
+    attribute: Annotated[str | None, typer.Option(help="The column to change.")] = None,
+    to: Annotated[str | None, typer.Option(help="The label to change it to.")] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="swap (in the context of a conditional model), mean, logistic or svm "
+            "(directions); auto swaps where it can, else takes mean."
+        ),
+    ] = "auto",
+    protect: Annotated[
+        list[str] | None,
+        typer.Option(help="For directions: a column that must not change; may be repeated."),
+    ] = None,
+    like: Annotated[
+        str | None, typer.Option(help="Instead of labels: a folder of items to be made like.")
+    ] = None,
+    discover: Annotated[
+        int | None, typer.Option(min=1, help="Instead: find so many directions without labels.")
+    ] = None,
+    strength: Annotated[float, typer.Option(help="0 changes nothing, 1 is the whole edit.")] = 1.0,
+    curve: Annotated[
+        bool,
+        typer.Option("--curve", help="Also measure the edit at several strengths, with a judge."),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File (.png, .npz, .npy, .csv), or a folder for edited images."),
+    ] = None,
+    context: ContextOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the judge's training.")] = 0,
+) -> None:
+    """Change one thing about items and leave the rest: by labels, by example, or by discovery.
+
+    A picture (.png) shows the first items at several strengths; .npz, .npy and a folder hold all
+    items, edited with --strength. A folder gets one image per item, under its name. Labels are
+    also the context of a conditional model.
+
+    Examples:
+
+    vaekit edit runs/faces faces/ --labels attributes.csv --attribute mouth --to smile
+
+    vaekit edit runs/faces faces/ --labels attributes.csv --attribute mouth --to smile \
+--method logistic --protect hairColor --curve --out smiling.png
+
+    vaekit edit runs/faces faces/ --like smiling/ --strength 1.5 --out smiling-faces/
+
+    vaekit edit runs/faces faces/ --discover 6 --out directions.png
+    """
+    _check_one_of(attribute=attribute, like=like, discover=discover)
+    model = load(run)
+    items = read_data(data, model.domain_)
+    named = None if labels is None else read_labels_of(labels, data, model.domain_)
+    task = _Task(model, items, named, _context(model, context, data, named))
+    path = out or run.with_name(f"{run.name}-edited.{'png' if _draws(model) else 'csv'}")
+    if discover is not None:
+        _write_discovered(task, discover, path)
+        return
+    change = _chosen(task, attribute, to, method, protect or [], like)
+    _write_edited(task, change, strength, path, data)
+    if curve:
+        _write_curve(task, attribute, to, method, protect or [], path, seed)
+
+
+def _check_one_of(**given: object) -> None:
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) != 1:
+        raise SpecError(
+            "exactly one of --attribute, --like and --discover must be given; got "
+            f"{', '.join('--' + name for name in named) or 'none'}."
+        )
+
+
+def _context(model: Autoencoder, text: str | None, data: str, labels: Labels | None) -> Any:
+    if model.context_ is None:
+        return None
+    return labels if text is None else read_context(text, data, model.domain_)
+
+
+def _chosen(
+    task: _Task,
+    attribute: str | None,
+    to: str | None,
+    method: str,
+    protect: list[str],
+    like: str | None,
+) -> Edit:
+    trained = task.model.trained_
+    with console.status("finding the edit"):
+        if like is not None:
+            others = read_data(like, task.model.domain_)
+            return transfer(trained, others, task.items, unlike_context=task.context)
+        return find_edit(
+            trained,
+            task.items,
+            task.labels,
+            attribute=_given("--attribute", attribute),
+            to=_given("--to", to),
+            method=method,
+            protect=protect,
+            context=task.context,
+        )
+
+
+def _given(option: str, value: str | None) -> str:
+    if value is None:
+        raise SpecError(f"{option} must be given with labels; got none.")
+    return value
+
+
+def _write_edited(task: _Task, change: Edit, strength: float, path: Path, data: str) -> None:
+    if path.suffix == ".png" and _draws(task.model):
+        _write_strips(task, change, strength, path)
+        return
+    with console.status("editing"):
+        edited = apply_edit(task.model.trained_, task.items, change, strength, task.context)
+    write_files = task.model.domain_.folder_writer(data)
+    if path.suffix == "" and write_files is not None:
+        write_files(edited, path)
+        console.print(f"wrote {path}: {len(edited)} files", highlight=False)
+    else:
+        write_items(path, edited, lambda made: edit_strips(made[:, None], ["edited"]))
+
+
+def _write_strips(task: _Task, change: Edit, strength: float, path: Path) -> None:
+    """The first items, at some strengths around the chosen one."""
+    some = np.arange(min(_ROWS, len(task.items)))
+    items, context = take_rows(task.items, some), _rows(task.context, some)
+    strengths = [0.0, *(strength * times for times in _SHOWN)]
+    made = [
+        np.asarray(apply_edit(task.model.trained_, items, change, s, context)) for s in strengths
+    ]
+    names = ["original", "reconstruction", *(f"{s:g}" for s in strengths[1:])]
+    strips = np.stack([items, *made], 1)
+    write_items(path, strips, lambda shown: edit_strips(shown, names))
+
+
+def _write_discovered(task: _Task, count: int, path: Path) -> None:
+    with console.status("discovering"):
+        found = discover_directions(
+            task.model.trained_, task.items, count, task.labels, context=task.context
+        )
+    for direction in found:
+        console.print(direction.name, highlight=False)
+    first = np.arange(1)
+    one, context = take_rows(task.items, first), _rows(task.context, first)
+    made = [
+        [np.asarray(apply_edit(task.model.trained_, one, d, s, context))[0] for s in _DISCOVERED]
+        for d in found
+    ]
+    names = [f"{s:+g}" if s else "0" for s in _DISCOVERED]
+    write_items(path, np.asarray(made), lambda shown: edit_strips(shown, names))
+
+
+def _rows(context: Any, some: Any) -> Any:
+    """The context of some items; one value stands for all."""
+    return context if context is None or len(context) == 1 else take_rows(context, some)
+
+
+def _write_curve(
+    task: _Task,
+    attribute: str | None,
+    to: str | None,
+    method: str,
+    protect: list[str],
+    path: Path,
+    seed: int,
+) -> None:
+    with console.status("measuring the edit"):
+        measured = edit_curve(
+            task.model.trained_,
+            task.items,
+            task.labels,
+            attribute=_given("--attribute", attribute),
+            to=_given("--to", to),
+            method=method,
+            protect=protect,
+            context=task.context,
+            seed=seed,
+        )
+    _print_curve(measured)
+    picture = path.with_name(f"{path.stem}-curve.png")
+    scores = [point.scores for point in measured.points]
+    figure = edit_curves(
+        [point.strength for point in measured.points],
+        [s.flip for s in scores],
+        {name: [s.kept[name] for s in scores] for name in scores[0].kept},
+        [s.identity for s in scores],
+        baselines={name: (s.flip, s.identity) for name, s in measured.baselines.items()},
+        title=f"{measured.attribute}: {measured.to}",
+    )
+    save_figure(figure, picture)
+    console.print(f"wrote {picture}", highlight=False)
+
+
+def _print_curve(measured: EditCurve) -> None:
+    table = Table(title=f"{measured.attribute}: {measured.to}, {measured.items} items")
+    for column in ("edit", "flip", "least kept", "distance"):
+        table.add_column(column)
+    named = {f"strength {p.strength:g}": p.scores for p in measured.points}
+    for name, s in {**named, **measured.baselines}.items():
+        table.add_row(name, f"{s.flip:.3f}", f"{s.least_kept:.3f}", f"{s.identity:.4f}")
+    console.print(table)
+    told = ", ".join(f"{name} {share:.2f}" for name, share in measured.accuracy.items())
+    console.print(f"The judge is right in: {told}.", highlight=False)
+
+
+def _draws(model: Autoencoder) -> bool:
+    return len(model.domain_.event_shape) == 3

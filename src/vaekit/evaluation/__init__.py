@@ -1,0 +1,5 @@
+"""Measuring a trained model on held-out data: likelihood, latents, reconstruction, samples."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,365 @@
+"""From raw data to a trained model, its sampling prior and the health of its latents."""
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vaekit.domains.base import Domain
+from vaekit.domains.choice import find_domain, use_networks
+from vaekit.domains.context import Context
+from vaekit.errors import SpecError
+from vaekit.fitting.prior import prior_after, refit_prior, training_share
+from vaekit.fitting.trained import Trained, as_items, batches_of
+from vaekit.likelihoods.base import Likelihood
+from vaekit.metrics.latents import Health, latent_health
+from vaekit.models.vae import VAE
+from vaekit.objectives.schedules import Arrived
+from vaekit.presets.base import Preset, Recipe, find_preset
+from vaekit.priors.flow import NetworkPrior
+from vaekit.priors.flow_matching import FlowMatching
+from vaekit.randomness import make_generator, seeded
+from vaekit.training.callbacks import Callback
+from vaekit.training.config import TrainConfig
+from vaekit.training.data import Items
+from vaekit.training.trainer import TrainResult, train
+
+_EXAMPLES = 1000
+
+
+def assemble(
+    preset: Preset,
+    domain: Domain,
+    rows: Tensor,
+    latent_dim: int,
+    *,
+    context_dim: int = 0,
+    network: str = "auto",
+    network_size: str = "small",
+    likelihood: str | Likelihood = "auto",
+    encoder: nn.Module | None = None,
+    decoder: nn.Module | None = None,
+    seed: int = 0,
+) -> Recipe:
+    """Build the networks that suit the data, and let the preset fill its slots with them.
+
+    Args:
+        preset: The named model.
+        domain: What was learnt about the data.
+        rows: The data, as the domain prepared them.
+        latent_dim: Number of latents; a warning is given if that compresses nothing.
+        context_dim: Size of the context; 0 without one.
+        network: Name of the networks.
+        network_size: ``"small"``, ``"medium"`` or ``"large"``.
+        likelihood: A name or a likelihood.
+        encoder: The user's own, in place of the domain's.
+        decoder: The user's own, in place of the domain's.
+        seed: Seed of the initial weights.
+
+    Raises:
+        SpecError: Unknown names.
+        CompositionError: Parts that do not fit.
+    """
+    if not (isinstance(latent_dim, int | np.integer) and latent_dim >= 1):
+        raise SpecError(f"latent_dim must be a whole number of at least 1; got {latent_dim!r}.")
+    if latent_dim >= domain.num_features and "tokens" not in domain.supports:
+        warnings.warn(
+            f"latent_dim={latent_dim} is not below the {domain.num_features} values of an item, "
+            "so nothing is compressed; fewer latents usually sample better.",
+            stacklevel=3,
+        )
+    if isinstance(likelihood, str) and likelihood == "auto":
+        of_table = "table" in domain.supports
+        likelihood = preset.table_likelihood if of_table else preset.likelihood
+    if network == "auto" and len(domain.event_shape) == 3:
+        network = preset.image_network
+    with seeded(seed):
+        parts = domain.parts(
+            rows,
+            int(latent_dim),
+            context_dim=context_dim,
+            network=network,
+            size=network_size,
+            likelihood=likelihood,
+        )
+        parts = use_networks(parts, domain.encode(rows[:1]), encoder, decoder)
+        return preset.build(replace(parts, examples=_examples(domain, rows)))
+
+
+def _examples(domain: Domain, rows: Tensor) -> Tensor:
+    """Items spread evenly over the data, for parts that start from some."""
+    chosen = torch.linspace(0, len(rows) - 1, min(len(rows), _EXAMPLES)).long()
+    return domain.encode(rows[chosen])
+
+
+_HEALTH_ITEMS = 2000
+_PRIOR_ITEMS = 20_000
+_FLOW_ITEMS = 100_000
+_SETTLING_ROUNDS, _SETTLING_CELLS = 5, 1_000_000
+
+
+@torch.no_grad()
+def settle(trained: Trained, items: Items, config: TrainConfig) -> None:
+    """Let the likelihood put its constants right, where it has some to put right.
+
+    Args:
+        trained: The model.
+        items: What it was trained on.
+        config: How: the same split and seed are used here.
+    """
+    if not (isinstance(trained.model, VAE) and trained.vae.likelihood.settles):
+        return
+    generator = make_generator(config.seed)
+    training, _ = items.split(config.held_out, generator)
+    some = _some(training, max(500, _SETTLING_CELLS // trained.domain.num_features))
+    with seeded(generator):
+        for _ in range(_SETTLING_ROUNDS):
+            batches = batches_of(some, trained.device)
+            trained.vae.likelihood.settle((trained.vae.evidence(b).px, b) for b in batches)
+
+
+def fit_prior(
+    trained: Trained,
+    items: Items,
+    config: TrainConfig,
+    prior: str = "auto",
+    steps: int = 0,
+    seconds: float | None = None,
+) -> float:
+    """Fit a prior to the latents of training items, for the model to sample from.
+
+    Args:
+        trained: The model; its fitted prior is set. One without latents is left as it is.
+        items: What it was trained on.
+        config: How: the same split and seed are used here.
+        prior: Name of what to fit; see `NAMED_PRIORS`.
+        steps: How many steps the training took; see `prior_after`.
+        seconds: After which the fit of a network stops; ``None`` for no limit.
+
+    Returns:
+        The seconds that it took.
+    """
+    started = time.monotonic()
+    if not isinstance(trained.model, VAE):
+        return 0.0
+    generator = make_generator(config.seed)
+    training, _ = items.split(config.held_out, generator)
+    shape = trained.domain.event_shape
+    chosen = prior_after(prior, trained.vae, shape, len(training), steps)
+    if isinstance(chosen, NetworkPrior) and seconds is not None:
+        chosen.deadline = started + seconds
+    most = _FLOW_ITEMS if isinstance(chosen, FlowMatching) else _PRIOR_ITEMS
+    fitting = batches_of(_some(training, most), trained.device)
+    refit_prior(trained.vae, fitting, chosen, generator=generator)
+    return time.monotonic() - started
+
+
+def examine(trained: Trained, items: Items, config: TrainConfig) -> Health | None:
+    """Measure the latents, and both priors, on held-out items.
+
+    Args:
+        trained: The model.
+        items: What it was trained on.
+        config: How: the same split and seed are used here.
+
+    Returns:
+        The health of the latents; ``None`` for a model without latents.
+    """
+    if not isinstance(trained.model, VAE):
+        return None
+    training, held_out = items.split(config.held_out, make_generator(config.seed))
+    measured = batches_of(_some(held_out or training, _HEALTH_ITEMS), trained.device)
+    with seeded(config.seed):
+        return latent_health(trained.vae, measured)
+
+
+def _some(items: Items, most: int) -> Items:
+    """The items, or evenly spaced ones where there are too many."""
+    if len(items) <= most:
+        return items
+    return items.subset(torch.linspace(0, len(items) - 1, most).long())
+
+
+_FEW = 10
+_CAREFUL = 0.25  # of the usual step size: what is there already is to be kept
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to build; see `Autoencoder` for the options.
+
+    Attributes:
+        preset: The named model; ``"auto"`` takes what suits the data.
+        latent_dim: Number of latents; ``None`` takes what suits the model.
+        domain: The kind of data.
+        network: Name of the networks.
+        network_size: Their size.
+        likelihood: A name, or a likelihood.
+        encoder: The user's own.
+        decoder: The user's own.
+    """
+
+    preset: str | Preset = "auto"
+    latent_dim: int | None = None
+    domain: str | Domain = "auto"
+    network: str = "auto"
+    network_size: str = "small"
+    likelihood: str | Likelihood = "auto"
+    encoder: nn.Module | None = None
+    decoder: nn.Module | None = None
+
+    def settled_for(self, domain: Domain) -> tuple[Preset, int]:
+        """The preset for these data, and its number of latents.
+
+        Raises:
+            SpecError: No preset has that name.
+        """
+        preset = find_preset(domain.default_preset if self.preset == "auto" else self.preset)
+        suiting = preset.latents_for(domain.event_shape)
+        return preset, suiting if self.latent_dim is None else self.latent_dim
+
+    def assembled(self, domain: Domain, context: Context | None, rows: Tensor, seed: int) -> Recipe:
+        """The model, untrained, and its objective; see `vaekit.fitting.fit`."""
+        preset, latent_dim = self.settled_for(domain)
+        return assemble(
+            preset,
+            domain,
+            rows,
+            latent_dim,
+            context_dim=0 if context is None else context.dim,
+            network=self.network,
+            network_size=self.network_size,
+            likelihood=self.likelihood,
+            encoder=self.encoder,
+            decoder=self.decoder,
+            seed=seed,
+        )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit leaves behind.
+
+    Attributes:
+        preset: The named model.
+        trained: The model, with its prior for sampling.
+        result: How the training went.
+        health: The state of the latents; ``None`` for models without latents.
+        seconds: Time that training and the fit of the prior took.
+    """
+
+    preset: Preset
+    trained: Trained
+    result: TrainResult
+    health: Health | None
+    seconds: float
+
+
+def fit_model(
+    plan: Plan,
+    X: Any,
+    context: Any,
+    config: TrainConfig,
+    *,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    callbacks: Sequence[Callback] = (),
+) -> Fitted:
+    """Learn the schema, train, fit the sampling prior, and examine the latents.
+
+    Args:
+        plan: What to build.
+        X: Raw data, or a path to them.
+        context: Labels or properties to condition the model on, or ``None``.
+        config: How to train; the preset may fill what is left open.
+        folder: For checkpoints.
+        resume: Go on from the checkpoint there.
+        callbacks: Called with each `Event` of the training.
+
+    Raises:
+        VaekitError: See `Autoencoder.fit`.
+
+    Example:
+        >>> from vaekit.datasets import digits
+        >>> config = TrainConfig(max_epochs=1, progress=False)
+        >>> fit_model(Plan(latent_dim=4), digits().images, None, config).result.best_epoch
+        1
+    """
+    domain = find_domain(X, plan.domain)
+    X = domain.read(X)
+    domain = domain.fit(X)
+    preset, _ = plan.settled_for(domain)
+    learnt = None if context is None else Context().fit(context)
+    items = as_items(domain, learnt, X, context)
+    config = config.suggested(preset.training_for(len(items)))
+    if len(items) < _FEW:
+        warnings.warn(
+            f"{len(items)} items are few to learn from: the model will know them by heart. Some "
+            "hundreds are better.",
+            stacklevel=3,
+        )
+    model, objective = plan.assembled(domain, learnt, items.rows, config.seed)
+    learnt_from = len(items) - round(config.held_out * len(items))
+    training, seconds = _shared_time(config, preset.prior, learnt_from)
+    result = train(
+        model, objective, items, training, folder=folder, resume=resume, callbacks=callbacks
+    )
+    trained = Trained(model.eval(), domain, learnt)
+    settle(trained, items, config)
+    trained = domain.finished(trained, items, config)
+    steps = int(result.history[-1]["step"])
+    spent = fit_prior(trained, items, config, preset.prior, steps, seconds)
+    health = examine(trained, items, config)
+    return Fitted(preset, trained, result, health, result.seconds + spent)
+
+
+def train_further(trained: Trained, plan: Plan, items: Items, config: TrainConfig) -> TrainResult:
+    """Go on training a model, on other items of the same kind.
+
+    The optimiser starts anew, with a quarter of the usual step size; so do critics, where the
+    objective has some; else its schedules stand where they ended. The prior for sampling stays as
+    it was.
+
+    Args:
+        trained: The model; changed in place.
+        plan: How it was built, for its objective.
+        items: What to train on: old items among the new ones, or the old will be forgotten.
+        config: How to train.
+
+    Raises:
+        NonFiniteLossError: As of `train`; the model is then of no use.
+
+    Example:
+        >>> from vaekit.datasets import digits
+        >>> config = TrainConfig(max_epochs=1, progress=False)
+        >>> first = fit_model(Plan(latent_dim=4), digits().images[:900], None, config).trained
+        >>> more = as_items(first.domain, None, digits().images, None)
+        >>> len(train_further(first, Plan(latent_dim=4), more, config).history)
+        1
+    """
+    preset, _ = plan.settled_for(trained.domain)
+    config = config.suggested(preset.training_for(len(items)))
+    careful = _CAREFUL * config.peak_rate(trained.model)
+    config = replace(config, learning_rate=config.learning_rate or careful)
+    objective = plan.assembled(trained.domain, trained.context, items.rows, config.seed).objective
+    if set(objective.groups(trained.model)) == {"model"}:
+        objective = Arrived(objective)
+    result = train(trained.model.train(), objective, items, config)
+    trained.model.eval()
+    settle(trained, items, config)
+    return result
+
+
+def _shared_time(config: TrainConfig, prior: str, items: int) -> tuple[TrainConfig, float | None]:
+    """The training's part of a given time, and the seconds that are left for the prior."""
+    if config.max_minutes is None:
+        return config, None
+    minutes = training_share(prior, items) * config.max_minutes
+    left = 60 * (config.max_minutes - minutes)
+    return replace(config, max_minutes=minutes), left or None

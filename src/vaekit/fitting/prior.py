@@ -1,0 +1,213 @@
+"""Priors that can be fitted to any trained model, by name."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vaekit.errors import CompositionError, unknown_name
+from vaekit.latents.base import Single
+from vaekit.models.vae import VAE
+from vaekit.posteriors.gaussian import GridGaussian
+from vaekit.priors.base import FittedPrior, Prior
+from vaekit.priors.codes import AutoregressiveCodes
+from vaekit.priors.density import FittedGaussian, GaussianMixture, KernelDensity
+from vaekit.priors.fixed import UniformSphere
+from vaekit.priors.flow import FittedFlow
+from vaekit.priors.flow_matching import FlowMatching
+from vaekit.priors.manifold import RiemannianManifold
+from vaekit.priors.mixture import Vamp
+from vaekit.priors.second_stage import SecondStage
+from vaekit.randomness import seeded
+from vaekit.types import Batch
+
+_WIDTH = 256  # of the flow that images are drawn from: 512 are no better in the same time
+_MANY_ITEMS = 10_000
+_MANY_STEPS = 500
+_MOST_STEPS = 12_000
+_TRAINING_SHARE = {"latent_flow": 0.75, "grid_flow": 0.5}
+_GRID_STEPS = 4000
+
+Maker = Callable[[VAE, Sequence[int]], FittedPrior | Vamp]
+
+
+def default_prior(model: VAE) -> FittedPrior:
+    """What is fitted to a model's latents where nothing else is asked for.
+
+    Mixtures of Gaussians take seconds and beat flows at small budgets; codes need a prior that
+    knows which of them go together.
+    """
+    latent, context_dim = model.latent, model.context_dim
+    if latent.num_codes:
+        return AutoregressiveCodes(latent.num_coordinates, latent.num_codes, context_dim)
+    return GaussianMixture(latent.num_coordinates, context_dim=context_dim)
+
+
+def named_prior(name: str, model: VAE, event_shape: Sequence[int]) -> FittedPrior | Vamp:
+    """A prior that fits a model, not fitted yet.
+
+    Args:
+        name: A key of `NAMED_PRIORS`.
+        model: The trained model.
+        event_shape: Shape of one item, which only ``"vamp"`` reads.
+
+    Raises:
+        SpecError: No prior has that name.
+        CompositionError: It does not fit this model's latents.
+    """
+    if name not in NAMED_PRIORS:
+        raise unknown_name("prior", name, NAMED_PRIORS)
+    is_code = model.latent.num_codes > 0
+    if name != "auto" and is_code != (name == "codes"):
+        kind = "codes; use 'codes'" if is_code else "real numbers; 'codes' is for codes"
+        raise CompositionError(f"prior {name!r} does not fit this model, whose latents are {kind}.")
+    return NAMED_PRIORS[name](model, event_shape)
+
+
+def prior_after(
+    name: str, model: VAE, event_shape: Sequence[int], items: int, steps: int
+) -> FittedPrior | Vamp:
+    """The prior to fit after a training, with the effort that suits it.
+
+    Args:
+        name: A key of `NAMED_PRIORS`. ``"latent_flow"`` gives a mixture after a training of fewer
+            than 10,000 items or 500 steps: a network learns few latents by heart, and nobody
+            waits for it after a training of seconds. Of latents on a grid, ``"grid_flow"``
+            always gives a flow: nothing smaller could tell how their places go together.
+        model: The trained model.
+        event_shape: Shape of one item.
+        items: How many it was trained on.
+        steps: How many steps it was trained for; the flow takes twice as many.
+
+    Raises:
+        SpecError: No prior has that name.
+        CompositionError: It does not fit this model's latents.
+    """
+    if name == "grid_flow":
+        return _grid_flow(model, min(2 * steps, _MOST_STEPS))
+    if name != "latent_flow" or model.latent.num_codes:
+        return named_prior(name, model, event_shape)
+    if items < _MANY_ITEMS or steps < _MANY_STEPS:
+        return default_prior(model)
+    make = _sized(FlowMatching, width=_WIDTH, steps=min(2 * steps, _MOST_STEPS))
+    return make(model, event_shape)
+
+
+def training_share(name: str, items: int) -> float:
+    """The part of a given time that the training gets; the fit of the prior takes the rest.
+
+    All of it, where what is fitted takes seconds.
+
+    Args:
+        name: What `prior_after` will be asked for.
+        items: How many items there are to train on.
+    """
+    few = name == "latent_flow" and items < _MANY_ITEMS
+    return 1.0 if few else _TRAINING_SHARE.get(name, 1.0)
+
+
+def _grid_flow(model: VAE, steps: int) -> FittedPrior:
+    posterior = model.latent.posterior if isinstance(model.latent, Single) else None
+    if not isinstance(posterior, GridGaussian):
+        raise CompositionError(
+            "prior 'grid_flow' is for latents on a grid; this model's are a vector. Use "
+            "'latent_flow'."
+        )
+    return FlowMatching(
+        model.latent_dim,
+        solver_steps=5,
+        context_dim=model.context_dim,
+        steps=max(1, steps),
+        grid=posterior.grid,
+    )
+
+
+def _sized(make: Callable[..., FittedPrior], **options: Any) -> Maker:
+    """A maker for a model's number of coordinates and context."""
+    return lambda m, _: make(m.latent.num_coordinates, context_dim=m.context_dim, **options)
+
+
+NAMED_PRIORS: dict[str, Maker] = {
+    "auto": lambda m, _: default_prior(m),
+    "gaussian": _sized(FittedGaussian),
+    "mixture": _sized(GaussianMixture),
+    "kernel": _sized(KernelDensity),
+    "maf": _sized(FittedFlow, kind="maf"),
+    "nsf": _sized(FittedFlow, kind="nsf"),
+    "iaf": _sized(FittedFlow, kind="iaf"),
+    "flow_matching": _sized(FlowMatching),
+    "diffusion": _sized(FlowMatching, path="diffusion"),
+    "latent_flow": _sized(FlowMatching, width=_WIDTH, steps=4000),
+    "grid_flow": lambda m, _: _grid_flow(m, _GRID_STEPS),
+    "second_stage": _sized(SecondStage),
+    "wrapped_normal": _sized(FittedGaussian),  # Gaussian in the tangent space at the origin
+    "manifold": lambda m, _: RiemannianManifold(m.latent.num_coordinates),
+    "uniform_sphere": lambda m, _: UniformSphere(m.latent.num_coordinates),
+    "codes": lambda m, _: default_prior(m),
+    "vamp": lambda m, shape: Vamp(m.latent_dim, shape),
+}
+"""Makers by the name that `Autoencoder.refit_prior` and the command line know."""
+
+
+@torch.no_grad()
+def refit_prior(
+    model: VAE,
+    batches: Iterable[Batch],
+    prior: FittedPrior | Vamp,
+    *,
+    generator: torch.Generator | None = None,
+) -> VAE:
+    """Fit a density to the encoded items and make it the one that the model samples from.
+
+    One latent is drawn from each item's posterior, so that the density covers the aggregate
+    posterior and not only its means. The model's own prior, and with it every log-likelihood,
+    stays as it was.
+
+    Args:
+        model: A trained VAE; changed in place.
+        batches: Training items.
+        prior: What to fit, of the size of the model's coordinates (`Latent.flatten`); a `Vamp`
+            is made of items themselves, and mixes their posteriors.
+        generator: Source of randomness; ``None`` uses fresh entropy.
+
+    Returns:
+        The same model.
+
+    Source: Ghosh et al. 2020, section 4; Tomczak & Welling 2018 (aggregate posterior).
+
+    Example:
+        >>> from vaekit.priors import GaussianMixture
+        >>> from vaekit import networks, likelihoods, presets
+        >>> encoder, decoder, width = networks.make_networks("mlp", "small", (4,), 2, 1)
+        >>> parts = presets.Parts(encoder, decoder, likelihoods.Gaussian(), width, 2)
+        >>> model = presets.vae().build(parts).model
+        >>> model = refit_prior(model, [Batch(torch.randn(64, 4))], GaussianMixture(2, 3))
+        >>> model.sample(5).shape
+        torch.Size([5, 4])
+    """
+    if isinstance(prior, Vamp):
+        x = torch.cat([batch.x for batch in batches])
+        prior.to(x.device).start_from(x)
+    else:
+        u, context = _coordinates(model, batches, generator)
+        _check_size(u, prior)
+        prior.to(u.device).fit(u, context, generator=generator)
+    model.fitted_prior = prior
+    return model
+
+
+def _check_size(u: Tensor, prior: Prior) -> None:
+    if u.shape[-1] != prior.latent_dim:
+        raise CompositionError(
+            f"the prior's latent_dim must be the model's, {u.shape[-1]}; got {prior.latent_dim}."
+        )
+
+
+def _coordinates(
+    model: VAE, batches: Iterable[Batch], generator: torch.Generator | None
+) -> tuple[Tensor, Tensor | None]:
+    with seeded(generator):
+        pairs = [(model.latent.flatten(model.infer(batch)), batch.context) for batch in batches]
+    contexts = [context for _, context in pairs if context is not None]
+    return torch.cat([u for u, _ in pairs]), torch.cat(contexts) if contexts else None

@@ -1,0 +1,339 @@
+"""A trained model together with what it knows of the data: raw items in, raw items out."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vaekit.domains.base import Domain
+from vaekit.domains.context import Context
+from vaekit.errors import CompositionError, DataError, SpecError
+from vaekit.fitting.interpolation import Decode, interpolate_latents
+from vaekit.fitting.prior import named_prior, refit_prior
+from vaekit.models.vae import VAE, Model
+from vaekit.priors.base import FittedPrior
+from vaekit.priors.mixture import Vamp
+from vaekit.randomness import make_generator, seeded
+from vaekit.training.data import Items
+from vaekit.types import Batch
+
+_ROUNDS = 50
+
+
+def distinct_items(domain: Domain, n: int, draw: Callable[[Tensor], Tensor]) -> Any:
+    """Decode items; rows of tables that repeat what must be unique are drawn again.
+
+    Args:
+        domain: Of the items.
+        n: How many are wanted.
+        draw: Makes those at some places, of 0 … n - 1, as the networks see them.
+
+    Raises:
+        DataError: There are hardly as many different rows as are wanted.
+    """
+    x = draw(torch.arange(n))
+    items = domain.decode(x)
+    for _ in range(_ROUNDS):
+        places = torch.from_numpy(np.flatnonzero(domain.repeated(items)))
+        if not len(places):
+            return items
+        x[places] = draw(places)
+        items = domain.decode(x)
+    raise DataError(
+        f"{n} rows must be unique in what the constraints name, and {len(places)} of them still "
+        f"repeat others after being drawn {_ROUNDS} times. Ask for fewer rows."
+    )
+
+
+def check_vectors(vae: VAE, what: str, remedy: str) -> None:
+    """Refuse models whose latents are no real vectors.
+
+    Args:
+        vae: The model.
+        what: What needs them, ``"a direction"`` for one.
+        remedy: What to do instead, in a sentence.
+
+    Raises:
+        CompositionError: Latents that are codes, or lie on a sphere or in a ball.
+    """
+    if vae.latent.num_codes or not vae.latent.keeps_density:
+        kind = "codes" if vae.latent.num_codes else "points of a curved space"
+        raise CompositionError(
+            f"{what} needs latents that are real vectors; this model's are {kind}. {remedy}"
+        )
+
+
+_CHUNK = 256
+_ROWS_OF_TABLES = 4096  # made cell by cell, and each call costs
+_WAYS_AT_ONCE = 16  # whose decoded points are held with their gradients
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What every task works on. All methods run without gradients, in bounded memory.
+
+    Attributes:
+        model: The trained model.
+        domain: What was learnt about the data.
+        context: What was learnt about the context; ``None`` for unconditional models.
+    """
+
+    model: Model
+    domain: Domain
+    context: Context | None = None
+
+    @property
+    def vae(self) -> VAE:
+        """The model, if it has latents.
+
+        Raises:
+            CompositionError: It has none.
+        """
+        if not isinstance(self.model, VAE):
+            raise CompositionError(
+                f"this needs a model with latents; {type(self.model).__name__} has none."
+            )
+        return self.model
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
+    def batches(self, raw: Any, context: Any = None) -> Iterator[Batch]:
+        """Check and encode raw items."""
+        return batches_of(as_items(self.domain, self.context, raw, context), self.device)
+
+    def inputs(self, raw: Any, context: Any = None) -> Iterator[Batch]:
+        """As `batches`, for encoding alone."""
+        items = as_items(self.domain, self.context, raw, context, is_input=True)
+        return batches_of(items, self.device)
+
+    def rows(self, context: Any, count: int) -> Tensor | None:
+        """Check a context; one label or property stands for all rows.
+
+        Raises:
+            DataError: Given to an unconditional model, missing for a conditional one, or unknown.
+        """
+        prepared = _prepared(self.context, context, count)
+        return None if prepared is None else prepared.to(self.device)
+
+    def one_row(self, context: Any) -> Tensor | None:
+        """Check a context that is to stand for all items, shape (1, context).
+
+        Raises:
+            DataError: As of `rows`, or more than one.
+        """
+        prepared = _prepared(self.context, context, None)
+        if prepared is not None and len(prepared) != 1:
+            raise DataError(
+                f"one context must stand for all items; got {len(prepared)} rows. Pass one label, "
+                "or one row of properties."
+            )
+        return None if prepared is None else prepared.to(self.device)
+
+    @torch.no_grad()
+    def encode(self, raw: Any, context: Any = None) -> Tensor:
+        """Posterior means, shape (n, latent)."""
+        batches = self.inputs(raw, context)
+        return torch.cat([self.vae.encode(b.x, b.context) for b in batches])
+
+    @torch.no_grad()
+    def decode(self, z: Any, context: Any = None) -> Any:
+        """Items for latents of shape (n, latent).
+
+        Raises:
+            DataError: Latents of another shape, or not finite.
+        """
+        z = torch.as_tensor(np.asarray(z, dtype=np.float32), device=self.device)
+        size = self.vae.latent_dim
+        if z.dim() != 2 or z.shape[1] != size or not len(z):
+            raise DataError(f"latents must have shape (n, {size}); got {tuple(z.shape)}.")
+        if not torch.isfinite(z).all():
+            raise DataError("latents must be finite; got NaN or infinity.")
+        return self._show(z, self.rows(context, len(z)))
+
+    @torch.no_grad()
+    def reconstruct(self, raw: Any, context: Any = None) -> Any:
+        """Encode and decode."""
+        vae, batches = self.vae, self.inputs(raw, context)
+        x = [vae.show(vae.encode(b.x, b.context), b.context) for b in batches]
+        return self.domain.decode(torch.cat(x))
+
+    @torch.no_grad()
+    def sample(self, n: int, context: Any, seed: int | None, prior: str) -> Any:
+        """Generate items; see `Autoencoder.sample`."""
+        if not (isinstance(n, int | np.integer) and n >= 1):
+            raise SpecError(f"n must be a whole number of at least 1; got {n!r}.")
+        if prior not in ("fitted", "model"):
+            raise SpecError(f"prior must be 'fitted' or 'model'; got {prior!r}.")
+        rows = self.rows(context, int(n))
+        if not isinstance(self.model, VAE):  # there is one way to sample only
+            return self.domain.decode(self._sampled(int(n), rows, seed))
+
+        def draw(places: Tensor) -> Tensor:
+            some = None if rows is None else rows[places]
+            z = self.vae.generate(len(places), some, fitted=prior == "fitted")
+            return self._decoded(z, some, drawn=True)
+
+        with seeded(seed):
+            return distinct_items(self.domain, int(n), draw)
+
+    def _sampled(self, n: int, rows: Tensor | None, seed: int | None) -> Tensor:
+        """Items of a model without latents, a part at a time."""
+        generator = make_generator(seed)
+        parts = [
+            self.model.sample(len(i), None if rows is None else rows[i], generator=generator)
+            for i in torch.arange(n).split(_CHUNK)
+        ]
+        return torch.cat(parts)
+
+    def log_prob(self, raw: Any, context: Any, draws: int, seed: int) -> Tensor:
+        """Importance-weighted log p(x), nats per item.
+
+        Raises:
+            CompositionError: The model has no density.
+        """
+        missing = {"density", "normalised"} - self.vae.provides
+        if missing:
+            why = "latents are points" if "density" in missing else "likelihood is no density"
+            raise CompositionError(
+                f"score_samples needs a model with a density; this one's {why}. Use preset 'vae', "
+                "or compare X with reconstruct(X)."
+            )
+        if not (isinstance(draws, int | np.integer) and draws >= 1):
+            raise SpecError(f"draws must be a whole number of at least 1; got {draws!r}.")
+        generator = make_generator(seed)
+        batches = self.batches(raw, context)
+        parts = [
+            self.vae.log_prob(b.x, b.context, observed=b.observed, draws=draws, generator=generator)
+            for b in batches
+        ]
+        return torch.cat(parts)
+
+    def interpolate(self, a: Any, b: Any, steps: int, path: str, context: Any) -> Any:
+        """Items on the way from each a to its b, shape (n, steps, ...)."""
+        x = self.decoded_ways(a, b, steps, path, context)
+        shown = self.domain.decode(x.flatten(0, 1))
+        if isinstance(shown, np.ndarray | Tensor):
+            return shown.reshape(*x.shape[:2], *shown.shape[1:])
+        return shown  # a data frame has no third axis: its rows are the ways, one after another
+
+    @torch.no_grad()
+    def decoded_ways(self, a: Any, b: Any, steps: int, path: str, context: Any) -> Tensor:
+        """The same as the networks see it, shape (n, steps, *event).
+
+        Raises:
+            DataError: Not as many items in b as in a.
+            SpecError: Unknown path or too few steps.
+            CompositionError: A geodesic of latents that are no real vectors.
+        """
+        start, end = self.encode(a, context), self.encode(b, context)
+        if len(start) != len(end):
+            raise DataError(f"a and b must have as many items; got {len(start)} and {len(end)}.")
+        rows = self.rows(context, len(start))
+        z = self._ways(start, end, steps, path, rows)
+        x = self._decoded(z.flatten(0, 1), _repeated(rows, steps))
+        return x.reshape(*z.shape[:2], *x.shape[1:])
+
+    def _ways(self, a: Tensor, b: Tensor, steps: int, path: str, rows: Tensor | None) -> Tensor:
+        if path != "geodesic":
+            return interpolate_latents(a, b, steps, path)
+        check_vectors(self.vae, "path 'geodesic'", "Use path 'linear'.")
+        places = torch.arange(len(a), device=a.device).split(_WAYS_AT_ONCE)
+        parts = [interpolate_latents(a[i], b[i], steps, path, self._mean(rows, i)) for i in places]
+        return torch.cat(parts)
+
+    def _mean(self, rows: Tensor | None, places: Tensor) -> Decode:
+        """The decoder in the context of some ways, for as many points of each as it is given."""
+        some = None if rows is None else rows[places]
+
+        def decode(z: Tensor) -> Tensor:
+            return self.vae.show(z, _repeated(some, len(z) // len(places)))
+
+        return decode
+
+    def refit_prior(
+        self, prior: str | FittedPrior | Vamp, raw: Any, context: Any, seed: int
+    ) -> None:
+        """Fit a prior to the latents of these items; see `Autoencoder.refit_prior`."""
+        if isinstance(prior, str):
+            prior = named_prior(prior, self.vae, self.domain.event_shape)
+        generator = make_generator(seed)
+        refit_prior(self.vae, self.inputs(raw, context), prior, generator=generator)
+
+    def _show(self, z: Tensor, rows: Tensor | None) -> Any:
+        return self.domain.decode(self._decoded(z, rows))
+
+    @torch.no_grad()
+    def _decoded(self, z: Tensor, rows: Tensor | None, drawn: bool = False) -> Tensor:
+        show = self.vae.make if drawn else self.vae.show
+        chunk = _ROWS_OF_TABLES if drawn and self.vae.likelihood.drawn else _CHUNK
+        places = torch.arange(len(z), device=z.device).split(chunk)
+        return torch.cat([show(z[i], None if rows is None else rows[i]) for i in places])
+
+
+def as_items(
+    domain: Domain, learnt: Context | None, raw: Any, context: Any, is_input: bool = False
+) -> Items:
+    """Raw data and context, checked, as a training set; or for encoding alone."""
+    rows = domain.prepare_input(raw) if is_input else domain.prepare(raw)
+    prepared = _prepared(learnt, context, len(rows))
+    return Items(rows, domain.encode, prepared, domain.observed(rows), domain.lengths(rows))
+
+
+def batches_of(items: Items, device: torch.device) -> Iterator[Batch]:
+    """A set cut into encoded batches, one in memory at a time."""
+    for index in torch.arange(len(items)).split(_CHUNK):
+        yield items.batch(index, device)
+
+
+def _prepared(learnt: Context | None, context: Any, count: int | None) -> Tensor | None:
+    if learnt is None and context is not None:
+        raise DataError(
+            "this model was fitted without a context and takes none; leave context= out, or fit "
+            "again with it."
+        )
+    if learnt is None:
+        return None
+    if context is None:
+        known = _known(learnt)
+        raise DataError(f"this model is conditional; pass context= with {known}.")
+    return learnt.prepare(context, count)
+
+
+def _known(learnt: Context) -> str:
+    if learnt.columns is not None:
+        return f"a label of each of {list(learnt.attributes)}"
+    return f"labels {list(learnt.classes)}" if learnt.classes else f"{learnt.dim} properties"
+
+
+def _repeated(rows: Tensor | None, times: int) -> Tensor | None:
+    return None if rows is None else rows.repeat_interleave(times, dim=0)
+
+
+def as_classes(labels: Any, count: int) -> NDArray[Any] | None:
+    """One whole number or text per item, shape (count,); ``None`` stays ``None``.
+
+    Raises:
+        DataError: Of another shape or kind.
+
+    Example:
+        >>> as_classes([["cat"], ["dog"]], 2).tolist()
+        ['cat', 'dog']
+    """
+    if labels is None:
+        return None
+    array = np.asarray(labels)
+    array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    array = array.astype(str) if array.dtype.kind == "O" else array
+    if array.shape != (count,) or array.dtype.kind not in "biuUS":
+        raise DataError(
+            f"labels must be one class per item, whole numbers or text of shape ({count},); got "
+            f"dtype {array.dtype} and shape {array.shape}. Pass one for each item."
+        )
+    return array

@@ -1,0 +1,6 @@
+from .domain import ImageDomain as ImageDomain
+from .folders import (
+    image_files as image_files,
+    read_images as read_images,
+    read_labels as read_labels,
+)

@@ -1,0 +1,338 @@
+"""Images: arrays of any usual layout, and folders and files of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vaekit.domains.base import Domain, batch_mean, require_fitted
+from vaekit.domains.checks import as_numbers, check_finite, check_rows, is_foreign_table, is_frame
+from vaekit.domains.context import Labels
+from vaekit.domains.hooks import ReadOptions, Suited
+from vaekit.domains.sources import is_table_file, read_source
+from vaekit.errors import DataError, SpecError
+from vaekit.images.folders import names_files, read_images, read_labels, write_images
+from vaekit.likelihoods.base import Likelihood
+from vaekit.networks.conv import Chain, Offset
+from vaekit.networks.sizes import make_denoiser, make_networks
+from vaekit.presets.autoencoders import beta_vae
+from vaekit.presets.base import Parts
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from vaekit.evaluation.subject import Subject
+
+_BETA = 0.1  # of detectors: clean images need not be compressed
+_LAYOUTS = {"NHW": 3, "NHWC": 4, "NCHW": 4}
+_COLOURS = (1, 3, 4)
+_MLP_LIMIT = 32 * 32  # beyond this many values a fully connected net is the slower learner
+
+
+@dataclass(frozen=True)
+class ImageDomain(Domain):
+    """Images in uint8, or in float from 0 to 1 or from 0 to 255.
+
+    Attributes:
+        layout: ``"NHW"``, ``"NHWC"`` or ``"NCHW"``; ``None`` tells it from the shape.
+        size: Height and width to which image *files* are scaled and cropped; ``None`` takes
+            them as they are, and then all must have one size.
+        on_bad: ``"raise"`` or ``"skip"`` files that are no readable images.
+        transparency: ``"white"`` lays transparent image files on white; ``"keep"`` reads all files
+            with a fourth channel.
+        shape: Learnt (colours, height, width).
+        scale: Learnt largest value of float images, 1 or 255.
+        kind: ``"numpy"`` or ``"torch"``: what `decode` returns.
+        dtype: Learnt dtype: ``"uint8"`` or a float type.
+
+    Example:
+        >>> domain = ImageDomain().fit(np.zeros((2, 28, 28), np.uint8))
+        >>> domain.encode(domain.prepare(np.full((5, 28, 28), 255, np.uint8))).shape
+        torch.Size([5, 1, 28, 28])
+    """
+
+    layout: str | None = None
+    size: Sequence[int] | None = None
+    on_bad: str = "raise"
+    transparency: str = "white"
+    shape: Sequence[int] | None = None
+    scale: float = 1.0
+    kind: str = "numpy"
+    dtype: str = "uint8"
+
+    def fit(self, raw: Any) -> Self:
+        """Learn layout, shape, dtype and range."""
+        array = as_numbers(self.read(raw))
+        check_rows(array, least=2)
+        layout = self.layout if self.shape is None else None
+        layout = _layout(array, layout)
+        check_finite(array)
+        return replace(
+            self,
+            layout=layout,
+            shape=_event_shape(array, layout),
+            scale=_range(array),
+            kind="torch" if isinstance(raw, Tensor) else "numpy",
+            dtype="uint8" if array.dtype == np.uint8 else str(_float_dtype(array)),
+        )
+
+    def prepare(self, raw: Any) -> Tensor:
+        """Check; uint8 stays uint8, floats become float32 from 0 to 1, the layout stays."""
+        shape = tuple(require_fitted(self.shape, self))
+        array = as_numbers(self.read(raw))
+        layout = str(self.layout)
+        if array.ndim != _LAYOUTS[layout] or _event_shape(array, layout) != shape:
+            raise DataError(
+                f"images must have shape {_describe(shape, layout)} as in training; got an array "
+                f"of shape {array.shape}. Transpose, convert or resize them."
+            )
+        check_rows(array)
+        check_finite(array)
+        if array.dtype == np.uint8:
+            return torch.from_numpy(_writable(array))
+        scale = self._check_range(array)
+        return torch.from_numpy((array / scale).astype(np.float32))
+
+    def read(self, raw: Any) -> Any:
+        """Read a folder of images, or an .npz, .npy or idx .gz file."""
+        if isinstance(raw, str | Path):
+            if not Path(raw).is_dir():
+                return read_source(raw)
+            return read_images(
+                raw, size=self.size, on_bad=self.on_bad, transparency=self.transparency
+            )
+        return raw
+
+    def _check_range(self, array: NDArray[Any]) -> float:
+        got = _range(array)
+        if got > self.scale:
+            raise DataError(
+                f"float images must be between 0 and {self.scale:g} as in training "
+                f"(dtype {self.dtype}); got values up to {array.max():g}. "
+                "Divide by 255, or pass uint8, which is never ambiguous."
+            )
+        if got < self.scale and array.max() > 0:
+            raise DataError(
+                f"float images must be between 0 and {self.scale:g} as in training; got none "
+                f"above {array.max():g}, which looks like 0 to 1. Multiply by 255, or pass uint8."
+            )
+        return self.scale
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """Scale to 0 … 1 and bring colours first."""
+        x = rows.to(torch.float32)
+        if rows.dtype == torch.uint8:
+            x = x.div_(255)
+        if self.layout == "NHW":
+            return x.unsqueeze(1)
+        return x.movedim(-1, 1).contiguous() if self.layout == "NHWC" else x
+
+    def decode(self, x: Tensor) -> Any:
+        """Back to the layout, dtype and range of the training data."""
+        x = x.detach().cpu().clamp(0, 1)
+        if self.layout == "NHW":
+            x = x.squeeze(1)
+        elif self.layout == "NHWC":
+            x = x.movedim(1, -1)
+        if self.dtype == "uint8":
+            x = (x * 255).round().to(torch.uint8)
+        else:
+            x = (x * self.scale).to(getattr(torch, self.dtype))
+        return x.contiguous() if self.kind == "torch" else x.contiguous().numpy()
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """None: pixels have no names."""
+        return None
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """(colours, height, width)."""
+        return tuple(require_fitted(self.shape, self))
+
+    @classmethod
+    def confidence(cls, raw: Any) -> float:
+        """Return half for arrays with 3 or 4 axes; a little for folders and files, if no table."""
+        if isinstance(raw, Path):
+            return 0.0 if is_table_file(raw) else 0.1
+        return (
+            0.5
+            if not is_frame(raw) and not is_foreign_table(raw) and np.ndim(raw) in (3, 4)
+            else 0.0
+        )
+
+    def is_certain(self, items: Any) -> bool:
+        """Return whether items have the axes of images."""
+        return bool(items.ndim > 2)
+
+    def with_options(self, options: ReadOptions) -> Self:
+        """Return this domain with options of files: size, layout, what to skip, transparency."""
+        return replace(
+            super().with_options(options),
+            layout=options.layout,
+            size=_size(options.size),
+            on_bad="skip" if options.skip_bad else "raise",
+            transparency="keep" if options.keep_transparency else "white",
+        )
+
+    def read_file_labels(self, path: Path, folder: Path) -> Labels | None:
+        """Return labels from a .csv that names the image files of a folder."""
+        if path.suffix != ".csv" or not folder.is_dir() or not names_files(path):
+            return None
+        return read_labels(path, folder, on_bad=self.on_bad)
+
+    def folder_writer(self, source: str) -> Callable[[Any, Path], None]:
+        """Return what writes images as files, named as those that they came from."""
+        return partial(write_images, source=source, on_bad=self.on_bad)
+
+    @property
+    def draws_images(self) -> bool:
+        """Always."""
+        return True
+
+    def clip(self, x: Tensor) -> Tensor:
+        """Return values cut to 0 … 1."""
+        return x.clamp(0, 1)
+
+    def detector_defaults(self, clean: bool, X: Any) -> Suited:
+        """Return a noise for each pixel and little compression where training images are clean."""
+        if not clean:
+            return super().detector_defaults(clean, X)
+        return Suited(self, beta_vae(beta=_BETA), None, "learned_gaussian", "wide_novelty")
+
+    def evaluation_pictures(self, subject: "Subject") -> "dict[str, Figure]":
+        """Return sheets of real and sampled images, and pairs of images and reconstructions."""
+        from vaekit.images.evaluation import evaluation_pictures  # matplotlib costs half a second
+
+        return evaluation_pictures(subject)
+
+    @property
+    def supports(self) -> frozenset[str]:
+        """Real, between 0 and 1, and images."""
+        return frozenset({"real", "unit", "image"})
+
+    @property
+    def default_likelihood(self) -> str:
+        """Bernoulli: robust, keeps latents alive, needs no scale."""
+        return "bernoulli"
+
+    @property
+    def default_preset(self) -> str:
+        """What keeps images sharp."""
+        return "image_vae"
+
+    def parts(
+        self,
+        rows: Tensor,
+        latent_dim: int,
+        *,
+        context_dim: int = 0,
+        network: str = "auto",
+        size: str = "small",
+        likelihood: str | Likelihood = "auto",
+    ) -> Parts:
+        """Networks that start from the mean image: fully connected up to 32x32, else conv."""
+        chosen = self.choose_likelihood(likelihood)
+        if network == "auto":
+            network = "mlp" if int(np.prod(self.event_shape)) <= _MLP_LIMIT else "conv"
+        encoder, decoder, features_dim = make_networks(
+            network,
+            size,
+            self.event_shape,
+            latent_dim + context_dim,
+            chosen.features_per_value,
+            context_dim,
+        )
+        mean = batch_mean(self, rows)
+        before, after = Offset(mean.shape), Offset((chosen.features_per_value, *mean.shape))
+        before.value.copy_(-mean)
+        after.value.copy_(chosen.initial_features(mean))
+        encoder, decoder = Chain(before, encoder), Chain(decoder, after)
+        denoiser = partial(make_denoiser, size, self.event_shape, context_dim)
+        return Parts(
+            encoder, decoder, chosen, features_dim, latent_dim, context_dim, denoiser=denoiser
+        )
+
+
+def _layout(array: NDArray[Any], chosen: str | None) -> str:
+    """The layout chosen, or the only one that the shape allows."""
+    if chosen is not None:
+        if chosen not in _LAYOUTS:
+            raise SpecError(f"layout must be one of {', '.join(_LAYOUTS)}; got {chosen!r}.")
+        if array.ndim != _LAYOUTS[chosen]:
+            raise DataError(
+                f"layout {chosen!r} needs {_LAYOUTS[chosen]} axes; got shape {array.shape}."
+            )
+        return chosen
+    if array.ndim == 3:
+        return "NHW"
+    if array.ndim != 4:
+        raise DataError(
+            "images must be an array with axes NHW, NHWC or NCHW; got shape "
+            f"{array.shape}. Reshape flattened images to (n, height, width)."
+        )
+    fitting = [
+        layout for layout, axis in (("NCHW", 1), ("NHWC", 3)) if array.shape[axis] in _COLOURS
+    ]
+    if len(fitting) != 1:
+        why = "both are possible" if fitting else "neither axis has 1, 3 or 4 colours"
+        raise DataError(
+            f"images must be NHWC or NCHW; got shape {array.shape}, where {why}. Pass "
+            "domain=ImageDomain(layout='NHWC') or 'NCHW'."
+        )
+    return fitting[0]
+
+
+def _event_shape(array: NDArray[Any], layout: str) -> tuple[int, ...]:
+    n = array.shape
+    return {"NHW": (1, *n[1:]), "NHWC": (n[-1], *n[1:-1]), "NCHW": n[1:]}[layout]
+
+
+def _describe(shape: tuple[int, ...], layout: str) -> str:
+    colours, height, width = shape
+    axes = {
+        "NHW": ("n", height, width),
+        "NHWC": ("n", height, width, colours),
+        "NCHW": ("n", colours, height, width),
+    }[layout]
+    return f"({', '.join(map(str, axes))}) [{layout}]"
+
+
+def _range(array: NDArray[Any]) -> float:
+    """1 for uint8 and floats from 0 to 1, 255 for numbers from 0 to 255."""
+    if array.dtype == np.uint8:
+        return 1.0
+    low, high = float(array.min()), float(array.max())
+    if low < 0 or high > 255:
+        raise DataError(
+            f"images must have values in 0 … 255 or 0 … 1; got [{low:g}, {high:g}]. Shift and "
+            "scale them, for instance (x + 1) / 2 for images in -1 … 1."
+        )
+    return 255.0 if high > 1 or array.dtype.kind in "iu" else 1.0
+
+
+def _float_dtype(array: NDArray[Any]) -> np.dtype[Any]:
+    return array.dtype if array.dtype.kind == "f" else np.dtype(np.float32)
+
+
+def _writable(array: NDArray[Any]) -> NDArray[Any]:
+    """Torch warns about read-only memory (np.frombuffer, memory maps); such data are copied."""
+    return array if array.flags.writeable and array.flags.c_contiguous else array.copy()
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    try:
+        numbers = [int(part) for part in text.lower().split("x")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2) or min(numbers, default=0) < 1:
+        raise DataError(f"--size must be like 64 or 48x64 (height x width); got {text!r}.")
+    return numbers[0], numbers[-1]

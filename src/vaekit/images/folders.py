@@ -1,0 +1,344 @@
+"""Folders of image files to arrays, and labels from a CSV file that names them."""
+
+import csv
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaekit.domains.context import Labels
+from vaekit.errors import DataError, SpecError
+from vaekit.files import atomic_folder
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
+_MOST_BYTES = 8 * 2**30
+
+
+def read_images(
+    folder: str | Path,
+    *,
+    size: Sequence[int] | None = None,
+    on_bad: str = "raise",
+    transparency: str = "white",
+) -> NDArray[np.uint8]:
+    """Read all image files below a folder, in the order of their names.
+
+    One image is open at a time. Of animated files the first frame is read, with a warning that
+    names them.
+
+    Args:
+        folder: Searched with its subfolders.
+        size: Height and width: each image is scaled to cover it and cropped at the centre.
+        on_bad: ``"raise"`` names the first unreadable file; ``"skip"`` leaves it out.
+        transparency: ``"white"`` lays transparent images on white; ``"keep"`` reads all images
+            with a fourth channel, 0 where they are transparent.
+
+    Returns:
+        uint8, shape (n, height, width) if no image has colour, else (n, height, width, 3), or 4
+        where transparency is kept.
+
+    Raises:
+        DataError: No images, an unreadable file, mixed sizes with ``size=None``, or more than
+            fits in memory.
+        SpecError: An unknown option.
+    """
+    if transparency not in ("white", "keep"):
+        raise SpecError(f"transparency must be 'white' or 'keep'; got {transparency!r}.")
+    files = _listed(folder, on_bad)
+    animated: list[Path] = []
+    read = _Reader(size, on_bad, transparency == "keep", animated, len(files))
+    images = [(p, image) for p in files if (image := read(p)) is not None]
+    if animated:
+        warnings.warn(
+            f"{len(animated)} files are animated, and only their first frames are read: "
+            f"{', '.join(p.name for p in animated[:3])}{', ...' if len(animated) > 3 else ''}. "
+            "Save the frames as files of their own to read them all.",
+            stacklevel=2,
+        )
+    return _stack(images)
+
+
+def image_files(folder: str | Path, *, on_bad: str = "raise") -> list[Path]:
+    """The files that `read_images` reads, in its order.
+
+    Args:
+        folder: Searched with its subfolders.
+        on_bad: ``"skip"`` opens each file, to leave out what is no readable image.
+
+    Raises:
+        DataError: No images.
+    """
+    files = _listed(folder, on_bad)
+    if on_bad == "raise":
+        return files
+    return [path for path in files if _is_readable(path)]
+
+
+def _listed(folder: str | Path, on_bad: str) -> list[Path]:
+    if on_bad not in ("raise", "skip"):
+        raise SpecError(f"on_bad must be 'raise' or 'skip'; got {on_bad!r}.")
+    files = sorted(p for p in Path(folder).rglob("*") if p.is_file() and p.name[0] != ".")
+    if on_bad == "skip":
+        files = [p for p in files if p.suffix.lower() in IMAGE_SUFFIXES]
+    if not files:
+        raise DataError(
+            f"{folder} must hold image files ({', '.join(sorted(IMAGE_SUFFIXES))}); got none."
+        )
+    return files
+
+
+@dataclass
+class _Reader:
+    """Opens image files, one at a time."""
+
+    size: Sequence[int] | None
+    on_bad: str
+    keeps_alpha: bool
+    animated: list[Path]
+    files: int
+
+    def __call__(self, path: Path) -> NDArray[np.uint8] | None:
+        """The image, or ``None`` for an unreadable file that may be left out."""
+        from PIL import Image
+
+        try:
+            with Image.open(path) as opened:
+                self._look_at(path, opened)
+                return np.asarray(self._fitted(self._converted(opened)))
+        except DataError:
+            raise
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            if self.on_bad == "skip":
+                return None
+            raise DataError(
+                f"every file in the folder must be a readable image; {path} is not ({error}). "
+                "Remove it, or pass on_bad='skip' (CLI: --skip-bad) to leave such files out."
+            ) from error
+
+    def _look_at(self, path: Path, opened: Any) -> None:
+        """Before any pixel is read."""
+        if getattr(opened, "n_frames", 1) > 1:
+            self.animated.append(path)
+        if self.size is not None:
+            # JPEG can be read at a fraction of its size; twice the wanted one keeps it sharp.
+            opened.draft(None, (2 * max(self.size),) * 2)
+            return
+        wanted = 4 * opened.width * opened.height * self.files
+        if wanted > _MOST_BYTES:
+            raise DataError(
+                f"the images must fit in memory; {path} is {opened.height}x{opened.width}, and "
+                f"{self.files} such files take {wanted / 2**30:.0f} GB. Pass size=(height, width) "
+                "(CLI: --size) to scale them while they are read."
+            )
+
+    def _converted(self, opened: Any) -> Any:
+        """Upright, in grey, colour, or colour with transparency, 8 bits a value."""
+        from PIL import Image, ImageOps
+
+        image: Any = ImageOps.exif_transpose(opened)
+        if image.mode == "F":
+            raise ValueError("its values are floats; save it with 8 bits a value")
+        if image.mode.startswith("I"):  # 16 bits, which PIL would cut off at 255
+            image = Image.fromarray((np.asarray(image, np.float64) / 257).astype(np.uint8))
+        if self.keeps_alpha:
+            return image.convert("RGBA")
+        grey = image.mode in ("1", "L", "LA")
+        if "A" in image.getbands() or "transparency" in image.info:
+            rgba = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+        return image.convert("L" if grey else "RGB")
+
+    def _fitted(self, image: Any) -> Any:
+        from PIL import Image, ImageOps
+
+        if self.size is None:
+            return image
+        return ImageOps.fit(image, (self.size[1], self.size[0]), Image.Resampling.LANCZOS)
+
+
+def _is_readable(path: Path) -> bool:
+    return _Reader((8, 8), "skip", False, [], 1)(path) is not None
+
+
+def _stack(images: list[tuple[Path, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
+    if not images:
+        raise DataError("no file in the folder is a readable image.")
+    first_path, first = images[0]
+    for path, image in images:
+        if image.shape[:2] != first.shape[:2]:
+            raise DataError(
+                f"images must have one size; {first_path} is {first.shape[0]}x{first.shape[1]} "
+                f"and {path} is {image.shape[0]}x{image.shape[1]} (height x width). Pass "
+                "size=(height, width) (CLI: --size) to scale and crop them."
+            )
+    if any(image.ndim == 3 for _, image in images):
+        return np.stack([_with_colour(image) for _, image in images])
+    return np.stack([image for _, image in images])
+
+
+def _with_colour(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)
+
+
+_FILE_COLUMNS = ("file", "filename")
+_SHOWN = 5
+
+
+def read_labels(path: str | Path, folder: str | Path, *, on_bad: str = "raise") -> Labels:
+    """Read the labels of the images in a folder, in the order in which the images are read.
+
+    Args:
+        path: CSV with a header. The column ``file`` or ``filename``, or else the first one, is
+            each image's path relative to the folder; every other column is an attribute.
+        folder: As for `read_images`.
+        on_bad: As for `read_images`: the labels of files that it skips are left out.
+
+    Raises:
+        DataError: No attribute, a file without label, labelled twice or not there, an empty
+            cell; names the files.
+
+    Example:
+        >>> read_labels("labels.csv", "photos")
+        Traceback (most recent call last):
+        ...
+        vaekit.errors.DataError: labels must be a readable CSV file; there is none at labels.csv.
+    """
+    header, rows = _table(Path(path))
+    key = _file_column(header)
+    by_file = _by_file(path, [row[key] for row in rows])
+    files = [file.relative_to(folder).as_posix() for file in image_files(folder, on_bad=on_bad)]
+    _check_files(path, by_file, files, Path(folder))
+    chosen = [rows[by_file[file]] for file in files]
+    columns = {
+        name: np.asarray([row[place] for row in chosen])
+        for place, name in enumerate(header)
+        if place != key
+    }
+    _check_cells(path, columns, files)
+    return Labels(columns, files)
+
+
+def names_files(path: str | Path) -> bool:
+    """Whether a CSV file has a column of file names, as `read_labels` wants it."""
+    header, rows = _table(Path(path))
+    key = _file_column(header)
+    return header[key] in _FILE_COLUMNS or (
+        bool(rows) and all(Path(row[key]).suffix.lower() in IMAGE_SUFFIXES for row in rows)
+    )
+
+
+def _table(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Header and rows, without blank lines."""
+    if not path.is_file():
+        raise DataError(f"labels must be a readable CSV file; there is none at {path}.")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = [line for line in csv.reader(file) if line]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"labels must be a readable CSV file; {path} is not: {error}.") from error
+    if not lines or len(lines[0]) < 2 or len(set(lines[0])) < len(lines[0]):
+        got = lines[0] if lines else "nothing"
+        raise DataError(
+            f"{path} must begin with the names of its columns, all different: that of the files "
+            f"and at least one attribute; got {got}."
+        )
+    for number, line in enumerate(lines, 1):
+        if len(line) != len(lines[0]):
+            raise DataError(
+                f"every row of {path} must have {len(lines[0])} cells; got {len(line)} in row "
+                f"{number}. Put text that holds a comma in quotes."
+            )
+    return lines[0], lines[1:]
+
+
+def _file_column(header: Sequence[str]) -> int:
+    return next((header.index(name) for name in _FILE_COLUMNS if name in header), 0)
+
+
+def _by_file(path: str | Path, files: Sequence[str]) -> dict[str, int]:
+    """The row of each file."""
+    names = [Path(file).as_posix() for file in files]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(f"{path} must name each file once; it names {_some(twice)} more often.")
+    return {name: row for row, name in enumerate(names)}
+
+
+def _check_files(
+    path: str | Path, by_file: dict[str, int], files: Sequence[str], folder: Path
+) -> None:
+    """Every image has a row, and every row an image (or a file that was skipped)."""
+    unlabelled = [file for file in files if file not in by_file]
+    if unlabelled:
+        raise DataError(
+            f"every image must have a row in {path}; {len(unlabelled)} of {len(files)} have none: "
+            f"{_some(unlabelled)}. Paths are relative to {folder}. Add rows, or move the images."
+        )
+    absent = [name for name in by_file if not (folder / name).is_file()]
+    if absent:
+        raise DataError(
+            f"every row of {path} must name an image in {folder}; {len(absent)} of "
+            f"{len(by_file)} do not: {_some(absent)}. Remove these rows, or add the images."
+        )
+
+
+def _check_cells(
+    path: str | Path, columns: Mapping[str, NDArray[np.str_]], files: Sequence[str]
+) -> None:
+    for name, labels in columns.items():
+        empty = [file for file, label in zip(files, labels, strict=True) if not label.strip()]
+        if empty:
+            raise DataError(
+                f"every image must have a label in column {name!r} of {path}; {len(empty)} have "
+                f"none: {_some(empty)}. Write for instance 'none'."
+            )
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
+
+
+def _file_names(data: str, count: int, on_bad: str) -> list[str]:
+    """Return the names of the images in the folder, or numbers; always .png: it loses nothing."""
+    if not Path(data).is_dir():
+        return [f"{number:05}.png" for number in range(count)]
+    files = image_files(data, on_bad=on_bad)
+    return [file.relative_to(data).with_suffix(".png").as_posix() for file in files]
+
+
+def write_images(images: Any, folder: Path, *, source: str, on_bad: str) -> None:
+    """Write one file for each image; a folder of that name is replaced.
+
+    Args:
+        images: As the domain decodes them.
+        folder: Where to.
+        source: The folder that they came from, for their names; else they are numbered.
+        on_bad: As they were read.
+    """
+    from PIL import Image
+
+    rows = _bytes(np.asarray(images))
+    names = _file_names(source, len(rows), on_bad)
+    with atomic_folder(folder) as fresh:
+        for name, row in zip(names, rows, strict=True):
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(row).save(fresh / name)
+
+
+def _bytes(images: NDArray[Any]) -> NDArray[np.uint8]:
+    """uint8 with colours last."""
+    if images.ndim == 4 and images.shape[1] in (1, 3, 4) and images.shape[3] not in (1, 3, 4):
+        images = np.moveaxis(images, 1, -1)
+    if images.ndim == 4 and images.shape[3] == 1:
+        images = images[..., 0]
+    if images.dtype == np.uint8:
+        return images
+    scale = 1.0 if images.max() > 1 else 255.0
+    return np.rint(images * scale).astype(np.uint8)

@@ -1,0 +1,2 @@
+from .base import Discrete as Discrete, Latent as Latent, Single as Single
+from .ladder import Ladder as Ladder

@@ -1,0 +1,16 @@
+from .base import Elementwise as Elementwise, Likelihood as Likelihood
+from .elementwise import (
+    Bernoulli as Bernoulli,
+    Categorical as Categorical,
+    ContinuousBernoulli as ContinuousBernoulli,
+    DiscretisedLogistic as DiscretisedLogistic,
+    StructuralSimilarity as StructuralSimilarity,
+    Student as Student,
+)
+from .gaussian import (
+    Gaussian as Gaussian,
+    LearnedGaussian as LearnedGaussian,
+    OptimalGaussian as OptimalGaussian,
+)
+from .table import AutoregressiveTable as AutoregressiveTable, Table as Table
+from .tokens import TargetedTokens as TargetedTokens, Tokens as Tokens, tokens_part as tokens_part

@@ -1,0 +1,2 @@
+from .samplers import Diffusion as Diffusion, GAN as GAN
+from .vae import Model as Model, VAE as VAE

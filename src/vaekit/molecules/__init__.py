@@ -1,0 +1,5 @@
+"""Molecules: read, standardized, generated, judged, varied and searched for."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,89 @@
+from .analogue_search import (
+    Analogues as Analogues,
+    Lead as Lead,
+    Ring as Ring,
+    find_analogues as find_analogues,
+    read_lead as read_lead,
+)
+from .domain import MoleculeDomain as MoleculeDomain, Targets as Targets
+from .fingerprints import (
+    Fingerprints as Fingerprints,
+    Neighbours as Neighbours,
+    morgan_fingerprints as morgan_fingerprints,
+    nearest_molecules as nearest_molecules,
+    tanimoto as tanimoto,
+)
+from .interpolation import (
+    LatentNeighbours as LatentNeighbours,
+    Way as Way,
+    draw_ways as draw_ways,
+    latent_neighbours as latent_neighbours,
+    molecule_ways as molecule_ways,
+    property_map as property_map,
+)
+from .metrics import (
+    chemnet_activations as chemnet_activations,
+    cosine_of_counts as cosine_of_counts,
+    fragment_counts as fragment_counts,
+    frechet_chemnet_distance as frechet_chemnet_distance,
+    internal_diversity as internal_diversity,
+    moses_fingerprints as moses_fingerprints,
+    novelty as novelty,
+    property_distance as property_distance,
+    property_distances as property_distances,
+    scaffold_counts as scaffold_counts,
+    similarity_to_nearest as similarity_to_nearest,
+    uniqueness as uniqueness,
+    validity as validity,
+)
+from .plots import (
+    GRID_ENDINGS as GRID_ENDINGS,
+    MoleculeGrid as MoleculeGrid,
+    molecule_grid as molecule_grid,
+    prediction_scatter as prediction_scatter,
+    search_curves as search_curves,
+)
+from .predictions import (
+    Agreement as Agreement,
+    AimedMolecules as AimedMolecules,
+    Predictions as Predictions,
+    expected_errors as expected_errors,
+    is_readable as is_readable,
+    predict_molecules as predict_molecules,
+    predict_targets as predict_targets,
+    readable_molecules as readable_molecules,
+    targets_of as targets_of,
+)
+from .properties import (
+    CATALOGUES as CATALOGUES,
+    Catalogue as Catalogue,
+    PROPERTIES as PROPERTIES,
+    Property as Property,
+    alerts_of as alerts_of,
+    passes_filters as passes_filters,
+    properties_of as properties_of,
+)
+from .rdkit_tools import (
+    as_molecules as as_molecules,
+    as_pattern as as_pattern,
+    canonical as canonical,
+)
+from .reading import (
+    Entry as Entry,
+    Molecules as Molecules,
+    Report as Report,
+    read_molecules as read_molecules,
+)
+from .report import (
+    FILE_ENDINGS as FILE_ENDINGS,
+    KnownMolecules as KnownMolecules,
+    MoleculeReport as MoleculeReport,
+    check_molecule_path as check_molecule_path,
+    molecule_report as molecule_report,
+    save_molecules as save_molecules,
+)
+from .standardize import (
+    Standardised as Standardised,
+    Standardiser as Standardiser,
+    standardise as standardise,
+)

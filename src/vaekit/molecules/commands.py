@@ -1,0 +1,200 @@
+"""Commands of molecules: ``vaekit analogues`` and ``vaekit predict``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from vaekit.cli.use import ContextOption, Run
+from vaekit.console.files import console, read_context, write_frame
+from vaekit.domains.hooks import SampleOptions
+from vaekit.errors import DataError, SpecError
+from vaekit.molecules.analogue_search import check_molecules, find_analogues
+from vaekit.molecules.outputs import known_of, sample_writer
+from vaekit.molecules.plots import prediction_scatter
+from vaekit.molecules.predictions import Predictions, predict_molecules, targets_of
+from vaekit.molecules.properties import PROPERTIES
+from vaekit.molecules.report import check_molecule_path, save_molecules
+from vaekit.plots.style import save_figure
+from vaekit.storage.loading import load
+
+
+def analogues(
+    run: Run,
+    lead: Annotated[str, typer.Argument(help="SMILES of the molecule to start from.")],
+    n: Annotated[int, typer.Option("--n", "-n", min=1, help="The most to write.")] = 50,
+    similarity: Annotated[
+        float, typer.Option(help="The least Tanimoto similarity to the lead, 0 to 1.")
+    ] = 0.4,
+    keep: Annotated[
+        str | None, typer.Option(help="SMARTS of a substructure that must stay.")
+    ] = None,
+    rank: Annotated[
+        str,
+        typer.Option(help="What the best are chosen by: similarity, or a property like qed, sa."),
+    ] = "similarity",
+    lowest: Annotated[
+        bool, typer.Option("--lowest", help="Low values are best, as of sa.")
+    ] = False,
+    training: Annotated[
+        str | None, typer.Option(help="The data of fit, to tell which analogues are new.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="File to write: .csv, .smi or .sdf.")
+    ] = Path("analogues.csv"),
+    grid: Annotated[
+        Path | None, typer.Option(help="File for drawings: .png, .svg or .html.")
+    ] = None,
+    context: ContextOption = None,
+    draws: Annotated[int, typer.Option(min=8, help="Points of the latents to decode.")] = 5000,
+    seed: Annotated[int, typer.Option(min=0, help="For the same ones again.")] = 0,
+) -> None:
+    """Propose molecules like a given one.
+
+    Decodes points around the lead's code at growing distance, and keeps different valid molecules
+    that are as similar as asked and have the substructure that must stay.
+
+    Examples:
+
+    vaekit analogues runs/drugs "CC(=O)Nc1ccc(O)cc1" --similarity 0.5 --out a.csv --grid a.png
+
+    vaekit analogues runs/drugs "CC(=O)Nc1ccc(O)cc1" --keep "c1ccccc1" --rank sa --lowest
+    """
+    check_molecule_path(out)
+    model = load(run)
+    domain = check_molecules(model.trained_)
+    sample_writer(domain, out, SampleOptions(grid, training))  # refuses what does not go together
+    known = known_of(training, domain)
+    with console.status(f"decoding {draws} points"):
+        found = find_analogues(
+            model.trained_,
+            lead,
+            n,
+            similarity=similarity,
+            keep=keep,
+            rank=rank,
+            lowest=lowest,
+            training=known,
+            context=read_context(context),
+            draws=draws,
+            seed=seed,
+        )
+    if not len(found):
+        raise DataError(
+            f"no molecule was found that is like the lead; nothing was written. {found.summary()} "
+            "Lower --similarity, raise --draws, or train longer."
+        )
+    save_molecules(out, found.report, found.also())
+    console.print(found.summary(), highlight=False)
+    console.print(found.report.summary(), highlight=False)
+    console.print(f"wrote {out}", highlight=False)
+    if grid is not None:
+        found.grid().save(grid, f"Analogues of {found.lead.smiles}")
+        console.print(f"wrote {grid}", highlight=False)
+
+
+_COMPARED = ("known", "R2", "mean error")
+
+
+def predict(
+    run: Run,
+    data: Annotated[str, typer.Argument(help="Molecules: a .smi, .csv, .sdf or .txt file.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File to write: .csv or .parquet.")
+    ] = None,
+    compute: Annotated[
+        bool,
+        typer.Option("--compute", help="Compare with RDKit, of properties that it can compute."),
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="A picture of known against predicted values: .png."),
+    ] = None,
+    context: ContextOption = None,
+) -> None:
+    """Predict the properties that a model of molecules was taught.
+
+    One row for each molecule. Columns of the file that are named as properties are compared with.
+
+    Examples:
+
+    vaekit predict moses drugs.smi --compute --plot predicted.png
+
+    vaekit fit assay.csv runs/assay --start-from moses --targets activity
+
+    vaekit predict runs/assay new.csv --out predicted.csv
+    """
+    path = out or run.with_name(f"{run.name}-predicted.csv")
+    _check_endings(path, plot)
+    model = load(run)
+    targets_of(model.domain_)
+    if not Path(data).is_file():
+        raise DataError(f"the molecules must be in a file; there is none at {data!r}.")
+    given = read_context(context)
+    with console.status("predicting"):
+        found = predict_molecules(model.trained_, data, given, compute=compute)
+    if plot is not None and not found.agreement():
+        raise DataError(
+            "a picture needs properties that are known of some molecules; there is no column of "
+            f"{', '.join(found.values)} in {data}. Leave --plot out, or add --compute where RDKit "
+            "can compute them."
+        )
+    write_frame(path, found.frame())
+    _say(found)
+    if plot is not None:
+        save_figure(prediction_scatter(_pairs(found)), plot)
+        console.print(f"wrote {plot}", highlight=False)
+
+
+def _check_endings(path: Path, plot: Path | None) -> None:
+    """Before the work."""
+    if path.suffix not in (".csv", ".parquet"):
+        raise SpecError(f"--out must end in .csv or .parquet; got {str(path)!r}.")
+    if plot is not None and plot.suffix != ".png":
+        raise SpecError(f"--plot must end in .png; got {str(plot)!r}.")
+
+
+def _say(found: Predictions) -> None:
+    predicted = len(found) - len(found.reasons)
+    title = f"predicted of {predicted} of {len(found)} molecules"
+    table = Table(title=title, title_justify="left")
+    known = found.agreement()
+    headings = [
+        "mean",
+        *(["held-out error"] if found.errors else []),
+        *(_COMPARED if known else ()),
+    ]
+    table.add_column("property")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for name, values in found.values.items():
+        cells = [f"{np.nanmean(values):.4g}"]
+        if found.errors:
+            cells.append(f"{found.errors[name]:.2g}" if name in found.errors else "")
+        if name in known:
+            each = known[name]
+            cells += [str(each.count), f"{each.r2:.3f}", f"{each.error:.2g}"]
+        table.add_row(name + _unit(name), *cells)
+    console.print(table)
+    if found.reasons:
+        first, why = next(iter(found.reasons.items()))
+        console.print(
+            f"nothing predicted of {len(found.reasons)}, the first in {found.place} "
+            f"{found.rows[first]}: {why}",
+            highlight=False,
+        )
+
+
+def _unit(name: str) -> str:
+    unit = PROPERTIES[name].unit if name in PROPERTIES else ""
+    return f", {unit}" if unit else ""
+
+
+def _pairs(found: Predictions) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """By a title that says how well they agree."""
+    return {
+        f"{name}: R2 {each.r2:.3f}": (found.known[name], found.values[name])
+        for name, each in found.agreement().items()
+    }

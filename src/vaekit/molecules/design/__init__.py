@@ -1,0 +1,5 @@
+"""Molecules with desired properties: objectives, constraints, methods of search, reports."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,51 @@
+from .constraints import (
+    Bounded as Bounded,
+    Constraint as Constraint,
+    Keeps as Keeps,
+    Lacks as Lacks,
+    NoAlerts as NoAlerts,
+    Similar as Similar,
+)
+from .evaluator import (
+    Record as Record,
+    area_of_best as area_of_best,
+    best_so_far as best_so_far,
+    mean_of_best as mean_of_best,
+    pareto_set as pareto_set,
+)
+from .measures import (
+    EachMeasure as EachMeasure,
+    ListMeasure as ListMeasure,
+    Measure as Measure,
+    Predicted as Predicted,
+    PropertyMeasure as PropertyMeasure,
+)
+from .methods import Method as Method, Tools as Tools
+from .objectives import (
+    Aim as Aim,
+    Goal as Goal,
+    Objective as Objective,
+    Towards as Towards,
+    Within as Within,
+    maximise as maximise,
+    minimise as minimise,
+    within as within,
+)
+from .optimize import (
+    BASELINES as BASELINES,
+    Optimisation as Optimisation,
+    Summary as Summary,
+    optimise as optimise,
+    table as table,
+)
+from .report import design_page as design_page, draw_best as draw_best
+from .search_loop import Found as Found, Progress as Progress, search as search
+from .settings import (
+    METHODS as METHODS,
+    SearchSettings as SearchSettings,
+    Starts as Starts,
+    find_starts as find_starts,
+    make_method as make_method,
+    round_of as round_of,
+)
+from .space import MoleculeSpace as MoleculeSpace, Space as Space

@@ -1,0 +1,414 @@
+"""Molecules as sequences of tokens, and the properties that a model learns to predict."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vaekit.domains.base import Domain, require_fitted
+from vaekit.domains.hooks import Conditions, Proposals, ReadOptions, SampleOptions
+from vaekit.errors import DataError, SpecError, unknown_name
+from vaekit.fitting.conditional import read_number
+from vaekit.likelihoods.base import Likelihood
+from vaekit.molecules.properties import PROPERTIES, properties_of
+from vaekit.molecules.reading import Molecules, Report
+from vaekit.molecules.standardize import (
+    Standardised,
+    Standardiser,
+    from_selfies,
+    standardise,
+    to_selfies,
+)
+from vaekit.networks.tokens import lengths_of
+from vaekit.presets.base import Parts
+from vaekit.sequences.domain import check_several, token_parts
+from vaekit.sequences.tokenizers import (
+    BytePairs,
+    SelfiesSymbols,
+    SmilesAtoms,
+    Tokeniser,
+    Vocabulary,
+    learn_tokeniser,
+    tokens_of,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from vaekit.evaluation.measures import Measure
+    from vaekit.evaluation.subject import Subject
+    from vaekit.fitting.trained import Trained
+    from vaekit.training.config import TrainConfig
+    from vaekit.training.data import Items
+
+Floats = NDArray[np.float64]
+
+_VARIES = 1e-9
+_CHECKED, _ALIKE = 50, 0.02  # molecules, and deviations of their property
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Properties by name, with the mean and the deviation that they had in training.
+
+    Attributes:
+        names: Columns of numbers that came with the molecules, or where there is none of that
+            name, of `PROPERTIES`, which are computed.
+        means: In training, in the unit of each.
+        deviations: Likewise.
+        own: Those of the names whose columns hold something else than the property of that name,
+            of which nothing can be computed for new molecules.
+        errors: Root mean square errors of predictions of molecules that were held out of training,
+            in the unit of each, ``None`` where too few were known; empty if none were held out.
+
+    Example:
+        >>> found = Standardised(("CCO", "CCCCO"), (0, 1), {}, None)
+        >>> Targets.of(("heavy_atoms",), found)
+        Targets(names=('heavy_atoms',), means=(4.0,), deviations=(1.0,), own=(), errors=())
+    """
+
+    names: Sequence[str]
+    means: Sequence[float]
+    deviations: Sequence[float]
+    own: Sequence[str] = ()
+    errors: Sequence[float | None] = ()
+
+    @classmethod
+    def of(cls, names: Sequence[str], found: Standardised) -> Self:
+        """Learn from molecules.
+
+        Raises:
+            SpecError: No column and no property has a name.
+            DataError: One is the same for all, or missing for all but one.
+        """
+        for name in names:
+            if name not in found.properties and name not in PROPERTIES:
+                raise unknown_name("target", name, [*found.properties, *PROPERTIES])
+        values = _columns(names, found)
+        for name, column in zip(names, values.T, strict=True):
+            known = column[~np.isnan(column)]
+            if len(known) < 2 or np.ptp(known) <= _VARIES * np.abs(known).max():
+                shown = f"is {known[0]:g} for all of them" if len(known) else "is missing for all"
+                raise DataError(
+                    f"a target must vary; {name!r} {shown} ({len(known)} of {len(found)} molecules "
+                    "have it). Leave it out."
+                )
+        means, deviations = np.nanmean(values, 0), np.nanstd(values, 0)
+        own = tuple(name for name in names if _is_own(name, found))
+        return cls(tuple(names), tuple(means.tolist()), tuple(deviations.tolist()), own)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.names)
+
+    def values(self, found: Standardised) -> Float[Tensor, "molecules targets"]:
+        """In deviations from the mean; NaN where missing."""
+        away = (_columns(self.names, found, self.own) - np.array(self.means)) / np.array(
+            self.deviations
+        )
+        return torch.from_numpy(away.astype(np.float32))
+
+    def in_units(
+        self, values: Float[Tensor, "molecules targets"]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Undo `values`, by name."""
+        raw = values.double().cpu().numpy() * np.array(self.deviations) + np.array(self.means)
+        return dict(zip(self.names, raw.T, strict=True))
+
+
+def _is_own(name: str, found: Standardised) -> bool:
+    """Whether a column says something else than the property of its name does of the first few."""
+    if name not in found.properties or name not in PROPERTIES:
+        return name in found.properties
+    column = np.asarray(found.properties[name], np.float64)
+    places = np.flatnonzero(~np.isnan(column))[:_CHECKED]
+    computed = properties_of([found.smiles[place] for place in places], [name])[name]
+    away = np.nan_to_num(np.abs(computed - column[places]))  # what cannot be computed says nothing
+    return bool(away.max() > _ALIKE * np.nanstd(column))
+
+
+def _columns(names: Sequence[str], found: Standardised, own: Sequence[str] = ()) -> Floats:
+    """Of new molecules those of the user need not be there."""
+    given = found.properties
+    absent = [name for name in names if name not in given and name not in own]
+    computed = properties_of(found.smiles, [name for name in absent if name in PROPERTIES])
+    missing = np.full(len(found), np.nan)
+    columns = [given.get(name, computed.get(name, missing)) for name in names]
+    return np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
+
+
+_REPRESENTATIONS = ("bpe-smiles", "smiles", "selfies", "bpe-selfies")
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class MoleculeDomain(Domain):
+    """Molecules, read by `read_molecules`, brought to one form each, and written as tokens.
+
+    Attributes:
+        representation: ``"smiles"``: atoms and signs of SMILES; ``"selfies"``: symbols of
+            SELFIES, of which any sequence is a molecule; ``"bpe-smiles"`` and ``"bpe-selfies"``:
+            those put together by `BytePairs`, which makes rows a third as long.
+        num_merges: Merges of the byte pairs.
+        standardiser: The rules of standardisation.
+        column: The column of SMILES of a data frame or .csv; ``None`` finds it.
+        targets: Properties that the latents are to tell as well: columns of numbers that come with
+            the molecules, which may be missing in some, or of `PROPERTIES`, which are computed.
+        on_bad: ``"raise"`` where a molecule is rejected, or ``"skip"`` it with a warning.
+        tokeniser: Learnt; splits the written molecule.
+        vocabulary: Learnt tokens and longest length.
+        scales: Learnt means and deviations of the targets.
+
+    Example:
+        >>> domain = MoleculeDomain("smiles").fit(["OCC", "CCCl"])
+        >>> domain.prepare(["C(Cl)C"])
+        tensor([[3, 3, 4, 2]], dtype=torch.int16)
+        >>> domain.decode(domain.prepare(["OCC"]))
+        ['CCO']
+    """
+
+    representation: str = "bpe-smiles"
+    num_merges: int = 400
+    standardiser: Standardiser = field(default_factory=Standardiser)
+    column: str | None = None
+    targets: Sequence[str] = ()
+    on_bad: str = "raise"
+    tokeniser: Tokeniser | None = None
+    vocabulary: Vocabulary | None = None
+    scales: Targets | None = None
+
+    def fit(self, raw: Any) -> Self:
+        """Learn merges, tokens and longest length."""
+        if self.representation not in _REPRESENTATIONS:
+            raise unknown_name("representation", self.representation, _REPRESENTATIONS)
+        found = self.read(raw)
+        check_several(found.smiles)
+        texts = self._written(found)
+        base = SelfiesSymbols() if self._in_selfies else SmilesAtoms()
+        in_pairs = self.representation.startswith("bpe")
+        chosen = BytePairs(base, self.num_merges) if in_pairs else base
+        tokeniser = learn_tokeniser(chosen, texts)
+        vocabulary = Vocabulary.of(tokeniser.split(texts), tokens_of(tokeniser))
+        scales = Targets.of(self.targets, found) if self.targets else None
+        return replace(self, tokeniser=tokeniser, vocabulary=vocabulary, scales=scales)
+
+    @property
+    def _in_selfies(self) -> bool:
+        return self.representation.endswith("selfies")
+
+    def _written(self, found: Standardised) -> Sequence[str]:
+        return to_selfies(found) if self._in_selfies else found.smiles
+
+    def read(self, raw: Any) -> Standardised:
+        """Read and standardise; duplicates stay, so that rows go with those of a context.
+
+        Raises:
+            DataError: The source cannot be read, or a molecule was rejected.
+        """
+        if self.on_bad not in ("raise", "skip"):
+            raise SpecError(f"on_bad must be 'raise' or 'skip'; got {self.on_bad!r}.")
+        if isinstance(raw, Standardised):
+            return raw
+        found = standardise(raw, self.standardiser, column=self.column, keep_duplicates=True)
+        if found.report.rejected and self.on_bad == "raise":
+            raise DataError(
+                f"molecules must pass the rules of standardisation; {_rejected(found.report)}. "
+                "Leave them out: MoleculeDomain(on_bad='skip'), or vaekit fit --skip-bad; "
+                "standardise(...) has a report of all."
+            )
+        if found.report.rejected:
+            warnings.warn(f"left out: {_rejected(found.report)}.", stacklevel=3)
+        if not found.smiles:
+            raise DataError("there must be at least one molecule; got none.")
+        return found
+
+    def prepare(self, raw: Any) -> Tensor:
+        """Codes, and behind them targets in deviations, shape (molecules, steps + targets)."""
+        words, found = require_fitted(self.vocabulary, self), self.read(raw)
+        tokens = require_fitted(self.tokeniser, self).split(self._written(found))
+        rows: Tensor = words.encode(tokens)
+        return rows if self.scales is None else torch.cat([rows, self.scales.values(found)], 1)
+
+    def prepare_input(self, raw: Any) -> Tensor:
+        """As `prepare`, with all targets missing: to compute them takes far longer than tokens."""
+        rows = replace(self, targets=(), scales=None).prepare(raw)
+        if self.scales is None:
+            return rows
+        return torch.cat([rows, torch.full((len(rows), len(self.targets)), torch.nan)], 1)
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """Codes as floats; 0 where a target is missing."""
+        return rows.float().nan_to_num(0.0)
+
+    def observed(self, rows: Tensor) -> Tensor | None:
+        """False where a target is missing."""
+        return None if self.scales is None else ~rows.isnan()
+
+    def lengths(self, rows: Tensor) -> Tensor:
+        """Tokens of each row, its end included."""
+        return lengths_of(rows[:, : require_fitted(self.vocabulary, self).steps].long())
+
+    def decode(self, x: Tensor) -> list[str]:
+        """SMILES, of which those of a model need not be valid, unless they come from SELFIES."""
+        words = require_fitted(self.vocabulary, self)
+        texts = ["".join(tokens) for tokens in words.decode(x[:, : words.steps])]
+        return from_selfies(texts) if self._in_selfies else texts
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """None: steps have no names."""
+        return None
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """(steps + targets,): the longest molecule and its end, and what goes with it."""
+        return (require_fitted(self.vocabulary, self).steps + len(self.targets),)
+
+    @classmethod
+    def confidence(cls, raw: Any) -> float:
+        """Return 1 for files that hold nothing but molecules, and for molecules that were read."""
+        if isinstance(raw, Path):
+            return float(raw.name.removesuffix(".gz").endswith((".smi", ".smiles", ".sdf")))
+        return float(isinstance(raw, Molecules | Standardised))
+
+    def is_certain(self, items: Any) -> bool:
+        """Return True: molecules were asked for, or read from a file of molecules."""
+        return True
+
+    def with_options(self, options: ReadOptions) -> Self:
+        """Return this domain with targets, and with what to do with rejected molecules."""
+        targets = self.targets if options.targets is None else options.targets
+        return replace(self, targets=targets, on_bad="skip" if options.skip_bad else self.on_bad)
+
+    def readable(self, raw: Any) -> tuple[Any, int]:
+        """Return the molecules whose tokens and length training had, and how many others."""
+        from vaekit.molecules.predictions import readable_molecules
+
+        return readable_molecules(self, raw)
+
+    def file_ending(self, what: str) -> str:
+        """Return ``"csv"`` for samples, which are reported on, ``"smi"`` for others."""
+        return "csv" if what == "samples" else "smi"
+
+    def sample_writer(self, out: Path, options: SampleOptions) -> Callable[[Any], None] | None:
+        """Return what writes molecules with a report of them, and draws them."""
+        from vaekit.molecules.outputs import sample_writer
+
+        return sample_writer(self, out, options)
+
+    def interpolation_writer(
+        self, trained: "Trained", out: Path | None
+    ) -> Callable[[Any, Any, int, str, Any, Path], None] | None:
+        """Return what draws or lists the molecules between others."""
+        from vaekit.molecules.outputs import draw_between, draws_molecules
+
+        return partial(draw_between, trained) if draws_molecules(out) else None
+
+    def conditions(self) -> Conditions:
+        """Return readers of numbers, one for each target."""
+        names = self.known_targets.names
+        return Conditions({n: partial(read_number, n) for n in names}, frozenset(names))
+
+    @property
+    def known_targets(self) -> "Targets":
+        """What a model was taught to predict.
+
+        Raises:
+            CompositionError: It was taught nothing.
+        """
+        if self.scales is None:
+            raise self._no_conditions()
+        return self.scales
+
+    def proposals(
+        self, trained: "Trained", context: Tensor | None, fitted: bool, where: Mapping[str, Any]
+    ) -> Proposals:
+        """Return molecules weighted by how probably they meet ranges of the targets."""
+        from vaekit.molecules.predictions import AimedMolecules
+
+        return AimedMolecules.of(trained, context, fitted, where)
+
+    def taught(self, trained: "Trained", targets: Sequence[str], X: Any) -> "Trained":
+        """Return a model that can learn to predict targets; see `with_targets`."""
+        from vaekit.molecules.predictions import with_targets
+
+        return with_targets(trained, targets, X)
+
+    def unlearned(self) -> Self:
+        """Return the options alone, without what was learned of the data."""
+        return replace(self, tokeniser=None, vocabulary=None, scales=None)
+
+    def finished(self, trained: "Trained", items: "Items", config: "TrainConfig") -> "Trained":
+        """Return a model that knows the errors of its predictions of held-out molecules."""
+        from vaekit.molecules.predictions import with_errors
+
+        return with_errors(trained, items, config)
+
+    def evaluation_reference(self, training: Any) -> Sequence[str]:
+        """Return canonical SMILES of the training molecules."""
+        smiles: Sequence[str] = self.read(training).smiles
+        return smiles
+
+    def evaluation_measures(
+        self, subject: "Subject", usual: "tuple[Measure, ...]"
+    ) -> "tuple[Measure, ...]":
+        """Return measures of molecules in place of squared errors and Frechet distances."""
+        from vaekit.molecules.evaluation import molecule_measures
+
+        others = tuple(m for m in usual if m.group not in ("reconstruction", "samples"))
+        return (*others, *molecule_measures(subject))
+
+    def evaluation_pictures(self, subject: "Subject") -> "dict[str, Figure]":
+        """Return drawn samples, a map by logP, and distributions of properties."""
+        from vaekit.molecules.evaluation import evaluation_pictures
+
+        return evaluation_pictures(subject)
+
+    @property
+    def supports(self) -> frozenset[str]:
+        """Tokens."""
+        return frozenset({"tokens"})
+
+    @property
+    def default_likelihood(self) -> str:
+        """One made for the vocabulary."""
+        return "auto"
+
+    @property
+    def default_preset(self) -> str:
+        """The model for sequences."""
+        return "sequence_vae"
+
+    def parts(
+        self,
+        rows: Tensor,
+        latent_dim: int,
+        *,
+        context_dim: int = 0,
+        network: str = "auto",
+        size: str = "small",
+        likelihood: str | Likelihood = "auto",
+    ) -> Parts:
+        """Recurrent networks."""
+        words = require_fitted(self.vocabulary, self)
+        count = len(self.targets)
+        return token_parts(words, latent_dim, context_dim, network, size, likelihood, count)
+
+
+def _rejected(report: Report) -> str:
+    """How many, and the first few with their reasons."""
+    shown = [
+        f"{report.place} {entry.row} ({entry.given[:40]!r}: {entry.reason})"
+        for entry in report.rejected[:_SHOWN]
+    ]
+    more = ", ..." if len(report.rejected) > _SHOWN else ""
+    counts = f"{len(report.rejected)} of {len(report.entries)} were rejected"
+    return f"{counts}: {', '.join(shown)}{more}"

@@ -1,0 +1,483 @@
+"""Properties as a model predicts them: per molecule, for files, and as conditions of sampling."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from sklearn.metrics import mean_absolute_error, r2_score
+from torch import Tensor
+
+from vaekit.distributions.wrappers import Joined
+from vaekit.errors import CompositionError, DataError, unknown_name
+from vaekit.fitting.trained import Trained, batches_of
+from vaekit.likelihoods.tokens import TargetedTokens, tokens_part
+from vaekit.models.vae import VAE
+from vaekit.molecules.domain import MoleculeDomain, Targets
+from vaekit.molecules.properties import PROPERTIES, properties_of
+from vaekit.molecules.reading import Report
+from vaekit.molecules.standardize import Standardised
+from vaekit.networks.tokens import TokenEncoder
+from vaekit.networks.wrappers import Beside, with_numbers
+from vaekit.randomness import make_generator
+from vaekit.training.config import TrainConfig
+from vaekit.training.data import Items
+
+_AT_ONCE = 512
+
+_SMALLEST = 1e-30
+_HOPELESS = 1e-6
+
+
+def targets_of(domain: Any) -> Targets:
+    """What a model of molecules was taught to tell.
+
+    Raises:
+        CompositionError: It was taught none, or is of other data.
+    """
+    if not isinstance(domain, MoleculeDomain) or domain.scales is None:
+        raise CompositionError(
+            "conditions and predictions are of tables, and of molecules with targets; this model "
+            "is of other data, or was taught no targets. Fit one of molecules with "
+            "MoleculeDomain(targets=('qed', 'logp')), or vaekit fit --targets qed,logp."
+        )
+    return domain.scales
+
+
+@dataclass(frozen=True)
+class AimedMolecules:
+    """New molecules, weighed by how probable it is that they meet the ranges.
+
+    What is told of them comes from their own latents, encoded from what was drawn: latents of the
+    prior lie beside those of any molecule, and there tokens and numbers need not agree.
+
+    Attributes:
+        trained: The model.
+        rows: The context, for as many as are proposed at once; ``None`` without.
+        fitted: Whether latents come from the fitted prior.
+        ends: Lowest and highest value of each target, in deviations from its mean.
+        asked: The ranges, for messages.
+    """
+
+    most: ClassVar[int] = 50_000
+
+    trained: Trained
+    rows: Tensor | None
+    fitted: bool
+    ends: Float[Tensor, "2 targets"]
+    asked: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls, trained: Trained, rows: Tensor | None, fitted: bool, where: Mapping[str, Any]
+    ) -> Self:
+        """From ranges by name, (low, high), ``None`` for an open end.
+
+        Raises:
+            CompositionError: The model was taught no targets.
+            SpecError: Not that one.
+            DataError: No range, or an empty one.
+        """
+        known = targets_of(trained.domain)
+        ends = np.repeat([[-np.inf], [np.inf]], len(known), 1)
+        for name, given in where.items():
+            if name not in known.names:
+                raise unknown_name("target", name, known.names)
+            place = list(known.names).index(name)
+            ends[:, place] = _in_deviations(name, given, known, place)
+        return cls(trained, rows, fitted, torch.from_numpy(ends).float(), where)
+
+    def propose(self, count: int) -> tuple[Tensor, Float[Tensor, "count"]]:
+        """Molecules, as the networks see them, and the log probability that the ranges are met.
+
+        Raises:
+            DataError: None of them comes near.
+        """
+        vae = self.trained.vae
+        z = vae.generate(count, self.rows, fitted=self.fitted)
+        pieces = torch.arange(count, device=z.device).split(_AT_ONCE)
+        parts = [self._weighed(vae, z[i], _some(self.rows, i)) for i in pieces]
+        x, log_w = (torch.cat(column) for column in zip(*parts, strict=True))
+        if float(log_w.max().exp()) < _HOPELESS:
+            raise DataError(
+                f"the model must know molecules with {dict(self.asked)}; of {count} draws none "
+                f"comes near. It was taught {_described(targets_of(self.trained.domain))}. Ask for "
+                "less, or for fewer properties at a time."
+            )
+        return x, log_w
+
+    def _weighed(self, vae: VAE, z: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        x = vae.make(z, rows)
+        px = vae.decode(vae.encode(x, rows), rows)
+        assert isinstance(px, Joined)  # as of `TargetedTokens`, which such a domain asks for
+        low, high = self.ends.to(z.device)
+        shares = px.parts[1].cdf(high) - px.parts[1].cdf(low)
+        return x, shares.clamp_min(_SMALLEST).log().sum(-1).squeeze(0)
+
+
+def _some(rows: Tensor | None, places: Tensor) -> Tensor | None:
+    return None if rows is None else rows[places]
+
+
+def _in_deviations(name: str, given: Any, known: Targets, place: int) -> tuple[float, float]:
+    if not isinstance(given, tuple) or len(given) != 2 or given == (None, None):
+        raise DataError(
+            f"a property must be asked for as a range (low, high), one of them None if open; got "
+            f"{given!r} for {name!r}."
+        )
+    low = -np.inf if given[0] is None else float(given[0])
+    high = np.inf if given[1] is None else float(given[1])
+    if not low < high:
+        raise DataError(f"a range must have low < high; got {given!r} for {name!r}.")
+    mean, deviation = known.means[place], known.deviations[place]
+    return (low - mean) / deviation, (high - mean) / deviation
+
+
+def _described(known: Targets) -> str:
+    parts = zip(known.names, known.means, known.deviations, strict=True)
+    return ", ".join(f"{name} of {mean:.3g} +- {spread:.2g}" for name, mean, spread in parts)
+
+
+_MOST, _FEWEST = 5000, 10  # molecules measured; known ones that say something
+
+
+def with_errors(trained: Trained, items: Items, config: TrainConfig) -> Trained:
+    """The model, knowing the errors of its predictions of molecules that were held out.
+
+    Where none were held out it knows nothing of them, as it is of other data, or was taught none.
+    (The noise that is learnt in training is no such measure: too slow in short trainings, too small
+    for molecules that are known by heart.)
+
+    Args:
+        trained: The model.
+        items: What it was trained on.
+        config: How: the same split and seed are used here.
+    """
+    domain = trained.domain
+    if not isinstance(domain, MoleculeDomain) or domain.scales is None:
+        return trained
+    _, held_out = items.split(config.held_out, make_generator(config.seed))
+    errors = () if held_out is None else _errors(trained, held_out, domain.scales.deviations)
+    return replace(trained, domain=replace(domain, scales=replace(domain.scales, errors=errors)))
+
+
+@torch.no_grad()
+def _errors(trained: Trained, items: Items, units: Sequence[float]) -> tuple[float | None, ...]:
+    """Root mean squares, in the unit of each target; None where too few are known."""
+    squares = torch.zeros(len(units), device=trained.device)
+    known = torch.zeros_like(squares)
+    for batch in batches_of(items.subset(torch.arange(min(_MOST, len(items)))), trained.device):
+        px = trained.vae.decode(trained.vae.encode(batch.x, batch.context), batch.context)
+        assert isinstance(px, Joined)  # as of `TargetedTokens`, which such a domain asks for
+        assert batch.observed is not None  # some may be missing
+        there = batch.observed[:, -len(units) :]
+        away = (px.parts[1].mean.squeeze(0) - batch.x[:, -len(units) :]) * there
+        squares, known = squares + away.square().sum(0), known + there.sum(0)
+    roots = (squares / known.clamp_min(1)).sqrt().tolist()
+    told = zip(roots, units, known.tolist(), strict=True)
+    return tuple(root * unit if count >= _FEWEST else None for root, unit, count in told)
+
+
+_CHUNK = 512
+
+
+@torch.no_grad()
+def predict_targets(
+    trained: Trained, molecules: Any, context: Any = None
+) -> dict[str, NDArray[np.float64]]:
+    """Predict the targets of molecules from their latents.
+
+    Args:
+        trained: A model fitted with `MoleculeDomain(targets=...)`.
+        molecules: SMILES, a data frame or a file; with tokens and lengths of training.
+        context: Their labels or properties, if the model is conditional.
+
+    Returns:
+        The mean of p(property | posterior mean), in its unit, by name, shape (molecules,) each.
+
+    Raises:
+        CompositionError: The model was taught no targets.
+        DataError: As of `MoleculeDomain.prepare`.
+
+    Example:
+        >>> from vaekit import Autoencoder
+        >>> from vaekit.molecules import MoleculeDomain
+        >>> smiles = ["C" * n + end for n in range(2, 12) for end in ("O", "N", "Cl")]
+        >>> domain = MoleculeDomain(targets=("mw",))
+        >>> model = Autoencoder(latent_dim=4, domain=domain, max_epochs=1, progress=False)
+        >>> predict_targets(model.fit(smiles).trained_, ["CCCO", "CCN"])["mw"].shape
+        (2,)
+    """
+    codes = trained.encode(molecules, context)
+    return told_by_latents(trained, codes, trained.rows(context, len(codes)))
+
+
+@torch.no_grad()
+def told_by_latents(
+    trained: Trained, codes: Float[Tensor, "molecules latent"], rows: Tensor | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """What latents tell, as `predict_targets`.
+
+    Args:
+        trained: A model fitted with `MoleculeDomain(targets=...)`.
+        codes: Latents, on the model's device.
+        rows: The prepared context of each, if the model is conditional.
+
+    Raises:
+        CompositionError: The model was taught no targets.
+    """
+    known = targets_of(trained.domain)
+    parts = [codes.new_zeros(0, len(known))]
+    for places in torch.arange(len(codes), device=codes.device).split(_CHUNK):
+        some = None if rows is None else rows[places]
+        px = trained.vae.decode(codes[places], some)
+        assert isinstance(px, Joined)  # as of `TargetedTokens`, which such a domain asks for
+        parts.append(px.parts[1].mean.squeeze(0))
+    return known.in_units(torch.cat(parts))
+
+
+def expected_errors(trained: Trained) -> dict[str, float]:
+    """By how much predictions are off: root mean square errors, by name, in units.
+
+    Measured once, on molecules that were held out of training (as by ``validation=0.1``), where at
+    least ten of them were known; other targets are not there. Molecules unlike those fare worse.
+
+    Raises:
+        CompositionError: The model was taught no targets.
+    """
+    known = targets_of(trained.domain)
+    errors = known.errors or [None] * len(known)
+    return {name: e for name, e in zip(known.names, errors, strict=True) if e is not None}
+
+
+UNREADABLE = "tokens or a length that training had not"
+"""What molecules have that a model cannot encode."""
+
+
+def is_readable(domain: MoleculeDomain, smiles: str) -> bool:
+    """Whether a molecule has only tokens that training had, and no more of them.
+
+    Args:
+        domain: Fitted.
+        smiles: Standardised.
+    """
+    return _are_readable(domain, Standardised((smiles,), (0,), {}, Report(())))
+
+
+def _are_readable(domain: MoleculeDomain, found: Standardised) -> bool:
+    try:
+        domain.prepare_input(found)
+    except DataError:
+        return False
+    return True
+
+
+def readable_molecules(domain: MoleculeDomain, raw: Any) -> tuple[Standardised, int]:
+    """Read molecules; those that the model has no tokens for are left out.
+
+    Args:
+        domain: Fitted.
+        raw: What it reads.
+
+    Returns:
+        The others, and how many were left out.
+
+    Raises:
+        DataError: The source cannot be read, or a rule rejects a molecule.
+    """
+    found = domain.read(raw)
+    if _are_readable(domain, found):
+        return found, 0
+    kept = np.flatnonzero([is_readable(domain, smiles) for smiles in found.smiles])
+    return found[kept], len(found) - len(kept)
+
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well predictions agree with what is known.
+
+    Attributes:
+        count: Molecules of which it is known.
+        r2: Share of the variance that is told; NaN where there is none to tell.
+        error: Mean absolute error, in the property's unit.
+    """
+
+    count: int
+    r2: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of molecules, in their order.
+
+    Attributes:
+        place: What rows count: ``"row"``, ``"line"`` or ``"record"``.
+        rows: Where each molecule stood.
+        smiles: Standardised; as it was given where nothing could be predicted.
+        values: Predicted properties by name, in their units, NaN where nothing could be.
+        known: What is known of them, by name, NaN where missing.
+        errors: By how much predictions were off of molecules held out of training, by name: root
+            mean squares; those that were measured.
+        reasons: Why nothing could be predicted, by place; others are not there.
+    """
+
+    place: str
+    rows: Sequence[int]
+    smiles: Sequence[str]
+    values: Mapping[str, Floats]
+    known: Mapping[str, Floats]
+    errors: Mapping[str, float]
+    reasons: Mapping[int, str]
+
+    def __len__(self) -> int:
+        """How many molecules there are."""
+        return len(self.smiles)
+
+    def frame(self) -> Any:
+        """As a data frame of pandas: predictions, then ``NAME_known``, then ``reason``."""
+        import pandas as pd
+
+        columns: dict[str, Any] = {self.place: self.rows, "smiles": self.smiles, **self.values}
+        columns |= {f"{name}_known": values for name, values in self.known.items()}
+        if self.reasons:
+            columns["reason"] = [self.reasons.get(place, "") for place in range(len(self))]
+        return pd.DataFrame(columns)
+
+    def agreement(self) -> dict[str, Agreement]:
+        """By name, of properties that are known of two molecules at least."""
+        found = {}
+        for name, known in self.known.items():
+            there = ~np.isnan(known) & ~np.isnan(self.values[name])
+            if there.sum() > 1:
+                pair = known[there], self.values[name][there]
+                r2 = float(r2_score(*pair)) if np.ptp(pair[0]) else np.nan
+                error = float(mean_absolute_error(*pair))
+                found[name] = Agreement(int(there.sum()), r2, error)
+        return found
+
+
+def predict_molecules(
+    trained: Trained, molecules: Any, context: Any = None, *, compute: bool = False
+) -> Predictions:
+    """Predict the targets of a list or file of molecules, one row for each.
+
+    Molecules that a rule rejects, or that the model has no tokens for, keep their row, with the
+    reason. Columns of the file that are named as targets are taken for what is known.
+
+    Args:
+        trained: A model fitted with `MoleculeDomain(targets=...)`.
+        molecules: SMILES, a data frame or a file.
+        context: If the model is conditional: one row for all, or one for each molecule, of which
+            then none may be rejected.
+        compute: Also compute the targets that RDKit can, to compare: 2 ms a molecule.
+
+    Raises:
+        CompositionError: The model was taught no targets.
+        DataError: The source cannot be read, or holds no molecule that the model knows.
+
+    Example:
+        >>> from vaekit import Autoencoder
+        >>> smiles = ["C" * n + end for n in range(2, 12) for end in ("O", "N", "Cl")]
+        >>> domain = MoleculeDomain(targets=("mw",))
+        >>> model = Autoencoder(latent_dim=4, domain=domain, max_epochs=1, progress=False)
+        >>> found = predict_molecules(model.fit(smiles).trained_, ["CCCO", "C1CC"])
+        >>> found.reasons
+        {1: 'not a valid SMILES'}
+    """
+    targets, domain = targets_of(trained.domain), trained.domain
+    assert isinstance(domain, MoleculeDomain)  # as of `targets_of`
+    found = _read(domain, molecules, is_strict=context is not None)
+    kept, _ = readable_molecules(domain, found) if context is None else (found, 0)
+    if not len(kept):
+        raise DataError(
+            f"the model must know one molecule at least; each of the {len(found)} has "
+            f"{UNREADABLE}. Fit a model of molecules like these."
+        )
+    told = predict_targets(trained, kept, context)
+    known = _known(kept, targets, compute=compute)
+    errors = expected_errors(trained)
+    return _in_order(found, kept, told, known, errors)
+
+
+def _read(domain: MoleculeDomain, molecules: Any, *, is_strict: bool) -> Standardised:
+    """Those that were rejected are in the report, so nobody needs a warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "left out")
+        return replace(domain, on_bad="raise" if is_strict else "skip").read(molecules)
+
+
+def _known(found: Standardised, targets: Targets, *, compute: bool) -> dict[str, Floats]:
+    given = {name: found.properties[name] for name in targets.names if name in found.properties}
+    open_ones = [name for name in targets.names if name not in (*given, *targets.own)]
+    computed = [name for name in open_ones if compute and name in PROPERTIES]
+    return given | properties_of(found.smiles, computed)
+
+
+def _in_order(
+    found: Standardised,
+    kept: Standardised,
+    told: Mapping[str, Floats],
+    known: Mapping[str, Floats],
+    errors: Mapping[str, float],
+) -> Predictions:
+    """Rows of what could be predicted and of what could not, as they were given."""
+    texts = dict(zip(found.rows, found.smiles, strict=True))
+    why = dict.fromkeys(set(found.rows) - set(kept.rows), UNREADABLE)
+    for entry in found.report.rejected:
+        texts[entry.row], why[entry.row] = entry.given, str(entry.reason)
+    rows = sorted(texts)
+    places = {row: place for place, row in enumerate(rows)}
+    there = [places[row] for row in kept.rows]
+    return Predictions(
+        found.report.place,
+        rows,
+        [texts[row] for row in rows],
+        {name: _spread(values, there, len(rows)) for name, values in told.items()},
+        {name: _spread(values, there, len(rows)) for name, values in known.items()},
+        errors,
+        {places[row]: reason for row, reason in sorted(why.items())},
+    )
+
+
+def _spread(values: Floats, places: Sequence[int], count: int) -> Floats:
+    spread = np.full(count, np.nan)
+    spread[places] = values
+    return spread
+
+
+def with_targets(trained: Trained, targets: Sequence[str], found: Standardised) -> Trained:
+    """A model that can learn to tell properties from its latents, which it cannot tell yet.
+
+    Args:
+        trained: A model of molecules; its parts are changed in place.
+        targets: As of `MoleculeDomain`; they take the place of those that it had.
+        found: What it is to learn them from.
+
+    Raises:
+        CompositionError: The model is of other data.
+        SpecError: No column and no property has a name.
+        DataError: A target that does not vary.
+    """
+    vae, domain = trained.vae, trained.domain
+    tokens = tokens_part(vae.likelihood)
+    if not isinstance(domain, MoleculeDomain) or tokens is None:
+        raise CompositionError(
+            f"targets are properties of molecules; this model is of {type(domain).__name__}. Leave "
+            "them out."
+        )
+    scales = Targets.of(targets, found)
+    if isinstance(vae.encoder, TokenEncoder):  # it must not read the numbers behind the tokens
+        vae.encoder.places = tokens.network.steps
+    first = vae.decoder.first if isinstance(vae.decoder, Beside) else vae.decoder
+    decoder = with_numbers(first, vae.latent_dim + vae.context_dim, len(targets))
+    vae.decoder = decoder.to(trained.device)
+    vae.likelihood = TargetedTokens(tokens, len(targets)).to(trained.device)
+    return replace(trained, domain=replace(domain, targets=tuple(targets), scales=scales))

@@ -1,0 +1,47 @@
+from .autoregressive import AutoregressiveCells as AutoregressiveCells
+from .conv import (
+    Chain as Chain,
+    ConvDecoder as ConvDecoder,
+    ConvEncoder as ConvEncoder,
+    Offset as Offset,
+    Reshape as Reshape,
+    ResidualDecoder as ResidualDecoder,
+    ResidualEncoder as ResidualEncoder,
+    SpatialDecoder as SpatialDecoder,
+    SpatialEncoder as SpatialEncoder,
+    SubpixelDecoder as SubpixelDecoder,
+    grid_latents as grid_latents,
+    latent_grid as latent_grid,
+)
+from .critics import Critic as Critic, FeatureCritic as FeatureCritic, PatchCritic as PatchCritic
+from .denoisers import DenoisingMLP as DenoisingMLP, UNet as UNet
+from .mlp import (
+    MLPDecoder as MLPDecoder,
+    MLPEncoder as MLPEncoder,
+    TabularEncoder as TabularEncoder,
+)
+from .sizes import (
+    NETWORKS as NETWORKS,
+    SIZES as SIZES,
+    make_denoiser as make_denoiser,
+    make_networks as make_networks,
+)
+from .temporal import (
+    GRUDecoder as GRUDecoder,
+    GRUEncoder as GRUEncoder,
+    TemporalDecoder as TemporalDecoder,
+    TemporalEncoder as TemporalEncoder,
+)
+from .tokens import (
+    TokenEncoder as TokenEncoder,
+    TokenGRU as TokenGRU,
+    TokenTeller as TokenTeller,
+    TokenTransformer as TokenTransformer,
+    lengths_of as lengths_of,
+)
+from .wrappers import (
+    Beside as Beside,
+    BlurredDecoder as BlurredDecoder,
+    blurred_part as blurred_part,
+    with_numbers as with_numbers,
+)

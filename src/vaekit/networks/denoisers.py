@@ -1,0 +1,209 @@
+"""Networks for diffusion and flow matching, conditioned on the time step."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vaekit.networks.conv import norm
+
+_FREQUENCIES = 8
+
+
+class Told(nn.Module):
+    """Time and context as one vector, for networks that are told both.
+
+    Args:
+        context_dim: Size of the context; 0 for none.
+        width: Size of the vector.
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, context_dim: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer("frequencies", math.pi / 2 * torch.arange(1.0, _FREQUENCIES + 1))
+        told = 2 * _FREQUENCIES + context_dim
+        self.body = nn.Sequential(nn.Linear(told, width), nn.SiLU(), nn.Linear(width, width))
+
+    def forward(self, t: Tensor, context: Tensor | None) -> Tensor:
+        """Times (batch, 1) and context (batch, context) to vectors (batch, width)."""
+        angles = t * self.frequencies
+        told = [angles.sin(), angles.cos()] + ([] if context is None else [context])
+        vector: Tensor = self.body(torch.cat(told, -1))
+        return vector
+
+
+def silent_linear(in_dim: int, out_dim: int | None = None) -> nn.Linear:
+    """A linear layer that adds nothing at first."""
+    layer = nn.Linear(in_dim, out_dim or in_dim)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def silent_conv(in_channels: int, channels: int, size: int = 3) -> nn.Conv2d:
+    """A convolution that adds nothing at first."""
+    layer = nn.Conv2d(in_channels, channels, size, padding=size // 2)
+    nn.init.zeros_(layer.weight)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class DenoisingMLP(nn.Module):
+    """Residual linear layers, each told the time and the context; for items that are no images.
+
+    Args:
+        shape: Shape of one item.
+        hidden: Width of each residual layer; all the same width.
+        context_dim: Size of the context; 0 for an unconditional model.
+
+    Example:
+        >>> import torch
+        >>> DenoisingMLP((4,), (8, 8))(torch.zeros(5, 4), torch.zeros(5, 1), None).shape
+        torch.Size([5, 4])
+    """
+
+    def __init__(self, shape: Sequence[int], hidden: Sequence[int], context_dim: int = 0) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+        self.hidden = tuple(hidden)
+        self.context_dim = context_dim
+        size, width = math.prod(shape), hidden[0]
+        self.told = Told(context_dim, width)
+        self.lift = nn.Linear(size, width)
+        self.layers = nn.ModuleList(
+            nn.Sequential(
+                nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), silent_linear(width)
+            )
+            for _ in hidden
+        )
+        self.head = silent_linear(width, size)
+
+    def forward(
+        self, x: Float[Tensor, "batch *event"], t: Float[Tensor, "batch 1"], context: Tensor | None
+    ) -> Float[Tensor, "batch *event"]:
+        """The velocity."""
+        told, h = self.told(t, context), self.lift(x.flatten(1))
+        for layer in self.layers:
+            h = h + layer(h + told)
+        velocity: Tensor = self.head(F.silu(h))
+        return velocity.view(x.shape)
+
+
+class UNet(nn.Module):
+    """Halvings, attention at the coarsest, and doublings that see what was there before.
+
+    Images are first cut into patches, whose pixels become channels: a quarter of the work for
+    patches of 2.
+
+    Args:
+        shape: (colours, height, width) of one image.
+        channels: Channels of each stage, finest first; each further stage halves the image.
+        patch: Height and width of a patch.
+        context_dim: Size of the context; 0 for an unconditional model.
+
+    Source: Ronneberger et al. 2015, "U-Net"; Ho et al. 2020, appendix B, for its use here.
+
+    Example:
+        >>> net = UNet((1, 9, 8), (8, 16), patch=2)
+        >>> net(torch.zeros(5, 1, 9, 8), torch.zeros(5, 1), None).shape
+        torch.Size([5, 1, 9, 8])
+    """
+
+    def __init__(
+        self, shape: Sequence[int], channels: Sequence[int], patch: int = 1, context_dim: int = 0
+    ) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+        self.channels = tuple(channels)
+        self.patch = patch
+        self.context_dim = context_dim
+        told, pixels = 2 * channels[0], shape[0] * patch**2
+        self.told = Told(context_dim, told)
+        self.stem = nn.Conv2d(pixels, channels[0], 3, padding=1)
+        pairs = list(itertools.pairwise(channels))
+        self.downs = nn.ModuleList(_Block(c, c, told) for c in channels[:-1])
+        self.halvings = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairs)
+        self.middle = nn.ModuleList(_Block(channels[-1], channels[-1], told) for _ in range(2))
+        self.attention = _Attention(channels[-1])
+        self.doublings = nn.ModuleList(nn.Conv2d(b, a, 3, padding=1) for a, b in pairs)
+        self.ups = nn.ModuleList(_Block(2 * c, c, told) for c in channels[:-1])
+        self.head = nn.Sequential(norm(channels[0]), nn.SiLU(), silent_conv(channels[0], pixels))
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch colours height width"],
+        t: Float[Tensor, "batch 1"],
+        context: Tensor | None,
+    ) -> Float[Tensor, "batch colours height width"]:
+        """The velocity."""
+        told = self.told(t, context)
+        h, kept = self.stem(self._cut(x)), []
+        for block, halve in zip(self.downs, self.halvings, strict=True):
+            h = block(h, told)
+            kept.append(h)
+            h = halve(h)
+        first, second = self.middle
+        h = second(self.attention(first(h, told)), told)
+        for block, double in zip(reversed(self.ups), reversed(self.doublings), strict=True):
+            beside = kept.pop()
+            h = double(F.interpolate(h, size=beside.shape[-2:]))
+            h = block(torch.cat([h, beside], 1), told)
+        return self._join(self.head(h))
+
+    def _cut(self, x: Tensor) -> Tensor:
+        height, width = self._padding()
+        return F.pixel_unshuffle(F.pad(x, (0, width, 0, height)), self.patch)
+
+    def _join(self, h: Tensor) -> Tensor:
+        _, height, width = self.shape
+        return F.pixel_shuffle(h, self.patch)[..., :height, :width]
+
+    def _padding(self) -> tuple[int, int]:
+        """What is missing to whole patches."""
+        return -self.shape[1] % self.patch, -self.shape[2] % self.patch
+
+
+class _Block(nn.Module):
+    """Two convolutions around what is told, beside a shortcut."""
+
+    def __init__(self, in_channels: int, channels: int, told: int) -> None:
+        super().__init__()
+        self.before = nn.Sequential(
+            norm(in_channels), nn.SiLU(), nn.Conv2d(in_channels, channels, 3, padding=1)
+        )
+        self.tell = nn.Linear(told, 2 * channels)
+        self.norm = norm(channels)
+        self.after = silent_conv(channels, channels)
+        is_wider = in_channels != channels
+        self.shortcut = nn.Conv2d(in_channels, channels, 1) if is_wider else nn.Identity()
+
+    def forward(self, x: Tensor, told: Tensor) -> Tensor:
+        stretch, shift = self.tell(F.silu(told))[..., None, None].chunk(2, 1)
+        h = self.norm(self.before(x)) * (1 + stretch) + shift
+        out: Tensor = self.shortcut(x) + self.after(F.silu(h))
+        return out
+
+
+class _Attention(nn.Module):
+    """Every place looks at every other; one head for each 32 channels."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.heads = max(1, channels // 32)
+        self.norm = norm(channels)
+        self.look = nn.Conv2d(channels, 3 * channels, 1)
+        self.out = silent_conv(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        looks = self.look(self.norm(x)).flatten(2)
+        q, k, v = looks.unflatten(1, (3, self.heads, -1)).transpose(-1, -2).unbind(1)
+        seen = F.scaled_dot_product_attention(q, k, v).transpose(-1, -2)
+        out: Tensor = x + self.out(seen.flatten(1, 2).view_as(x))
+        return out

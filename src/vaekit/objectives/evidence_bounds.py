@@ -1,0 +1,338 @@
+"""Bounds of the evidence: ELBO, importance-weighted bounds, and the ELBO with clusters."""
+
+import functools
+import math
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from vaekit.distributions.wrappers import frozen
+from vaekit.errors import SpecError, unknown_name
+from vaekit.latents.base import Single
+from vaekit.models.vae import VAE, Model
+from vaekit.objectives.base import KL, Objective, Reconstruction, Term, vae_of
+from vaekit.objectives.denoising import Corruption
+from vaekit.priors.mixture import LearnedMixture
+from vaekit.types import Batch, Clock, Evidence, Schedule, Update
+
+Weight = float | Schedule
+Addend = Term | tuple[Weight, Term]
+
+
+class Sum(Objective):
+    """A weighted sum of terms, averaged over the batch, minimised over the whole model.
+
+    Args:
+        terms: Each a term, or a pair of weight and term; a weight is a number or a schedule.
+        draws: Latents drawn per item.
+        corrupt: Spoils what the encoder sees, while the likelihood is asked for the clean items.
+
+    Example:
+        >>> from vaekit.objectives import KL, Linear, Reconstruction
+        >>> Sum(Reconstruction(), (Linear(0.0, 4.0, share=0.3), KL()))
+        Sum(reconstruction + Linear(start=0.0, end=4.0, share=0.3, steps=None) * kl)
+    """
+
+    def __init__(self, *terms: Addend, draws: int = 1, corrupt: Corruption | None = None) -> None:
+        super().__init__()
+        if not terms:
+            raise SpecError("a Sum must have at least one term; got none.")
+        if draws < 1:
+            raise SpecError(f"draws must be at least 1; got {draws}.")
+        self.terms = terms
+        self.draws = draws
+        self.corrupt = corrupt
+        self._weighted = [_pair(term) for term in terms]
+
+    @property
+    def requires(self) -> frozenset[str]:
+        """All that any of the terms requires."""
+        return frozenset().union(*(term.requires for _, term in self._weighted))
+
+    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """Yield the one update."""
+        vae = vae_of(model, self)
+        seen = None if self.corrupt is None else self.corrupt(batch.visible)
+        loss, terms = self.total(vae.evidence(batch, self.draws, seen), vae, clock)
+        yield Update({"model": loss}, terms)
+
+    def total(
+        self, evidence: Evidence, model: VAE, clock: Clock
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum, and each term's mean without its weight, detached."""
+        parts: dict[str, Tensor] = {}
+        addends = []
+        for weight, term in self._weighted:
+            value = term(evidence, model, clock).mean()
+            parts[term.name] = value.detach()
+            addends.append(_scaled(value, _at(weight, clock)))
+        loss = functools.reduce(operator.add, addends)
+        return loss, {"loss": loss.detach(), **parts}
+
+    def __repr__(self) -> str:
+        """Read like the formula."""
+        shown = [
+            term.name if weight == 1.0 else f"{weight} * {term.name}"
+            for weight, term in self._weighted
+        ]
+        return f"Sum({' + '.join(shown)})"
+
+
+def elbo(beta: Weight = 1.0, draws: int = 1) -> Sum:
+    """The negative evidence lower bound, with a weight on the KL.
+
+    Args:
+        beta: Weight of the KL, not negative; 1 is the bound itself.
+        draws: Latents drawn per item.
+
+    Source: Kingma & Welling 2014, eq. 3; Higgins et al. 2017 for beta.
+    """
+    if not callable(beta) and not beta >= 0:
+        raise SpecError(f"beta must not be negative; got {beta}.")
+    return Sum(Reconstruction(), (beta, KL()), draws=draws)
+
+
+def _pair(addend: Addend) -> tuple[Weight, Term]:
+    if isinstance(addend, Term):
+        return 1.0, addend
+    weight, term = addend
+    return weight, term
+
+
+def _scaled(value: Tensor, weight: float) -> Tensor:
+    return value if weight == 1.0 else weight * value
+
+
+def _at(weight: float | Callable[[Clock], float], clock: Clock) -> float:
+    return weight(clock) if callable(weight) else weight
+
+
+_NEGLIGIBLE = 20.0
+"""Nats below the largest log weight: a share of 2e-9, a thirtieth of float32's resolution."""
+
+
+@dataclass(frozen=True)
+class ImportanceBound(Term):
+    """-log of the mean importance weight of the draws: tighter the more draws there are.
+
+    Attributes:
+        groups: Cuts the draws into so many groups, each a bound of its own, and averages them.
+
+    Source: Burda et al. 2016, eq. 8; Rainforth et al. 2018, eq. 9 (groups).
+    """
+
+    name: ClassVar[str] = "importance_bound"
+    requires: ClassVar[frozenset[str]] = frozenset({"density"})
+
+    groups: int = 1
+
+    def __post_init__(self) -> None:
+        _check_groups(self.groups)
+
+    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+        """One bound per group and item."""
+        return _bounds(evidence.log_w.unflatten(0, (self.groups, -1)))
+
+
+@dataclass(frozen=True)
+class PathImportanceBound(Term):
+    """The same bound, with a less noisy gradient: only along the path of the draws.
+
+    The score of log q is left out, whose mean is zero and whose noise is not ("sticking the
+    landing").
+
+    Attributes:
+        groups: Cuts the draws into so many groups, each a bound of its own, and averages them.
+        doubly: Weighs the path's gradient twice, so that it is unbiased for any number of draws
+            and the encoder's signal does not fade as they grow (DReG). It must then be the only
+            term of its sum.
+
+    Source: Roeder et al. 2017, "Sticking the landing", eq. 7; Tucker et al. 2019, "Doubly
+    reparameterized gradient estimators", eq. 8.
+    """
+
+    name: ClassVar[str] = "importance_bound"
+    requires: ClassVar[frozenset[str]] = frozenset({"density", "path"})
+
+    groups: int = 1
+    doubly: bool = False
+
+    def __post_init__(self) -> None:
+        _check_groups(self.groups)
+
+    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+        """One bound per group and item."""
+        draw = evidence.draw
+        assert draw.log_p is not None
+        log_w = evidence.log_px + draw.log_p - frozen(draw.q).log_prob(draw.z)
+        grouped = log_w.unflatten(0, (self.groups, -1))
+        bound = _bounds(grouped)
+        if not self.doubly:
+            return bound
+        shares = _relevant(grouped.detach()).softmax(1)
+        if draw.z.requires_grad:
+            weights = shares.flatten(0, 1).unsqueeze(-1)
+            draw.z.register_hook(lambda gradient: gradient * weights)
+        # The value of the bound, with the gradient of the weighted sum.
+        weighted = -(shares * grouped).sum(1)
+        surrogate: Tensor = bound.detach() + weighted - weighted.detach()
+        return surrogate
+
+
+def _bounds(grouped: Tensor) -> Tensor:
+    """Log weights (groups, draws, batch) to bounds (groups, batch), as costs."""
+    costs: Tensor = math.log(grouped.shape[1]) - torch.logsumexp(_relevant(grouped), dim=1)
+    return costs
+
+
+def _relevant(grouped: Tensor) -> Tensor:
+    """The log weights, those at minus infinity that are nothing beside the largest of their group.
+
+    Early in training most weights are exp(-50) of the largest and less. Their share of the bound
+    is below what float32 resolves, but their gradients would fill the backward pass with
+    subnormal numbers, on which processors multiply matrices ten times as slowly.
+    """
+    return grouped.masked_fill(grouped < grouped.amax(1, keepdim=True) - _NEGLIGIBLE, -math.inf)
+
+
+def _check_groups(groups: int) -> None:
+    if groups < 1:
+        raise SpecError(f"groups must be at least 1; got {groups}.")
+
+
+def importance_weighted(k: int = 8, groups: int = 1, gradient: str = "standard") -> Sum:
+    """The objective of the importance-weighted autoencoder and its kin.
+
+    Args:
+        k: Draws per item and bound, at least 1; 1 is the ELBO with an estimated KL.
+        groups: Bounds per item, averaged.
+        gradient: ``"standard"``, ``"path"`` or ``"doubly"``; see `PathImportanceBound`.
+
+    Raises:
+        SpecError: An unknown gradient, or fewer than one draw or bound.
+    """
+    terms: dict[str, Term] = {
+        "standard": ImportanceBound(groups),
+        "path": PathImportanceBound(groups),
+        "doubly": PathImportanceBound(groups, doubly=True),
+    }
+    if gradient not in terms:
+        raise unknown_name("gradient", gradient, terms)
+    return Sum(terms[gradient], draws=k * groups)
+
+
+class PartialImportance(Objective):
+    """One bound for the decoder, and one with fewer draws but less noise for the encoder.
+
+    Args:
+        k: Draws of each of the encoder's bounds; the decoder's has k times bounds.
+        bounds: Bounds of the encoder, averaged.
+
+    Source: Rainforth et al. 2018, "Tighter variational bounds are not necessarily better",
+    section 4 (PIWAE).
+    """
+
+    def __init__(self, k: int = 8, bounds: int = 4) -> None:
+        super().__init__()
+        self.k = k
+        self.bounds = bounds
+        self._encoder, self._decoder = ImportanceBound(bounds), ImportanceBound()
+
+    @property
+    def requires(self) -> frozenset[str]:
+        """A density."""
+        return frozenset({"density"})
+
+    def groups(self, model: Model) -> Mapping[str, Iterable[nn.Parameter]]:
+        """Encoder and latent; decoder and likelihood."""
+        return coder_groups(vae_of(model, self))
+
+    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """Yield one update of both."""
+        vae = vae_of(model, self)
+        evidence = vae.evidence(batch, self.k * self.bounds)
+        encoder = self._encoder(evidence, vae, clock).mean()
+        decoder = self._decoder(evidence, vae, clock).mean()
+        terms = {"loss": decoder, "encoder_bound": encoder}
+        yield Update(
+            {"encoder": encoder, "decoder": decoder}, {k: v.detach() for k, v in terms.items()}
+        )
+
+
+def coder_groups(model: VAE) -> dict[str, list[nn.Parameter]]:
+    """A VAE's parameters in two halves: what infers, and what generates."""
+    return {
+        "encoder": [*model.encoder.parameters(), *model.latent.parameters()],
+        "decoder": [*model.decoder.parameters(), *model.likelihood.parameters()],
+    }
+
+
+class ClusterStart(Objective):
+    """Trains an autoencoder for a share of the steps, puts the prior where its latents cluster.
+
+    After that it is the objective it was given. Without such a start a learned mixture mostly
+    keeps all items in one component.
+
+    Args:
+        base: What to minimise after the start.
+        latent_dim: Number of latents.
+        share: Share of the steps that the start takes, in (0, 1).
+        memory: How many of the latest latents are clustered.
+
+    Source: Jiang et al. 2017, "Variational deep embedding", sections 3.2 and 4.1.
+    """
+
+    latents: Tensor
+    seen: Tensor
+    placed: Tensor
+
+    def __init__(self, base: Sum, latent_dim: int, share: float = 0.25, memory: int = 5000) -> None:
+        super().__init__()
+        if not 0 < share < 1:
+            raise SpecError(f"share must be in (0, 1); got {share}.")
+        self.base = base
+        self.latent_dim = latent_dim
+        self.share = share
+        self.memory = memory
+        self._start = Sum(Reconstruction())
+        self.register_buffer("latents", torch.zeros(memory, latent_dim))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.long))
+        self.register_buffer("placed", torch.zeros((), dtype=torch.bool))
+
+    @property
+    def requires(self) -> frozenset[str]:
+        """What the base requires, and a prior of components."""
+        return self.base.requires | {"components"}
+
+    @property
+    def settled(self) -> bool:
+        """Once the clusters are placed: before, the bound is that of a prior not yet in place."""
+        return bool(self.placed)
+
+    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """Yield the one update, of the start or of the base."""
+        vae = vae_of(model, self)
+        starting = clock.step < self.share * clock.total
+        if self.training and not starting and not self.placed:
+            self._place(vae)
+        evidence = vae.evidence(batch, self.base.draws)
+        if self.training and starting:
+            self._remember(evidence.draw.z[0].detach())
+        loss, terms = (self._start if starting else self.base).total(evidence, vae, clock)
+        yield Update({"model": loss}, terms)
+
+    def _remember(self, z: Tensor) -> None:
+        places = (self.seen + torch.arange(len(z), device=z.device)) % self.memory
+        self.latents[places] = z
+        self.seen += len(z)
+
+    def _place(self, model: VAE) -> None:
+        assert isinstance(model.latent, Single)
+        prior = model.latent.prior
+        assert isinstance(prior, LearnedMixture)
+        prior.start_from(self.latents[: int(self.seen)])
+        self.placed.fill_(True)

@@ -1,0 +1,16 @@
+from .base import Posterior as Posterior
+from .discrete import (
+    Categorical as Categorical,
+    FiniteScalar as FiniteScalar,
+    Quantiser as Quantiser,
+    VectorQuantised as VectorQuantised,
+)
+from .flow import InverseAutoregressive as InverseAutoregressive, LinearFlow as LinearFlow
+from .gaussian import (
+    Deterministic as Deterministic,
+    DiagonalGaussian as DiagonalGaussian,
+    FullGaussian as FullGaussian,
+    GridGaussian as GridGaussian,
+)
+from .hamiltonian import Hamiltonian as Hamiltonian, Riemannian as Riemannian
+from .manifold import Hyperbolic as Hyperbolic, Spherical as Spherical

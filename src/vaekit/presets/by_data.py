@@ -1,0 +1,196 @@
+"""Presets for one kind of data, and the samplers without latents to compare with."""
+
+import copy
+from dataclasses import replace
+
+from torch import nn
+
+from vaekit.latents.base import Single
+from vaekit.models.samplers import GAN
+from vaekit.networks.conv import grid_latents, latent_grid
+from vaekit.networks.critics import FeatureCritic, PatchCritic
+from vaekit.networks.wrappers import Beside, BlurredDecoder
+from vaekit.objectives.adversarial import Adversarial, PatchAdversary
+from vaekit.objectives.base import KL, Reconstruction
+from vaekit.objectives.denoising import Denoising, HideColumns
+from vaekit.objectives.evidence_bounds import Sum, elbo
+from vaekit.objectives.schedules import Linear
+from vaekit.posteriors.gaussian import GridGaussian
+from vaekit.presets.base import Parts, Recipe, preset_for
+from vaekit.priors.fixed import StandardNormal
+
+
+@preset_for(
+    likelihood="optimal_gaussian",
+    prior="latent_flow",
+    image_network="resnet",
+    latent_dim=32,
+    training={"ema": 0.999},
+)
+def image_vae(
+    parts: Parts, *, beta: float = 1.0, adversarial: float = 1.0, start: float = 0.3
+) -> Recipe:
+    """A sigma-VAE that a critic of patches keeps sharp, sampled from by a latent flow.
+
+    Source: Rombach et al. 2022, "High-resolution image synthesis with latent diffusion models".
+    """
+    critic = PatchCritic(parts.colours)
+    return Recipe(parts.vae(), PatchAdversary(elbo(beta), critic, adversarial, start))
+
+
+@preset_for(
+    likelihood="optimal_gaussian",
+    prior="grid_flow",
+    image_network="spatial",
+    latent_dim=grid_latents,
+    training={"ema": 0.999},
+)
+def latent_diffusion(
+    parts: Parts, *, beta: float = 1.0, adversarial: float = 1.0, start: float = 0.3
+) -> Recipe:
+    """An `image_vae` whose latents lie on a grid, where a U-Net learns to make them from noise.
+
+    Source: Rombach et al. 2022, "High-resolution image synthesis with latent diffusion models"
+    (with the straight path of Lipman et al. 2023 for the diffusion).
+    """
+    grid = latent_grid(parts.some_items(1).shape[1:], parts.latent_dim)
+    latent = Single(GridGaussian(parts.posterior_dim, grid), StandardNormal(parts.latent_dim))
+    critic = PatchCritic(parts.colours)
+    return Recipe(parts.vae(latent), PatchAdversary(elbo(beta), critic, adversarial, start))
+
+
+_TOKEN_BATCH, _TOKEN_STEPS, _TOKEN_PASSES = 128, (400, 20_000), 12
+
+
+def _token_steps(rows: int) -> int:
+    """Twelve passes, but 400 to 20,000 steps."""
+    least, most = _TOKEN_STEPS
+    return max(least, min(most, _TOKEN_PASSES * rows // _TOKEN_BATCH))
+
+
+@preset_for(
+    image_network="mlp",
+    latent_dim=lambda _: 64,
+    training={
+        "batch_size": _TOKEN_BATCH,
+        "steps": _token_steps,
+        "learning_rate": 2e-3,
+        "validation": 0.0,
+    },
+)
+def sequence_vae(
+    parts: Parts, *, beta: float = 0.25, share: float = 0.4, blur: float = 0.5
+) -> Recipe:
+    """A VAE whose decoder goes token by token, and whose latents stay in use.
+
+    The weight of the KL rises from 0 to beta within a share of the training. At 1 such a decoder
+    learns to do without latents; the lower beta, the more is reconstructed, and the less of what
+    the prior draws makes sense. Therefore a share ``blur`` of the latents reaches the decoder with
+    noise mixed in, and it is told how much (see `BlurredDecoder`): what is drawn can then lean on
+    what is known of all sequences, while what is reconstructed leans on its latents. 0 does
+    without.
+
+    Source: Bowman et al. 2016, "Generating sentences from a continuous space", section 3.1, for
+    the rising weight; Higgins et al. 2017, "beta-VAE", for its end.
+    """
+    if blur:
+        parts = replace(parts, decoder=_blurred(parts.decoder, parts.latent_dim, 1 - blur))
+    return Recipe(parts.vae(), elbo(Linear(0.0, beta, share)))
+
+
+def _blurred(decoder: nn.Module, latent_dim: int, clean: float) -> nn.Module:
+    """What stands beside the tokens is told by latents without noise."""
+    if isinstance(decoder, Beside):
+        return Beside(_blurred(decoder.first, latent_dim, clean), decoder.second)
+    return BlurredDecoder(decoder, latent_dim, clean=clean)
+
+
+_ROW_BATCH, _ROW_STEPS, _ROW_PASSES = 256, (400, 4000), 30
+
+
+def _row_steps(rows: int) -> int:
+    """Thirty passes, but 400 to 4,000 steps."""
+    least, most = _ROW_STEPS
+    return max(least, min(most, _ROW_PASSES * rows // _ROW_BATCH))
+
+
+@preset_for(
+    table_likelihood="autoregressive",
+    prior="kernel",
+    latent_dim=8,
+    training={
+        "batch_size": _ROW_BATCH,
+        "steps": _row_steps,
+        "learning_rate": 2e-3,
+        "validation": 0.0,
+    },
+)
+def table_vae(parts: Parts, *, start: float = 1.0, beta: float = 0.1, share: float = 0.5) -> Recipe:
+    """A VAE whose latents say what kind of row it is, and whose decoder goes cell by cell.
+
+    The weight of the KL falls from start to beta within a share of the training: else such a
+    decoder leaves the latents unused.
+
+    Source: Chen et al. 2017, "Variational lossy autoencoder", for latents of an autoregressive
+    decoder; Zhang et al. 2024, "Mixed-type tabular data synthesis with score-based diffusion in
+    latent space" (TabSyn), section 4.1, for the falling weight.
+    """
+    return Recipe(parts.vae(), elbo(Linear(start, beta, share)))
+
+
+@preset_for(latent_dim=32, training={"batch_size": 64, "validation": 0.0})
+def masked_vae(parts: Parts, *, beta: float = 0.5, most: float = 0.4) -> Recipe:
+    """A VAE that sees some columns of a row and is asked for all: what fills holes best.
+
+    Of each row a share between 0 and most is hidden from the encoder.
+
+    Source: Ivanov et al. 2019, "Variational autoencoder with arbitrary conditioning"; Im et al.
+    2017, "Denoising criterion for variational auto-encoding framework", for its bound.
+    """
+    hide = HideColumns(parts.columns, most)
+    return Recipe(parts.vae(), Sum(Reconstruction(), (beta, KL()), corrupt=hide))
+
+
+@preset_for(image_network="resnet", latent_dim=64, training={"ema": 0.999, "batch_size": 64})
+def gan(
+    parts: Parts,
+    *,
+    loss: str = "non_saturating",
+    spectral: bool = False,
+    gradient_penalty: float = 0.3,
+    critic_steps: int = 1,
+) -> Recipe:
+    """A generator that learns to fool a critic: samples at once, but neither encodes nor scores.
+
+    The loss is "hinge", "non_saturating" or "wasserstein".
+
+    Source: Goodfellow et al. 2014; Mescheder et al. 2018 (the penalty); Miyato et al. 2018
+    (hinge with spectral=True, gradient_penalty=0); Gulrajani et al. 2017 (wasserstein with
+    gradient_penalty=10, critic_steps=5).
+    """
+    body = copy.deepcopy(parts.encoder)
+    critic = FeatureCritic(body, parts.features_dim, parts.context_dim, spectral)
+    model = GAN(parts.decoder, parts.likelihood, parts.latent_dim, parts.context_dim)
+    return Recipe(model, Adversarial(critic, loss, gradient_penalty, critic_steps))
+
+
+@preset_for(training={"ema": 0.999, "learning_rate": 4e-3})
+def diffusion(parts: Parts, *, steps: int = 20) -> Recipe:
+    """Noise made into items in steps: faithful and stable, slow to sample, has no latents.
+
+    Steps are calls of the network per sample.
+
+    Source: Ho et al. 2020, "Denoising diffusion probabilistic models"; Song et al. 2021,
+    "Denoising diffusion implicit models" (its sampler).
+    """
+    return Recipe(parts.diffusion("diffusion", steps), Denoising())
+
+
+@preset_for(training={"ema": 0.999, "learning_rate": 4e-3})
+def flow_matching(parts: Parts, *, steps: int = 20, times: str = "logit_normal") -> Recipe:
+    """Diffusion along straight lines: as faithful in fewer steps.
+
+    Source: Lipman et al. 2023, "Flow matching for generative modeling"; Liu et al. 2023,
+    "Flow straight and fast"; Esser et al. 2024 (times).
+    """
+    return Recipe(parts.diffusion("straight", steps), Denoising(times))

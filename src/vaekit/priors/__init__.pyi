@@ -1,0 +1,17 @@
+from .base import FittedPrior as FittedPrior, Prior as Prior
+from .codes import AutoregressiveCodes as AutoregressiveCodes
+from .density import (
+    FittedGaussian as FittedGaussian,
+    GaussianMixture as GaussianMixture,
+    KernelDensity as KernelDensity,
+)
+from .fixed import (
+    StandardNormal as StandardNormal,
+    UniformSphere as UniformSphere,
+    WrappedNormal as WrappedNormal,
+)
+from .flow import FittedFlow as FittedFlow
+from .flow_matching import FlowMatching as FlowMatching
+from .manifold import RiemannianManifold as RiemannianManifold
+from .mixture import LearnedMixture as LearnedMixture, Vamp as Vamp
+from .second_stage import SecondStage as SecondStage

@@ -1,0 +1,253 @@
+"""Sequences of tokens: text, peptides, codes of events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from torch import Tensor
+
+from vaekit.domains.base import Domain, require_fitted
+from vaekit.errors import CompositionError, DataError, DataTypeError
+from vaekit.likelihoods.base import Likelihood
+from vaekit.likelihoods.tokens import TargetedTokens, Tokens
+from vaekit.networks.mlp import MLPDecoder
+from vaekit.networks.tokens import TokenEncoder, TokenGRU, TokenTeller, TokenTransformer, lengths_of
+from vaekit.networks.wrappers import with_numbers
+from vaekit.presets.base import Parts
+from vaekit.sequences.tokenizers import (
+    Characters,
+    Tokeniser,
+    Vocabulary,
+    learn_tokeniser,
+    tokens_of,
+)
+
+_WIDTHS = {"small": 384, "medium": 512, "large": 1024}
+_SPAN = 32
+"""Of each head, as in the base Transformer halved."""
+
+
+def token_parts(
+    words: Vocabulary,
+    latent_dim: int,
+    context_dim: int,
+    network: str,
+    size: str,
+    likelihood: str | Likelihood,
+    num_targets: int = 0,
+) -> Parts:
+    """A recurrent encoder, and a decoder that tells each token from those before it.
+
+    Args:
+        words: Tokens and longest length.
+        latent_dim: Number of latents.
+        context_dim: Size of the context.
+        network: ``"gru"``, which ``"auto"`` takes, or ``"transformer"``, of the decoder.
+        size: ``"small"``, ``"medium"`` or ``"large"``.
+        likelihood: ``"auto"``, or one made for these codes.
+        num_targets: Numbers behind the codes of each row, which are told from the latents.
+
+    Raises:
+        CompositionError: Another network or likelihood was chosen.
+    """
+    width = _WIDTHS[size]
+    tokens = _likelihood(words, network, width, likelihood)
+    encoder = TokenEncoder(words.num_codes, width // 2, width, words.steps)
+    told = latent_dim + context_dim
+    decoder = MLPDecoder(told, (width,), (1, tokens.num_features), True)
+    parts = Parts(encoder, decoder, tokens, width, latent_dim, context_dim)
+    if not num_targets:
+        return parts
+    likelihood = TargetedTokens(tokens, num_targets)
+    return replace(parts, decoder=with_numbers(decoder, told, num_targets), likelihood=likelihood)
+
+
+def _likelihood(words: Vocabulary, network: str, width: int, chosen: str | Likelihood) -> Tokens:
+    """A new one, or the user's, if it is for these codes."""
+    if isinstance(chosen, Tokens):
+        teller = chosen.network
+        if (teller.num_codes, teller.steps) == (words.num_codes, words.steps):
+            return chosen
+        raise CompositionError(
+            f"Tokens must be made for the {words.num_codes} codes and {words.steps} steps of these "
+            f"data; got {teller.num_codes} and {teller.steps}. Leave likelihood='auto'."
+        )
+    if chosen != "auto":
+        raise CompositionError(
+            f"sequences of tokens have a likelihood of their own, 'auto'; got {chosen!r}. Choose "
+            "that, or a preset that does, as 'sequence_vae'."
+        )
+    return Tokens(_teller(words, network, width))
+
+
+def _teller(words: Vocabulary, network: str, width: int) -> TokenTeller:
+    """Networks of about as many weights."""
+    if network in ("auto", "gru"):
+        return TokenGRU(words.num_codes, words.steps, width // 2, width, width // 2)
+    if network == "transformer":
+        half = width // 2
+        return TokenTransformer(words.num_codes, words.steps, half, half, heads=half // _SPAN)
+    raise CompositionError(
+        f"sequences of tokens have networks 'gru' and 'transformer'; got {network!r}."
+    )
+
+
+@dataclass(frozen=True)
+class SequenceDomain(Domain):
+    """Strings, or lists of tokens; what is decoded has the same form.
+
+    A row holds a code for each token, then 2, which ends the sequence, then 0. Training data say
+    which tokens there are and how long a sequence may be.
+
+    Attributes:
+        tokeniser: Splits strings; lists of tokens are taken as they are.
+        vocabulary: Learnt tokens and longest length.
+        are_split: Whether the training data were lists of tokens.
+
+    Example:
+        >>> domain = SequenceDomain().fit(["ACDA", "AC"])
+        >>> domain.prepare(["CA"])
+        tensor([[4, 3, 2, 0, 0]], dtype=torch.int16)
+        >>> domain.decode(domain.encode(domain.prepare(["CA"])))
+        ['CA']
+    """
+
+    tokeniser: Tokeniser = field(default_factory=Characters)
+    vocabulary: Vocabulary | None = None
+    are_split: bool = False
+
+    def fit(self, raw: Any) -> Self:
+        """Learn tokens and longest length."""
+        items = _checked(self.read(raw))
+        check_several(items)
+        are_split = not isinstance(items[0], str)
+        tokeniser = self.tokeniser if are_split else learn_tokeniser(self.tokeniser, items)
+        learnt = replace(self, tokeniser=tokeniser, are_split=are_split)
+        vocabulary = Vocabulary.of(learnt._split(items), () if are_split else tokens_of(tokeniser))
+        if not vocabulary.tokens:
+            raise DataError("sequences must have a token; got empty ones only.")
+        return replace(learnt, vocabulary=vocabulary)
+
+    def _split(self, items: Sequence[Any]) -> list[list[str]]:
+        if self.are_split != (not isinstance(items[0], str)):
+            wanted = "lists of tokens" if self.are_split else "strings"
+            raise DataError(f"sequences must be {wanted}, as those of training; got {items[0]!r}.")
+        return [list(item) for item in items] if self.are_split else self.tokeniser.split(items)
+
+    def prepare(self, raw: Any) -> Tensor:
+        """Codes, shape (sequences, steps)."""
+        words = require_fitted(self.vocabulary, self)
+        rows: Tensor = words.encode(self._split(_checked(self.read(raw))))
+        return rows
+
+    def read(self, raw: Any) -> Any:
+        """Read a .txt file with a sequence on each line."""
+        if not isinstance(raw, str | Path):
+            return raw
+        path = Path(raw)
+        if not (path.is_file() and path.suffix == ".txt"):
+            raise DataError(
+                f"sequences must be a list or a .txt file with one on each line; got {raw!r}. "
+                "Put a single one into a list."
+            )
+        try:
+            return path.read_text("utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path} must be text in UTF-8; {error}.") from error
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """Codes as floats."""
+        return rows.float()
+
+    def lengths(self, rows: Tensor) -> Tensor:
+        """Tokens of each row, its end included."""
+        return lengths_of(rows)
+
+    def decode(self, x: Tensor) -> Any:
+        """A list of strings, or of lists of tokens."""
+        tokens = require_fitted(self.vocabulary, self).decode(x)
+        return tokens if self.are_split else ["".join(each) for each in tokens]
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """None: steps have no names."""
+        return None
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """(steps,): the longest sequence and its end."""
+        return (require_fitted(self.vocabulary, self).steps,)
+
+    def file_ending(self, what: str) -> str:
+        """Return ``"txt"``: one sequence a line."""
+        return "txt"
+
+    @property
+    def supports(self) -> frozenset[str]:
+        """Tokens."""
+        return frozenset({"tokens"})
+
+    @property
+    def default_likelihood(self) -> str:
+        """One made for the vocabulary."""
+        return "auto"
+
+    @property
+    def default_preset(self) -> str:
+        """The model for sequences."""
+        return "sequence_vae"
+
+    def parts(
+        self,
+        rows: Tensor,
+        latent_dim: int,
+        *,
+        context_dim: int = 0,
+        network: str = "auto",
+        size: str = "small",
+        likelihood: str | Likelihood = "auto",
+    ) -> Parts:
+        """Recurrent networks."""
+        words = require_fitted(self.vocabulary, self)
+        return token_parts(words, latent_dim, context_dim, network, size, likelihood)
+
+
+def check_several(items: Sequence[Any]) -> None:
+    """Refuse data with fewer than two different items.
+
+    Raises:
+        DataError: There are none, one, or the same again and again.
+    """
+    distinct = {item if isinstance(item, str) else tuple(item) for item in items}
+    if len(distinct) < 2:
+        raise DataError(
+            f"there must be at least 2 different items to fit; got {len(items)}, of which "
+            f"{len(distinct)} differ. A distribution cannot be learnt from one item: pass more."
+        )
+
+
+def _checked(raw: Any) -> list[Any]:
+    """A list of strings, or of lists of strings.
+
+    Raises:
+        DataError: Nothing, or both kinds.
+        DataTypeError: Something else; names its row.
+    """
+    items = raw.tolist() if isinstance(raw, np.ndarray) else list(raw)
+    if not items:
+        raise DataError("there must be at least one sequence; got an empty list.")
+    are_text = isinstance(items[0], str)
+    for row, item in enumerate(items):
+        fine = isinstance(item, str) if are_text else _is_tokens(item)
+        if not fine:
+            raise DataTypeError(
+                "sequences must all be strings, or all lists of tokens that are strings; got "
+                f"{item!r} in row {row}."
+            )
+    return items
+
+
+def _is_tokens(item: Any) -> bool:
+    return isinstance(item, list | tuple) and all(isinstance(token, str) for token in item)

@@ -1,0 +1,320 @@
+"""Time series, as sets of them or as windows of a long one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vaekit.domains.base import Domain, require_fitted
+from vaekit.domains.hooks import Suited
+from vaekit.domains.sources import read_source
+from vaekit.errors import DataError, SpecError
+from vaekit.likelihoods.base import Likelihood
+from vaekit.networks.sizes import make_denoiser, make_networks
+from vaekit.presets.autoencoders import vae
+from vaekit.presets.base import Parts
+from vaekit.series.reading import (
+    Read,
+    auto_window,
+    is_ragged,
+    pad,
+    read_long,
+    read_set,
+    same_interval,
+)
+
+Floats = NDArray[np.float64]
+
+
+def learn_scaling(values: Floats, columns: tuple[str, ...] | None) -> tuple[Floats, Floats]:
+    """Median and standard deviation of each channel; a deviation of 1 for a constant one.
+
+    Args:
+        values: Shape (..., channels), NaN where missing.
+        columns: Names of the channels, for messages.
+
+    Raises:
+        DataError: A channel without values, or with ones whose squares overflow.
+    """
+    flat = values.reshape(-1, values.shape[-1])
+    empty = np.isnan(flat).all(0)
+    if empty.any():
+        place = int(empty.argmax())
+        name = columns[place] if columns and len(columns) == flat.shape[1] else place
+        raise DataError(f"a channel must have a value; those of {name!r} are all missing. Drop it.")
+    with np.errstate(over="ignore", invalid="ignore"):
+        centre, scale = np.nanmedian(flat, axis=0), np.nanstd(flat, axis=0)
+    if not (np.isfinite(centre).all() and np.isfinite(scale).all()):
+        raise DataError(
+            "series must have a finite variance; got values so large that their squares overflow "
+            f"(largest {np.nanmax(np.abs(flat)):g}). Rescale or take logarithms first."
+        )
+    # Rounding leaves a constant channel with a tiny deviation; see ArrayDomain.
+    constant = np.nanmax(flat, axis=0) == np.nanmin(flat, axis=0)
+    return centre, np.where(constant, 1.0, scale)
+
+
+if TYPE_CHECKING:
+    from vaekit.anomalies.detector import Detector
+    from vaekit.series.anomalies import StepDetector
+
+_DETECTOR_LATENTS = 4
+
+
+@dataclass(frozen=True)
+class SeriesDomain(Domain):
+    """Series of one or more channels; an item is a whole series, or a window of a long one.
+
+    Without ``window``, data are a set of series: an array (series, steps) or (series, steps,
+    channels), a data frame with a series in each row, or a list of arrays of different lengths.
+    With it, they are one long series: an array (time,) or (time, channels), or a data frame with a
+    time step in each row and a channel in each column; its items are the windows of so many steps.
+    NaN is a missing value, as are the steps beyond the end of a shorter series: neither is scored.
+    Each channel is shifted by its median and scaled by its spread.
+
+    Attributes:
+        window: Steps of a window, at least 2; ``"auto"`` takes as many dominant periods, see
+            `dominant_period`, as make at least 128 steps, but at most 256 and a quarter of the
+            series; ``None`` for sets of series.
+        stride: Steps from one window to the next.
+        time: The column of a data frame that holds times; ``None`` takes its only column of
+            moments, or an index of moments, and else none. Times must rise, and be even but for a
+            few gaps.
+        steps: Learnt steps of an item.
+        centre: Learnt median of each channel.
+        scale: Learnt spread of each channel; 1 for a constant one.
+        columns: Names of the channels, or of the steps of a set, where the data had them.
+        interval: Learnt time between steps: seconds, if times are moments.
+        is_flat: Whether the data had no axis of channels.
+        is_torch: Whether they were tensors: what `decode` returns.
+        dtype: The float type that `decode` returns.
+
+    Example:
+        >>> domain = SeriesDomain(window=3).fit([1.0, 2.0, 3.0, 4.0, 5.0])
+        >>> domain.prepare([1.0, 3.0, 5.0, float("nan")]).shape
+        torch.Size([2, 1, 3])
+    """
+
+    window: int | str | None = None
+    stride: int = 1
+    time: str | None = None
+    steps: int | None = None
+    centre: Sequence[float] | None = None
+    scale: Sequence[float] | None = None
+    columns: Sequence[str] | None = None
+    interval: float | None = None
+    is_flat: bool = True
+    is_torch: bool = False
+    dtype: str = "float64"
+
+    def fit(self, raw: Any) -> Self:
+        """Learn channels, steps and scaling."""
+        self._check_options()
+        found = self._read(raw)
+        centre, scale = learn_scaling(found.values, found.columns)
+        learnt = replace(
+            self,
+            steps=self._steps_of(found.values),
+            centre=tuple(centre.tolist()),
+            scale=tuple(scale.tolist()),
+            columns=found.columns,
+            interval=found.interval,
+            is_flat=found.is_flat,
+            is_torch=isinstance(raw, Tensor),
+            dtype=found.dtype,
+        )
+        learnt._check_count(found.values)
+        return learnt
+
+    def _check_options(self) -> None:
+        fine = self.window in (None, "auto") or _is_count(self.window, 2)
+        if not fine:
+            raise SpecError(
+                f"window must be None, 'auto' or a whole number of at least 2; got {self.window!r}."
+            )
+        if not _is_count(self.stride, 1):
+            raise SpecError(f"stride must be a whole number of at least 1; got {self.stride!r}.")
+        if self.time is not None and self.window is None:
+            raise SpecError(
+                "times belong to one long series; pass a window as well, or leave time= out."
+            )
+
+    def _read(self, raw: Any) -> Read:
+        raw = self.read(raw)
+        return read_set(raw) if self.window is None else read_long(raw, self.time)
+
+    def _steps_of(self, values: Floats) -> int:
+        if self.window is None:
+            return int(values.shape[1])
+        return auto_window(values) if isinstance(self.window, str) else self.window
+
+    def _check_count(self, values: Floats) -> None:
+        """A distribution cannot be learnt from one item."""
+        if self.window is None and len(values) < 2:
+            raise DataError(
+                f"X must have at least 2 series to fit; got 1 sample of {values.shape[1]} steps. "
+                "Pass more, or cut one long series into windows: SeriesDomain(window=64)."
+            )
+        if self.window is not None and len(values) < self._width + self.stride:
+            raise DataError(
+                f"a long series must have at least two windows to fit, {self._width + self.stride} "
+                f"steps with window={self._width} and stride={self.stride}; got {len(values)} "
+                "steps. Choose a shorter window."
+            )
+
+    @property
+    def _width(self) -> int:
+        return int(require_fitted(self.steps, self))
+
+    def prepare(self, raw: Any) -> Tensor:
+        """Check and scale; of a long series the windows, which share their memory."""
+        centre = np.asarray(require_fitted(self.centre, self))
+        found = self._read(raw)
+        self._check_schema(found)
+        scaled = (found.values - centre) / np.asarray(self.scale)
+        rows = torch.from_numpy(np.moveaxis(scaled, -1, -2).astype(np.float32))
+        if self.window is None:
+            return self._padded(rows)
+        return rows.unfold(1, self._width, self.stride).movedim(1, 0)
+
+    def _check_schema(self, found: Read) -> None:
+        channels, length = len(require_fitted(self.centre, self)), found.values.shape[-2]
+        if found.values.shape[-1] != channels:
+            raise DataError(
+                f"series must have the {channels} channels of training; got "
+                f"{found.values.shape[-1]} (features of each step). Pass the same channels."
+            )
+        if found.columns and self.columns and found.columns != tuple(self.columns):
+            raise DataError(
+                f"columns must be those of training, in their order, {list(self.columns)}; got "
+                f"{list(found.columns)}."
+            )
+        same_interval(self.interval, found.interval)
+        if self.window is not None and length < self._width:
+            raise DataError(
+                f"a series must have at least {self._width} steps, one window; got {length}. Pass "
+                "more steps, or fit with a shorter window."
+            )
+
+    def _padded(self, rows: Tensor) -> Tensor:
+        """Shorter series are missing their last steps."""
+        length = rows.shape[-1]
+        if length > self._width:
+            raise DataError(
+                f"series must have at most the {self._width} steps of training; got {length}. Cut "
+                "them, or fit with longer ones."
+            )
+        if rows.isnan().flatten(1).all(1).any():
+            place = int(rows.isnan().flatten(1).all(1).int().argmax())
+            raise DataError(f"a series must have a value; that of row {place} are all missing.")
+        return torch.nn.functional.pad(rows, (0, self._width - length), value=torch.nan)
+
+    def read(self, raw: Any) -> Any:
+        """Read a .csv, .parquet, .npz or .npy file; pad series of different lengths with NaN."""
+        raw = read_source(raw) if isinstance(raw, str | Path) else raw
+        return pad(raw) if self.window is None and is_ragged(raw) else raw
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """Rows with 0, the median, where values are missing."""
+        return rows.nan_to_num(0.0)
+
+    def observed(self, rows: Tensor) -> Tensor | None:
+        """False where a value is missing."""
+        missing = rows.isnan()
+        return ~missing if missing.any() else None
+
+    def decode(self, x: Tensor) -> Any:
+        """Undo the scaling; shape (items, steps), or (items, steps, channels)."""
+        scale, centre = np.asarray(self.scale), np.asarray(require_fitted(self.centre, self))
+        array = x.detach().cpu().double().movedim(-2, -1).numpy() * scale + centre
+        array = (array[..., 0] if self.is_flat else array).astype(self.dtype)
+        return torch.from_numpy(array) if self.is_torch else array
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """None: values are told by channel and step."""
+        return None
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """(channels, steps)."""
+        return len(require_fitted(self.centre, self)), self._width
+
+    @property
+    def fills_missing_costs(self) -> bool:
+        """Always: else a shorter series would differ from a longer one by its length alone."""
+        return True
+
+    @property
+    def items_overlap(self) -> bool:
+        """Whether items are windows of one series."""
+        return self.window is not None
+
+    def starts(self, items: int) -> NDArray[np.int64] | None:
+        """Return the first step of each window."""
+        return None if self.window is None else self.stride * np.arange(items)
+
+    def detector_defaults(self, clean: bool, X: Any) -> Suited:
+        """Return few latents: with more, anomalies are reconstructed as well as the rest."""
+        kind = "window" if self.window is not None and clean else "series"
+        score = f"{kind}_novelty" if clean else f"{kind}_contaminated"
+        return Suited(self, vae(), _DETECTOR_LATENTS, "auto", score)
+
+    def fit_step_detector(self, detector: "Detector", X: Any) -> "StepDetector":
+        """Return what scores the steps of series."""
+        from vaekit.series.anomalies import fit_steps
+
+        return fit_steps(detector, X)
+
+    def restore_step_detector(
+        self, detector: "Detector", arrays: Mapping[str, NDArray[Any]]
+    ) -> "StepDetector | None":
+        """Return what scored steps before it was stored."""
+        from vaekit.series.anomalies import restore_steps
+
+        return restore_steps(detector, arrays)
+
+    @property
+    def supports(self) -> frozenset[str]:
+        """Real numbers."""
+        return frozenset({"real"})
+
+    @property
+    def default_likelihood(self) -> str:
+        """Normal noise of a learned size for each channel and step."""
+        return "per_feature_gaussian"
+
+    def parts(
+        self,
+        rows: Tensor,
+        latent_dim: int,
+        *,
+        context_dim: int = 0,
+        network: str = "auto",
+        size: str = "small",
+        likelihood: str | Likelihood = "auto",
+    ) -> Parts:
+        """Fully connected networks by default; see benchmarks/RESULTS.md."""
+        chosen = self.choose_likelihood(likelihood)
+        encoder, decoder, features_dim = make_networks(
+            "mlp" if network == "auto" else network,
+            size,
+            self.event_shape,
+            latent_dim + context_dim,
+            chosen.features_per_value,
+            context_dim,
+        )
+        denoiser = partial(make_denoiser, size, self.event_shape, context_dim)
+        return Parts(
+            encoder, decoder, chosen, features_dim, latent_dim, context_dim, denoiser=denoiser
+        )
+
+
+def _is_count(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

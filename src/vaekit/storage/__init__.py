@@ -1,0 +1,5 @@
+"""Run folders: written in one rename, checked before use, read without executing anything."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,1 @@
+from .loading import PRETRAINED as PRETRAINED, find_run as find_run

@@ -1,0 +1,181 @@
+"""Commands of tables: ``vaekit impute`` and ``vaekit augment``; conditions as they are typed."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vaekit.augmentation.augment_table import augment as make
+from vaekit.augmentation.targets import joined
+from vaekit.autoencoder import Autoencoder
+from vaekit.console.files import console, print_table, read_data, write_frame
+from vaekit.console.options import parse_assignments
+from vaekit.domains.checks import is_frame
+from vaekit.errors import DataError, SpecError, unknown_name
+from vaekit.presets.base import choose_preset
+from vaekit.storage.loading import load
+from vaekit.tables.domain import TableDomain
+from vaekit.tables.imputation import impute as fill
+from vaekit.tables.imputation import is_weighted
+from vaekit.training.config import TrainConfig
+
+
+def impute(
+    data: Annotated[str, typer.Argument(help="A table: .csv, .csv.gz or .parquet.")],
+    out: Annotated[
+        Path, typer.Option(help="File to write: .csv or .parquet. With --count, a number is added.")
+    ] = Path("filled.csv"),
+    run: Annotated[
+        Path | None,
+        typer.Option(help="A trained model to fill with, in place of one trained on these rows."),
+    ] = None,
+    save: Annotated[Path | None, typer.Option(help="Folder to keep the trained model in.")] = None,
+    estimate: Annotated[
+        str, typer.Option(help="mean (the best guess) or draw (a value that might have been).")
+    ] = "mean",
+    count: Annotated[
+        int, typer.Option(min=1, help="Draw so many times, to see how unsure it is.")
+    ] = 1,
+    draws: Annotated[int, typer.Option(min=1, help="Latents for each row.")] = 100,
+    preset: Annotated[str, typer.Option(help="The model to train.")] = "masked_vae",
+    shift: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="COLUMN=NUMBER: missing numbers are so many standard deviations above what the "
+            "other cells let expect; may be repeated."
+        ),
+    ] = None,
+    max_epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the rows.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+) -> None:
+    """Fill the missing cells of a table with what goes with the other cells of their row.
+
+    Numbers are filled with their mean, labels with the most probable one; with --estimate draw,
+    with values that might have been. The model learns from the rows as they are.
+
+    Examples:
+
+    vaekit impute patients.csv --out filled.csv
+
+    vaekit impute patients.csv --estimate draw --count 5 --out filled.parquet
+
+    vaekit impute patients.csv --shift income=0.5 --out if-the-rich-keep-silent.csv
+
+    vaekit impute patients.csv --save runs/patients
+
+    vaekit impute new-patients.csv --run runs/patients --out new-filled.csv
+    """
+    if count > 1 and estimate != "draw":
+        raise SpecError("several files need --estimate draw; the best guess is always the same.")
+    frame = read_data(data)
+    if not is_frame(frame):
+        raise DataError(f"holes are filled in tables (.csv, .csv.gz, .parquet); got {data}.")
+    model = load(run) if run is not None else _trained(frame, preset, max_epochs, seed)
+    if save is not None:
+        model.save(save)
+    shifts = parse_assignments(shift or [])
+    for place in range(count):
+        filled = fill(
+            model.trained_,
+            frame,
+            estimate=estimate,
+            draws=draws,
+            weighted=is_weighted(model.preset),
+            shift=shifts,
+            seed=seed + place,
+        )
+        path = out if count == 1 else out.with_stem(f"{out.stem}-{place + 1}")
+        write_frame(path, filled)
+    print_table("cells filled", _counts(frame, filled))
+
+
+def _trained(frame: Any, preset: str, max_epochs: int | None, seed: int) -> Autoencoder:
+    domain = TableDomain(missing="hole", scale="straight")
+    model = Autoencoder(choose_preset(preset, {}), domain=domain, max_epochs=max_epochs, seed=seed)
+    return model.fit(frame)
+
+
+def _counts(frame: Any, filled: Any) -> dict[str, str]:
+    counts = frame.isna().sum() - filled.isna().sum()
+    left = int(filled.isna().sum().sum())
+    shown = {name: f"{count} of {len(frame)}" for name, count in counts.items() if count}
+    return shown | ({"left empty (not learnt)": str(left)} if left else {})
+
+
+def augment(
+    data: Annotated[str, typer.Argument(help="A table: .csv, .csv.gz or .parquet.")],
+    target: Annotated[str, typer.Option(help="The column to be predicted: classes or numbers.")],
+    out: Annotated[Path, typer.Option(help="File to write: .csv or .parquet.")] = Path(
+        "augmented.csv"
+    ),
+    strategy: Annotated[
+        str,
+        typer.Option(
+            help="auto (all classes up to the largest), minority, all, or a share of the largest; "
+            "of numbers, how many times as many rows (auto: 3)."
+        ),
+    ] = "auto",
+    kind: Annotated[
+        str, typer.Option(help="What the target is: classes, numbers, or auto to tell by itself.")
+    ] = "auto",
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Write the file even if synthetic rows do not help.")
+    ] = False,
+    only: Annotated[
+        bool, typer.Option("--only-synthetic", help="Leave the real rows out of the file.")
+    ] = False,
+    folds: Annotated[int, typer.Option(min=2, help="Parts to judge on, one after another.")] = 5,
+    preset: Annotated[str, typer.Option(help="The model to train.")] = "table_vae",
+    max_epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the rows.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+) -> None:
+    """Add synthetic rows, if an estimator gains by them: of small classes, or with numbers told.
+
+    Boosted trees are trained with and without synthetic rows and judged on rows left out, part by
+    part; if they gain no more than chance explains, nothing is written.
+
+    Examples:
+
+    vaekit augment patients.csv --target outcome --out more.csv
+
+    vaekit augment patients.csv --target outcome --strategy 0.5 --folds 3
+
+    vaekit augment patients.csv --target outcome --only-synthetic --anyway --out new.parquet
+    """
+    frame = read_data(data)
+    if not is_frame(frame):
+        raise DataError(f"augment reads tables (.csv, .csv.gz, .parquet); got {data}.")
+    if target not in frame.columns:
+        raise unknown_name("column", target, list(frame.columns))
+    config = TrainConfig(max_epochs=max_epochs, seed=seed, progress=False)
+    with console.status("preparing") as status:
+        found = make(
+            frame.drop(columns=target),
+            _classes(frame, target),
+            strategy=_strategy(strategy),
+            kind=kind,
+            preset=choose_preset(preset, {}),
+            folds=folds,
+            config=config,
+            watch=lambda done, of: status.update(f"training {done + 1} of {of}"),
+        )
+    console.print(found.advice, highlight=False)
+    if not found.helps and not anyway:
+        console.print("Nothing is written; --anyway writes it all the same.", highlight=False)
+        return
+    new = found.items.assign(**{target: found.labels})[list(frame.columns)]
+    write_frame(out, new if only else joined(frame, new))
+
+
+def _classes(frame: Any, target: str) -> Any:
+    if frame[target].isna().any():
+        row = int(frame[target].isna().to_numpy().argmax())
+        raise DataError(f"column {target!r} must have no missing cells; row {row} has one.")
+    return frame[target].to_numpy()
+
+
+def _strategy(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,125 @@
+"""Columns of dates and times, and of durations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaekit.errors import DataError
+from vaekit.tables.columns import Cell, Column, Floats
+from vaekit.tables.constraints import Allowed, Condition
+from vaekit.tables.numbers import Number
+
+_UNITS = (86_400, 3600, 60)  # seconds
+
+
+@dataclass(frozen=True)
+class Moment(Column):
+    """Dates and times or durations, learnt as a number of days, hours, minutes or seconds.
+
+    Attributes:
+        count: That number, since 1970 for dates.
+        unit: Seconds of one: the longest unit of which all training values are whole numbers.
+    """
+
+    count: Number = field(default_factory=lambda: Number("", "float64", has_missing=False))
+    unit: int = 1
+
+    @property
+    def num_codes(self) -> int:
+        """Those of the number."""
+        return self.count.num_codes
+
+    @property
+    def number_code(self) -> int:
+        """That of the number."""
+        return self.count.number_code
+
+    def bins(self, most: int) -> Sequence[float]:
+        """Those of the number."""
+        return self.count.bins(most)
+
+    @property
+    def summary(self) -> str:
+        """First and last."""
+        import pandas as pd
+
+        known = [self.unit * value for value in (*self.count.masses, *self.count.scale.values)]
+        first, last = pd.to_datetime([min(known), max(known)], unit="s")
+        return f"times from {first} to {last}"
+
+    def knows(self, values: Any) -> NDArray[np.bool_]:
+        """As of the number."""
+        return self.count.knows(self._counted(values))
+
+    def encode(self, values: Any) -> Cell:
+        """Codes and normal scores of the number."""
+        return self.count.encode(self._counted(values))
+
+    def _counted(self, values: Any) -> Any:
+        """Times as numbers of the unit."""
+        import pandas.api.types as kinds
+
+        duration = self.dtype.startswith("timedelta")
+        is_kind = kinds.is_timedelta64_dtype if duration else kinds.is_datetime64_any_dtype
+        if not is_kind(values.dtype) and values.notna().any():
+            what = "durations" if duration else "times"
+            first = values.dropna().iloc[0]
+            raise DataError(
+                f"column {self.name!r} held {what} in training and is of dtype {values.dtype} here "
+                f"(first value {first!r}). Convert it, for instance with pandas.to_"
+                f"{'timedelta' if duration else 'datetime'}."
+            )
+        return seconds_of(values.astype(self.dtype)) / self.unit
+
+    def allow(self, condition: Condition) -> Allowed:
+        """As of the number, with dates and durations read from text as well."""
+        counted = Condition(
+            None if condition.values is None else tuple(map(self._count, condition.values)),
+            self._count(condition.low),
+            self._count(condition.high),
+        )
+        return self.count.allow(counted)
+
+    def _count(self, moment: Any) -> float | None:
+        import pandas as pd
+
+        if moment is None:
+            return None
+        read = pd.to_timedelta if self.dtype.startswith("timedelta") else pd.to_datetime
+        try:
+            values: Any = pd.Series(read([moment]))
+            if "," in self.dtype and values.dt.tz is None:
+                values = values.dt.tz_localize(self.dtype.rstrip("]").split(", ")[1])
+            return float(seconds_of(values).iloc[0] / self.unit)
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                f"column {self.count.name!r} holds moments; {moment!r} is none: {error}."
+            ) from error
+
+    def decode(self, codes: NDArray[np.int64], numbers: Floats | None) -> Any:
+        """Times of the same kind, resolution and time zone."""
+        import pandas as pd
+
+        seconds = self.unit * pd.Series(self.count.decode(codes, numbers))
+        made: Any = pd.to_timedelta(seconds, unit="s")
+        if not self.dtype.startswith("timedelta"):
+            made = pd.to_datetime(seconds, unit="s", utc="," in self.dtype)
+        return made.astype(self.dtype).array
+
+
+def unit_of(seconds: Floats) -> int:
+    """The longest of day, hour, minute and second of which all are whole numbers."""
+    return next((u for u in _UNITS if not np.mod(seconds[~np.isnan(seconds)], u).any()), 1)
+
+
+def seconds_of(values: Any) -> Any:
+    """A series of times or durations as seconds, NaN where missing."""
+    import pandas as pd
+
+    if str(values.dtype).startswith("timedelta"):
+        return values.dt.total_seconds()
+    start = pd.Timestamp(0, unit="s", tz=values.dt.tz)
+    return (values - start).dt.total_seconds()

@@ -1,0 +1,210 @@
+"""How near synthetic rows lie to those of training."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaekit.errors import DataError
+from vaekit.metrics.frames import is_number, numbers_of, text_of
+from vaekit.tables.metrics import Floats, check_tables
+
+_NEIGHBOURS = 5
+
+
+def blended_neighbours(rows: Any, n: int, seed: int = 0) -> Any:
+    """Make rows that lie between a row and one of its five nearest, as SMOTE does.
+
+    Numbers are blended; labels are those that most of the neighbours have. Distances are those of
+    SMOTE-NC: numbers by their spread, and a label that differs counts as the median spread, which
+    is 1. Such rows look right column by column and are near copies of those that they come from.
+
+    Args:
+        rows: A pandas data frame of at least 2 rows.
+        n: How many rows to make.
+        seed: Of the choices.
+
+    Raises:
+        DataError: Fewer than 2 rows.
+
+    Source: Chawla et al. 2002, "SMOTE: synthetic minority over-sampling technique", section 6.1.
+
+    Example:
+        >>> import pandas as pd
+        >>> rows = pd.DataFrame({"size": [1.0, 2.0, 3.0], "kind": ["a", "a", "b"]})
+        >>> blended_neighbours(rows, 4)["size"].between(1, 3).all()
+        np.True_
+    """
+    if len(rows) < 2:
+        raise DataError(f"blends need at least 2 rows; got {len(rows)}.")
+    rng = np.random.default_rng(seed)
+    near = _neighbours(rows, min(_NEIGHBOURS, len(rows) - 1))
+    first = rng.integers(len(rows), size=n)
+    second = near[first, rng.integers(near.shape[1], size=n)]
+    share = rng.random(n)
+    made = {
+        name: _blended(rows[name], first, second, share)
+        if is_number(rows[name])
+        else _voted(rows[name], near[first])
+        for name in rows
+    }
+    return type(rows)(made)
+
+
+def _neighbours(rows: Any, count: int) -> NDArray[np.int64]:
+    from sklearn.neighbors import NearestNeighbors
+
+    points = np.concatenate([_coordinates(rows[name]) for name in rows], axis=1)
+    finder = NearestNeighbors(n_neighbors=count + 1).fit(points)
+    places: NDArray[np.int64] = finder.kneighbors(points, return_distance=False)
+    own = places == np.arange(len(rows))[:, None]
+    own[~own.any(1), -1] = True  # of rows with many twins, which need not find themselves
+    others: NDArray[np.int64] = places[~own].reshape(len(rows), count)
+    return others
+
+
+def _coordinates(values: Any) -> Floats:
+    """A column as coordinates, in which two different labels are 1 apart."""
+    if not is_number(values):
+        text = text_of(values).to_numpy(dtype=str)
+        return np.where(text[:, None] == np.unique(text), np.sqrt(0.5), 0.0)
+    numbers = numbers_of(values)
+    known = numbers[~np.isnan(numbers)]
+    middle, spread = (known.mean(), known.std()) if len(known) else (0.0, 1.0)
+    return np.nan_to_num((numbers - middle) / (spread or 1.0))[:, None]
+
+
+def _blended(
+    values: Any, first: NDArray[np.int64], second: NDArray[np.int64], share: Floats
+) -> Any:
+    """Between two numbers or times, in the column's precision; missing where the first one is."""
+    import pandas as pd
+
+    start, end = (values.iloc[places].reset_index(drop=True) for places in (first, second))
+    end = end.where(end.notna(), start)
+    numbers = numbers_of(start) + share * (numbers_of(end) - numbers_of(start))
+    if values.dtype.kind == "f":
+        return pd.Series(numbers).astype(values.dtype)
+    whole = pd.Series(np.round(np.nan_to_num(numbers)).astype(np.int64))
+    return whole.astype(values.dtype).where(start.notna())
+
+
+def _voted(values: Any, near: NDArray[np.int64]) -> Any:
+    """The most frequent label of some rows each; of several the first."""
+    import pandas as pd
+
+    codes, labels = pd.factorize(values, use_na_sentinel=False)
+    votes = (codes[near][:, :, None] == codes[near][:, None, :]).sum(2)
+    chosen = np.take_along_axis(codes[near], votes.argmax(1)[:, None], 1).squeeze(1)
+    return pd.Series(labels.take(chosen)).astype(values.dtype)
+
+
+_LEVELS = 30  # radii at which precision and recall are compared with what they should be
+
+
+@dataclass(frozen=True)
+class RowFidelity:
+    """Precision and recall of rows, each 1 at best.
+
+    Attributes:
+        alpha_precision: Whether synthetic rows lie where the real ones do, typical ones as often
+            as typical.
+        beta_recall: Whether the real rows lie where the synthetic ones do, rare ones included;
+            less than 1 even for real rows, for which about 0.5 is usual.
+    """
+
+    alpha_precision: float
+    beta_recall: float
+
+
+def row_fidelity(real: Any, synthetic: Any) -> RowFidelity:
+    """Alpha-precision and beta-recall of rows.
+
+    Rows are compared as numbers between 0 and 1 (each in the range of the real column) beside
+    one-hot labels.
+
+    Args:
+        real: A pandas data frame; best one that the synthetic rows were not learnt from.
+        synthetic: One with the same columns.
+
+    Raises:
+        DataError: Other columns, or no rows.
+
+    Source: Alaa et al. 2022, "How faithful is your synthetic data?", in its form without an
+    embedding.
+    """
+    check_tables(real, synthetic)
+    x, y = _vectors(real, real), _vectors(synthetic, real)
+    levels = np.linspace(0, 1, _LEVELS)
+    centre = x.mean(0)
+    to_centre = np.linalg.norm(x - centre, axis=1)
+    own = np.linalg.norm(y - centre, axis=1)
+    precision = np.array([(own <= np.quantile(to_centre, level)).mean() for level in levels])
+    _, nearest = _closest(x, y)
+    spacing, _ = _closest(x, x, among_themselves=True)
+    middle = y.mean(0)
+    from_middle = np.linalg.norm(y - middle, axis=1)
+    distance, _ = _closest(x, y)
+    reached = from_middle[nearest]
+    recall = np.array(
+        [
+            np.mean((distance <= spacing) & (reached <= np.quantile(from_middle, level)))
+            for level in levels
+        ]
+    )
+    step = 1 / (_LEVELS - 1)
+    return RowFidelity(
+        float(1 - 2 * np.abs(levels - precision).sum() * step),
+        float(1 - 2 * np.abs(levels - recall).sum() * step),
+    )
+
+
+def closest_record_share(synthetic: Any, training: Any, held_out: Any) -> float:
+    """The share of synthetic rows that are nearer to a training row than to any held-out one.
+
+    A half says that the model knows training rows no better than others; much more says that it
+    repeats them (above 0.57 is an alarm). As many training as held-out rows are compared.
+
+    Args:
+        synthetic: A pandas data frame.
+        training: What the model learnt from.
+        held_out: Other rows like those.
+
+    Raises:
+        DataError: Other columns, or no rows.
+
+    Source: Platzer & Reutterer 2021, "Holdout-based empirical assessment of mixed-type synthetic
+    data".
+    """
+    check_tables(training, synthetic)
+    check_tables(training, held_out)
+    count = min(len(training), len(held_out))
+    y = _vectors(synthetic, training)
+    near, far = (_closest(y, _vectors(t.iloc[:count], training))[0] for t in (training, held_out))
+    return float((near < far).mean() + (near == far).mean() / 2)
+
+
+def _vectors(rows: Any, real: Any) -> Floats:
+    parts = []
+    for name in real.columns:
+        if is_number(real[name]):
+            numbers, own = numbers_of(rows[name]), numbers_of(real[name])
+            low, high = np.nanmin(own), np.nanmax(own)
+            scaled = (numbers - low) / (high - low if high > low else 1.0)
+            parts += [np.nan_to_num(scaled)[:, None], np.isnan(numbers)[:, None].astype(float)]
+        else:
+            text, known = (text_of(t[name]).to_numpy(dtype=str) for t in (rows, real))
+            parts.append((text[:, None] == np.unique(known)).astype(float))
+    return np.concatenate(parts, axis=1)
+
+
+def _closest(
+    rows: Floats, others: Floats, among_themselves: bool = False
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Distance and place of the nearest of the others."""
+    from sklearn.neighbors import NearestNeighbors
+
+    finder = NearestNeighbors(n_neighbors=1 + among_themselves).fit(others)
+    distances, places = finder.kneighbors(rows)
+    return distances[:, -1], places[:, -1]

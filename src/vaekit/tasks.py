@@ -1,0 +1,90 @@
+"""Functions over a trained model, each from its own package."""
+
+from vaekit.augmentation.augment_table import Augmentation, augment
+from vaekit.clustering.clusters import Cluster, Clustering, Trait, assign, cluster
+from vaekit.comparison.benchmark import ComparisonSettings
+from vaekit.comparison.models import Comparison, compare
+from vaekit.editing.codes import Direction, Edit, Swap
+from vaekit.editing.curve import CurvePoint, EditCurve, edit_curve
+from vaekit.editing.directions import find_direction
+from vaekit.editing.edits import (
+    EDIT_METHODS,
+    apply_edit,
+    discover_directions,
+    edit,
+    find_edit,
+    transfer,
+)
+from vaekit.evaluation.evaluation import Evaluation, evaluate
+from vaekit.evaluation.measures import interpolation_smoothness
+from vaekit.evaluation.subject import EvaluationSettings
+from vaekit.fitting.conditional import sample_where
+from vaekit.fitting.fine_tuning import fine_tune_model
+from vaekit.fitting.fit import Fitted, Plan, assemble, examine, fit_model, fit_prior, train_further
+from vaekit.fitting.interpolation import (
+    decoded_energy,
+    interpolate_latents,
+    shorten,
+    traverse_latents,
+)
+from vaekit.fitting.prior import NAMED_PRIORS, named_prior, refit_prior
+from vaekit.fitting.trained import Trained
+from vaekit.molecules.design.measures import Predicted
+from vaekit.molecules.design.objectives import maximise, minimise, within
+from vaekit.molecules.design.optimize import Optimisation, optimise
+from vaekit.tables.imputation import ESTIMATES, impute
+
+__all__ = [
+    "EDIT_METHODS",
+    "ESTIMATES",
+    "NAMED_PRIORS",
+    "Augmentation",
+    "Cluster",
+    "Clustering",
+    "Comparison",
+    "ComparisonSettings",
+    "CurvePoint",
+    "Direction",
+    "Edit",
+    "EditCurve",
+    "Evaluation",
+    "EvaluationSettings",
+    "Fitted",
+    "Optimisation",
+    "Plan",
+    "Predicted",
+    "Swap",
+    "Trained",
+    "Trait",
+    "apply_edit",
+    "assemble",
+    "assign",
+    "augment",
+    "cluster",
+    "compare",
+    "decoded_energy",
+    "discover_directions",
+    "edit",
+    "edit_curve",
+    "evaluate",
+    "examine",
+    "find_direction",
+    "find_edit",
+    "fine_tune_model",
+    "fit_model",
+    "fit_prior",
+    "impute",
+    "interpolate_latents",
+    "interpolation_smoothness",
+    "maximise",
+    "minimise",
+    "named_prior",
+    "optimise",
+    "refit_prior",
+    "sample_where",
+    "shorten",
+    "train_further",
+    "transfer",
+    "traverse_latents",
+    "within",
+]
