@@ -30,9 +30,9 @@ from . import (
     training as training,
 )
 
-from .autoencoder import Autoencoder as Autoencoder
-from .fitting.fine_tuning import fine_tune as fine_tune
+from .autoencoder import Autoencoder as Autoencoder, fine_tune as fine_tune
 from .registry import register as register
 from .storage.loading import load as load
 
 __version__: str
+from .demo import run_demo as run_demo

@@ -1,25 +1,37 @@
 """The front door: one estimator with scikit-learn's manners."""
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import sklearn.exceptions
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from torch import nn
 
 from vaekit.domains.base import Domain
-from vaekit.errors import NotFittedError
+from vaekit.errors import NotFittedError, unknown_name
 from vaekit.fitting.conditional import sample_where
+from vaekit.fitting.fine_tuning import fine_tune_model
 from vaekit.fitting.fit import Plan, fit_model
 from vaekit.fitting.trained import Trained
 from vaekit.likelihoods.base import Likelihood
+from vaekit.metrics.latents import Health
 from vaekit.presets.base import Preset
 from vaekit.priors.base import FittedPrior
 from vaekit.priors.mixture import Vamp
-from vaekit.storage.runs import RunFolder, options_to_json, versions, write_run
+from vaekit.storage.loading import load_model
+from vaekit.storage.runs import (
+    RunFolder,
+    options_from_json,
+    options_to_json,
+    read_run,
+    versions,
+    write_run,
+)
 from vaekit.training.config import TrainConfig
 
 
@@ -298,3 +310,102 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         tags.transformer_tags.preserves_dtype = []  # latents are float32, whatever X is
         tags.non_deterministic = False
         return tags
+
+
+def read_model(folder: Path, components: Mapping[str, Any] | None = None) -> Autoencoder:
+    """Return what `Autoencoder.save` wrote; see `vaekit.load`."""
+    run = read_run(folder, components)
+    notes = dict(run.notes)
+    health, _ = notes.pop("health", None), notes.pop("versions", None)
+    estimator = Autoencoder(**options_from_json(run.estimator, Autoencoder))
+    estimator.health_ = None if health is None else Health.from_json(health)
+    return estimator.adopt(Trained(run.model, run.domain, run.context), run.history, notes)
+
+
+def fine_tune(
+    start: Autoencoder | str | Path,
+    X: Any,
+    context: Any = None,
+    targets: Sequence[str] = (),
+    **options: Any,
+) -> Autoencoder:
+    """Fit a copy of a trained model to other data of its kind, for instance few of them.
+
+    What was learnt of the form of the data (columns, scales, tokens) stays, so the new ones must
+    have it as well; of molecules those with other tokens, or longer ones, are left out with a
+    warning. The step size is a quarter of the usual one, and as many steps are taken as the
+    preset takes for so many items.
+
+    Args:
+        start: A fitted model, a run folder, or the name of a model of the package (``"moses"``).
+        X: The new items, in any form that `Autoencoder.fit` takes.
+        context: Their labels or properties, if the model is conditional.
+        targets: Of molecules: properties that the latents are to tell as well, columns of numbers
+            that come with them or computed ones; see `MoleculeDomain`. The model given need not
+            have had any.
+        **options: Options of the training, as of `Autoencoder`: ``max_epochs=5``.
+
+    Returns:
+        A new model; the one given stays as it was.
+
+    Raises:
+        CompositionError: The model is none with latents, or targets are asked of other data.
+        SpecError: An option that is not of the training, or no target of that name.
+        DataError: Items that the model cannot read.
+
+    Example:
+        >>> from vaekit.datasets import digits
+        >>> x = digits().images
+        >>> model = Autoencoder(latent_dim=4, max_epochs=1, progress=False).fit(x[:1500])
+        >>> fine_tune(model, x[1500:], max_epochs=2).sample(3, seed=0).shape
+        (3, 8, 8)
+    """
+    model = start if isinstance(start, Autoencoder) else load_model(start)
+    known = [f.name for f in fields(TrainConfig)]
+    for name in options:
+        if name not in known:
+            raise unknown_name("option of the training", name, known)
+    chosen = {f.name: getattr(Autoencoder(), f.name) for f in fields(TrainConfig)} | options
+    if "progress" not in options:
+        chosen["progress"] = model.progress
+    plan = Plan(**{f.name: getattr(model, f.name) for f in fields(Plan)})
+    trained = copy.deepcopy(model.trained_)
+    fitted = fine_tune_model(trained, plan, X, context, TrainConfig(**chosen), targets)
+    tuned = Autoencoder(**{**model.get_params(deep=False), **chosen})
+    domain = fitted.trained.domain
+    if targets:
+        tuned.set_params(domain=domain.unlearned())
+    tuned.health_ = fitted.health
+    notes = {"seconds": fitted.seconds, "preset": str(fitted.preset)}
+    return tuned.adopt(fitted.trained, fitted.result.history, notes)
+
+
+class EstimatorNotFittedError(NotFittedError, sklearn.exceptions.NotFittedError):
+    """The package's error and scikit-learn's at once: each is what some callers catch."""
+
+
+def fit_autoencoder(template: Autoencoder, X: Any, context: Any) -> Autoencoder:
+    """Fit a copy of an estimator, so that the one given stays as it was."""
+    copied: Autoencoder = clone(template)
+    return copied.fit(X, context=context)
+
+
+def adopt_features(estimator: Any, autoencoder: Autoencoder) -> None:
+    """Set what scikit-learn wants to know of the columns seen in fit."""
+    estimator.n_features_in_ = autoencoder.n_features_in_
+    if "feature_names_in_" in vars(autoencoder):
+        estimator.feature_names_in_ = autoencoder.feature_names_in_
+
+
+def trained_of(estimator: Any, method: str) -> Trained:
+    """The model of an estimator's ``autoencoder_``.
+
+    Raises:
+        EstimatorNotFittedError: There is none yet.
+    """
+    if "autoencoder_" not in vars(estimator):
+        raise EstimatorNotFittedError(
+            f"this {type(estimator).__name__} is not fitted yet; call fit(X) before {method}."
+        )
+    trained: Trained = estimator.autoencoder_.trained_
+    return trained

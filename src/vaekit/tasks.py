@@ -2,8 +2,8 @@
 
 from vaekit.augmentation.augment_table import Augmentation, augment
 from vaekit.clustering.clusters import Cluster, Clustering, Trait, assign, cluster
-from vaekit.comparison.benchmark import ComparisonSettings
 from vaekit.comparison.models import Comparison, compare
+from vaekit.comparison.settings import ComparisonSettings
 from vaekit.editing.codes import Direction, Edit, Swap
 from vaekit.editing.curve import CurvePoint, EditCurve, edit_curve
 from vaekit.editing.directions import find_direction
@@ -17,7 +17,7 @@ from vaekit.editing.edits import (
 )
 from vaekit.evaluation.evaluation import Evaluation, evaluate
 from vaekit.evaluation.measures import interpolation_smoothness
-from vaekit.evaluation.subject import EvaluationSettings
+from vaekit.evaluation.settings import EvaluationSettings
 from vaekit.fitting.conditional import sample_where
 from vaekit.fitting.fine_tuning import fine_tune_model
 from vaekit.fitting.fit import Fitted, Plan, assemble, examine, fit_model, fit_prior, train_further

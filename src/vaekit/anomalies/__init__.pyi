@@ -23,3 +23,4 @@ from .threshold import (
     conformal_threshold as conformal_threshold,
     threshold_of as threshold_of,
 )
+from .detector import Memory as Memory

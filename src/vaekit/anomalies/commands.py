@@ -1,34 +1,33 @@
 """``vaekit anomalies`` and ``vaekit score``: items scored a piece at a time."""
 
+from __future__ import annotations
+
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
+import lazy_loader
 import typer
-from numpy.typing import NDArray
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from vaekit.anomalies.detector import Memory
-from vaekit.anomalies.drift import Drift
-from vaekit.anomalies.estimator import VAEDetector, load_detector
-from vaekit.anomalies.reasons import Reason
-from vaekit.anomalies.report import Found, reason_words, report_page
-from vaekit.anomalies.steps import Event
-from vaekit.console.files import DATA_HELP, console, frame_stream, read_data, write_frame
-from vaekit.domains.base import Domain
-from vaekit.domains.checks import is_frame
-from vaekit.domains.sources import read_pieces
+from vaekit import anomalies as anomalies_lib
+from vaekit import domains, presets, storage
+from vaekit.console.files import console, frame_stream, read_data, write_frame
+from vaekit.console.options import DATA_HELP
 from vaekit.errors import DataError, SpecError
 from vaekit.files import atomic_write
-from vaekit.presets.base import choose_preset
 from vaekit.registry import get
-from vaekit.storage.runs import check_destination
 
-Floats = NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy_loader.load("numpy")
+
+
+Floats = Any
 
 _MOST_FOUND, _FEWEST, _EVENTS_SHOWN = 50, 20, 20
 
@@ -47,13 +46,13 @@ class Scored:
 
     scores: Floats
     threshold: float
-    found: Sequence[Found]
-    drift: Drift | None
+    found: Sequence[anomalies_lib.Found]
+    drift: anomalies_lib.Drift | None
     how: str
 
 
 def write_scored(
-    judge: VAEDetector,
+    judge: anomalies_lib.VAEDetector,
     pieces: Iterator[Any],
     write: Callable[[Any], None],
     reasons: int,
@@ -80,12 +79,14 @@ def write_scored(
 class _Run:
     """The state of a pass over the pieces: everything but the scores is bounded."""
 
-    def __init__(self, judge: VAEDetector, write: Callable[[Any], None], reasons: int) -> None:
+    def __init__(
+        self, judge: anomalies_lib.VAEDetector, write: Callable[[Any], None], reasons: int
+    ) -> None:
         self.judge, self.write, self.reasons = judge, write, reasons
         self.scores: list[Floats] = []
         self.count = 0
-        self.best: list[tuple[float, int, Found]] = []
-        self.sample: Memory | None = None
+        self.best: list[tuple[float, int, anomalies_lib.Found]] = []
+        self.sample: anomalies_lib.Memory | None = None
 
     def take(self, piece: Any, known: Floats | None) -> None:
         """Score and write a piece."""
@@ -107,21 +108,25 @@ class _Run:
             message = f"in the items from number {self.count} on: {error}"
             raise type(error)(message) from error
         old, seed = self.sample, self.count
-        self.sample = Memory.of(rows, seed) if old is None else old.with_more(rows, seed)
+        self.sample = (
+            anomalies_lib.Memory.of(rows, seed) if old is None else old.with_more(rows, seed)
+        )
         return self.judge.detector_.score_rows(rows)
 
-    def _reasons(self, items: Any, flagged: NDArray[np.bool_]) -> dict[int, list[Reason]]:
+    def _reasons(self, items: Any, flagged: Any) -> dict[int, list[anomalies_lib.Reason]]:
         places = np.flatnonzero(flagged)
-        is_rows = is_frame(items) or np.ndim(items) == 2
+        is_rows = domains.is_frame(items) or np.ndim(items) == 2
         if not (self.reasons and is_rows and len(places)):
             return {}
         found = self.judge.explain(_some(items, places), self.reasons)
         return dict(zip(places.tolist(), found, strict=True))
 
-    def _remember(self, items: Any, place: int, score: float, why: list[Reason]) -> None:
+    def _remember(
+        self, items: Any, place: int, score: float, why: list[anomalies_lib.Reason]
+    ) -> None:
         """Keep the most unusual ones."""
-        item = items.iloc[[place]] if is_frame(items) else np.asarray(items[place])
-        one = Found(self.count + place, score, why, item)
+        item = items.iloc[[place]] if domains.is_frame(items) else np.asarray(items[place])
+        one = anomalies_lib.Found(self.count + place, score, why, item)
         add = heapq.heappush if len(self.best) < _MOST_FOUND else heapq.heappushpop
         add(self.best, (score, -one.place, one))
 
@@ -133,7 +138,7 @@ class _Run:
         found = [one for _, _, one in sorted(self.best, key=lambda entry: entry[:2], reverse=True)]
         return Scored(scores, -self.judge.offset_, found, self._drift(scores), self._how())
 
-    def _drift(self, scores: Floats) -> Drift | None:
+    def _drift(self, scores: Floats) -> anomalies_lib.Drift | None:
         if self.sample is None or len(scores) < _FEWEST:
             return None
         return self.judge.detector_.drift(self.sample.rows, scores, self.judge.held_out_)
@@ -143,8 +148,8 @@ class _Run:
         return f"Scores of {self.count} items by a model that learnt from {learnt}."
 
 
-def _some(items: Any, places: NDArray[np.int64]) -> Any:
-    return items.iloc[places] if is_frame(items) else np.asarray(items)[places]
+def _some(items: Any, places: Any) -> Any:
+    return items.iloc[places] if domains.is_frame(items) else np.asarray(items)[places]
 
 
 def _frame(
@@ -152,13 +157,16 @@ def _frame(
     first: int,
     scores: Floats,
     sure: Floats,
-    flagged: NDArray[np.bool_],
-    why: dict[int, list[Reason]],
+    flagged: Any,
+    why: dict[int, list[anomalies_lib.Reason]],
 ) -> Any:
     """The items, where they are a table, and behind them what was found."""
     import pandas as pd
 
-    words = ["; ".join(map(reason_words, why.get(place, []))) for place in range(len(scores))]
+    words = [
+        "; ".join(map(anomalies_lib.reason_words, why.get(place, [])))
+        for place in range(len(scores))
+    ]
     found = pd.DataFrame(
         {
             "anomaly_score": scores,
@@ -167,7 +175,7 @@ def _frame(
             "reasons": words,
         }
     )
-    if is_frame(items):
+    if domains.is_frame(items):
         return pd.concat([items.reset_index(drop=True), found], axis=1)
     found.insert(0, "item", np.arange(first, first + len(scores)))
     return found
@@ -246,14 +254,14 @@ def anomalies(
     """
     _check(normal, detector, save, report, false_alarm_rate, contamination)
     if detector is not None:
-        judge = load_detector(detector)
+        judge = anomalies_lib.load_detector(detector)
     else:
-        judge = VAEDetector(
+        judge = anomalies_lib.VAEDetector(
             "auto" if contamination is None else contamination,
             novelty=normal is not None,
             false_alarm_rate=false_alarm_rate,
             method=method,
-            preset="auto" if preset == "auto" else choose_preset(preset, {}),
+            preset="auto" if preset == "auto" else presets.choose_preset(preset, {}),
             domain="auto" if window is None else series_domain(window, time),
             max_epochs=max_epochs,
             seed=seed,
@@ -269,7 +277,7 @@ def anomalies(
         console.print(f"wrote {save}", highlight=False)
 
 
-def _fitted_on(judge: VAEDetector, learnt_from: str | None, data: str) -> Any:
+def _fitted_on(judge: anomalies_lib.VAEDetector, learnt_from: str | None, data: str) -> Any:
     """The data asked about, once the detector has learnt, if there is something to learn from."""
     asked = read_data(data)
     if learnt_from is not None:
@@ -278,7 +286,7 @@ def _fitted_on(judge: VAEDetector, learnt_from: str | None, data: str) -> Any:
 
 
 def _search_items(
-    judge: VAEDetector,
+    judge: anomalies_lib.VAEDetector,
     data: str,
     learnt_from: str | None,
     out: Path,
@@ -296,7 +304,9 @@ def _search_items(
             scored = write_scored(judge, iter([asked]), write, reasons, known)
     _print(scored)
     if report is not None:
-        page = report_page(judge.detector_, scored.scores, -judge.offset_, scored.found, scored.how)
+        page = anomalies_lib.report_page(
+            judge.detector_, scored.scores, -judge.offset_, scored.found, scored.how
+        )
         atomic_write(report, page)
         console.print(f"wrote {report}", highlight=False)
 
@@ -320,28 +330,32 @@ def _check(
     if report is not None and report.suffix != ".html":
         raise SpecError(f"--report must end in .html; got {str(report)!r}.")
     if save is not None:
-        check_destination(save)
+        storage.check_destination(save)
 
 
-def _pieces(data: str, judge: VAEDetector, rows: int) -> Iterator[Any]:
+def _pieces(data: str, judge: anomalies_lib.VAEDetector, rows: int) -> Iterator[Any]:
     """The items, a piece at a time; columns of labels as text, as they were in training."""
     if not Path(data).exists():
         return iter([read_data(data)])
     texts = judge.autoencoder_.domain_.reading_types()
-    return read_pieces(data, rows, texts)
+    return domains.read_pieces(data, rows, texts)
 
 
 def _print(scored: Scored) -> None:
     flagged = int(np.sum(scored.scores > scored.threshold))
     table = Table("item", "score", "why", title=f"{flagged} of {len(scored.scores)} flagged")
     for one in scored.found[:_SHOWN]:
-        table.add_row(str(one.place), f"{one.score:.2f}", "; ".join(map(reason_words, one.reasons)))
+        table.add_row(
+            str(one.place),
+            f"{one.score:.2f}",
+            "; ".join(map(anomalies_lib.reason_words, one.reasons)),
+        )
     console.print(table)
     if scored.drift is not None:
         console.print(str(scored.drift), highlight=False)
 
 
-def series_domain(window: str, time: str | None) -> Domain:
+def series_domain(window: str, time: str | None) -> domains.Domain:
     """Return the domain of a window's length, or of "auto".
 
     Raises:
@@ -349,12 +363,12 @@ def series_domain(window: str, time: str | None) -> Domain:
     """
     if window != "auto" and not window.isdigit():
         raise SpecError(f"--window must be a whole number of steps or auto; got {window!r}.")
-    make: Callable[..., Domain] = get("domains", "series")
+    make: Callable[..., domains.Domain] = get("domains", "series")
     return make(window=window if window == "auto" else int(window), time=time)
 
 
 def write_series(
-    judge: VAEDetector, series: Any, is_training: bool, out: Path, report: Path | None
+    judge: anomalies_lib.VAEDetector, series: Any, is_training: bool, out: Path, report: Path | None
 ) -> None:
     """Write the series with scores and events, and print the events.
 
@@ -381,14 +395,14 @@ def write_series(
         console.print(f"wrote {report}", highlight=False)
 
 
-def _step_frame(series: Any, scores: Floats, events: Sequence[Event]) -> Any:
+def _step_frame(series: Any, scores: Floats, events: Sequence[anomalies_lib.Event]) -> Any:
     import pandas as pd
 
     number = np.zeros(len(scores), dtype=int)
     for place, event in enumerate(events, 1):
         number[event.start : event.end] = place
     found = {"anomaly_score": scores, "is_anomaly": number > 0, "event": number}
-    if is_frame(series):
+    if domains.is_frame(series):
         return pd.concat([series.reset_index(drop=True), pd.DataFrame(found)], axis=1)
     columns = np.asarray(series).reshape(len(scores), -1).T
     values = {f"value_{i}": column for i, column in enumerate(columns)}

@@ -1,6 +1,6 @@
 """The scikit-learn detector of anomalies."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
@@ -28,16 +28,15 @@ from vaekit.anomalies.threshold import (
     conformal_p_values,
     threshold_of,
 )
-from vaekit.autoencoder import Autoencoder
+from vaekit.autoencoder import Autoencoder, adopt_features, read_model, trained_of
 from vaekit.domains.base import Domain
 from vaekit.domains.choice import find_domain
 from vaekit.domains.hooks import Lessons, Suited
 from vaekit.domains.sources import read_source
 from vaekit.errors import CompositionError
-from vaekit.fitting.estimators import adopt_features, trained_of
 from vaekit.fitting.fit import Plan
 from vaekit.presets.base import Preset
-from vaekit.storage.loading import load
+from vaekit.storage.loading import find_run
 from vaekit.storage.runs import options_from_json, options_to_json, write_run
 from vaekit.training.config import TrainConfig
 
@@ -349,8 +348,13 @@ def load_detector(path: str | Path) -> VAEDetector:
         >>> bool((loaded.score_samples(X) == detector.score_samples(X)).all())
         True
     """
-    autoencoder = load(path)
-    found, notes, arrays = read_detector(path, autoencoder.trained_)
+    return read_stored(find_run(path))
+
+
+def read_stored(folder: Path, components: Mapping[str, Any] | None = None) -> VAEDetector:
+    """Return what `VAEDetector.save` wrote; see `vaekit.load`."""
+    autoencoder = read_model(folder, components)
+    found, notes, arrays = read_detector(folder, autoencoder.trained_)
     detector = VAEDetector(**options_from_json(notes.get("options"), VAEDetector))
     rows = arrays.get("held_out")
     held_out = None if rows is None else torch.from_numpy(rows)

@@ -1,55 +1,95 @@
-"""The command line: ``vaekit --help``."""
+"""``vaekit``: commands are found by name and imported when used, so that help comes at once."""
 
+from __future__ import annotations
+
+import importlib.metadata
 import sys
 import warnings
-from typing import TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand, TyperGroup
 
-from vaekit.anomalies.commands import anomalies
-from vaekit.cli.fit import fit, refit
-from vaekit.cli.use import demo, info, interpolate, models, reconstruct, sample, score
-from vaekit.clustering.commands import cluster
-from vaekit.comparison.commands import compare
-from vaekit.editing.commands import edit
+from vaekit import registry
 from vaekit.errors import VaekitError
-from vaekit.evaluation.commands import evaluate
-from vaekit.molecules.commands import analogues, predict
-from vaekit.molecules.design_commands import optimise
-from vaekit.tables.commands import augment, impute
 
-__all__ = ["app", "main"]
+_ORDER = (
+    "demo",
+    "models",
+    "fit",
+    "refit",
+    "sample",
+    "reconstruct",
+    "interpolate",
+    "edit",
+    "score",
+    "evaluate",
+    "compare",
+    "cluster",
+    "anomalies",
+    "predict",
+    "analogues",
+    "impute",
+    "augment",
+    "optimise",
+    "info",
+)
+"""In the help; those of plug-ins follow, by name."""
+
+
+class _Commands(TyperGroup):
+    """Commands of the registry; those of plug-ins are not imported for a list."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands."""
+        known = registry.names("commands")
+        return [*(n for n in _ORDER if n in known), *(n for n in known if n not in _ORDER)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command to be listed, or ``None`` if there is none of that name."""
+        if cmd_name not in registry.names("commands"):
+            return None
+        owner = registry.provider("commands", cmd_name)
+        if owner and owner.split()[0] != "vaekit":
+            return TyperCommand(cmd_name, help=f"From the package {owner}.")
+        return _loaded(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
+        """Return the command to be run, imported."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, None if command is None or name is None else _loaded(name), rest
+
+
+def _loaded(name: str) -> Any:
+    single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+    single.command(name)(registry.get("commands", name))
+    return typer.main.get_command(single)
+
 
 app = typer.Typer(
+    cls=_Commands,
     help="Variational autoencoders on your own data: compress, generate, edit, score, explain.",
     epilog="Start with: vaekit demo",
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    add_completion=False,
 )
-for command in (
-    demo,
-    models,
-    fit,
-    refit,
-    sample,
-    reconstruct,
-    interpolate,
-    edit,
-    score,
-    evaluate,
-    compare,
-    cluster,
-    anomalies,
-    predict,
-    analogues,
-    impute,
-    augment,
-    optimise,
-    info,
-):
-    app.command()(command)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        Console().print(f"vaekit {importlib.metadata.version('vaekit')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Say which it is."),
+    ] = False,
+) -> None:
+    """Variational autoencoders on your own data: compress, generate, edit, score, explain."""
 
 
 def main() -> None:

@@ -1,31 +1,30 @@
 """``vaekit fit`` and ``vaekit refit``."""
 
+from __future__ import annotations
+
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from vaekit.autoencoder import Autoencoder
-from vaekit.cli.use import ContextOption, Data, Run
+import vaekit
+from vaekit import domains, plots, presets, storage, training
 from vaekit.console.files import (
-    DATA_HELP,
     console,
     print_table,
     read_context,
     read_data,
 )
-from vaekit.console.options import accept_estimator_options, parse_assignments
-from vaekit.domains.choice import find_domain
-from vaekit.domains.hooks import ReadOptions
+from vaekit.console.options import (
+    DATA_HELP,
+    ContextOption,
+    Data,
+    Run,
+    accept_estimator_options,
+    parse_assignments,
+)
 from vaekit.errors import SpecError
-from vaekit.fitting.fine_tuning import fine_tune
-from vaekit.plots.charts import training_curves
-from vaekit.plots.style import save_figure
-from vaekit.presets.base import choose_preset
-from vaekit.storage.loading import load
-from vaekit.storage.runs import check_destination
-from vaekit.training.config import TrainConfig
 
 
 @accept_estimator_options
@@ -108,20 +107,20 @@ def fit(
 
     vaekit fit assay.csv runs/assay --start-from moses --targets activity
     """
-    check_destination(run)
+    storage.check_destination(run)
     if start_from is not None:
         _keep(_further(start_from, data, context, targets, skip_bad, options), run)
         return
     names = None if targets is None else tuple(targets.split(","))
-    asked = ReadOptions(size, layout, skip_bad, keep_transparency, names)
-    domain = find_domain(data, kind).with_options(asked)
+    asked = domains.ReadOptions(size, layout, skip_bad, keep_transparency, names)
+    domain = domains.find_domain(data, kind).with_options(asked)
     items = read_data(data, domain)
     is_certain = domain.is_certain(items) or kind not in ("auto", "images")
-    domain = domain if is_certain else find_domain(items)
+    domain = domain if is_certain else domains.find_domain(items)
     name = options.pop("preset")
     name = domain.default_preset if name == "auto" else name
-    preset = choose_preset(name, parse_assignments(option or []))
-    model = Autoencoder(preset, domain=domain, checkpoint_dir=run, **options)
+    preset = presets.choose_preset(name, parse_assignments(option or []))
+    model = vaekit.Autoencoder(preset, domain=domain, checkpoint_dir=run, **options)
     model.fit(items, context=read_context(context, data, domain))
     _keep(model, run)
 
@@ -133,33 +132,37 @@ def _further(
     targets: str | None,
     skip_bad: bool,
     options: Any,
-) -> Autoencoder:
+) -> vaekit.Autoencoder:
     """Go on from a trained model.
 
     Raises:
         SpecError: An option of a new model was chosen.
     """
-    usual, known = Autoencoder().get_params(), {f.name for f in fields(TrainConfig)}
+    usual, known = vaekit.Autoencoder().get_params(), {f.name for f in fields(training.TrainConfig)}
     chosen = {name: value for name, value in options.items() if value != usual[name]}
     if of_new := sorted(chosen.keys() - known):
         raise SpecError(
             f"--start-from keeps the model as it is, so that only options of the training can be "
             f"given; got {', '.join(of_new)}. Leave them out, or fit a new model."
         )
-    first = load(start)
-    reading = first.domain_.with_options(ReadOptions(skip_bad=True)) if skip_bad else first.domain_
+    first = storage.load_model(start)
+    reading = (
+        first.domain_.with_options(domains.ReadOptions(skip_bad=True))
+        if skip_bad
+        else first.domain_
+    )
     items = read_data(data, reading)
     names = () if targets is None else tuple(targets.split(","))
-    return fine_tune(first, items, read_context(context), names, **chosen)
+    return vaekit.fine_tune(first, items, read_context(context), names, **chosen)
 
 
-def _keep(model: Autoencoder, run: Path) -> None:
+def _keep(model: vaekit.Autoencoder, run: Path) -> None:
     model.save(run)
-    save_figure(training_curves(model.history_), run / "training.png")
+    plots.save_figure(plots.training_curves(model.history_), run / "training.png")
     _report(model, run)
 
 
-def _best(model: Autoencoder) -> dict[str, str]:
+def _best(model: vaekit.Autoencoder) -> dict[str, str]:
     """The best loss; of an adversarial game, which has none, where each side ended."""
     history = model.history_
     unit = "" if model.health_ is None else " nats per item"  # a velocity's error has no unit
@@ -171,7 +174,7 @@ def _best(model: Autoencoder) -> dict[str, str]:
     return {side: f"{history[-1][side]:.2f}" for side in sides if side in history[-1]}
 
 
-def _report(model: Autoencoder, run: Path) -> None:
+def _report(model: vaekit.Autoencoder, run: Path) -> None:
     rows = {
         "items": f"{model.n_features_in_} values each",
         "epochs": f"{len(model.history_)} in {model.notes_['seconds']:.1f} s",
@@ -203,7 +206,7 @@ def refit(
 
     vaekit refit runs/digits digits --prior nsf --context digits
     """
-    model = load(run)
+    model = storage.load_model(run)
     items = read_data(data, model.domain_)
     with console.status(f"fitting {prior}"):
         model.refit_prior(prior, items, read_context(context, data, model.domain_))

@@ -1,19 +1,23 @@
 """Commands on a trained model: sample, reconstruct, interpolate, score, info."""
 
-from pathlib import Path
-from typing import Annotated, Any
+from __future__ import annotations
 
-import numpy as np
-import torch
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import lazy_loader
 import typer
 from rich.console import Group
 from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from vaekit.autoencoder import Autoencoder
+import vaekit
+from vaekit import domains, fitting, plots, registry, storage
 from vaekit.console.files import (
-    DATA_HELP,
     console,
     print_table,
     read_context,
@@ -22,23 +26,17 @@ from vaekit.console.files import (
     write_items,
     write_table,
 )
-from vaekit.demo import run_demo
-from vaekit.domains.hooks import SampleOptions
-from vaekit.errors import DataError
-from vaekit.fitting.conditional import read_conditions
-from vaekit.plots.images import (
-    image_grid,
-    interpolation_strips,
-    reconstruction_pairs,
-    way_frames,
-)
-from vaekit.presets.catalogue import Card, card, catalogue
-from vaekit.storage.loading import load
+from vaekit.console.options import ContextOption, Data, Run
+from vaekit.errors import DataError, unknown_name
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy_loader.load("numpy")
+
 
 _CHUNK = 512
 
-Run = Annotated[Path, typer.Argument(help="Folder written by vaekit fit.")]
-Data = Annotated[str, typer.Argument(help=DATA_HELP)]
 Out = Annotated[
     Path | None,
     typer.Option(help="File to write; its ending decides: .png, .csv, .smi, .sdf, .npz, .npy."),
@@ -49,10 +47,6 @@ WaysOut = Annotated[
         help="File to write; its ending decides: .png, .gif (moving), .csv, .npz, .npy; of "
         "molecules .png, .svg, .html, .csv."
     ),
-]
-ContextOption = Annotated[
-    str | None,
-    typer.Option(help="For conditional models: a file, or values separated by commas."),
 ]
 
 
@@ -97,16 +91,16 @@ def sample(
 
     vaekit sample moses -n 100 --where "qed>=0.85" --where "logp=2..3" --grid aimed.png
     """
-    model = load(run)
+    model = storage.load_model(run)
     path = out or _name(run, "samples", model)
-    write_report = model.domain_.sample_writer(path, SampleOptions(grid, training))
-    conditions = read_conditions(where, model.domain_) if where else None
+    write_report = model.domain_.sample_writer(path, domains.SampleOptions(grid, training))
+    conditions = fitting.read_conditions(where, model.domain_) if where else None
     with console.status(f"sampling {n}"):
         items = model.sample(n, read_context(context), seed, prior, conditions)
     if write_report is not None:
         write_report(items)
     else:
-        write_items(path, items, image_grid)
+        write_items(path, items, plots.image_grid)
 
 
 def reconstruct(
@@ -126,7 +120,7 @@ def reconstruct(
 
     vaekit reconstruct runs/table table.csv --out reconstructed.csv
     """
-    model = load(run)
+    model = storage.load_model(run)
     items = read_data(data, model.domain_)
     given = read_context(context, data, model.domain_)
     path = out or _name(run, "reconstructions", model)
@@ -136,7 +130,7 @@ def reconstruct(
         np.asarray(model.reconstruct(take_rows(items, i), _context_rows(given, i)))
         for i in track(_chunks(items), "reconstructing", console=console)
     ]
-    write_items(path, np.concatenate(parts), lambda made: reconstruction_pairs(items, made))
+    write_items(path, np.concatenate(parts), lambda made: plots.reconstruction_pairs(items, made))
 
 
 def interpolate(
@@ -159,7 +153,7 @@ def interpolate(
 
     vaekit interpolate runs/drugs drugs.smi --pairs 3 --steps 6 --out ways.svg
     """
-    model = load(run)
+    model = storage.load_model(run)
     items = read_data(data, model.domain_)
     given = read_context(context, data, model.domain_)
     if given is None:
@@ -181,7 +175,7 @@ def interpolate(
     with console.status("interpolating"):
         ways = model.interpolate(a, b, steps, path, _context_rows(given, chosen[:pairs]))
     target = out or _name(run, "interpolation", model)
-    write_items(target, ways, interpolation_strips, way_frames)
+    write_items(target, ways, plots.interpolation_strips, plots.way_frames)
 
 
 def score(
@@ -197,7 +191,7 @@ def score(
 
     vaekit score runs/fashion fashion_mnist_test --out scores.csv
     """
-    model = load(run)
+    model = storage.load_model(run)
     items = read_data(data, model.domain_)
     given = read_context(context, data, model.domain_)
     parts = [
@@ -220,7 +214,7 @@ def info(run: Run) -> None:
 
     vaekit info runs/fashion
     """
-    model = load(run)
+    model = storage.load_model(run)
     changed = {k: v for k, v in model.get_params(deep=False).items() if v is not None}
     count = sum(p.numel() for p in model.model_.parameters())
     rows = {
@@ -236,7 +230,7 @@ def info(run: Run) -> None:
         console.print(model.health_.summary(), highlight=False)
 
 
-def _name(run: Path, what: str, model: Autoencoder) -> Path:
+def _name(run: Path, what: str, model: vaekit.Autoencoder) -> Path:
     """A file beside the run: a picture of images, a table of tables, lines of text.
 
     Sampled molecules are reported on in a table.
@@ -269,8 +263,10 @@ def demo(
 
     vaekit demo
     """
+    import torch
+
     torch.set_num_threads(1)  # on networks this small, threads wait for each other longer than work
-    result = run_demo(out, seed)
+    result = vaekit.run_demo(out, seed)
     print_table("A VAE of 8x8 digits", result.figures)
     console.print(f"Open {result.page} in a browser.", highlight=False)
 
@@ -289,46 +285,77 @@ def models(
     if name is None:
         _list()
     else:
-        _explain(card(name))
+        _explain(_card(name))
+
+
+def _catalogue() -> list[Mapping[str, Any]]:
+    """Return what is known of the presets without importing one."""
+    path = Path(__file__).parents[1] / "presets" / "catalogue.json"
+    own: list[Mapping[str, Any]] = json.loads(path.read_text("utf-8"))
+    others = [
+        {
+            "name": name,
+            "summary": f"From the package {owner}.",
+            "needs": (),
+            "gives": (),
+            "source": "",
+        }
+        for name in registry.names("presets")
+        if (owner := registry.provider("presets", name))
+    ]
+    return sorted([*own, *others], key=lambda entry: entry["name"])
+
+
+def _card(name: str) -> Mapping[str, Any]:
+    known = {entry["name"]: entry for entry in _catalogue()}
+    if name not in known:
+        raise unknown_name("preset", name, known)
+    return known[name] if "parts" in known[name] else _live_card(name)
+
+
+def _live_card(name: str) -> Mapping[str, Any]:
+    from vaekit.presets.catalogue import card
+
+    return asdict(card(name))
 
 
 def _list() -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 1, 0))
     table.add_column(no_wrap=True, style="bold")
     table.add_column()
-    for entry in catalogue():
-        table.add_row(entry.name, Group(entry.summary, Text(_facts(entry), style="dim")))
+    for entry in _catalogue():
+        table.add_row(entry["name"], Group(entry["summary"], Text(_facts(entry), style="dim")))
     console.print(table)
     console.print("Explain one: vaekit models NAME. Train it: vaekit fit DATA RUN --preset NAME.")
 
 
-def _facts(entry: Card) -> str:
-    needs = f"Needs {', '.join(entry.needs)}. " if entry.needs else ""
-    gives = f"Gives {', '.join(entry.gives)}. " if entry.gives else ""
-    return f"{needs}{gives}{entry.source}"
+def _facts(entry: Mapping[str, Any]) -> str:
+    needs = f"Needs {', '.join(entry['needs'])}. " if entry["needs"] else ""
+    gives = f"Gives {', '.join(entry['gives'])}. " if entry["gives"] else ""
+    return f"{needs}{gives}{entry['source']}"
 
 
-def _explain(entry: Card) -> None:
-    console.print(f"[bold]{entry.name}[/]: {entry.summary}", highlight=False, markup=True)
-    for paragraph in entry.details:
+def _explain(entry: Mapping[str, Any]) -> None:
+    console.print(f"[bold]{entry['name']}[/]: {entry['summary']}", highlight=False, markup=True)
+    for paragraph in entry["details"]:
         console.print(paragraph, highlight=False)
     rows = {
-        "source": entry.source,
-        "needs": ", ".join(entry.needs) or "nothing but data",
-        "gives": ", ".join(entry.gives),
-        **entry.parts,
-        "options": ", ".join(f"{k}={v}" for k, v in entry.options.items()) or "none",
+        "source": entry["source"],
+        "needs": ", ".join(entry["needs"]) or "nothing but data",
+        "gives": ", ".join(entry["gives"]),
+        **entry["parts"],
+        "options": ", ".join(f"{k}={v}" for k, v in entry["options"].items()) or "none",
     }
     table = Table(show_header=False)
     for title, text in rows.items():
         table.add_row(title, text)
     console.print(table)
     console.print("In Python:", style="bold")
-    call = ", ".join(f"{k}={v!r}" for k, v in entry.options.items())
-    console.print(f"  Autoencoder(presets.{entry.name}({call})).fit(X)", highlight=False)
+    call = ", ".join(f"{k}={v!r}" for k, v in entry["options"].items())
+    console.print(f"  Autoencoder(presets.{entry['name']}({call})).fit(X)", highlight=False)
     console.print("On the command line:", style="bold")
-    options = "".join(f" --option {k}={v}" for k, v in entry.options.items() if _is_word(v))
-    console.print(f"  vaekit fit DATA RUN --preset {entry.name}{options}", highlight=False)
+    options = "".join(f" --option {k}={v}" for k, v in entry["options"].items() if _is_word(v))
+    console.print(f"  vaekit fit DATA RUN --preset {entry['name']}{options}", highlight=False)
 
 
 def _is_word(value: object) -> bool:

@@ -1,24 +1,16 @@
 """``vaekit cluster``."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from vaekit.cli.use import ContextOption, Data, Run
-from vaekit.clustering.clusters import (
-    Cluster,
-    Clustering,
-    check_options,
-)
-from vaekit.clustering.clusters import (
-    cluster as find_clusters,
-)
-from vaekit.clustering.report import check_clustering_folder, draw_pictures, write_clustering
+from vaekit import clustering, storage
 from vaekit.console.files import console, read_context, read_data
-from vaekit.storage.loading import load
-from vaekit.storage.runs import versions
+from vaekit.console.options import ContextOption, Data, Run
 
 _MOST_SCORES = 5
 _ITEMS_SHOWN = 3
@@ -66,12 +58,12 @@ def cluster(
     vaekit cluster runs/vade digits --method model
     """
     out = run / "clusters" if out is None else out
-    model = load(run)
-    check_clustering_folder(out)
-    check_options(method, k)
+    model = storage.load_model(run)
+    clustering.check_clustering_folder(out)
+    clustering.check_options(method, k)
     items = read_data(data, model.domain_)
     with console.status("clustering"):
-        found = find_clusters(
+        found = clustering.cluster(
             model.trained_,
             items,
             read_context(context),
@@ -80,15 +72,15 @@ def cluster(
             labels=read_context(labels),
             seed=seed,
         )
-        pictures = draw_pictures(found, model.trained_, items, projection)
-    notes = {"run": str(run), "data": data, "versions": versions()}
-    write_clustering(out, found, pictures, notes)
+        pictures = clustering.draw_pictures(found, model.trained_, items, projection)
+    notes = {"run": str(run), "data": data, "versions": storage.versions()}
+    clustering.write_clustering(out, found, pictures, notes)
     _print(found, f"{run} on {len(found.assignments)} items of {data}")
     files = ["clusters.csv", "clusters.json", *(f"{name}.png" for name in pictures)]
     console.print(f"wrote {out}: {', '.join(files)}", highlight=False)
 
 
-def _print(found: Clustering, title: str) -> None:
+def _print(found: clustering.Clustering, title: str) -> None:
     table = Table("cluster", "items", "what sets it apart", "most central items", title=title)
     table.title_justify, table.columns[1].justify = "left", "right"
     for one in found.clusters:
@@ -103,7 +95,7 @@ def _print(found: Clustering, title: str) -> None:
         console.print(f"agreement with the labels: {text}", highlight=False)
 
 
-def _cells(one: Cluster, total: int) -> tuple[str, ...]:
+def _cells(one: clustering.Cluster, total: int) -> tuple[str, ...]:
     central = ", ".join(str(item) for item in one.representatives[:_ITEMS_SHOWN])
     return str(one.number), _count(one.size, total), one.summary(), central
 
@@ -112,7 +104,7 @@ def _count(size: int, total: int) -> str:
     return f"{size} ({100 * size / total:.0f} %)"
 
 
-def _choice(found: Clustering) -> str:
+def _choice(found: clustering.Clustering) -> str:
     """How many clusters, and why so many."""
     text = f"{found.k} clusters by method '{found.method}'; their number: {found.criterion}"
     best: list[Any] = list(found.scores.items())[:_MOST_SCORES]

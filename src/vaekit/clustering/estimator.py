@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
 
-from vaekit.autoencoder import Autoencoder
+from vaekit.autoencoder import Autoencoder, adopt_features, fit_autoencoder, trained_of
 from vaekit.clustering.clusters import assign, check_options, cluster
-from vaekit.fitting.estimators import adopt_features, fit_autoencoder, trained_of
 from vaekit.presets.base import Preset
 from vaekit.presets.structured_latents import vade
 

@@ -1,4 +1,4 @@
-from .benchmark import ComparisonSettings as ComparisonSettings, Score as Score, Trial as Trial
+from .benchmark import Score as Score, Trial as Trial
 from .models import Comparison as Comparison, compare as compare
 from .report import (
     check_comparison_folder as check_comparison_folder,
@@ -6,3 +6,4 @@ from .report import (
     verdict as verdict,
     write_comparison as write_comparison,
 )
+from .settings import ComparisonSettings as ComparisonSettings

@@ -1,7 +1,6 @@
 """Where models meet: the same items, the same time, the same measures."""
 
 import copy
-import math
 import time
 import weakref
 from collections.abc import Mapping, Sequence
@@ -17,16 +16,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 from torch.utils.weak import WeakIdKeyDictionary
 
+from vaekit.comparison.settings import ComparisonSettings
 from vaekit.domains.base import Domain
 from vaekit.editing.curve import edit_curve
-from vaekit.errors import DataError, SpecError, VaekitError, unknown_name
+from vaekit.errors import DataError, VaekitError
 from vaekit.evaluation.measures import Measure, Row, compare
-from vaekit.evaluation.subject import (
-    FEATURE_NAMES,
-    EvaluationSettings,
-    Subject,
-    choose_features,
-)
+from vaekit.evaluation.settings import EvaluationSettings
+from vaekit.evaluation.subject import Subject, choose_features
 from vaekit.fitting.fit import Fitted, Plan, fit_model, fit_prior
 from vaekit.fitting.prior import training_share
 from vaekit.fitting.trained import Trained, as_items
@@ -36,57 +32,6 @@ from vaekit.models.vae import VAE, Model
 from vaekit.randomness import make_generator
 from vaekit.training.callbacks import Event
 from vaekit.training.config import TrainConfig
-
-
-@dataclass(frozen=True)
-class ComparisonSettings:
-    """Options of `compare`.
-
-    Attributes:
-        minutes: Time to train each model and fit its prior, every seed anew; the same for all.
-        seeds: Trainings of each model, with seeds 0, 1, ...
-        marks: Shares of that time at which each model is scored, rising to 1.
-        steps: For models that sample in steps: numbers of steps to score, beside their own.
-        samples: Most samples, and real items to compare them with.
-        held_out: Share of the items that no model is trained on: samples are compared with
-            those, and features are learnt from some of them.
-        features: What samples are compared by: one of `vaekit.tasks.evaluation.FEATURE_NAMES`.
-        k: Neighbours of precision, recall, density and coverage.
-
-    Raises:
-        SpecError: A number out of its range, or an unknown kind of features.
-    """
-
-    minutes: float = 2.0
-    seeds: int = 2
-    marks: Sequence[float] = (0.15, 0.4, 1.0)
-    steps: Sequence[int] = (5, 10, 20, 50)
-    samples: int = 3000
-    held_out: float = 0.2
-    features: str = "auto"
-    k: int = 5
-
-    def __post_init__(self) -> None:
-        """Check the values."""
-        rules = {
-            "minutes": (math.isfinite(self.minutes) and self.minutes > 0, "positive and finite"),
-            "seeds": (self.seeds >= 1, "at least 1"),
-            "marks": (_rises_to_one(self.marks), "shares that rise to 1, like (0.4, 1.0)"),
-            "steps": (all(s >= 1 for s in self.steps), "at least 1 each"),
-            "samples": (self.samples >= 10, "at least 10"),
-            "held_out": (0 < self.held_out < 1, "between 0 and 1"),
-            "k": (self.k >= 1, "at least 1"),
-        }
-        for name, (holds, rule) in rules.items():
-            if not holds:
-                raise SpecError(f"{name} must be {rule}; got {getattr(self, name)!r}.")
-        if self.features not in FEATURE_NAMES:
-            raise unknown_name("features", self.features, FEATURE_NAMES)
-
-
-def _rises_to_one(marks: Sequence[float]) -> bool:
-    shares = list(marks)
-    return bool(shares) and shares == sorted(set(shares)) and shares[0] > 0 and shares[-1] == 1
 
 
 class Snapshots:

@@ -1,22 +1,25 @@
 """``vaekit compare``."""
 
-from pathlib import Path
-from typing import Annotated, Any
+from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import lazy_loader
 import typer
 from rich.table import Table
 
-from vaekit.comparison.benchmark import ComparisonSettings
-from vaekit.comparison.models import Comparison
-from vaekit.comparison.models import compare as compare_models
-from vaekit.comparison.report import check_comparison_folder, table, verdict, write_comparison
-from vaekit.console.files import DATA_HELP, console, read_context, read_data
-from vaekit.domains.choice import find_domain
-from vaekit.domains.hooks import ReadOptions
+from vaekit import comparison, domains, presets, storage
+from vaekit.comparison.settings import ComparisonSettings
+from vaekit.console.files import console, read_context, read_data
+from vaekit.console.options import DATA_HELP
 from vaekit.errors import SpecError
-from vaekit.presets.base import find_preset
-from vaekit.storage.runs import versions
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy_loader.load("numpy")
+
 
 _DEFAULTS = ComparisonSettings()
 
@@ -82,18 +85,18 @@ def compare(
 
     vaekit compare table.csv --models vae,iwae,diffusion --out table-comparison
     """
-    check_comparison_folder(out)
+    comparison.check_comparison_folder(out)
     settings = ComparisonSettings(
         minutes, seeds, _numbers(marks, float), _numbers(steps, int), n, features=features
     )
-    domain = find_domain(data if Path(data).exists() else read_data(data))
-    domain = domain.with_options(ReadOptions(size, layout, skip_bad))
+    domain = domains.find_domain(data if Path(data).exists() else read_data(data))
+    domain = domain.with_options(domains.ReadOptions(size, layout, skip_bad))
     names = [name for name in models.split(",") if name]
     for name in set(names) - {"auto"}:
-        find_preset(name)  # an unknown one is named before the data are read
+        presets.find_preset(name)  # an unknown one is named before the data are read
     known = None if labels is None else np.asarray(read_context(labels)).reshape(-1)
     found = _compare(read_data(data, domain), names, known, domain, latent_dim, settings)
-    files = write_comparison(out, found, {"data": data, "versions": versions()})
+    files = comparison.write_comparison(out, found, {"data": data, "versions": storage.versions()})
     _print(found)
     console.print(f"wrote {out}: {', '.join(files)}", highlight=False)
     console.print(f"Open {out / 'index.html'} in a browser.", highlight=False)
@@ -106,9 +109,9 @@ def _compare(
     domain: Any,
     latent_dim: int | None,
     settings: ComparisonSettings,
-) -> Comparison:
+) -> comparison.Comparison:
     with console.status("preparing") as status:
-        return compare_models(
+        return comparison.compare(
             X,
             models,
             labels=labels,
@@ -121,13 +124,13 @@ def _compare(
         )
 
 
-def _print(found: Comparison) -> None:
-    head, *lines = table(found)
+def _print(found: comparison.Comparison) -> None:
+    head, *lines = comparison.table(found)
     shown = Table(*head, title="medians over seeds (range)", title_justify="left")
     for line in lines:
         shown.add_row(*line)
     console.print(shown)
-    for sentence in verdict(found):
+    for sentence in comparison.verdict(found):
         console.print(f"- {sentence}", highlight=False, markup=False)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from vaekit.comparison.benchmark import SHOWN, Arena, ComparisonSettings, Trial
+from vaekit.comparison.benchmark import SHOWN, Arena, Trial
+from vaekit.comparison.settings import ComparisonSettings
 from vaekit.domains.base import Domain
 from vaekit.domains.choice import find_domain
 from vaekit.errors import SpecError

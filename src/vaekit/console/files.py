@@ -1,48 +1,41 @@
 """What commands read and write: paths, built-in data sets, tables, images."""
 
+from __future__ import annotations
+
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-import numpy as np
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
+import lazy_loader
 from rich.console import Console
 from rich.table import Table
 
-from vaekit.datasets.images import digits, fashion_mnist, shapes
-from vaekit.datasets.tables import breast_cancer, diabetes, penguins, wine
-from vaekit.domains.base import Domain
-from vaekit.domains.checks import is_frame
-from vaekit.domains.choice import find_domain
-from vaekit.domains.context import Labels
-from vaekit.domains.sources import read_source
+from vaekit import datasets, domains, plots
 from vaekit.errors import DataError, MissingExtraError, SpecError
 from vaekit.files import atomic_file, atomic_write
-from vaekit.plots.images import save_animation
-from vaekit.plots.style import save_figure
 
-DATA_HELP = (
-    "A folder of images, or a .npz, .npy, idx .gz, .csv, .parquet, .smi or .sdf file; "
-    "or a built-in data set: digits, fashion_mnist, fashion_mnist_test, shapes; tables: penguins, "
-    "wine, breast_cancer, diabetes."
-)
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy_loader.load("numpy")
 
-_BUILT_IN = {
-    "digits": lambda: digits().images,
-    "fashion_mnist": lambda: fashion_mnist("train").images,
-    "fashion_mnist_test": lambda: fashion_mnist("test").images,
-    "shapes": lambda: shapes(10_000).images,
-    "penguins": penguins,
-    "wine": wine,
-    "breast_cancer": breast_cancer,
-    "diabetes": diabetes,
+
+# ruff: noqa: PLW0108 - a lambda imports when called, the function itself when named
+_BUILT_IN: dict[str, Callable[[], Any]] = {
+    "digits": lambda: datasets.digits().images,
+    "fashion_mnist": lambda: datasets.fashion_mnist("train").images,
+    "fashion_mnist_test": lambda: datasets.fashion_mnist("test").images,
+    "shapes": lambda: datasets.shapes(10_000).images,
+    "penguins": lambda: datasets.penguins(),
+    "wine": lambda: datasets.wine(),
+    "breast_cancer": lambda: datasets.breast_cancer(),
+    "diabetes": lambda: datasets.diabetes(),
 }
 
 
-def read_data(source: str, domain: Domain | None = None) -> Any:
+def read_data(source: str, domain: domains.Domain | None = None) -> Any:
     """Read what the user named; a path wins over a built-in name.
 
     Raises:
@@ -55,10 +48,12 @@ def read_data(source: str, domain: Domain | None = None) -> Any:
             f"the data must be a file, a folder, or one of {', '.join(_BUILT_IN)}; there is "
             f"nothing at {source!r}."
         )
-    return read_source(source) if domain is None else domain.read(source)
+    return domains.read_source(source) if domain is None else domain.read(source)
 
 
-def read_context(text: str | None, data: str | None = None, domain: Domain | None = None) -> Any:
+def read_context(
+    text: str | None, data: str | None = None, domain: domains.Domain | None = None
+) -> Any:
     """Labels or properties: a file, or values separated by commas.
 
     Args:
@@ -74,27 +69,29 @@ def read_context(text: str | None, data: str | None = None, domain: Domain | Non
     if text is None:
         return None
     if text in ("digits", "fashion_mnist"):
-        return digits().labels if text == "digits" else fashion_mnist("train").labels
+        return (
+            datasets.digits().labels if text == "digits" else datasets.fashion_mnist("train").labels
+        )
     path = Path(text)
     if not path.exists():
         return np.asarray(text.split(","))
     if data is not None and Path(data).is_dir():
-        owner = find_domain(data) if domain is None else domain
+        owner = domains.find_domain(data) if domain is None else domain
         if (labels := owner.read_file_labels(path, Path(data))) is not None:
             return labels
-    return read_source(text)
+    return domains.read_source(text)
 
 
-def read_labels_of(text: str, data: str, domain: Domain | None = None) -> Labels:
+def read_labels_of(text: str, data: str, domain: domains.Domain | None = None) -> domains.Labels:
     """Labels of items: a .csv that names files, one row per item, or a built-in data set's."""
-    return Labels.of(read_context(text, data, domain))
+    return domains.Labels.of(read_context(text, data, domain))
 
 
 def take_rows(values: Any, index: Any) -> Any:
     """Some rows of an array, a data frame or labels."""
-    if isinstance(values, Labels):
+    if isinstance(values, domains.Labels):
         return values.at(np.asarray(index))
-    return values.iloc[index] if is_frame(values) else values[index]
+    return values.iloc[index] if domains.is_frame(values) else values[index]
 
 
 console = Console(markup=False, emoji=False)  # as those of SMILES, brackets and colons are text
@@ -103,8 +100,8 @@ console = Console(markup=False, emoji=False)  # as those of SMILES, brackets and
 def write_items(
     path: Path,
     items: Any,
-    draw: Callable[[Any], Figure],
-    animate: Callable[[Any], NDArray[Any]] | None = None,
+    draw: Callable[[Any], Any],
+    animate: Callable[[Any], Any] | None = None,
 ) -> None:
     """Write images as a picture, tables as CSV or Parquet, text as lines, or arrays.
 
@@ -118,7 +115,7 @@ def write_items(
         SpecError: The ending does not fit the items.
     """
     array = np.asarray(items)
-    if is_frame(items) and (path.suffix not in (".npz", ".npy") or array.dtype == object):
+    if domains.is_frame(items) and (path.suffix not in (".npz", ".npy") or array.dtype == object):
         write_frame(path, items)
         return
     if array.dtype.kind == "U" and array.ndim == 1 and path.suffix not in (".npz", ".npy"):
@@ -126,9 +123,9 @@ def write_items(
         return
     is_image = array.ndim > 2
     if path.suffix == ".png" and is_image:
-        save_figure(draw(items), path)
+        plots.save_figure(draw(items), path)
     elif path.suffix == ".gif" and is_image and animate is not None:
-        save_animation(animate(items), path)
+        plots.save_animation(animate(items), path)
     elif path.suffix == ".csv" and not is_image:
         columns = [str(c) for c in getattr(items, "columns", range(array.shape[1]))]
         write_table(path, dict(zip(columns, array.T, strict=True)))
@@ -249,7 +246,7 @@ def _frame_bytes(frame: Any, ending: str) -> bytes:
     return buffer.getvalue()
 
 
-def write_table(path: Path, columns: dict[str, NDArray[Any]]) -> None:
+def write_table(path: Path, columns: dict[str, Any]) -> None:
     """Write columns as CSV."""
     names = ",".join(columns)
     rows = (",".join(_text(v) for v in row) for row in zip(*columns.values(), strict=True))

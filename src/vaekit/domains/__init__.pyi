@@ -3,3 +3,7 @@ from .base import Domain as Domain, LIKELIHOODS as LIKELIHOODS
 from .choice import find_domain as find_domain
 from .context import Context as Context
 from .sources import read_pieces as read_pieces, read_source as read_source
+from .checks import is_frame as is_frame
+from .context import Labels as Labels
+from .hooks import ReadOptions as ReadOptions
+from .hooks import SampleOptions as SampleOptions

@@ -1,15 +1,17 @@
 """``vaekit edit``."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
+import lazy_loader
 import typer
 from rich.table import Table
 
-from vaekit.autoencoder import Autoencoder
-from vaekit.cli.use import ContextOption, Data, Run
+import vaekit
+from vaekit import domains, editing, plots, storage
 from vaekit.console.files import (
     console,
     read_context,
@@ -18,14 +20,14 @@ from vaekit.console.files import (
     take_rows,
     write_items,
 )
-from vaekit.domains.context import Labels
-from vaekit.editing.codes import Edit
-from vaekit.editing.curve import EditCurve, edit_curve
-from vaekit.editing.edits import apply_edit, discover_directions, find_edit, transfer
+from vaekit.console.options import ContextOption, Data, Run
 from vaekit.errors import SpecError
-from vaekit.plots.style import save_figure
-from vaekit.plots.task_charts import edit_curves, edit_strips
-from vaekit.storage.loading import load
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy_loader.load("numpy")
+
 
 _ROWS = 8  # of a picture
 _SHOWN = (0.5, 1.0, 1.5)  # times the strength chosen
@@ -36,9 +38,9 @@ _DISCOVERED = (-2.0, -1.0, 0.0, 1.0, 2.0)  # standard deviations
 class _Task:
     """What the user named."""
 
-    model: Autoencoder
+    model: vaekit.Autoencoder
     items: Any
-    labels: Labels | None
+    labels: domains.Labels | None
     context: Any
 
 
@@ -101,7 +103,7 @@ def edit(
     vaekit edit runs/faces faces/ --discover 6 --out directions.png
     """
     _check_one_of(attribute=attribute, like=like, discover=discover)
-    model = load(run)
+    model = storage.load_model(run)
     items = read_data(data, model.domain_)
     named = None if labels is None else read_labels_of(labels, data, model.domain_)
     task = _Task(model, items, named, _context(model, context, data, named))
@@ -124,7 +126,9 @@ def _check_one_of(**given: object) -> None:
         )
 
 
-def _context(model: Autoencoder, text: str | None, data: str, labels: Labels | None) -> Any:
+def _context(
+    model: vaekit.Autoencoder, text: str | None, data: str, labels: domains.Labels | None
+) -> Any:
     if model.context_ is None:
         return None
     return labels if text is None else read_context(text, data, model.domain_)
@@ -137,13 +141,13 @@ def _chosen(
     method: str,
     protect: list[str],
     like: str | None,
-) -> Edit:
+) -> editing.Edit:
     trained = task.model.trained_
     with console.status("finding the edit"):
         if like is not None:
             others = read_data(like, task.model.domain_)
-            return transfer(trained, others, task.items, unlike_context=task.context)
-        return find_edit(
+            return editing.transfer(trained, others, task.items, unlike_context=task.context)
+        return editing.find_edit(
             trained,
             task.items,
             task.labels,
@@ -161,36 +165,39 @@ def _given(option: str, value: str | None) -> str:
     return value
 
 
-def _write_edited(task: _Task, change: Edit, strength: float, path: Path, data: str) -> None:
+def _write_edited(
+    task: _Task, change: editing.Edit, strength: float, path: Path, data: str
+) -> None:
     if path.suffix == ".png" and _draws(task.model):
         _write_strips(task, change, strength, path)
         return
     with console.status("editing"):
-        edited = apply_edit(task.model.trained_, task.items, change, strength, task.context)
+        edited = editing.apply_edit(task.model.trained_, task.items, change, strength, task.context)
     write_files = task.model.domain_.folder_writer(data)
     if path.suffix == "" and write_files is not None:
         write_files(edited, path)
         console.print(f"wrote {path}: {len(edited)} files", highlight=False)
     else:
-        write_items(path, edited, lambda made: edit_strips(made[:, None], ["edited"]))
+        write_items(path, edited, lambda made: plots.edit_strips(made[:, None], ["edited"]))
 
 
-def _write_strips(task: _Task, change: Edit, strength: float, path: Path) -> None:
+def _write_strips(task: _Task, change: editing.Edit, strength: float, path: Path) -> None:
     """The first items, at some strengths around the chosen one."""
     some = np.arange(min(_ROWS, len(task.items)))
     items, context = take_rows(task.items, some), _rows(task.context, some)
     strengths = [0.0, *(strength * times for times in _SHOWN)]
     made = [
-        np.asarray(apply_edit(task.model.trained_, items, change, s, context)) for s in strengths
+        np.asarray(editing.apply_edit(task.model.trained_, items, change, s, context))
+        for s in strengths
     ]
     names = ["original", "reconstruction", *(f"{s:g}" for s in strengths[1:])]
     strips = np.stack([items, *made], 1)
-    write_items(path, strips, lambda shown: edit_strips(shown, names))
+    write_items(path, strips, lambda shown: plots.edit_strips(shown, names))
 
 
 def _write_discovered(task: _Task, count: int, path: Path) -> None:
     with console.status("discovering"):
-        found = discover_directions(
+        found = editing.discover_directions(
             task.model.trained_, task.items, count, task.labels, context=task.context
         )
     for direction in found:
@@ -198,11 +205,14 @@ def _write_discovered(task: _Task, count: int, path: Path) -> None:
     first = np.arange(1)
     one, context = take_rows(task.items, first), _rows(task.context, first)
     made = [
-        [np.asarray(apply_edit(task.model.trained_, one, d, s, context))[0] for s in _DISCOVERED]
+        [
+            np.asarray(editing.apply_edit(task.model.trained_, one, d, s, context))[0]
+            for s in _DISCOVERED
+        ]
         for d in found
     ]
     names = [f"{s:+g}" if s else "0" for s in _DISCOVERED]
-    write_items(path, np.asarray(made), lambda shown: edit_strips(shown, names))
+    write_items(path, np.asarray(made), lambda shown: plots.edit_strips(shown, names))
 
 
 def _rows(context: Any, some: Any) -> Any:
@@ -220,7 +230,7 @@ def _write_curve(
     seed: int,
 ) -> None:
     with console.status("measuring the edit"):
-        measured = edit_curve(
+        measured = editing.edit_curve(
             task.model.trained_,
             task.items,
             task.labels,
@@ -234,7 +244,7 @@ def _write_curve(
     _print_curve(measured)
     picture = path.with_name(f"{path.stem}-curve.png")
     scores = [point.scores for point in measured.points]
-    figure = edit_curves(
+    figure = plots.edit_curves(
         [point.strength for point in measured.points],
         [s.flip for s in scores],
         {name: [s.kept[name] for s in scores] for name in scores[0].kept},
@@ -242,11 +252,11 @@ def _write_curve(
         baselines={name: (s.flip, s.identity) for name, s in measured.baselines.items()},
         title=f"{measured.attribute}: {measured.to}",
     )
-    save_figure(figure, picture)
+    plots.save_figure(figure, picture)
     console.print(f"wrote {picture}", highlight=False)
 
 
-def _print_curve(measured: EditCurve) -> None:
+def _print_curve(measured: editing.EditCurve) -> None:
     table = Table(title=f"{measured.attribute}: {measured.to}, {measured.items} items")
     for column in ("edit", "flip", "least kept", "distance"):
         table.add_column(column)
@@ -258,5 +268,5 @@ def _print_curve(measured: EditCurve) -> None:
     console.print(f"The judge is right in: {told}.", highlight=False)
 
 
-def _draws(model: Autoencoder) -> bool:
+def _draws(model: vaekit.Autoencoder) -> bool:
     return len(model.domain_.event_shape) == 3

@@ -1,31 +1,33 @@
 """``vaekit evaluate``."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
+import lazy_loader
 import typer
 from rich.table import Table
 
-from vaekit.autoencoder import Autoencoder
-from vaekit.cli.use import Run
-from vaekit.console.files import DATA_HELP, console, read_context, read_data
-from vaekit.datasets.images import Dataset, digits, fashion_mnist, shapes
-from vaekit.domains.sources import read_source
-from vaekit.evaluation.evaluation import Evaluation
-from vaekit.evaluation.evaluation import evaluate as evaluate_model
-from vaekit.evaluation.measures import Row
-from vaekit.evaluation.report import check_evaluation_folder, write_evaluation
-from vaekit.evaluation.subject import EvaluationSettings
-from vaekit.storage.loading import load
-from vaekit.storage.runs import versions
+import vaekit
+from vaekit import datasets, domains, storage
+from vaekit import evaluation as evaluation_lib
+from vaekit.console.files import console, read_context, read_data
+from vaekit.console.options import DATA_HELP, Run
+from vaekit.evaluation.settings import EvaluationSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy_loader.load("numpy")
+
 
 _TITLES: dict[str, Any] = {"title_justify": "left", "title_style": "bold"}
 
 
-def print_evaluation(evaluation: Evaluation, title: str) -> None:
+def print_evaluation(evaluation: evaluation_lib.Evaluation, title: str) -> None:
     """Print all rows, group by group; those of several sources side by side.
 
     Args:
@@ -43,7 +45,7 @@ def print_evaluation(evaluation: Evaluation, title: str) -> None:
             _print_reasons(compared)
 
 
-def _plain_table(group: str, rows: Sequence[Row]) -> Table:
+def _plain_table(group: str, rows: Sequence[evaluation_lib.Row]) -> Table:
     table = Table("measure", "value", "note", title=group, **_TITLES)
     table.columns[1].justify = "right"
     table.columns[1].no_wrap = True
@@ -52,7 +54,7 @@ def _plain_table(group: str, rows: Sequence[Row]) -> Table:
     return table
 
 
-def _side_by_side(rows: Sequence[Row], title: str) -> Table:
+def _side_by_side(rows: Sequence[evaluation_lib.Row], title: str) -> Table:
     """A line for each measure and a column for each source."""
     sources = list(dict.fromkeys(row.source for row in rows))
     values = {row.name: _value(row) for row in rows}
@@ -60,19 +62,19 @@ def _side_by_side(rows: Sequence[Row], title: str) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     for measure in dict.fromkeys(row.measure for row in rows):
-        names = [Row(measure, None, source=source).name for source in sources]
+        names = [evaluation_lib.Row(measure, None, source=source).name for source in sources]
         table.add_row(measure, *(values.get(name, "–") for name in names))
     return table
 
 
-def _print_reasons(rows: Sequence[Row]) -> None:
+def _print_reasons(rows: Sequence[evaluation_lib.Row]) -> None:
     """Why values are missing, each reason once."""
     missing = [row for row in rows if row.value is None]
     for measure, note in dict.fromkeys((row.measure, row.note) for row in missing):
         console.print(f"{measure}: {note}", highlight=False, markup=False)
 
 
-def _value(row: Row) -> str:
+def _value(row: evaluation_lib.Row) -> str:
     if row.value is None:
         return "–"
     number = str(row.value) if isinstance(row.value, int) else f"{row.value:.4g}"
@@ -83,11 +85,11 @@ def _value(row: Row) -> str:
     return f"{row.value:.5g} ± {half:.2g} {row.unit}"
 
 
-_BUILT_IN: dict[str, Callable[[], Dataset]] = {
-    "digits": digits,
-    "fashion_mnist": lambda: fashion_mnist("test"),
-    "fashion_mnist_test": lambda: fashion_mnist("test"),
-    "shapes": lambda: shapes(10_000, seed=1),  # other draws than those that fit reads
+_BUILT_IN: dict[str, Callable[[], datasets.Dataset]] = {
+    "digits": lambda: datasets.digits(),  # noqa: PLW0108 - imported when used
+    "fashion_mnist": lambda: datasets.fashion_mnist("test"),
+    "fashion_mnist_test": lambda: datasets.fashion_mnist("test"),
+    "shapes": lambda: datasets.shapes(10_000, seed=1),  # other draws than those that fit reads
 }
 _DEFAULTS = EvaluationSettings()
 
@@ -202,13 +204,15 @@ def evaluate(
     vaekit evaluate runs/drugs held-out.smi --training drugs.smi -n 10000
     """
     out = run / "evaluation" if out is None else out
-    model = load(run)
-    check_evaluation_folder(out)
+    model = storage.load_model(run)
+    evaluation_lib.check_evaluation_folder(out)
     settings = EvaluationSettings(features, n, draws, annealed, k=k, target=target, seed=seed)
     held_out = _read(model, data, context, labels, factors)
     learnt_from = None if training is None else read_data(training, model.domain_)
     result = _measure(model, held_out, learnt_from, settings)
-    write_evaluation(out, result, {"run": str(run), "data": data, "versions": versions()})
+    evaluation_lib.write_evaluation(
+        out, result, {"run": str(run), "data": data, "versions": storage.versions()}
+    )
     print_evaluation(result, f"{run} on {len(held_out.items)} items of {data}")
     files = ["evaluation.json", "evaluation.csv", *(f"{name}.png" for name in result.pictures)]
     console.print(f"wrote {out}: {', '.join(files)}", highlight=False)
@@ -225,7 +229,7 @@ class _Data:
 
 
 def _read(
-    model: Autoencoder,
+    model: vaekit.Autoencoder,
     data: str,
     context: str | None,
     labels: str | None,
@@ -239,43 +243,46 @@ def _read(
         items,
         own_context if context is None else _context(context, data, model),
         _labels(data if labels is None and known is not None else labels, _names),
-        _own_factors(known) if factors is None else np.asarray(read_source(factors)),
+        _own_factors(known) if factors is None else np.asarray(domains.read_source(factors)),
     )
 
 
-def _built_in(name: str | None) -> Dataset | None:
+def _built_in(name: str | None) -> datasets.Dataset | None:
     """A built-in data set; a path of that name wins."""
     if name is None or name not in _BUILT_IN or Path(name).exists():
         return None
     return _BUILT_IN[name]()
 
 
-def _labels(text: str | None, of: Callable[[Dataset], Any]) -> Any:
+def _labels(text: str | None, of: Callable[[datasets.Dataset], Any]) -> Any:
     """Of a built-in data set, as evaluated here, or what the text names."""
     known = _built_in(text)
     return read_context(text) if known is None else of(known)
 
 
-def _context(text: str, data: str, model: Autoencoder) -> Any:
+def _context(text: str, data: str, model: vaekit.Autoencoder) -> Any:
     known = _built_in(text)
     return read_context(text, data, model.domain_) if known is None else known.labels
 
 
-def _names(known: Dataset) -> Any:
+def _names(known: datasets.Dataset) -> Any:
     return np.asarray(known.label_names)[known.labels]
 
 
-def _own_factors(known: Dataset | None) -> Any:
+def _own_factors(known: datasets.Dataset | None) -> Any:
     if known is None or known.factors is None:
         return None
     return np.stack(list(known.factors.values()), axis=1)
 
 
 def _measure(
-    model: Autoencoder, held_out: _Data, training: Any, settings: EvaluationSettings
-) -> Evaluation:
+    model: vaekit.Autoencoder,
+    held_out: _Data,
+    training: Any,
+    settings: EvaluationSettings,
+) -> evaluation_lib.Evaluation:
     with console.status("evaluating") as status:
-        return evaluate_model(
+        return evaluation_lib.evaluate(
             model.trained_,
             held_out.items,
             held_out.context,

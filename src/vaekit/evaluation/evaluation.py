@@ -20,7 +20,8 @@ from vaekit.evaluation.measures import (
     reconstruction,
     scores,
 )
-from vaekit.evaluation.subject import EvaluationSettings, Subject
+from vaekit.evaluation.settings import EvaluationSettings
+from vaekit.evaluation.subject import Subject
 from vaekit.fitting.trained import Trained
 from vaekit.metrics.feature_extractors import Features
 

@@ -9,12 +9,8 @@ import torch
 from torch import Tensor
 
 from vaekit.errors import CompositionError, DataError, VaekitError
-from vaekit.evaluation.subject import (
-    LATENT_ITEMS,
-    LIKELIHOOD_ITEMS,
-    RECONSTRUCTION_ITEMS,
-    Subject,
-)
+from vaekit.evaluation.settings import LATENT_ITEMS, LIKELIHOOD_ITEMS, RECONSTRUCTION_ITEMS
+from vaekit.evaluation.subject import Subject
 from vaekit.fitting.trained import Trained
 from vaekit.likelihoods.elementwise import Bernoulli, Categorical, DiscretisedLogistic
 from vaekit.likelihoods.tokens import Tokens

@@ -11,7 +11,8 @@ import torch
 from matplotlib.figure import Figure
 
 from vaekit.evaluation.evaluation import Evaluation
-from vaekit.evaluation.subject import LATENT_ITEMS, Subject
+from vaekit.evaluation.settings import LATENT_ITEMS
+from vaekit.evaluation.subject import Subject
 from vaekit.files import read_json, to_json
 from vaekit.metrics.latents import ACTIVE_VARIANCE
 from vaekit.plots.charts import code_usage, latent_health

@@ -20,3 +20,4 @@ from .prior import (
     refit_prior as refit_prior,
 )
 from .trained import Trained as Trained
+from .conditional import read_conditions as read_conditions

@@ -87,3 +87,7 @@ from .standardize import (
     Standardiser as Standardiser,
     standardise as standardise,
 )
+from .analogue_search import check_molecules as check_molecules
+from .outputs import known_of as known_of
+from .outputs import sample_writer as sample_writer
+from .plots import check_grid_path as check_grid_path

@@ -1,24 +1,23 @@
 """Commands of molecules: ``vaekit analogues`` and ``vaekit predict``."""
 
-from pathlib import Path
-from typing import Annotated
+from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import lazy_loader
 import typer
 from rich.table import Table
 
-from vaekit.cli.use import ContextOption, Run
+from vaekit import domains, molecules, plots, storage
 from vaekit.console.files import console, read_context, write_frame
-from vaekit.domains.hooks import SampleOptions
+from vaekit.console.options import ContextOption, Run
 from vaekit.errors import DataError, SpecError
-from vaekit.molecules.analogue_search import check_molecules, find_analogues
-from vaekit.molecules.outputs import known_of, sample_writer
-from vaekit.molecules.plots import prediction_scatter
-from vaekit.molecules.predictions import Predictions, predict_molecules, targets_of
-from vaekit.molecules.properties import PROPERTIES
-from vaekit.molecules.report import check_molecule_path, save_molecules
-from vaekit.plots.style import save_figure
-from vaekit.storage.loading import load
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy_loader.load("numpy")
 
 
 def analogues(
@@ -62,13 +61,15 @@ def analogues(
 
     vaekit analogues runs/drugs "CC(=O)Nc1ccc(O)cc1" --keep "c1ccccc1" --rank sa --lowest
     """
-    check_molecule_path(out)
-    model = load(run)
-    domain = check_molecules(model.trained_)
-    sample_writer(domain, out, SampleOptions(grid, training))  # refuses what does not go together
-    known = known_of(training, domain)
+    molecules.check_molecule_path(out)
+    model = storage.load_model(run)
+    domain = molecules.check_molecules(model.trained_)
+    molecules.sample_writer(
+        domain, out, domains.SampleOptions(grid, training)
+    )  # refuses what does not go together
+    known = molecules.known_of(training, domain)
     with console.status(f"decoding {draws} points"):
-        found = find_analogues(
+        found = molecules.find_analogues(
             model.trained_,
             lead,
             n,
@@ -86,7 +87,7 @@ def analogues(
             f"no molecule was found that is like the lead; nothing was written. {found.summary()} "
             "Lower --similarity, raise --draws, or train longer."
         )
-    save_molecules(out, found.report, found.also())
+    molecules.save_molecules(out, found.report, found.also())
     console.print(found.summary(), highlight=False)
     console.print(found.report.summary(), highlight=False)
     console.print(f"wrote {out}", highlight=False)
@@ -128,13 +129,13 @@ def predict(
     """
     path = out or run.with_name(f"{run.name}-predicted.csv")
     _check_endings(path, plot)
-    model = load(run)
-    targets_of(model.domain_)
+    model = storage.load_model(run)
+    molecules.targets_of(model.domain_)
     if not Path(data).is_file():
         raise DataError(f"the molecules must be in a file; there is none at {data!r}.")
     given = read_context(context)
     with console.status("predicting"):
-        found = predict_molecules(model.trained_, data, given, compute=compute)
+        found = molecules.predict_molecules(model.trained_, data, given, compute=compute)
     if plot is not None and not found.agreement():
         raise DataError(
             "a picture needs properties that are known of some molecules; there is no column of "
@@ -144,7 +145,7 @@ def predict(
     write_frame(path, found.frame())
     _say(found)
     if plot is not None:
-        save_figure(prediction_scatter(_pairs(found)), plot)
+        plots.save_figure(molecules.prediction_scatter(_pairs(found)), plot)
         console.print(f"wrote {plot}", highlight=False)
 
 
@@ -156,7 +157,7 @@ def _check_endings(path: Path, plot: Path | None) -> None:
         raise SpecError(f"--plot must end in .png; got {str(plot)!r}.")
 
 
-def _say(found: Predictions) -> None:
+def _say(found: molecules.Predictions) -> None:
     predicted = len(found) - len(found.reasons)
     title = f"predicted of {predicted} of {len(found)} molecules"
     table = Table(title=title, title_justify="left")
@@ -188,11 +189,11 @@ def _say(found: Predictions) -> None:
 
 
 def _unit(name: str) -> str:
-    unit = PROPERTIES[name].unit if name in PROPERTIES else ""
+    unit = molecules.PROPERTIES[name].unit if name in molecules.PROPERTIES else ""
     return f", {unit}" if unit else ""
 
 
-def _pairs(found: Predictions) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def _pairs(found: molecules.Predictions) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """By a title that says how well they agree."""
     return {
         f"{name}: R2 {each.r2:.3f}": (found.known[name], found.values[name])

@@ -1,5 +1,7 @@
 """``vaekit optimise``."""
 
+from __future__ import annotations
+
 import importlib.util
 import inspect
 import sys
@@ -20,29 +22,12 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from vaekit.cli.use import ContextOption
+from vaekit import fitting, molecules, storage
 from vaekit.console.files import console, read_context, write_frame
+from vaekit.console.options import ContextOption
 from vaekit.errors import SpecError, unknown_name
 from vaekit.files import atomic_write
-from vaekit.fitting.trained import Trained
-from vaekit.molecules.design.constraints import (
-    Bounded,
-    Constraint,
-    Keeps,
-    Lacks,
-    NoAlerts,
-    Similar,
-)
-from vaekit.molecules.design.measures import EachMeasure, ListMeasure, Measure, Predicted
-from vaekit.molecules.design.objectives import Objective, maximise, minimise, within
-from vaekit.molecules.design.optimize import Optimisation, table
-from vaekit.molecules.design.optimize import optimise as search_molecules
-from vaekit.molecules.design.report import design_page, draw_best
-from vaekit.molecules.design.search_loop import Progress
-from vaekit.molecules.domain import MoleculeDomain
-from vaekit.molecules.plots import check_grid_path
-from vaekit.molecules.properties import PROPERTIES
-from vaekit.storage.loading import load
+from vaekit.molecules import design
 
 
 def read_objectives(
@@ -53,9 +38,9 @@ def read_objectives(
     lowest_oracles: list[str] | None,
     takes_list: bool,
     seconds: float | None,
-    trained: Trained,
+    trained: fitting.Trained,
     context: Any = None,
-) -> list[Objective]:
+) -> list[design.Objective]:
     """All objectives of a command line.
 
     A name is that of a property, or of a column of the user's that the model was taught.
@@ -64,13 +49,13 @@ def read_objectives(
         SpecError: None, an unknown property, or words that are no ends.
     """
 
-    def what(name: str) -> str | Measure:
+    def what(name: str) -> str | design.Measure:
         return _asked(name, trained, context)
 
-    found = [_towards(maximise, text, what) for text in highest or []]
-    found += [_towards(minimise, text, what) for text in lowest or []]
+    found = [_towards(design.maximise, text, what) for text in highest or []]
+    found += [_towards(design.minimise, text, what) for text in lowest or []]
     found += [_within(text, what) for text in ranges or []]
-    for make, texts in ((maximise, oracles), (minimise, lowest_oracles)):
+    for make, texts in ((design.maximise, oracles), (design.minimise, lowest_oracles)):
         for text in texts or []:
             name = text.rpartition(":")[2]
             found.append(make(_measure(load_function(text), takes_list, seconds), name=name))
@@ -82,40 +67,46 @@ def read_objectives(
     return found
 
 
-def _measure(function: Callable[..., Any], takes_list: bool, seconds: float | None) -> Measure:
+def _measure(
+    function: Callable[..., Any], takes_list: bool, seconds: float | None
+) -> design.Measure:
     if seconds is not None and not seconds > 0:
         raise SpecError(f"--timeout must be above 0; got {seconds}.")
-    return ListMeasure(function, seconds) if takes_list else EachMeasure(function, seconds)
+    return (
+        design.ListMeasure(function, seconds)
+        if takes_list
+        else design.EachMeasure(function, seconds)
+    )
 
 
-def _asked(name: str, trained: Trained, context: Any) -> str | Measure:
-    scales = trained.domain.scales if isinstance(trained.domain, MoleculeDomain) else None
+def _asked(name: str, trained: fitting.Trained, context: Any) -> str | design.Measure:
+    scales = trained.domain.scales if isinstance(trained.domain, molecules.MoleculeDomain) else None
     own = () if scales is None else scales.own
     if name in own:
-        return Predicted(trained, name, context)
-    if name not in PROPERTIES:
-        raise unknown_name("property", name, [*own, *PROPERTIES])
+        return design.Predicted(trained, name, context)
+    if name not in molecules.PROPERTIES:
+        raise unknown_name("property", name, [*own, *molecules.PROPERTIES])
     return name
 
 
 def _towards(
-    make: Callable[..., Objective], text: str, what: Callable[[str], str | Measure]
-) -> Objective:
+    make: Callable[..., design.Objective], text: str, what: Callable[[str], str | design.Measure]
+) -> design.Objective:
     name, ends = _parsed(text)
     if len(ends) == 1:
         raise SpecError(f"what is worst and best enough must be NAME=LOW..HIGH; got {text!r}.")
-    worst, best = (ends if make is maximise else ends[::-1]) or (None, None)
+    worst, best = (ends if make is design.maximise else ends[::-1]) or (None, None)
     return make(what(name), worst, best)
 
 
-def _within(text: str, what: Callable[[str], str | Measure]) -> Objective:
+def _within(text: str, what: Callable[[str], str | design.Measure]) -> design.Objective:
     name, ends = _parsed(text)
     if not ends:
         raise SpecError(f"--range must be NAME=LOW..HIGH or NAME=TARGET; got {text!r}.")
-    return within(what(name), ends[0], ends[-1])
+    return design.within(what(name), ends[0], ends[-1])
 
 
-def read_bounds(texts: list[str] | None) -> list[Bounded]:
+def read_bounds(texts: list[str] | None) -> list[design.Bounded]:
     """``["mw=200..500"]`` to constraints; an end may be left out.
 
     Example:
@@ -125,12 +116,12 @@ def read_bounds(texts: list[str] | None) -> list[Bounded]:
     return [_bounded(text) for text in texts or []]
 
 
-def _bounded(text: str) -> Bounded:
+def _bounded(text: str) -> design.Bounded:
     name, _, ends = text.partition("=")
     low, dots, high = ends.partition("..")
     if not dots or not (low or high):
         raise SpecError(f"--bound must be NAME=LOW..HIGH, NAME=LOW.. or NAME=..HIGH; got {text!r}.")
-    return Bounded(
+    return design.Bounded(
         name,
         _number(low, text) if low else -float("inf"),
         _number(high, text) if high else float("inf"),
@@ -283,12 +274,20 @@ def optimise(
     """
     _check_endings(out, report, grid)
     rules = _constraints(like, similarity, keep, forbid, bound, no_alerts)
-    trained, given = load(run).trained_, read_context(context)
+    trained, given = storage.load_model(run).trained_, read_context(context)
     objectives = read_objectives(
-        maximise, minimise, range_, oracle, minimise_oracle, takes_list, timeout, trained, given
+        maximise,
+        minimise,
+        range_,
+        oracle,
+        minimise_oracle,
+        takes_list,
+        timeout,
+        trained,
+        given,
     )
     with _bar() as watch:
-        result = search_molecules(
+        result = design.optimise(
             trained,
             objectives,
             start=start,
@@ -301,14 +300,14 @@ def optimise(
             seed=seed,
             watch=watch,
         )
-    rows = table(result)
+    rows = design.table(result)
     _print(result, rows)
     write_frame(out, rows)
     if report is not None:
-        atomic_write(report, design_page(result))
+        atomic_write(report, design.design_page(result))
         console.print(f"wrote {report}", highlight=False)
     if grid is not None:
-        draw_best(result).save(grid, "Designed molecules")
+        design.draw_best(result).save(grid, "Designed molecules")
         console.print(f"wrote {grid}", highlight=False)
 
 
@@ -319,7 +318,7 @@ def _check_endings(out: Path, report: Path | None, grid: Path | None) -> None:
     if report is not None and report.suffix != ".html":
         raise SpecError(f"--report must end in .html; got {str(report)!r}.")
     if grid is not None:
-        check_grid_path(grid)
+        molecules.check_grid_path(grid)
 
 
 def _constraints(
@@ -329,16 +328,16 @@ def _constraints(
     forbid: list[str] | None,
     bound: list[str] | None,
     no_alerts: bool,
-) -> list[Constraint]:
-    rules: list[Constraint] = [] if like is None else [Similar(like, similarity)]
-    rules += [Keeps(smarts) for smarts in keep or []]
-    rules += [Lacks(smarts) for smarts in forbid or []]
+) -> list[design.Constraint]:
+    rules: list[design.Constraint] = [] if like is None else [design.Similar(like, similarity)]
+    rules += [design.Keeps(smarts) for smarts in keep or []]
+    rules += [design.Lacks(smarts) for smarts in forbid or []]
     rules += read_bounds(bound)
-    return [*rules, NoAlerts()] if no_alerts else rules
+    return [*rules, design.NoAlerts()] if no_alerts else rules
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[Progress], None]]:
+def _bar() -> Iterator[Callable[[design.Progress], None]]:
     """A bar for each method, with the best score so far."""
     columns = (
         TextColumn("{task.description}"),
@@ -351,7 +350,7 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
     with Bar(*columns, console=console) as bar:
         lines: dict[str, Any] = {}
 
-        def watch(now: Progress) -> None:
+        def watch(now: design.Progress) -> None:
             if now.method not in lines:
                 lines[now.method] = bar.add_task(
                     now.method, total=now.budget, best=now.best, failed=""
@@ -362,7 +361,7 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
         yield watch
 
 
-def _print(result: Optimisation, rows: Any) -> None:
+def _print(result: design.Optimisation, rows: Any) -> None:
     beside = Table("molecules of", "calls", "best", "mean of ten best", "area")
     for each in result.summaries:
         numbers = (each.best, each.top10, each.area)
@@ -375,7 +374,7 @@ def _print(result: Optimisation, rows: Any) -> None:
         best.add_row(str(row["rank"]), *(f"{row[n]:.4g}" for n in names), signs, row["smiles"])
     console.print(best)
     console.print(beside)
-    if any(isinstance(each.measure, Predicted) for each in result.goal.objectives):
+    if any(isinstance(each.measure, design.Predicted) for each in result.goal.objectives):
         console.print("Predictions are the model's: measure the best before you believe them.")
     if result.starts.given:
         console.print(result.starts.words, highlight=False)

@@ -15,7 +15,8 @@ from torch import Tensor
 from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.errors import CompositionError, DataError
 from vaekit.evaluation.measures import Measure, Row
-from vaekit.evaluation.subject import LATENT_ITEMS, RECONSTRUCTION_ITEMS, Subject
+from vaekit.evaluation.settings import LATENT_ITEMS, RECONSTRUCTION_ITEMS
+from vaekit.evaluation.subject import Subject
 from vaekit.molecules.fingerprints import Fingerprints, morgan_fingerprints
 from vaekit.molecules.metrics import (
     chemnet_activations,

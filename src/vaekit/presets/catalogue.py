@@ -3,17 +3,20 @@
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from vaekit.files import atomic_write, to_json
 from vaekit.latents.base import Single
 from vaekit.likelihoods.elementwise import Bernoulli
 from vaekit.models.vae import VAE
 from vaekit.networks.sizes import make_networks
 from vaekit.presets.base import Parts, Recipe, find_preset, preset_names
 from vaekit.randomness import seeded
+from vaekit.registry import provider
 
 _ENERGY = "structural_similarity"
 _LATENTS, _CONTEXT, _SHAPE = 8, 2, (1, 8, 8)
@@ -46,13 +49,22 @@ class Card:
 
 
 def catalogue() -> list[Card]:
-    """All presets, in the order of their files.
+    """Return all presets, by name, from the models themselves.
+
+    What comes of it for the presets of vaekit is kept in ``catalogue.json``, so that listing them
+    builds no model; `write_catalogue` writes it.
 
     Example:
         >>> [entry.name for entry in catalogue()][:2]
         ['aae', 'annealed_vae']
     """
     return [card(name) for name in preset_names()]
+
+
+def write_catalogue(path: Path) -> None:
+    """Write the descriptions of the presets of vaekit itself."""
+    own = [card(name) for name in preset_names() if not provider("presets", name)]
+    atomic_write(path, to_json([asdict(entry) for entry in own]))
 
 
 def card(name: str) -> Card:
@@ -125,3 +137,7 @@ def _parts(recipe: Recipe, likelihood: str, prior: str) -> dict[str, str]:
         "objective": repr(recipe.objective).split("(\n")[0],
         **{k: "the data's default" if v == "auto" else v for k, v in own.items()},
     }
+
+
+if __name__ == "__main__":
+    write_catalogue(Path(__file__).with_name("catalogue.json"))

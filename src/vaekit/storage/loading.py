@@ -1,13 +1,10 @@
-"""Reading a run folder, or a model that comes with the package, back into an estimator."""
+"""Reading what was saved, or a model that comes with the package: whatever kind it is of."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vaekit.autoencoder import Autoencoder
-from vaekit.fitting.trained import Trained
-from vaekit.metrics.latents import Health
-from vaekit.storage.runs import options_from_json, read_run
+from vaekit.registry import get, names
 
 PRETRAINED = {
     "moses": "Drug-like molecules: a Transformer, trained on the 1.6 million of MOSES.",
@@ -28,13 +25,20 @@ def find_run(path: str | Path) -> Path:
     return Path(__file__).parents[1] / "pretrained" / str(path)
 
 
-def load(path: str | Path, components: Mapping[str, Any] | None = None) -> Autoencoder:
-    """Read a run folder; nothing in it is ever executed.
+def load(path: str | Path, components: Mapping[str, Any] | None = None) -> Any:
+    """Read what was saved in a folder; nothing in it is ever executed.
+
+    A folder that `Autoencoder.save` or ``vaekit fit`` wrote gives an `Autoencoder`, one that
+    `VAEDetector.save` or ``vaekit anomalies --save`` wrote a `VAEDetector`, and so for every kind
+    that is registered under ``"stored"``: such a folder holds a file ``<kind>.json``.
 
     Args:
-        path: What `Autoencoder.save` or ``vaekit fit`` wrote, or where there is no such folder the
-            name of a model of the package, as in `vaekit.storage.PRETRAINED`.
+        path: The folder, or where there is no such folder the name of a model of the package, as
+            in `vaekit.storage.PRETRAINED`.
         components: Your own modules by the name in the folder, as objects or factories.
+
+    Returns:
+        What was saved there.
 
     Raises:
         FormatError: Damaged, truncated, foreign, of a newer format.
@@ -50,9 +54,21 @@ def load(path: str | Path, components: Mapping[str, Any] | None = None) -> Autoe
         ...     load(f"{folder}/run").latent_dim
         2
     """
-    run = read_run(find_run(path), components)
-    notes = dict(run.notes)
-    health, _ = notes.pop("health", None), notes.pop("versions", None)
-    estimator = Autoencoder(**options_from_json(run.estimator, Autoencoder))
-    estimator.health_ = None if health is None else Health.from_json(health)
-    return estimator.adopt(Trained(run.model, run.domain, run.context), run.history, notes)
+    folder = find_run(path)
+    kinds = [name for name in names("stored") if name != "model"]  # all have a model as well
+    kind = next((name for name in kinds if (folder / f"{name}.json").exists()), "model")
+    return get("stored", kind)(folder, components)
+
+
+def load_model(path: str | Path, components: Mapping[str, Any] | None = None) -> Any:
+    """Read the `Autoencoder` in a folder, also where it is part of something else.
+
+    Args:
+        path: As of `load`.
+        components: As of `load`.
+
+    Raises:
+        FormatError: As of `load`.
+        SpecError: As of `load`.
+    """
+    return get("stored", "model")(find_run(path), components)

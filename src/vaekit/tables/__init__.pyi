@@ -32,3 +32,4 @@ from .privacy import (
     closest_record_share as closest_record_share,
     row_fidelity as row_fidelity,
 )
+from .imputation import is_weighted as is_weighted

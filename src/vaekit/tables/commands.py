@@ -1,23 +1,17 @@
 """Commands of tables: ``vaekit impute`` and ``vaekit augment``; conditions as they are typed."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from vaekit.augmentation.augment_table import augment as make
-from vaekit.augmentation.targets import joined
-from vaekit.autoencoder import Autoencoder
+import vaekit
+from vaekit import augmentation, domains, presets, storage, tables, training
 from vaekit.console.files import console, print_table, read_data, write_frame
 from vaekit.console.options import parse_assignments
-from vaekit.domains.checks import is_frame
 from vaekit.errors import DataError, SpecError, unknown_name
-from vaekit.presets.base import choose_preset
-from vaekit.storage.loading import load
-from vaekit.tables.domain import TableDomain
-from vaekit.tables.imputation import impute as fill
-from vaekit.tables.imputation import is_weighted
-from vaekit.training.config import TrainConfig
 
 
 def impute(
@@ -68,19 +62,21 @@ def impute(
     if count > 1 and estimate != "draw":
         raise SpecError("several files need --estimate draw; the best guess is always the same.")
     frame = read_data(data)
-    if not is_frame(frame):
+    if not domains.is_frame(frame):
         raise DataError(f"holes are filled in tables (.csv, .csv.gz, .parquet); got {data}.")
-    model = load(run) if run is not None else _trained(frame, preset, max_epochs, seed)
+    model = (
+        storage.load_model(run) if run is not None else _trained(frame, preset, max_epochs, seed)
+    )
     if save is not None:
         model.save(save)
     shifts = parse_assignments(shift or [])
     for place in range(count):
-        filled = fill(
+        filled = tables.impute(
             model.trained_,
             frame,
             estimate=estimate,
             draws=draws,
-            weighted=is_weighted(model.preset),
+            weighted=tables.is_weighted(model.preset),
             shift=shifts,
             seed=seed + place,
         )
@@ -89,9 +85,11 @@ def impute(
     print_table("cells filled", _counts(frame, filled))
 
 
-def _trained(frame: Any, preset: str, max_epochs: int | None, seed: int) -> Autoencoder:
-    domain = TableDomain(missing="hole", scale="straight")
-    model = Autoencoder(choose_preset(preset, {}), domain=domain, max_epochs=max_epochs, seed=seed)
+def _trained(frame: Any, preset: str, max_epochs: int | None, seed: int) -> vaekit.Autoencoder:
+    domain = tables.TableDomain(missing="hole", scale="straight")
+    model = vaekit.Autoencoder(
+        presets.choose_preset(preset, {}), domain=domain, max_epochs=max_epochs, seed=seed
+    )
     return model.fit(frame)
 
 
@@ -143,18 +141,18 @@ def augment(
     vaekit augment patients.csv --target outcome --only-synthetic --anyway --out new.parquet
     """
     frame = read_data(data)
-    if not is_frame(frame):
+    if not domains.is_frame(frame):
         raise DataError(f"augment reads tables (.csv, .csv.gz, .parquet); got {data}.")
     if target not in frame.columns:
         raise unknown_name("column", target, list(frame.columns))
-    config = TrainConfig(max_epochs=max_epochs, seed=seed, progress=False)
+    config = training.TrainConfig(max_epochs=max_epochs, seed=seed, progress=False)
     with console.status("preparing") as status:
-        found = make(
+        found = augmentation.augment(
             frame.drop(columns=target),
             _classes(frame, target),
             strategy=_strategy(strategy),
             kind=kind,
-            preset=choose_preset(preset, {}),
+            preset=presets.choose_preset(preset, {}),
             folds=folds,
             config=config,
             watch=lambda done, of: status.update(f"training {done + 1} of {of}"),
@@ -164,7 +162,7 @@ def augment(
         console.print("Nothing is written; --anyway writes it all the same.", highlight=False)
         return
     new = found.items.assign(**{target: found.labels})[list(frame.columns)]
-    write_frame(out, new if only else joined(frame, new))
+    write_frame(out, new if only else augmentation.joined(frame, new))
 
 
 def _classes(frame: Any, target: str) -> Any:

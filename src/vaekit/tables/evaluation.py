@@ -10,7 +10,8 @@ import torch
 
 from vaekit.errors import DataError
 from vaekit.evaluation.measures import Measure, Row
-from vaekit.evaluation.subject import RECONSTRUCTION_ITEMS, Subject
+from vaekit.evaluation.settings import RECONSTRUCTION_ITEMS
+from vaekit.evaluation.subject import Subject
 from vaekit.fitting.trained import batches_of
 from vaekit.tables.domain import TableDomain
 from vaekit.tables.metrics import (

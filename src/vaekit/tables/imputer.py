@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, validate_data
 
-from vaekit.autoencoder import Autoencoder
+from vaekit.autoencoder import Autoencoder, trained_of
 from vaekit.domains.checks import is_frame
-from vaekit.fitting.estimators import trained_of
 from vaekit.presets.base import Preset
 from vaekit.tables.domain import TableDomain
 from vaekit.tables.imputation import impute, is_weighted
