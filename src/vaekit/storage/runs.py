@@ -162,7 +162,7 @@ def read_run(path: str | Path, components: Mapping[str, Any] | None = None) -> R
         None
         if domain["context"] is None
         else _typed(build(upgraded(domain["context"])), Context, folder),
-        upgraded(train.pop("estimator")),
+        train.pop("estimator"),
         train.pop("history"),
         train,
     )
@@ -248,7 +248,7 @@ def options_from_json(stored: Any, estimator: type) -> dict[str, Any]:
     for name in stored:
         if name not in known:
             raise unknown_name("option", name, known)
-    return {name: _built_option(value) for name, value in stored.items()}
+    return {name: _built_option(upgraded(value)) for name, value in stored.items()}
 
 
 def _built_option(value: Any) -> Any:
