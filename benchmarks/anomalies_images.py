@@ -9,7 +9,7 @@ digits). Prints the mean area under the ROC curve over the classes and seeds, in
 what 20 principal components leave over, and of the distance to the k-th nearest neighbour.
 
 With DIR (or the folder that VAEKIT_ANOMALY_FEATURES names), ADBench's .npz files of image features
-with X and y: learnt from half of the normal rows, scored on the others.
+with X and y: learned from half of the normal rows, scored on the others.
 """
 
 import argparse
@@ -38,8 +38,8 @@ def of_digits(seed):
     order = np.random.default_rng(seed).permutation(len(known.images))
     first, second = np.array_split(order, 2)
     for label in np.unique(known.labels):
-        learnt = first[known.labels[first] == label]
-        yield known.images[learnt], known.images[second], known.labels[second] != label
+        learned = first[known.labels[first] == label]
+        yield known.images[learned], known.images[second], known.labels[second] != label
 
 
 def of_fashion(seed):
@@ -47,8 +47,8 @@ def of_fashion(seed):
     train, test = fashion_mnist("train"), fashion_mnist("test")
     scored = rng.permutation(len(test.images))[:SCORED]
     for label in range(10):
-        learnt = rng.permutation(np.flatnonzero(train.labels == label))[:LEARNT]
-        yield train.images[learnt], test.images[scored], test.labels[scored] != label
+        learned = rng.permutation(np.flatnonzero(train.labels == label))[:LEARNT]
+        yield train.images[learned], test.images[scored], test.labels[scored] != label
 
 
 def of_features(folder):

@@ -58,7 +58,7 @@ def seasonal(series, period, window):
     return over_steps(found[: len(found) - window + 1], window)
 
 
-def neighbours(train, windows, k, itself):
+def neighbors(train, windows, k, itself):
     finder = NearestNeighbors(n_neighbors=k + itself).fit(train)
     return finder.kneighbors(windows)[0][:, -1]
 
@@ -71,8 +71,8 @@ def baselines(train, series, window, seed):
     forest = IsolationForest(random_state=seed).fit(known)
     found = {"IForest": [-forest.score_samples(x) for x in (known, asked)]}
     for k in (1, 5):
-        of_all = neighbours(known, asked, k, whole)
-        found[f"kNN {k}"] = [of_all if whole else neighbours(known, known, k, True), of_all]
+        of_all = neighbors(known, asked, k, whole)
+        found[f"kNN {k}"] = [of_all if whole else neighbors(known, known, k, True), of_all]
     found = {name: [over_steps(s, window) for s in pair] for name, pair in found.items()}
     return found | {"seasonal": [seasonal(x, period, window) for x in (train, series)]}
 
@@ -166,7 +166,7 @@ def ecg(options):
         found = {"vaekit": -detector.fit(train).score_samples(test)}
         forest = IsolationForest(random_state=seed).fit(train)
         found["IForest"] = -forest.score_samples(test)
-        found |= {f"kNN {k}": neighbours(train, test, k, False) for k in (1, 5)}
+        found |= {f"kNN {k}": neighbors(train, test, k, False) for k in (1, 5)}
         found["median beat"] = np.abs(test - np.median(train, axis=0)).mean(1)
         for name, scores in found.items():
             pair = roc_auc_score(odd, scores), average_precision_score(odd, scores)

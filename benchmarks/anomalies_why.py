@@ -3,7 +3,7 @@
     python benchmarks/anomalies_why.py --sets DIR
 
 DIR holds ADBench's .npz files with X and y (or the folder that VAEKIT_ANOMALIES names). Of at most
-3,000 normal rows of each set half are learnt from.
+3,000 normal rows of each set half are learned from.
 
 Reasons: of 100 other rows k columns are corrupted: moved by 4 standard deviations, up or down, or
 taken from another row wherever that is more than 2 standard deviations away. Prints how many of
@@ -44,7 +44,7 @@ def normal_rows(path, seed):
 def corrupted(known, rows, k, how, rng):
     """Rows with k columns changed, and which those are; fewer where none can be."""
     deviation = known.std(0)
-    changed, places = rows.copy(), []
+    changed, positions = rows.copy(), []
     for row in changed:
         chosen = rng.permutation(len(row))
         if how == "moved":
@@ -55,13 +55,13 @@ def corrupted(known, rows, k, how, rng):
             far = np.abs(other - row) > 2 * deviation
             chosen = chosen[far[chosen]][:k]
             row[chosen] = other[chosen]
-        places.append(set(chosen.tolist()))
-    return changed, places
+        positions.append(set(chosen.tolist()))
+    return changed, positions
 
 
-def found_share(lists, places):
-    hits = [len(set(found[: len(p)]) & p) for found, p in zip(lists, places, strict=True)]
-    return sum(hits), sum(len(p) for p in places)
+def found_share(lists, positions):
+    hits = [len(set(found[: len(p)]) & p) for found, p in zip(lists, positions, strict=True)]
+    return sum(hits), sum(len(p) for p in positions)
 
 
 def reasons(paths, options):
@@ -74,12 +74,12 @@ def reasons(paths, options):
             detector = VAEDetector(novelty=True, seed=seed, progress=False).fit(known)
             rows = others[rng.permutation(len(others))[:ASKED]]
             for how, k in settings:
-                changed, places = corrupted(known, rows, k, how, rng)
+                changed, positions = corrupted(known, rows, k, how, rng)
                 why = detector.explain(changed, top=k)
                 ours = [[int(reason.column) for reason in found] for found in why]
                 far = np.argsort(-np.abs(changed - known.mean(0)) / known.std(0), axis=1)
                 for i, lists in enumerate((ours, far.tolist())):
-                    totals[how, k][i] += found_share(lists, places)
+                    totals[how, k][i] += found_share(lists, positions)
             if options.verbose:
                 shown = "  ".join(
                     f"{h} {k}: {t[0, 0]:.0f}/{t[0, 1]:.0f}" for (h, k), t in totals.items()

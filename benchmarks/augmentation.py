@@ -166,12 +166,12 @@ def lopsided(options):
         for seed in range(options.seeds):
             train, test, labels, truth = parted(X, y, seed, RARE, FREQUENT)
             sampler = VAEOverSampler(seed=seed, progress=False)
-            ways = {
+            paths = {
                 "none": (train, labels),
                 "SMOTE": smote(train, labels, seed),
                 "VAEOverSampler": sampler.fit_resample(train, labels),
             }
-            for way, data in ways.items():
+            for way, data in paths.items():
                 rows[way].append(scores(*data, test, truth))
         report(name, {name: rows}, ("SMOTE", "VAEOverSampler"))
     report("lopsided: average precision (trees/regression)", found, ("SMOTE", "VAEOverSampler"))

@@ -22,15 +22,15 @@ import torch
 from default_quality import describe, find_metric
 
 from vaekit.comparison import (
+    BenchmarkRun,
     Comparison,
     ComparisonSettings,
     Score,
-    Trial,
     table,
     verdict,
     write_comparison,
 )
-from vaekit.comparison.benchmark import SHOWN, Arena
+from vaekit.comparison.benchmark import SHOWN, Benchmark
 from vaekit.datasets import fashion_mnist
 from vaekit.fitting import Plan
 from vaekit.images import ImageDomain
@@ -49,32 +49,32 @@ def features_of(metric):
     return Features("the classifier of the metric", of)
 
 
-def arena(options, metric):
+def benchmark(options, metric):
     train, test = fashion_mnist("train"), fashion_mnist("test")
     settings = ComparisonSettings(
         minutes=options.minutes, seeds=options.seeds, marks=(2 / 15, 5 / 15, 1.0), samples=5000
     )
     domain = ImageDomain().fit(train.images)
     labels = np.asarray(test.labels).astype(str)
-    return Arena(train.images, test.images, domain, features_of(metric), settings, labels)
+    return Benchmark(train.images, test.images, domain, features_of(metric), settings, labels)
 
 
 def run(place, name, seed, shared, metric):
     """Train, score, keep."""
-    trial = shared.trial(Plan(name), seed)
-    record = trial.to_json()
-    if trial.failure is None:
-        official = metric.score(trial.trained.sample(5000, None, 0, "fitted"))
+    run = shared.run(Plan(name), seed)
+    record = run.to_json()
+    if run.failure is None:
+        official = metric.score(run.trained.sample(5000, None, 0, "fitted"))
         record["official"] = {k: float(official[k]) for k in official}
-        np.save(place.with_suffix(".npy"), trial.samples)
-    record["floor"] = dict(trial.floor)
+        np.save(place.with_suffix(".npy"), run.samples)
+    record["floor"] = dict(run.floor)
     place.with_suffix(".json").write_text(json.dumps(record, indent=1))
     return record
 
 
 def as_trial(place, record):
     samples = np.load(place.with_suffix(".npy")) if record["failure"] is None else None
-    return Trial(
+    return BenchmarkRun(
         record["model"],
         record["seed"],
         as_scores(record["scores"]),
@@ -120,7 +120,7 @@ def main(options):
     metric = find_metric(options.metric)
     if metric is None:
         raise SystemExit("comparison.py measures nothing else: pass --metric DIR.")
-    shared, trials = arena(options, metric), []
+    shared, runs = benchmark(options, metric), []
     kept = Path(f"{options.out}-trials")
     kept.mkdir(parents=True, exist_ok=True)
     for seed in range(options.seeds):
@@ -130,10 +130,10 @@ def main(options):
             new = not done.exists()
             record = run(place, name, seed, shared, metric) if new else json.loads(done.read_text())
             show(record)
-            trials.append(as_trial(place, record))
+            runs.append(as_trial(place, record))
     found = Comparison(
-        tuple(trials),
-        next(trial.floor for trial in trials if trial.floor),
+        tuple(runs),
+        next(run.floor for run in runs if run.floor),
         shared.features.name,
         (len(shared.training), len(shared.held_out)),
         shared.settings,

@@ -43,7 +43,7 @@ SCORES = {
 assert SCORES.keys() <= {field.name for field in fields(Disentanglement)}
 
 
-def codes_of(preset, seed, data, chosen, epochs):
+def encode_items(preset, seed, data, chosen, epochs):
     """Posterior means of the chosen items, and CPU seconds of training."""
     if preset == "random":
         return np.random.default_rng(seed).standard_normal((len(chosen), LATENTS)), 0.0
@@ -66,7 +66,7 @@ def main(options):
     for preset in (*options.presets, "random"):
         found, seconds = [], []
         for seed in range(options.seeds):
-            codes, spent = codes_of(preset, seed, data, chosen, options.epochs)
+            codes, spent = encode_items(preset, seed, data, chosen, options.epochs)
             found.append(disentanglement(torch.as_tensor(codes).float(), factors, seed))
             seconds.append(spent)
         cells = [shown([getattr(scores, name) for scores in found]) for name in SCORES]

@@ -63,9 +63,9 @@ def outside(points, reference, features):
 
 
 def smooth(trained, held_out, random):
-    ways = min(WAYS, len(held_out) // 2)
-    pairs = random.permutation(len(held_out))[: 2 * ways]
-    a, b = held_out[pairs[:ways]], held_out[pairs[ways:]]
+    paths = min(WAYS, len(held_out) // 2)
+    pairs = random.permutation(len(held_out))[: 2 * paths]
+    a, b = held_out[pairs[:paths]], held_out[pairs[paths:]]
     found = interpolation_smoothness(trained, a, b, steps=POINTS)
     yield "length - 1", found.length.mean - 1
     yield "energy - 1", found.energy.mean - 1
@@ -75,14 +75,14 @@ def smooth(trained, held_out, random):
 
 def near_data(trained, train, held_out, judge, random):
     a, b = (held_out[random.integers(0, len(held_out), MIDWAY)] for _ in "ab")
-    ways = trained.decoded_ways(a, b, 3, "linear", None)
+    paths = trained.decoded_ways(a, b, 3, "linear", None)
     some = train[random.permutation(len(train))[:MIDWAY]]
     real, own = encoded(trained, some), reconstructed(trained, some)
     for space, features in (("features", judge), ("pixels", lambda x: x.flatten(1))):
         for what, reference in (("own reconstructions", own), ("real items", real)):
-            yield f"outside {what}, {space}", outside(ways[:, 1], reference, features)
-            yield f"floor: {what}, {space}", outside(ways[:, 0], reference, features)
-    far = distance_to_data(ways, real).mean(0)
+            yield f"outside {what}, {space}", outside(paths[:, 1], reference, features)
+            yield f"floor: {what}, {space}", outside(paths[:, 0], reference, features)
+    far = distance_to_data(paths, real).mean(0)
     yield "distance to real, midway", far[1].item()
     yield "distance to real, ends", far[[0, 2]].mean().item()
 

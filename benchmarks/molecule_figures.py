@@ -14,11 +14,11 @@ from vaekit.metrics import molecules as measures
 from vaekit.molecules import (
     MoleculeDomain,
     as_molecules,
+    compute_properties,
     passes_filters,
     predict_targets,
-    properties_of,
 )
-from vaekit.networks import blurred_part
+from vaekit.networks import noise_conditioned_part
 
 RECONSTRUCTED = 1000
 TOLD = ("qed", "logp", "tpsa")
@@ -78,22 +78,22 @@ def latents(model, held_out):
 def properties(model, held_out):
     """R2 by ridge regression on latents, and by what the model was taught."""
     some = held_out[: 5 * RECONSTRUCTED]
-    truth, codes = properties_of(some, TOLD), model.transform(some)
+    truth, codes = compute_properties(some, TOLD), model.transform(some)
     half = len(some) // 2
     taught = getattr(model.domain_, "targets", ())
     own = predict_targets(model.trained_, some) if taught else {}
     for name in TOLD:
         y = truth[name]
         ridge = RidgeCV(np.logspace(-3, 3, 7)).fit(codes[:half], y[:half])
-        told = f"ridge on latents {ridge.score(codes[half:], y[half:]):.3f}"
+        predicted = f"ridge on latents {ridge.score(codes[half:], y[half:]):.3f}"
         if name in own:
-            told += f", taught {1 - np.square(own[name] - y).mean() / y.var():.3f}"
-        print(f"  R2 of {name}: {told}", flush=True)
+            predicted += f", taught {1 - np.square(own[name] - y).mean() / y.var():.3f}"
+        print(f"  R2 of {name}: {predicted}", flush=True)
 
 
 def draws(model, known, references, options):
     """Raw draws of the model's prior, for several shares of noise."""
-    decoder = blurred_part(model.model_.decoder)
+    decoder = noise_conditioned_part(model.model_.decoder)
     tokens_part(model.model_.likelihood).temperature = options.temperature
     for noise in [0.0] if decoder is None else options.noises:
         if decoder is not None:
@@ -123,7 +123,7 @@ def aimed(model, options):
     for where in (None, BOX):
         smiles = model.sample(options.samples // 5, seed=options.seed, where=where)
         valid = [text for text in map(canonical, smiles) if text is not None]
-        found = properties_of(valid, tuple(BOX))
+        found = compute_properties(valid, tuple(BOX))
         inside = [(low <= found[k]) & (found[k] <= high) for k, (low, high) in BOX.items()]
         shares.append(np.logical_and(*inside).mean())
         name = "plain" if where is None else "asked for"

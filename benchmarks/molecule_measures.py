@@ -21,10 +21,10 @@ from vaekit.metrics import molecules as measures
 from vaekit.metrics.sample_quality import _trace_of_root
 from vaekit.molecules import (
     as_molecules,
+    compute_properties,
     morgan_fingerprints,
     nearest_molecules,
     passes_filters,
-    properties_of,
 )
 
 STORED = {"logP": "logp", "SA": "sa", "QED": "qed", "weight": "mw"}
@@ -41,7 +41,7 @@ def timed(name, compute):
 def compare_properties(path):
     frame = pd.read_csv(path)
     names = {column: column.lower() for column in frame.columns if column != "smiles"}
-    found = properties_of(frame["smiles"], tuple(names.values()))
+    found = compute_properties(frame["smiles"], tuple(names.values()))
     for column, name in names.items():
         print(f"{name}, largest difference: {np.abs(frame[column] - found[name]).max():.2g}")
 
@@ -59,7 +59,7 @@ def stored_measures(molecules, activations, path):
     print(f"  FCD {frechet(activations, stored['FCD']):.4f}")
     print(f"  Frag {measures.cosine_of_counts(stored['Frag']['frag'], fragments):.5f}")
     print(f"  Scaf {measures.cosine_of_counts(stored['Scaf']['scaf'], scaffolds):.4f}")
-    own = properties_of(molecules, tuple(STORED.values()))
+    own = compute_properties(molecules, tuple(STORED.values()))
     for theirs, name in STORED.items():
         values = np.asarray(stored[theirs]["values"], dtype=np.float64)
         print(f"  {name} {measures.property_distance(values, own[name]):.4f}")

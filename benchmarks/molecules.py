@@ -5,16 +5,16 @@
         [--runs RUN ...] [--temperature .8]
 
 FILE are .csv or .csv.gz with SMILES in their first column, canonical as MOSES' are. All but the
-last 5,000 rows are learnt from, by `sequence_vae`, on byte-pair SMILES tokens, once for each weight
-of the KL at the end of training; or RUN are measured, trained before on other than these 5,000.
-Prints for each: the rate (KL, nats), latents in use, the share of held-out molecules that are
-reconstructed exactly (of 1,000, at the posterior mean), the share that RDKit takes for a molecule
-half a deviation from that mean and half-way between two molecules; how well latents tell
+last 5,000 rows are learned from, by `sequence_vae`, on byte-pair SMILES tokens, once for each
+weight of the KL at the end of training; or RUN are measured, trained before on other than these
+5,000. Prints for each: the rate (KL, nats), latents in use, the share of held-out molecules that
+are reconstructed exactly (of 1,000, at the posterior mean), the share that RDKit takes for a
+molecule half a deviation from that mean and half-way between two molecules; how well latents tell
 properties; of raw samples of the prior, nothing filtered, for several shares of noise (see
-`BlurredDecoder`): the share that RDKit takes for a molecule, of those the share that differ, of
-these the share that training has not, and that which passes MOSES' filters; with --test also the
-Frechet ChemNet distance to that file above that of as many random training molecules, and the
-cosine of scaffolds; of models taught QED and logP, how often molecules asked to lie in a box of
+`NoiseConditionedDecoder`): the share that RDKit takes for a molecule, of those the share that
+differ, of these the share that training has not, and that which passes MOSES' filters; with --test
+also the Frechet ChemNet distance to that file above that of as many random training molecules, and
+the cosine of scaffolds; of models taught QED and logP, how often molecules asked to lie in a box of
 both do.
 """
 
@@ -29,7 +29,7 @@ import torch
 from rdkit import RDLogger
 
 from vaekit import Autoencoder, load, presets
-from vaekit.molecules import MoleculeDomain, Report, Standardised, is_readable
+from vaekit.molecules import MoleculeDomain, Report, Standardized, is_readable
 
 HELD_OUT = 5000
 
@@ -37,7 +37,7 @@ HELD_OUT = 5000
 def trained(beta, train, options):
     started, cpu = time.monotonic(), time.process_time()
     # clean already, so reading them again would only take time
-    molecules = Standardised(train, range(len(train)), {}, Report(()))
+    molecules = Standardized(train, range(len(train)), {}, Report(()))
     model = Autoencoder(
         presets.sequence_vae(beta=beta, blur=options.blur),
         options.latents,

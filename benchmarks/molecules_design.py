@@ -39,8 +39,8 @@ from rdkit import Chem, RDLogger
 from vaekit import load
 from vaekit.molecules import (
     canonical,
+    compute_properties,
     morgan_fingerprints,
-    properties_of,
     read_molecules,
     tanimoto,
 )
@@ -52,7 +52,7 @@ from vaekit.molecules.design import (
     Similar,
     Starts,
     area_of_best,
-    maximise,
+    maximize,
     mean_of_best,
     round_of,
     search,
@@ -90,7 +90,7 @@ def of_smiles(task):
 
 
 def searched(trained, task, method, first, calls, seed):
-    goal = Goal([maximise(of_smiles(task), name=task)])
+    goal = Goal([maximize(of_smiles(task), name=task)])
     settings = SearchSettings(calls, method, BATCH, seed=seed)
     found = search(MoleculeSpace(trained), goal, Starts(first), settings)
     best = int(np.nanargmax(found.scores))
@@ -183,7 +183,7 @@ def chosen_leads(space, pool, count, seed):
     leads = {}
     while len(leads) < count:
         known, _ = space.encode(some := first_molecules(pool, seed))
-        found = properties_of(some, ["qed", "logp"])
+        found = compute_properties(some, ["qed", "logp"])
         good = known & (found["qed"] > 0.5) & (found["qed"] < 0.7)
         good &= (found["logp"] < LOGP[0]) | (found["logp"] > LOGP[1])
         leads |= dict.fromkeys(some[place] for place in np.flatnonzero(good))
@@ -193,7 +193,7 @@ def chosen_leads(space, pool, count, seed):
 
 def best_near(trained, lead, method, calls, seed):
     """The highest QED at a logP in the range; that of the lead where there is none."""
-    goal = Goal([maximise("qed"), within("logp", *LOGP)])
+    goal = Goal([maximize("qed"), within("logp", *LOGP)])
     settings = SearchSettings(
         calls, method, round_of(calls), constraints=[Similar(lead, 0.4)], seed=seed
     )
@@ -208,21 +208,21 @@ def screened(trained, leads, calls, seed):
     with seeded(seed):
         made = [one for _ in range(5) for one in space.decode(space.prior(SAMPLES // 5)) if one]
     made = list(dict.fromkeys(made))
-    found = properties_of(made, ["qed", "logp"])
+    found = compute_properties(made, ["qed", "logp"])
     is_good = (found["logp"] >= LOGP[0]) & (found["logp"] <= LOGP[1])
     similar = tanimoto(morgan_fingerprints(leads), morgan_fingerprints(made)) >= 0.4
     print(f"random: {similar.sum(1).mean():.1f} of {SAMPLES} samples are similar to a lead")
-    before, best = properties_of(leads, ["qed"])["qed"], []
+    before, best = compute_properties(leads, ["qed"])["qed"], []
     for qed, row in zip(before, similar, strict=True):
-        places = np.flatnonzero(row)[: calls - 1]
-        best.append(max([*found["qed"][places[is_good[places]]], qed]))
+        positions = np.flatnonzero(row)[: calls - 1]
+        best.append(max([*found["qed"][positions[is_good[positions]]], qed]))
     return best
 
 
 def run_leads(options, trained, pool):
     for seed in options.seeds:
         leads = chosen_leads(MoleculeSpace(trained), pool, options.leads, seed)
-        before = properties_of(leads, ["qed"])["qed"]
+        before = compute_properties(leads, ["qed"])["qed"]
         print(f"seed {seed}: {len(leads)} leads of a QED of {before.mean():.3f}", flush=True)
         best = {}
         for method in options.methods:

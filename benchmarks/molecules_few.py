@@ -24,18 +24,18 @@ from sklearn.linear_model import RidgeCV
 from vaekit import Autoencoder, fine_tune, load
 from vaekit.molecules import (
     MoleculeDomain,
+    compute_properties,
     morgan_fingerprints,
     predict_targets,
-    properties_of,
     readable_molecules,
-    standardise,
+    standardize,
 )
 
 
 def shown(name, model, held_out, options):
     samples = model.sample(options.samples, seed=options.seed)
     valid = [text for text in map(canonical, samples) if text is not None]
-    atoms = properties_of(valid, ["heavy_atoms"])["heavy_atoms"]
+    atoms = compute_properties(valid, ["heavy_atoms"])["heavy_atoms"]
     again = model.reconstruct(held_out)
     exact = np.mean([canonical(a) == b for a, b in zip(again, held_out.smiles, strict=True)])
     different = len(set(valid)) / max(1, len(valid))
@@ -57,12 +57,12 @@ def predicted(start, found, options):
         forest = RandomForestRegressor(500, random_state=seed).fit(bits[known], y[known])
         ridge = RidgeCV(np.logspace(-3, 3, 7)).fit(codes[known], y[known])
         tuned = fine_tune(start, found[known], targets=(options.target,), seed=seed, progress=False)
-        told = {
+        predicted = {
             "taught": predict_targets(tuned.trained_, found[asked])[options.target],
             "ridge on latents": ridge.predict(codes[asked]),
             "forest": forest.predict(bits[asked]),
         }
-        for name, values in told.items():
+        for name, values in predicted.items():
             error = np.square(values - y[asked]).mean()
             figures.setdefault(name, []).append((1 - error / y[asked].var(), np.sqrt(error)))
             print(f"seed {seed}, {name}: R2 {figures[name][-1][0]:.3f}", flush=True)
@@ -75,14 +75,14 @@ def main(options):
     warnings.simplefilter("ignore")
     RDLogger.DisableLog("rdApp.*")
     start = load(options.start)
-    given = standardise(options.data)
+    given = standardize(options.data)
     found, left_out = readable_molecules(start.domain_, given)
     if options.target:
         predicted(start, found, options)
         return
     order = np.random.default_rng(options.seed).permutation(len(found))
     held_out, training = found[order[: len(found) // 10]], found[order[len(found) // 10 :]]
-    atoms = properties_of(found.smiles, ["heavy_atoms"])["heavy_atoms"].mean()
+    atoms = compute_properties(found.smiles, ["heavy_atoms"])["heavy_atoms"].mean()
     print(f"{len(found)} molecules of {atoms:.1f} heavy atoms; no tokens for {left_out} others")
     shown("before", start, held_out, options)
     started = time.process_time()

@@ -1,4 +1,4 @@
-"""Molecules learnt from and drawn in a CPU second, beside the architecture of MOSES' VAE.
+"""Molecules learned from and drawn in a CPU second, beside the architecture of MOSES' VAE.
 
     python benchmarks/molecules_speed.py --train FILE
 
@@ -22,10 +22,10 @@ from torch.nn.utils.rnn import pack_sequence, pad_sequence
 from vaekit.presets import sequence_vae
 from vaekit.sequences import BytePairs, SequenceDomain, SmilesAtoms
 from vaekit.training import Items
-from vaekit.types import Clock
+from vaekit.types import TrainingProgress
 
 ROWS, BATCH, MOSES_BATCH = 10_000, 128, 512
-CLOCK = Clock(step=5, total=10, items=ROWS)
+CLOCK = TrainingProgress(step=5, total=10, items=ROWS)
 
 
 class LikeMoses(nn.Module):
@@ -42,8 +42,8 @@ class LikeMoses(nn.Module):
 
     def forward(self, rows):
         """The loss of a batch."""
-        told = [self.embedding(row) for row in rows]
-        _, last = self.encoder(pack_sequence(told, enforce_sorted=False))
+        predicted = [self.embedding(row) for row in rows]
+        _, last = self.encoder(pack_sequence(predicted, enforce_sorted=False))
         mean, log_variance = self.mean(last[-1]), self.log_variance(last[-1])
         z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
         x = pad_sequence(rows, batch_first=True)
@@ -58,15 +58,15 @@ def moses_steps(smiles, options):
     letters = {letter: i + 3 for i, letter in enumerate(sorted(set("".join(smiles))))}
     rows = [torch.tensor([1, *(letters[c] for c in text), 2]) for text in smiles]
     model = LikeMoses(len(letters) + 3)
-    optimiser = torch.optim.Adam(model.parameters(), 3e-4)
+    optimizer = torch.optim.Adam(model.parameters(), 3e-4)
     for start in range(0, ROWS - MOSES_BATCH, MOSES_BATCH):
         yield MOSES_BATCH
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         with half(options):
             loss = model(rows[start : start + MOSES_BATCH])
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 50)
-        optimiser.step()
+        optimizer.step()
 
 
 def our_model(domain, rows, network):
@@ -80,15 +80,17 @@ def half(options):
 
 def our_steps(domain, rows, network, options):
     model, objective = our_model(domain, rows, network)
-    optimiser = torch.optim.AdamW(model.parameters(), 2e-3, fused=True)
+    optimizer = torch.optim.AdamW(model.parameters(), 2e-3, fused=True)
     items = Items(rows, domain.encode, lengths=domain.lengths(rows))
-    for places in items.batches(BATCH, 0, 0):
-        yield len(places)
+    for positions in items.batches(BATCH, 0, 0):
+        yield len(positions)
         with half(options):
-            update = next(objective.losses(model, items.batch(places, torch.device("cpu")), CLOCK))
-        optimiser.zero_grad()
+            update = next(
+                objective.losses(model, items.batch(positions, torch.device("cpu")), CLOCK)
+            )
+        optimizer.zero_grad()
         update.losses["model"].backward()
-        optimiser.step()
+        optimizer.step()
 
 
 def drawn(domain, rows, network):
@@ -99,12 +101,12 @@ def drawn(domain, rows, network):
     with torch.no_grad():
         started = time.process_time()
         features = model.decoder.for_draws()(torch.randn(len(lengths), 64)).squeeze(1)
-        told, state = teller.start(features)
+        predicted, state = teller.start(features)
         codes = torch.ones(len(lengths), dtype=torch.long)
         for place in range(int(lengths.max())):
             going = lengths[-len(codes) :] > place
-            told, state, codes = told[going], state[going], codes[going]
-            logits, state = teller.step(told, state, codes)
+            predicted, state, codes = predicted[going], state[going], codes[going]
+            logits, state = teller.step(predicted, state, codes)
             codes = 2 + torch.multinomial(logits.softmax(-1), 1).squeeze(1)
         return len(lengths) / (time.process_time() - started)
 

@@ -4,9 +4,9 @@
         [--start RUN] [--width 512 --layers 8 --heads 8 --size large]
 
 FILE are .csv or .csv.gz with SMILES in their first column: all of MOSES' training molecules
-(train.csv.gz of the PyPI package molsets), and those that are not to be learnt from. DIR then
+(train.csv.gz of the PyPI package molsets), and those that are not to be learned from. DIR then
 holds the run, its weights in half precision, and checkpoints from which a run that was cut off
-goes on. With `--labelled` the latents also learn to tell QED, logP and TPSA of the molecules in
+goes on. With `--labeled` the latents also learn to tell QED, logP and TPSA of the molecules in
 that file; they are computed (2 ms a molecule) and kept in DIR. With `--start` a run goes on, for
 --minutes at --rate, and learns to tell them if it did not; where it did, they count --weight times.
 --width, --layers and --heads of the Transformer, --size of the encoder, --beta and --blur give
@@ -24,7 +24,7 @@ import torch
 
 from vaekit import Autoencoder, fine_tune, load, presets
 from vaekit.likelihoods import Tokens
-from vaekit.molecules import MoleculeDomain, Report, Standardised, properties_of
+from vaekit.molecules import MoleculeDomain, Report, Standardized, compute_properties
 from vaekit.networks import TokenTransformer
 
 TARGETS = ("qed", "logp", "tpsa")
@@ -41,7 +41,9 @@ def labels(path, cache):
     """A table of the properties of the molecules in a file, kept in another."""
     if not cache.exists():
         some = pd.read_csv(path).iloc[:, 0].tolist()
-        pd.DataFrame({"smiles": some, **properties_of(some, TARGETS)}).to_csv(cache, index=False)
+        pd.DataFrame({"smiles": some, **compute_properties(some, TARGETS)}).to_csv(
+            cache, index=False
+        )
     return pd.read_csv(cache).set_index("smiles")[list(TARGETS)]
 
 
@@ -90,12 +92,12 @@ def main(options):
     smiles = pd.read_csv(options.train).iloc[:, 0]
     smiles = smiles[~smiles.isin(pd.read_csv(options.held_out).iloc[:, 0])].tolist()
     known, folder = {}, Path(options.out)
-    if options.labelled:
+    if options.labeled:
         folder.mkdir(parents=True, exist_ok=True)
-        table = labels(options.labelled, folder / "properties.csv").reindex(smiles)
+        table = labels(options.labeled, folder / "properties.csv").reindex(smiles)
         known = {name: table[name].to_numpy(np.float64) for name in TARGETS}
     # MOSES' molecules are canonical and clean, so reading them again would only take an hour
-    molecules = Standardised(smiles, range(len(smiles)), known, Report(()))
+    molecules = Standardized(smiles, range(len(smiles)), known, Report(()))
     model = gone_on(molecules, options) if options.start else begun(molecules, folder, options)
     model.set_params(likelihood="auto", checkpoint_dir=None, resume=False).save(folder / "run")
     halved(folder / "run" / "model.safetensors")

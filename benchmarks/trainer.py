@@ -74,7 +74,7 @@ def train_by_hand(data, batch_size, epochs):
     """The loop one would write for exactly this model: fused Adam, uint8 rows, no library."""
     encoder, head, decoder = encoder_layers(), nn.Linear(HIDDEN, 2 * LATENT), decoder_layers()
     parameters = [*encoder.parameters(), *head.parameters(), *decoder.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.0, fused=True)
+    optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.0, fused=True)
     rows = torch.from_numpy(data)
     started = time.perf_counter()
     for _ in range(epochs):
@@ -86,9 +86,9 @@ def train_by_hand(data, batch_size, epochs):
             cost = F.binary_cross_entropy_with_logits(decoder(z), x, reduction="sum")
             kl = 0.5 * (mean * mean + scale * scale - 1 - 2 * log_scale).sum()
             loss = (cost + kl) / len(x)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             loss.item()
     return time.perf_counter() - started
 

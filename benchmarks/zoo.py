@@ -51,7 +51,7 @@ from vaekit.datasets import fashion_mnist
 from vaekit.distributions.sphere import UniformSphere
 from vaekit.objectives import WarmUpCosine
 from vaekit.training import Items, TrainConfig, train
-from vaekit.types import Batch, Clock
+from vaekit.types import Batch, TrainingProgress
 
 LATENT, HIDDEN, SHAPE = 16, 512, (1, 28, 28)
 LEARNING_RATE = 1e-3
@@ -221,7 +221,7 @@ def learning_rates(options):
     if options.peer_schedule == "constant":
         return [LEARNING_RATE] * steps
     schedule = WarmUpCosine(LEARNING_RATE, TrainConfig().warm_up)
-    return [schedule(Clock(step, steps, options.items)) for step in range(steps)]
+    return [schedule(TrainingProgress(step, steps, options.items)) for step in range(steps)]
 
 
 def decoder_network():

@@ -154,12 +154,12 @@ class Rates(TrainingCallback):
     """Sets the learning rate of every step: the same numbers that our trainer used."""
 
     def __init__(self, rates):
-        self.rates, self.optimisers = iter([*rates[1:], 0.0]), []
+        self.rates, self.optimizers = iter([*rates[1:], 0.0]), []
 
     def set(self, rate):
         """Set it in all optimisers."""
-        for optimiser in self.optimisers:
-            optimiser.param_groups[0]["lr"] = rate
+        for optimizer in self.optimizers:
+            optimizer.param_groups[0]["lr"] = rate
 
     def on_train_step_end(self, training_config, **kwargs):
         """Called by the trainer after each batch."""
@@ -184,7 +184,7 @@ def trainer_of(name, model, x, job, folder, rates):
     data = BaseDataset(x, torch.zeros(len(x)))
     trainer = kind(model=model, train_dataset=data, training_config=options, callbacks=[rates])
     trainer.prepare_training()
-    rates.optimisers += [getattr(trainer, f"{prefix}optimizer") for prefix in prefixes]
+    rates.optimizers += [getattr(trainer, f"{prefix}optimizer") for prefix in prefixes]
     return trainer
 
 

@@ -83,9 +83,9 @@ def test_reconstruction_is_far_better_than_the_mean_image(fitted, data):
 def test_interpolation_begins_and_ends_at_the_reconstructions(fitted, data):
     a, b = data.images[:2], data.images[2:4]
     for path in ("linear", "spherical", "geodesic"):
-        ways = fitted.interpolate(a, b, steps=5, path=path)
-        assert np.abs(ways[:, 0].astype(int) - fitted.reconstruct(a)).max() <= 1
-        assert np.abs(ways[:, -1].astype(int) - fitted.reconstruct(b)).max() <= 1
+        paths = fitted.interpolate(a, b, steps=5, path=path)
+        assert np.abs(paths[:, 0].astype(int) - fitted.reconstruct(a)).max() <= 1
+        assert np.abs(paths[:, -1].astype(int) - fitted.reconstruct(b)).max() <= 1
 
 
 def test_score_prefers_digits_to_noise(fitted, data):
@@ -135,7 +135,7 @@ def test_context_decides_what_is_drawn(conditional, data):
     assert np.mean(judge.predict(drawn.reshape(-1, 64)) == asked) > 0.85
 
 
-def test_context_is_required_exactly_where_it_was_learnt(conditional, fitted, data):
+def test_context_is_required_exactly_where_it_was_learned(conditional, fitted, data):
     with pytest.raises(DataError, match="conditional; pass context= with labels"):
         conditional.transform(data.images[:2])
     with pytest.raises(DataError, match=r"among those of training.*got \['10'\]"):
@@ -149,13 +149,13 @@ def test_context_is_required_exactly_where_it_was_learnt(conditional, fitted, da
 
 
 @pytest.mark.parametrize("network", ["mlp", "conv", "resnet"])
-@pytest.mark.parametrize("likelihood", ["optimal_gaussian", "discretised_logistic", "student"])
+@pytest.mark.parametrize("likelihood", ["optimal_gaussian", "discretized_logistic", "student"])
 def test_networks_and_likelihoods_by_name(network, likelihood, data):
     model = Autoencoder(network=network, likelihood=likelihood, **QUICK).fit(data.images[:200])
     assert model.reconstruct(data.images[:3]).dtype == np.uint8
 
 
-def test_colour_images_of_odd_size():
+def test_color_images_of_odd_size():
     x = np.random.default_rng(0).integers(0, 256, (40, 9, 13, 3), dtype=np.uint8)
     assert Autoencoder(network="conv", **QUICK).fit(x).sample(2, seed=0).shape == (2, 9, 13, 3)
 

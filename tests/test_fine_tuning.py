@@ -7,8 +7,8 @@ import torch
 from vaekit import Autoencoder, fine_tune, load
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.molecules import MoleculeDomain, predict_targets
-from vaekit.objectives import Arrived, Cyclical, Linear, elbo
-from vaekit.types import Clock
+from vaekit.objectives import Cyclical, FixedSchedule, Linear, elbo
+from vaekit.types import TrainingProgress
 
 ROWS, COLUMNS = 400, 6
 
@@ -71,9 +71,9 @@ def test_schedules_stand_where_they_end(first):
     batch = next(iter(first.trained_.batches(rows(0.0, 0), None)))
     for weight in (Linear(0.0, 2.0, 0.5), Cyclical(0.0, 2.0)):
         values = []
-        for objective, step in ((elbo(weight), 10), (Arrived(elbo(weight)), 1)):
+        for objective, step in ((elbo(weight), 10), (FixedSchedule(elbo(weight)), 1)):
             torch.manual_seed(0)
-            update = next(objective.losses(first.model_, batch, Clock(step, 10, ROWS)))
+            update = next(objective.losses(first.model_, batch, TrainingProgress(step, 10, ROWS)))
             values.append(update.losses["model"].item())
         assert values[0] == values[1]
 

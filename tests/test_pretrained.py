@@ -5,7 +5,7 @@ import pytest
 import vaekit
 from vaekit.errors import FormatError
 from vaekit.molecules import canonical
-from vaekit.storage import PRETRAINED, find_run
+from vaekit.storage import PRETRAINED, locate_run
 
 LARGEST = 8_000_000
 UNSEEN = [  # of MOSES' test set
@@ -21,7 +21,7 @@ UNSEEN = [  # of MOSES' test set
 
 @pytest.mark.parametrize("name", PRETRAINED)
 def test_each_is_small_has_a_card_and_a_licence_and_loads(name):
-    folder = find_run(name)
+    folder = locate_run(name)
     assert sum(file.stat().st_size for file in folder.iterdir()) <= LARGEST
     card = (folder / "CARD.md").read_text()
     assert "Licence" in card

@@ -7,11 +7,11 @@ from vaekit.errors import DataError
 from vaekit.ssim import ms_ssim, psnr, ssim
 
 
-def waves(height, width, colours, seed):
+def waves(height, width, channels, seed):
     """Two smooth images that anyone can make again, float64."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
-    colour = np.arange(1, colours + 1)[:, None, None]
-    a = 0.5 + 0.5 * np.sin(0.3 * colour * x + 0.17 * y * (seed + 1))
+    color = np.arange(1, channels + 1)[:, None, None]
+    a = 0.5 + 0.5 * np.sin(0.3 * color * x + 0.17 * y * (seed + 1))
     b = np.clip(a + 0.2 * np.cos(0.9 * x * y + seed), 0, 1)
     return a, b
 
@@ -57,7 +57,7 @@ def test_ms_ssim_is_that_of_pytorch_msssim_where_all_scales_fit(arguments, expec
     assert ms_ssim(*as_images(*waves(*arguments))).item() == pytest.approx(expected, abs=1e-5)
 
 
-def test_two_scales_fit_into_28_pixels_with_their_weights_renormalised():
+def test_two_scales_fit_into_28_pixels_with_their_weights_renormalized():
     a, b = (image[0] for image in waves(28, 28, 1, 0))
     halves = [image.reshape(14, 2, 14, 2).mean((1, 3)) for image in (a, b)]
     luminance, contrast = reference_maps(*halves)

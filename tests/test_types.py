@@ -6,7 +6,7 @@ from jaxtyping import TypeCheckError
 
 from vaekit.distributions import Delta, DiagonalNormal
 from vaekit.errors import CompositionError
-from vaekit.types import Batch, Clock, Draw, Encodes, Evidence, Samples, Scores
+from vaekit.types import Batch, Draw, Encodes, Evidence, Samples, Scores, TrainingProgress
 
 
 def evidence(q, has_density=True):
@@ -35,7 +35,7 @@ def test_visible_keeps_the_dtype():
     assert Batch(x, observed=x > 2).visible.dtype == torch.uint8
 
 
-@pytest.mark.parametrize("record", [Batch(torch.zeros(1, 1)), Clock(0, 1, 1)])
+@pytest.mark.parametrize("record", [Batch(torch.zeros(1, 1)), TrainingProgress(0, 1, 1)])
 def test_records_are_frozen(record):
     field = dataclasses.fields(record)[0].name
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -17,7 +17,7 @@ from vaekit.errors import NotFittedError, unknown_name
 from vaekit.fitting.conditional import sample_where
 from vaekit.fitting.fine_tuning import fine_tune_model
 from vaekit.fitting.fit import Plan, fit_model
-from vaekit.fitting.trained import Trained
+from vaekit.fitting.trained import TrainedModel
 from vaekit.likelihoods.base import Likelihood
 from vaekit.metrics.latents import Health
 from vaekit.presets.base import Preset
@@ -77,8 +77,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     Attributes:
         model_: The trained model.
-        domain_: What was learnt about the data.
-        context_: What was learnt about the context; ``None`` without one.
+        domain_: What was learned about the data.
+        context_: What was learned about the context; ``None`` without one.
         history_: One dict per epoch, nats per item.
         health_: `Health` of the latent space; ``None`` for models without latents.
 
@@ -171,9 +171,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.health_ = fitted.health
         result = fitted.result
         notes = {"seconds": result.seconds, "preset": str(fitted.preset)}
-        return self.adopt(fitted.trained, result.history, notes)
+        return self.from_trained(fitted.trained, result.history, notes)
 
-    def adopt(self, trained: Trained, history: Any, notes: Mapping[str, Any]) -> Self:
+    def from_trained(self, trained: TrainedModel, history: Any, notes: Mapping[str, Any]) -> Self:
         """Take over a model that was trained elsewhere, as `load` does."""
         self.trained_, self.history_, self.notes_ = trained, list(history), dict(notes)
         self.model_, self.domain_, self.context_ = trained.model, trained.domain, trained.context
@@ -295,7 +295,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             {**self.notes_, "health": health, "versions": versions()},
         )
 
-    def _fitted(self, method: str) -> Trained:
+    def _fitted(self, method: str) -> TrainedModel:
         if not self.__sklearn_is_fitted__():
             raise NotFittedError(
                 f"this Autoencoder is not fitted yet; call fit(X) before {method}, or load one."
@@ -319,7 +319,9 @@ def read_model(folder: Path, components: Mapping[str, Any] | None = None) -> Aut
     health, _ = notes.pop("health", None), notes.pop("versions", None)
     estimator = Autoencoder(**options_from_json(run.estimator, Autoencoder))
     estimator.health_ = None if health is None else Health.from_json(health)
-    return estimator.adopt(Trained(run.model, run.domain, run.context), run.history, notes)
+    return estimator.from_trained(
+        TrainedModel(run.model, run.domain, run.context), run.history, notes
+    )
 
 
 def fine_tune(
@@ -331,7 +333,7 @@ def fine_tune(
 ) -> Autoencoder:
     """Fit a copy of a trained model to other data of its kind, for instance few of them.
 
-    What was learnt of the form of the data (columns, scales, tokens) stays, so the new ones must
+    What was learned of the form of the data (columns, scales, tokens) stays, so the new ones must
     have it as well; of molecules those with other tokens, or longer ones, are left out with a
     warning. The step size is a quarter of the usual one, and as many steps are taken as the
     preset takes for so many items.
@@ -377,7 +379,7 @@ def fine_tune(
         tuned.set_params(domain=domain.unlearned())
     tuned.health_ = fitted.health
     notes = {"seconds": fitted.seconds, "preset": str(fitted.preset)}
-    return tuned.adopt(fitted.trained, fitted.result.history, notes)
+    return tuned.from_trained(fitted.trained, fitted.result.history, notes)
 
 
 class EstimatorNotFittedError(NotFittedError, sklearn.exceptions.NotFittedError):
@@ -397,7 +399,7 @@ def adopt_features(estimator: Any, autoencoder: Autoencoder) -> None:
         estimator.feature_names_in_ = autoencoder.feature_names_in_
 
 
-def trained_of(estimator: Any, method: str) -> Trained:
+def require_trained(estimator: Any, method: str) -> TrainedModel:
     """The model of an estimator's ``autoencoder_``.
 
     Raises:
@@ -407,5 +409,5 @@ def trained_of(estimator: Any, method: str) -> Trained:
         raise EstimatorNotFittedError(
             f"this {type(estimator).__name__} is not fitted yet; call fit(X) before {method}."
         )
-    trained: Trained = estimator.autoencoder_.trained_
+    trained: TrainedModel = estimator.autoencoder_.trained_
     return trained

@@ -106,8 +106,8 @@ def _traversals(model: Autoencoder, image: np.ndarray) -> Figure:
     z = torch.from_numpy(model.transform(image[None])[0])
     kl = np.asarray(model.health_.kl_per_latent if model.health_ else ())
     latents = np.argsort(-kl).tolist()
-    ways = traverse_latents(z, latents, values)
-    shown = model.inverse_transform(ways.flatten(0, 1))
+    paths = traverse_latents(z, latents, values)
+    shown = model.inverse_transform(paths.flatten(0, 1))
     strips = shown.reshape(len(latents), len(values), *shown.shape[1:])
     return latent_traversals(strips, values, names=[f"z{i}" for i in latents])
 
@@ -209,7 +209,7 @@ def _train(data: Dataset, training: np.ndarray, seed: int) -> DemoModels:
         return Autoencoder(
             preset,
             latent_dim,
-            likelihood="discretised_logistic",
+            likelihood="discretized_logistic",
             max_epochs=_EPOCHS,
             batch_size=_BATCH,
             seed=seed,

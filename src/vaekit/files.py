@@ -33,7 +33,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        name = _neighbour(path)
+        name = _neighbor(path)
         handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     except OSError as error:
         raise SaveError(f"cannot write to {path.parent}: {error}.") from error
@@ -62,7 +62,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = _neighbour(path)
+        fresh = _neighbor(path)
         fresh.mkdir()
     except OSError as error:
         raise SaveError(f"cannot write to {path.parent}: {error}.") from error
@@ -80,7 +80,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _neighbour(path: Path) -> Path:
+def _neighbor(path: Path) -> Path:
     """A new name in the same folder; made with the caller's umask, unlike ``tempfile``'s."""
     return path.with_name(f".{path.name}.{secrets.token_hex(6)}")
 

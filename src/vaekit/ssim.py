@@ -131,7 +131,7 @@ def _scale_factors(a: Tensor, b: Tensor, scales: int, edges: bool) -> list[Tenso
     return [*factors, _positive_mean(luminance * contrast)]
 
 
-def _positive_mean(values: Float[Tensor, "batch colours height width"]) -> Tensor:
+def _positive_mean(values: Float[Tensor, "batch channels height width"]) -> Tensor:
     return values.mean((2, 3)).clamp_min(_LEAST_CONTRAST)
 
 
@@ -145,7 +145,7 @@ def _comparisons(a: Tensor, b: Tensor, edges: bool) -> tuple[Tensor, Tensor]:
     return luminance, (2 * covariance + _C2) / (variance + _C2)
 
 
-def _blur(images: Float[Tensor, "kinds batch colours height width"], edges: bool) -> Tensor:
+def _blur(images: Float[Tensor, "kinds batch channels height width"], edges: bool) -> Tensor:
     """Gaussian-weighted means over the window, one axis after the other.
 
     Products of matrices: on images as small as these they beat convolutions several times over.
@@ -164,7 +164,7 @@ def _half_window(side: int) -> int:
 def _window_means(side: int, half: int, edges: bool) -> Float[Tensor, "places side"]:
     """The weight of each pixel in the mean at each place."""
     pixels = torch.arange(side)
-    centres = pixels if edges else pixels[half : side - half]
-    away = pixels - centres.unsqueeze(1)
+    centers = pixels if edges else pixels[half : side - half]
+    away = pixels - centers.unsqueeze(1)
     weights = torch.exp(-0.5 * (away / _SIGMA) ** 2) * (away.abs() <= half)
     return weights / weights.sum(1, keepdim=True)

@@ -20,18 +20,26 @@ from vaekit.evaluation.measures import interpolation_smoothness
 from vaekit.evaluation.settings import EvaluationSettings
 from vaekit.fitting.conditional import sample_where
 from vaekit.fitting.fine_tuning import fine_tune_model
-from vaekit.fitting.fit import Fitted, Plan, assemble, examine, fit_model, fit_prior, train_further
+from vaekit.fitting.fit import (
+    Fitted,
+    Plan,
+    assemble,
+    continue_training,
+    examine,
+    fit_model,
+    fit_prior,
+)
 from vaekit.fitting.interpolation import (
     decoded_energy,
     interpolate_latents,
     shorten,
     traverse_latents,
 )
-from vaekit.fitting.prior import NAMED_PRIORS, named_prior, refit_prior
-from vaekit.fitting.trained import Trained
+from vaekit.fitting.prior import NAMED_PRIORS, get_prior, refit_prior
+from vaekit.fitting.trained import TrainedModel
 from vaekit.molecules.design.measures import Predicted
-from vaekit.molecules.design.objectives import maximise, minimise, within
-from vaekit.molecules.design.optimize import Optimisation, optimise
+from vaekit.molecules.design.objectives import maximize, minimize, within
+from vaekit.molecules.design.optimize import Optimization, optimize
 from vaekit.tables.imputation import ESTIMATES, impute
 
 __all__ = [
@@ -50,11 +58,11 @@ __all__ = [
     "Evaluation",
     "EvaluationSettings",
     "Fitted",
-    "Optimisation",
+    "Optimization",
     "Plan",
     "Predicted",
     "Swap",
-    "Trained",
+    "TrainedModel",
     "Trait",
     "apply_edit",
     "assemble",
@@ -62,6 +70,7 @@ __all__ = [
     "augment",
     "cluster",
     "compare",
+    "continue_training",
     "decoded_energy",
     "discover_directions",
     "edit",
@@ -73,17 +82,16 @@ __all__ = [
     "fine_tune_model",
     "fit_model",
     "fit_prior",
+    "get_prior",
     "impute",
     "interpolate_latents",
     "interpolation_smoothness",
-    "maximise",
-    "minimise",
-    "named_prior",
-    "optimise",
+    "maximize",
+    "minimize",
+    "optimize",
     "refit_prior",
     "sample_where",
     "shorten",
-    "train_further",
     "transfer",
     "traverse_latents",
     "within",

@@ -47,7 +47,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class TrainingProgress:
     """The only thing that a schedule may depend on.
 
     Attributes:
@@ -61,7 +61,7 @@ class Clock:
     items: int
 
 
-Schedule = Callable[[Clock], float]
+Schedule = Callable[[TrainingProgress], float]
 
 
 @dataclass(frozen=True)

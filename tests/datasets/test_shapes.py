@@ -21,8 +21,8 @@ def draw(size=32, **codes):
 def centroid(images):
     """Column and row, in pixels, of the centre of mass."""
     columns, rows = images.sum(1, dtype=np.float64), images.sum(2, dtype=np.float64)
-    places = np.arange(images.shape[1]) + 0.5
-    return columns @ places / columns.sum(1), rows @ places / rows.sum(1)
+    positions = np.arange(images.shape[1]) + 0.5
+    return columns @ positions / columns.sum(1), rows @ positions / rows.sum(1)
 
 
 def test_the_grid_holds_each_combination_once_in_order(grid):
@@ -46,7 +46,7 @@ def test_same_factors_give_the_same_image(grid):
     np.testing.assert_array_equal(some.images, grid.images[place])
 
 
-def test_the_centre_of_mass_is_where_x_and_y_say(grid):
+def test_the_center_of_mass_is_where_x_and_y_say(grid):
     column, row = centroid(grid.images)
     np.testing.assert_allclose(column, grid.factors["x"] + 8.5, atol=0.05)
     np.testing.assert_allclose(row, grid.factors["y"] + 8.5, atol=0.05)
@@ -73,9 +73,9 @@ def test_area_grows_with_the_square_of_the_scale():
 def test_rotation_is_clockwise():
     """At 45 degrees the long axis of the ellipse falls to the right."""
     image = draw(64, shape=1, scale=5, rotation=4, x=8, y=8).astype(float)
-    places = np.arange(64) + 0.5
+    positions = np.arange(64) + 0.5
     column, row = centroid(image[None])
-    moment = (places - row)[:, None] * (places - column)[None] * image
+    moment = (positions - row)[:, None] * (positions - column)[None] * image
     assert moment.sum() / image.sum() > 10
 
 
@@ -94,7 +94,7 @@ def test_edges_are_smooth_and_the_inside_full():
 
 
 @pytest.mark.parametrize("shape", [0, 1, 2])
-def test_no_sprite_has_a_hole_in_its_centre(shape):
+def test_no_sprite_has_a_hole_in_its_center(shape):
     image = draw(shape=shape, scale=5, x=8, y=8)
     assert image[16, 16] == 255
 
@@ -102,15 +102,15 @@ def test_no_sprite_has_a_hole_in_its_centre(shape):
 def test_no_sprite_is_cut_off():
     wide = [draw(64, shape=s, scale=5, rotation=r) for s in range(3) for r in range(8)]
     middle = [draw(64, shape=s, scale=5, rotation=r, x=8, y=8) for s in range(3) for r in range(8)]
-    for corner, centre in zip(wide, middle, strict=True):
-        np.testing.assert_array_equal(corner, np.roll(centre, (-16, -16), (0, 1)))
+    for corner, center in zip(wide, middle, strict=True):
+        np.testing.assert_array_equal(corner, np.roll(center, (-16, -16), (0, 1)))
 
 
-def test_colour_tints_the_same_sprites():
-    grey, tinted = shapes(60, seed=1), shapes(60, seed=1, colour=True)
+def test_color_tints_the_same_sprites():
+    gray, tinted = shapes(60, seed=1), shapes(60, seed=1, color=True)
     assert tinted.images.shape == (60, 32, 32, 3)
     assert list(tinted.factors) == [*NAMES, "colour"]
-    np.testing.assert_array_equal(tinted.images.max(-1), grey.images)
+    np.testing.assert_array_equal(tinted.images.max(-1), gray.images)
     red = tinted.images[tinted.factors["colour"] == 0]
     assert red[..., 0].any()
     assert not red[..., 1:].any()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vaekit.domains import ArrayDomain, find_domain
+from vaekit.domains import ArrayDomain, infer_domain
 from vaekit.errors import CompositionError, DataError, DataTypeError, NotFittedError, SpecError
 from vaekit.likelihoods import Categorical
 
@@ -15,7 +15,7 @@ def table(n=50, d=3, seed=0):
     return np.random.default_rng(seed).normal(5, 3, (n, d))
 
 
-def test_scaling_is_learnt_and_undone():
+def test_scaling_is_learned_and_undone():
     x = table()
     domain = ArrayDomain().fit(x)
     rows = domain.prepare(x)
@@ -48,7 +48,7 @@ def test_a_constant_column_stays_constant_and_does_not_explode(value):
 def test_kinds_of_tables(make):
     x = table()
     raw = make(x)
-    domain = find_domain(raw).fit(raw)
+    domain = infer_domain(raw).fit(raw)
     assert torch.allclose(domain.prepare(raw), ArrayDomain().fit(x).prepare(x))
 
 
@@ -127,7 +127,7 @@ def test_new_data_must_fit_the_schema():
         ArrayDomain().prepare(table())
 
 
-def test_one_row_can_be_scored_but_not_learnt():
+def test_one_row_can_be_scored_but_not_learned():
     assert ArrayDomain().fit(table()).prepare(table(n=1)).shape == (1, 3)
 
 
@@ -147,7 +147,7 @@ def test_likelihoods_must_fit_the_values():
         domain.choose_likelihood("bernoulli")
     with pytest.raises(SpecError, match="did you mean 'student'"):
         domain.choose_likelihood("studnt")
-    unit = ArrayDomain(standardise=False).fit(np.random.default_rng(0).random((20, 3)))
+    unit = ArrayDomain(standardize=False).fit(np.random.default_rng(0).random((20, 3)))
     assert unit.choose_likelihood("bernoulli").support == "unit"
     with pytest.raises(DataError, match="within"):
         unit.prepare(np.full((2, 3), 1.5))
@@ -156,7 +156,7 @@ def test_likelihoods_must_fit_the_values():
 def test_codes_need_a_class_each():
     codes = np.random.default_rng(0).integers(0, 7, (40, 3))
     codes[0, 0] = 6
-    domain = ArrayDomain(standardise=False).fit(codes)
+    domain = ArrayDomain(standardize=False).fit(codes)
     rows = domain.prepare(codes)
     assert domain.parts(rows, 2, likelihood=Categorical(7)).likelihood.num_classes == 7
     with pytest.raises(SpecError, match=r"Pass likelihood=Categorical\(7\)"):

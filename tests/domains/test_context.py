@@ -23,7 +23,7 @@ def test_labels_become_one_hot_in_sorted_order(labels):
     assert context.prepare(labels).tolist() == [[0, 1], [1, 0], [0, 1]]
 
 
-def test_floats_and_columns_become_standardised_properties():
+def test_floats_and_columns_become_standardized_properties():
     values = np.array([[0.0, 10.0], [2.0, 10.0]])
     context = Context().fit(values)
     assert context.prepare(values).tolist() == [[-1, 0], [1, 0]]
@@ -50,9 +50,9 @@ def test_labels_read_as_text_match_numbers():
         ([[0.0, 1], [2, 3]], [["x", "y"]], None, "must be numbers"),
     ],
 )
-def test_contexts_that_do_not_fit(learnt, given, rows, message):
+def test_contexts_that_do_not_fit(learned, given, rows, message):
     with pytest.raises(DataError, match=message):
-        Context().fit(learnt).prepare(given, rows)
+        Context().fit(learned).prepare(given, rows)
 
 
 def test_too_many_labels_and_unfitted():

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vaekit.domains import find_domain, read_source
+from vaekit.domains import infer_domain, read_source
 from vaekit.errors import DataError, SpecError
 from vaekit.images import ImageDomain
 from vaekit.images import folders as image_folders
@@ -38,7 +38,7 @@ def test_every_layout_and_range_comes_back_as_it_was(shape, layout, event, kind)
         "bytes as floats": raw.astype(np.float64),
         "tensor": torch.from_numpy(raw),
     }[kind]
-    domain = find_domain(given).fit(given)
+    domain = infer_domain(given).fit(given)
     assert (domain.layout, domain.event_shape) == (layout, event)
     rows = domain.prepare(given)
     assert rows.dtype == (torch.uint8 if given.dtype in (np.uint8, torch.uint8) else torch.float32)
@@ -61,11 +61,11 @@ def test_same_number_of_values_in_another_shape_is_refused():
     domain = ImageDomain().fit(images(5, 8, 8))
     with pytest.raises(DataError, match=r"shape \(n, 8, 8\) \[NHW\] as in training; got .*4, 16"):
         domain.prepare(images(5, 4, 16))
-    colour = ImageDomain().fit(images(5, 8, 8, 3))
+    color = ImageDomain().fit(images(5, 8, 8, 3))
     with pytest.raises(DataError, match=r"\(n, 8, 8, 3\) \[NHWC\]"):
-        colour.prepare(images(5, 3, 8, 8))
+        color.prepare(images(5, 3, 8, 8))
     with pytest.raises(DataError, match="as in training"):
-        colour.prepare(images(5, 8, 8, 1))
+        color.prepare(images(5, 8, 8, 1))
 
 
 def test_ambiguous_layout_asks():
@@ -126,12 +126,12 @@ def write_folder(folder: Path, sizes, mode="RGB"):
     return folder
 
 
-def test_a_folder_of_colour_and_grey_images(tmp_path):
-    colour = read_source(write_folder(tmp_path / "c", [(8, 6)] * 3))
-    assert (colour.shape, colour.dtype) == ((3, 8, 6, 3), np.uint8)
-    assert np.array_equal(colour[1], images(8, 6, 3, seed=1))
+def test_a_folder_of_color_and_gray_images(tmp_path):
+    color = read_source(write_folder(tmp_path / "c", [(8, 6)] * 3))
+    assert (color.shape, color.dtype) == ((3, 8, 6, 3), np.uint8)
+    assert np.array_equal(color[1], images(8, 6, 3, seed=1))
     assert read_source(write_folder(tmp_path / "g", [(8, 6)] * 3, "L")).shape == (3, 8, 6)
-    domain = find_domain(tmp_path / "c").fit(tmp_path / "c")
+    domain = infer_domain(tmp_path / "c").fit(tmp_path / "c")
     assert domain.event_shape == (3, 8, 6)
 
 
@@ -198,7 +198,7 @@ def test_array_files(tmp_path):
         file.write(raw.tobytes())
     for name in ("a.npy", "a.npz", "a.gz"):
         assert np.array_equal(read_source(tmp_path / name), raw)
-        assert isinstance(find_domain(tmp_path / name), ImageDomain)
+        assert isinstance(infer_domain(tmp_path / name), ImageDomain)
 
 
 def test_damaged_array_files_are_named(tmp_path):
@@ -229,7 +229,7 @@ def saved(folder, **images):
 
 def test_transparency_can_be_kept(tmp_path):
     clear = Image.new("RGBA", (6, 8), (200, 10, 10, 0))
-    folder = saved(tmp_path / "s", clear=clear, grey=Image.new("L", (6, 8), 40))
+    folder = saved(tmp_path / "s", clear=clear, gray=Image.new("L", (6, 8), 40))
     domain = ImageDomain(transparency="keep")
     images = domain.read(folder)
     assert images.shape == (2, 8, 6, 4)
@@ -250,7 +250,7 @@ def test_animated_files_give_their_first_frame_and_are_named(tmp_path):
     assert np.allclose(images[..., 0], 10, atol=3)
 
 
-def test_sixteen_bits_keep_their_greys(tmp_path):
+def test_sixteen_bits_keep_their_grays(tmp_path):
     levels = np.linspace(0, 65535, 48).reshape(8, 6).astype(np.uint16)
     folder = saved(tmp_path / "d", deep=Image.fromarray(levels))
     assert np.array_equal(read_source(folder)[0], (levels / 257).astype(np.uint8))

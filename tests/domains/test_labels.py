@@ -16,8 +16,8 @@ def photos(tmp_path):
     """Four pictures, one in a subfolder, each as bright as its name says."""
     folder = tmp_path / "photos"
     (folder / "more").mkdir(parents=True)
-    for name, grey in {"b.png": 2, "a.png": 1, "more/d.png": 4, "c.PNG": 3}.items():
-        Image.fromarray(np.full((4, 4), grey, np.uint8)).save(folder / name, format="png")
+    for name, gray in {"b.png": 2, "a.png": 1, "more/d.png": 4, "c.PNG": 3}.items():
+        Image.fromarray(np.full((4, 4), gray, np.uint8)).save(folder / name, format="png")
     return folder
 
 

@@ -39,7 +39,7 @@ def test_the_table_comes_back_with_scores_flags_and_reasons(payments, tmp_path):
     pd.testing.assert_frame_equal(scored[list(payments)], payments)
 
 
-def test_normal_data_are_learnt_from_and_arrays_are_scored(tmp_path):
+def test_normal_data_are_learned_from_and_arrays_are_scored(tmp_path):
     rng = np.random.default_rng(0)
     np.save(tmp_path / "normal.npy", rng.normal(size=(300, 3)))
     np.save(tmp_path / "new.npy", np.r_[rng.normal(size=(20, 3)), [[9.0, 9.0, -9.0]]])

@@ -26,7 +26,7 @@ def call(*arguments):
 def place(tmp_path_factory):
     """Coloured sprites in a folder with a subfolder, their labels, and two trained models."""
     place = tmp_path_factory.mktemp("edit")
-    made = shapes(COUNT, size=16, colour=True, seed=3)
+    made = shapes(COUNT, size=16, color=True, seed=3)
     (place / "faces" / "more").mkdir(parents=True)
     rows = [("file", "side", "shape", "colour")]
     for number, picture in enumerate(made.images):
@@ -44,7 +44,7 @@ def place(tmp_path_factory):
     return place
 
 
-def centre(images):
+def center(images):
     columns = images.astype(float).sum((1, 3))
     return columns @ np.linspace(0, 1, columns.shape[1]) / columns.sum(1)
 
@@ -65,8 +65,8 @@ def test_a_folder_of_edited_images(place, run):
     to_the_right(place, run, "--out", place / f"{run}-edited")
     before, after = read_images(place / "faces"), read_images(place / f"{run}-edited")
     assert after.shape == before.shape
-    left = centre(before) < 0.5
-    assert (centre(after) - centre(before))[left].mean() > 0.1
+    left = center(before) < 0.5
+    assert (center(after) - center(before))[left].mean() > 0.1
     names = {p.relative_to(place / "faces") for p in (place / "faces").rglob("*.png")}
     out = place / f"{run}-edited"
     assert {p.relative_to(out) for p in out.rglob("*.png")} == names

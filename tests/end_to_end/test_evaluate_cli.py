@@ -96,7 +96,7 @@ def test_usage_of_codes_is_that_of_the_metric(runs):
     run, _ = runs("vq_vae")
     vae = load(run).model_
     x = torch.from_numpy(digits().images).unsqueeze(1) / 255
-    indices = vae.latent.quantiser(vae.encoder(x), None).indices
+    indices = vae.latent.quantizer(vae.encoder(x), None).indices
     usage = codebook_usage(indices, vae.latent.num_codes)
     rows = rows_of(run / "evaluation")
     assert rows["codes used"]["value"] == usage.used

@@ -122,9 +122,9 @@ def test_ways(place, ending):
     )
     assert out.stat().st_size > 100
     if ending == "csv":
-        ways = pd.read_csv(out).groupby("way")
-        assert (ways.size() <= 4).all()
-        assert (ways["position"].max() == 1).all()
+        paths = pd.read_csv(out).groupby("way")
+        assert (paths.size() <= 4).all()
+        assert (paths["position"].max() == 1).all()
 
 
 def test_ways_leave_out_what_the_model_has_no_tokens_for(place):

@@ -18,13 +18,13 @@ from torch.distributions import Distribution
 from vaekit import latents, likelihoods, models, networks, objectives, posteriors, priors
 from vaekit.distributions import REAL, DiagonalNormal
 from vaekit.spec import components
-from vaekit.types import Batch, Clock
+from vaekit.types import Batch, TrainingProgress
 
 FEATURES_DIM, LATENT_DIM = 6, 2
 EVENT = (4,)
 IMAGE = (3, 7, 9)
 SERIES = (2, 9)
-CLOCK = Clock(step=3, total=10, items=100)
+CLOCK = TrainingProgress(step=3, total=10, items=100)
 
 COMMON: dict[str, Any] = {
     "features_dim": FEATURES_DIM,
@@ -58,15 +58,15 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "networks.TabularEncoder": lambda: {"num_codes": (2, 3), "num_numbers": 2},
     "networks.AutoregressiveCells": lambda: {
         "num_codes": (2, 3),
-        "told": ((1, 3),),
+        "numeric_cells": ((1, 3),),
         "edges": ((0.0, 0.4, 1.0),),
         "width": 8,
     },
     "networks.UNet": lambda: {"shape": IMAGE},
     "networks.SubpixelDecoder": lambda: {"shape": (2, *IMAGE)},
-    "networks.PatchCritic": lambda: {"colours": IMAGE[0]},
+    "networks.PatchCritic": lambda: {"image_channels": IMAGE[0]},
     "networks.FeatureCritic": lambda: {"body": example("networks.MLPEncoder")},
-    "posteriors.VectorQuantised": lambda: {"depth": 2},
+    "posteriors.VectorQuantized": lambda: {"depth": 2},
     "posteriors.FiniteScalar": lambda: {"levels": 5},
     "likelihoods.AutoregressiveTable": lambda: {"cells": example("networks.AutoregressiveCells")},
     "likelihoods.Tokens": lambda: {"network": example("networks.TokenGRU")},
@@ -77,20 +77,27 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "components.Targets": lambda: {"names": ("mw",), "means": (1.0,), "deviations": (2.0,)},
     "networks.TokenGRU": lambda: {"steps": 4},
     "networks.TokenTransformer": lambda: {"steps": 4, "layers": 1, "heads": 2},
-    "objectives.Arrived": lambda: {"objective": objectives.elbo()},
-    "networks.BlurredDecoder": lambda: {"body": example("networks.MLPDecoder")},
-    "networks.Beside": lambda: {
-        "first": example("networks.BlurredDecoder"),
+    "objectives.FixedSchedule": lambda: {"objective": objectives.elbo()},
+    "networks.NoiseConditionedDecoder": lambda: {"body": example("networks.MLPDecoder")},
+    "networks.ParallelDecoders": lambda: {
+        "first": example("networks.NoiseConditionedDecoder"),
         "second": example("networks.MLPDecoder"),
     },
     "likelihoods.Table": lambda: {"num_codes": (2, 3), "num_numbers": 2},
     **{
         f"components.{kind}": lambda: {"name": "size", "dtype": "float64", "has_missing": False}
-        for kind in ("Category", "Constant", "Key", "Moment", "Number", "Text")
+        for kind in (
+            "CategoricalColumn",
+            "ConstantColumn",
+            "DatetimeColumn",
+            "KeyColumn",
+            "NumericColumn",
+            "TextColumn",
+        )
     },
     "components.Vocabulary": lambda: {"tokens": ("a", "b"), "longest": 3},
-    "components.Below": lambda: {"low": "start", "high": "end"},
-    "components.Together": lambda: {"columns": ("city", "country")},
+    "components.Inequality": lambda: {"low": "start", "high": "end"},
+    "components.FixedCombinations": lambda: {"columns": ("city", "country")},
     "components.Unique": lambda: {"columns": ("customer", "day")},
     "posteriors.GridGaussian": lambda: {"grid": (1, 1, 2)},
     "posteriors.Riemannian": lambda: {"step_size": 0.02},
@@ -98,9 +105,9 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "priors.FlowMatching": lambda: {"steps": 60, "width": 8, "depth": 1, "solver_steps": 5},
     "priors.SecondStage": lambda: {"steps": 20},
     "priors.AutoregressiveCodes": lambda: {"steps": 20, "width": 8},
-    "priors.RiemannianManifold": lambda: {"neighbours": 5, "steps": 2},
+    "priors.RiemannianManifold": lambda: {"neighbors": 5, "steps": 2},
     "latents.Ladder": lambda: {"hidden": 8},
-    "latents.Discrete": lambda: {"quantiser": example("posteriors.FiniteScalar")},
+    "latents.Discrete": lambda: {"quantizer": example("posteriors.FiniteScalar")},
     "networks.Chain": lambda: {"links": (networks.Offset(EVENT), networks.Offset(EVENT))},
     "latents.Single": lambda: {
         "posterior": example("posteriors.DiagonalGaussian"),
@@ -158,7 +165,7 @@ _ROWS = ("table", "tokens")
 def likelihood_names() -> list[str]:
     """The likelihoods that are densities of items of any shape."""
     parts = {name: components()[name] for name in names("likelihoods")}
-    return [n for n, part in parts.items() if part.normalised and part.support not in _ROWS]
+    return [n for n, part in parts.items() if part.normalized and part.support not in _ROWS]
 
 
 def flat_posteriors(*provides: str) -> list[str]:
@@ -170,8 +177,8 @@ def flat_posteriors(*provides: str) -> list[str]:
 def flat_priors() -> list[str]:
     """The priors with a density over real vectors."""
     codes = ("priors.AutoregressiveCodes",)
-    normalised = [n for n in names("priors") if components()[n].normalised and n not in codes]
-    return [name for name in normalised if _is_flat(name)]
+    normalized = [n for n in names("priors") if components()[n].normalized and n not in codes]
+    return [name for name in normalized if _is_flat(name)]
 
 
 def trained_priors() -> list[str]:
@@ -181,7 +188,7 @@ def trained_priors() -> list[str]:
 
 def _is_flat(name: str) -> bool:
     part = example(name)
-    return part.manifold == REAL and not isinstance(part, posteriors.Quantiser)
+    return part.manifold == REAL and not isinstance(part, posteriors.Quantizer)
 
 
 def example(name: str, **chosen: Any) -> Any:
@@ -242,7 +249,7 @@ def aggregate(x: Tensor) -> Distribution:
 def example_latent(posterior: str, prior: str | None = None) -> latents.Latent:
     """The posterior joined with a prior, by default one that fits it."""
     part = example(posterior)
-    if isinstance(part, posteriors.Quantiser):
+    if isinstance(part, posteriors.Quantizer):
         return latents.Discrete(part)
     fitting = {"Sphere": "priors.UniformSphere", "Ball": "priors.WrappedNormal"}
     default = fitting.get(type(part.manifold).__name__, "priors.StandardNormal")
@@ -252,8 +259,8 @@ def example_latent(posterior: str, prior: str | None = None) -> latents.Latent:
 def two_clusters(n: int) -> Tensor:
     """Points of two Gaussians of deviation 0.5, around (-1.5, 0) and (1.5, 1)."""
     generator = torch.Generator().manual_seed(2)
-    centres = torch.tensor([[-1.5, 0.0], [1.5, 1.0]])[torch.arange(n) % 2]
-    return centres + 0.5 * torch.randn(n, 2, generator=generator)
+    centers = torch.tensor([[-1.5, 0.0], [1.5, 1.0]])[torch.arange(n) % 2]
+    return centers + 0.5 * torch.randn(n, 2, generator=generator)
 
 
 def example_vae(
@@ -296,7 +303,7 @@ def values_of(likelihood: likelihoods.Likelihood) -> Tensor:
     """All values of a discrete likelihood, or a fine grid over those of a density."""
     if isinstance(likelihood, likelihoods.Bernoulli):
         return torch.tensor([0.0, 1.0])
-    if isinstance(likelihood, likelihoods.DiscretisedLogistic):
+    if isinstance(likelihood, likelihoods.DiscretizedLogistic):
         return torch.linspace(0, 1, likelihood.levels)
     if likelihood.support == "codes":
         return torch.arange(likelihood.num_classes).float()

@@ -86,8 +86,8 @@ def test_a_class_context_picks_its_cluster():
         z, one_hot, generator=generator()
     )
     drawn = prior(torch.eye(3).repeat(100, 1), None).sample()
-    centres = torch.stack([z[labels == k].mean(0) for k in range(3)])
-    nearest = torch.cdist(drawn, centres).argmin(1)
+    centers = torch.stack([z[labels == k].mean(0) for k in range(3)])
+    nearest = torch.cdist(drawn, centers).argmin(1)
     assert (nearest == torch.arange(300) % 3).float().mean() > 0.99
 
 

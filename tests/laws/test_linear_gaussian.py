@@ -17,7 +17,7 @@ from vaekit.posteriors import GridGaussian
 from vaekit.priors import StandardNormal
 from vaekit.randomness import seeded
 from vaekit.spec import components
-from vaekit.types import Batch, Clock
+from vaekit.types import Batch, TrainingProgress
 
 W = torch.tensor([[1.0, 0.2], [-0.3, 0.8], [0.4, 0.5]])
 B = torch.tensor([0.5, -1.0, 0.2])
@@ -106,7 +106,7 @@ def bounds(model: VAE, draws: int, repeats: int = 4000) -> Tensor:
     """Independent estimates of the bound with so many draws, shape (repeats, items)."""
     batch = Batch(X.repeat_interleave(repeats, dim=0))
     with torch.no_grad():
-        values = -ImportanceBound()(model.evidence(batch, draws), model, Clock(0, 1, 1))
+        values = -ImportanceBound()(model.evidence(batch, draws), model, TrainingProgress(0, 1, 1))
     return values.view(len(X), repeats).T
 
 
@@ -159,14 +159,14 @@ def test_log_prob_is_exact_under_the_exact_posterior_for_any_number_of_draws(dra
 def test_training_reaches_the_evidence():
     """The ELBO of a full Gaussian has no gap at its optimum."""
     model = linear_vae("posteriors.FullGaussian", WIDE)
-    optimiser = torch.optim.Adam(model.latent.parameters(), lr=0.02)
+    optimizer = torch.optim.Adam(model.latent.parameters(), lr=0.02)
     objective = elbo(draws=16)
-    decay = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.01, total_iters=400)
+    decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, total_iters=400)
     for _ in range(400):
-        (update,) = objective.losses(model, Batch(X), Clock(0, 1, 1))
-        optimiser.zero_grad()
+        (update,) = objective.losses(model, Batch(X), TrainingProgress(0, 1, 1))
+        optimizer.zero_grad()
         update.losses["model"].backward()
-        optimiser.step()
+        optimizer.step()
         decay.step()
     gap = EXACT.mean() - bounds(model, draws=1).mean()
     assert gap.item() == pytest.approx(0.0, abs=0.03)
@@ -177,6 +177,6 @@ def test_the_importance_objective_is_minus_the_bound(name):
     torch.manual_seed(1)
     log_w = model.evidence(Batch(X), draws=8).log_w
     torch.manual_seed(1)
-    (update,) = Sum(ImportanceBound(), draws=8).losses(model, Batch(X), Clock(0, 1, 1))
+    (update,) = Sum(ImportanceBound(), draws=8).losses(model, Batch(X), TrainingProgress(0, 1, 1))
     expected = -(torch.logsumexp(log_w, 0) - math.log(8)).mean()
     torch.testing.assert_close(update.losses["model"], expected)

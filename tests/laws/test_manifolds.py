@@ -95,10 +95,10 @@ def test_the_area_of_circle_and_sphere():
 
 
 @pytest.mark.parametrize("dim", [2, 3, 16, 200])
-def test_the_gradient_of_the_von_mises_fisher_normaliser(dim):
+def test_the_gradient_of_the_von_mises_fisher_normalizer(dim):
     """The derivative of log C is minus the mean cosine, from scipy's Bessel functions."""
     k = torch.tensor(5.0, dtype=torch.float64, requires_grad=True)
-    VonMisesFisher(direction(dim).double(), k).log_normaliser.backward()
+    VonMisesFisher(direction(dim).double(), k).log_normalizer.backward()
     order = dim / 2 - 1
     assert k.grad.item() == pytest.approx(ive(order + 1, 5.0) / ive(order, 5.0), rel=1e-6)
 
@@ -118,10 +118,10 @@ def test_concentration_has_a_gradient_through_draws(kind):
 
 @pytest.mark.parametrize("curvature", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize("centre", [(0.0, 0.0), (0.3, -0.4)])
-def test_hyperbolic_densities_integrate_to_one(curvature, centre):
+def test_hyperbolic_densities_integrate_to_one(curvature, center):
     ball = Ball(curvature)
     points, area = on_the_ball(ball)
-    q = WrappedNormal(torch.tensor(centre), torch.tensor([-0.7, -0.2]), ball)
+    q = WrappedNormal(torch.tensor(center), torch.tensor([-0.7, -0.2]), ball)
     assert (q.log_prob(points).exp() * area).sum().item() == pytest.approx(1.0, abs=0.01)
 
 

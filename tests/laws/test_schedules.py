@@ -10,7 +10,7 @@ from laws.examples import example, names
 
 from vaekit.objectives import Cosine, Cyclical, Linear, Objective, WarmUpCosine
 from vaekit.spec import components
-from vaekit.types import Clock
+from vaekit.types import TrainingProgress
 
 SCHEDULES = [
     n
@@ -25,7 +25,7 @@ totals = st.integers(1, 200)
 
 def course(schedule, total, steps=None):
     """The values at all steps of a training, and where given at more."""
-    return [schedule(Clock(step, total, 1)) for step in range(steps or total + 1)]
+    return [schedule(TrainingProgress(step, total, 1)) for step in range(steps or total + 1)]
 
 
 def steepest(curve):
@@ -38,7 +38,7 @@ def test_every_schedule_is_finite_and_reads_step_and_total_alone(name):
     curve = course(schedule, 100)
     assert all(math.isfinite(value) for value in curve)
     assert len(set(curve)) > 10
-    assert schedule(Clock(7, 100, 1)) == schedule(Clock(7, 100, 50_000))
+    assert schedule(TrainingProgress(7, 100, 1)) == schedule(TrainingProgress(7, 100, 50_000))
 
 
 @given(cls=st.sampled_from([Linear, Cosine]), start=values, end=values, share=shares, total=totals)
@@ -62,12 +62,12 @@ def test_a_way_does_not_jump(cls, start, end, share, total):
 @given(share=shares, total=st.integers(2, 200))
 def test_a_way_is_done_after_its_share(share, total):
     done = math.ceil(share * total)
-    assert Linear(1.0, 3.0, share)(Clock(done, total, 1)) == pytest.approx(3.0)
+    assert Linear(1.0, 3.0, share)(TrainingProgress(done, total, 1)) == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize(("schedule", "half"), [(Linear(0.0, 4.0), 2.0), (Cosine(0.0, 4.0), 2.0)])
 def test_a_way_is_half_done_at_half_time(schedule, half):
-    assert schedule(Clock(50, 100, 1)) == pytest.approx(half)
+    assert schedule(TrainingProgress(50, 100, 1)) == pytest.approx(half)
 
 
 @given(start=values, end=values, cycles=st.integers(1, 5), ramp=shares, length=st.integers(2, 40))
@@ -97,7 +97,9 @@ def test_the_learning_rate_rises_then_falls(warm_up, final, total):
 
 @pytest.mark.parametrize("final", [0.0, 0.1, 1.0])
 def test_the_learning_rate_ends_at_its_final_share(final):
-    assert WarmUpCosine(2.0, 0.1, final)(Clock(100, 100, 1)) == pytest.approx(2.0 * final)
+    assert WarmUpCosine(2.0, 0.1, final)(TrainingProgress(100, 100, 1)) == pytest.approx(
+        2.0 * final
+    )
 
 
 @pytest.mark.parametrize("share", [0.0, -0.1, 1.1, float("nan")])

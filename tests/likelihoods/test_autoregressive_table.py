@@ -52,7 +52,7 @@ def test_settling_predicts_values_as_often_as_they_are():
         assert error() > 0.05
         for _ in range(10):
             parts = ((features[:, i], x[i]) for i in torch.arange(len(x)).split(150))
-            likelihood.settle((likelihood(f), Batch(part)) for f, part in parts)
+            likelihood.calibrate((likelihood(f), Batch(part)) for f, part in parts)
         assert error() < 0.01
 
 
@@ -62,12 +62,12 @@ def test_it_learns_what_goes_together():
     x = rows()
     cells.start_from(x)
     likelihood, features = AutoregressiveTable(cells), torch.zeros(1, len(x), 1, 32)
-    optimiser = torch.optim.Adam(cells.parameters(), 0.01)
+    optimizer = torch.optim.Adam(cells.parameters(), 0.01)
     for _ in range(150):
         loss = -likelihood.log_prob(likelihood(features), Batch(x)).mean()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     made = likelihood.eval()(torch.zeros(1, 2000, 1, 32)).sample()[0]
     same = made[made[:, 1] < 3]
     assert (same[:, 0] == same[:, 1]).float().mean() > 0.95

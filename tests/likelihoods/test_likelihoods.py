@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from vaekit.likelihoods import (
     Bernoulli,
     Categorical,
-    DiscretisedLogistic,
+    DiscretizedLogistic,
     Gaussian,
     LearnedGaussian,
     OptimalGaussian,
@@ -38,14 +38,14 @@ def test_a_momentum_is_a_share(momentum):
 
 
 @pytest.mark.parametrize(
-    ("cls", "word"), [(Categorical, "classes"), (DiscretisedLogistic, "levels")]
+    ("cls", "word"), [(Categorical, "classes"), (DiscretizedLogistic, "levels")]
 )
 def test_there_are_at_least_two_values(cls, word):
     with pytest.raises(ValueError, match=rf"{word} must be at least 2; got 1"):
         cls(1)
 
 
-def test_bernoulli_is_minus_the_cross_entropy_for_grey_values_too():
+def test_bernoulli_is_minus_the_cross_entropy_for_gray_values_too():
     likelihood = Bernoulli()
     got = likelihood.log_prob(likelihood(FEATURES), Batch(X))
     cost = F.binary_cross_entropy_with_logits(

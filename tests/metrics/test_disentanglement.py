@@ -33,7 +33,7 @@ def draw_factors(n=2000):
     return torch.stack([torch.randint(size, (n,)) for size in SIZES], dim=1)
 
 
-def standardised(factors):
+def standardized(factors):
     values = factors.float()
     return (values - values.mean(0)) / values.std(0)
 
@@ -46,7 +46,7 @@ def scores(codes, factors):
 
 def test_a_code_with_one_latent_per_factor_is_perfect():
     factors = draw_factors()
-    codes = standardised(factors) + 0.01 * torch.randn(len(factors), 4)
+    codes = standardized(factors) + 0.01 * torch.randn(len(factors), 4)
     assert min(scores(codes, factors).values()) > 0.97
 
 
@@ -58,7 +58,7 @@ def test_a_code_of_noise_is_at_chance():
 
 def test_a_rotation_mixes_the_factors():
     factors = draw_factors()
-    codes = standardised(factors)
+    codes = standardized(factors)
     rotated = codes @ torch.linalg.qr(torch.randn(4, 4)).Q
     straight, mixed = scores(codes, factors), scores(rotated, factors)
     for name in ("mutual_information_gap", "disentanglement", "completeness", "sap", "modularity"):
@@ -69,14 +69,14 @@ def test_a_rotation_mixes_the_factors():
 
 def test_order_scale_and_sign_of_the_latents_do_not_matter():
     factors = draw_factors()
-    codes = standardised(factors) @ torch.randn(4, 5) + 0.3 * torch.randn(2000, 5)
+    codes = standardized(factors) @ torch.randn(4, 5) + 0.3 * torch.randn(2000, 5)
     moved = 3 + codes[:, [3, 0, 4, 2, 1]] * torch.tensor([0.01, -1.0, 7.0, -100.0, 2.0])
     assert scores(moved, factors) == pytest.approx(scores(codes, factors), abs=0.02)
 
 
 def test_order_and_names_of_the_factors_values_do_not_matter():
     factors = draw_factors()
-    codes = standardised(factors) @ torch.randn(4, 5)
+    codes = standardized(factors) @ torch.randn(4, 5)
     renamed = 10 - 3 * factors[:, [2, 0, 3, 1]]
     got, expected = scores(codes, renamed), scores(codes, factors)
     assert got == pytest.approx(expected, abs=0.05)
@@ -98,7 +98,7 @@ def test_completeness_and_disentanglement_see_opposite_faults():
 
 def test_the_gap_is_closed_by_a_second_copy_of_the_latents():
     factors = draw_factors()
-    codes = standardised(factors)
+    codes = standardized(factors)
     twice = torch.cat([codes, 2 * codes], dim=1)
     assert mutual_information_gap(twice, factors) == pytest.approx(0, abs=1e-9)
     assert sap(twice, factors) == pytest.approx(0, abs=1e-9)
@@ -121,7 +121,7 @@ def test_modularity_of_one_latent_that_knows_two_factors_alike_is_zero():
 
 def test_inactive_latents_matter_little():
     factors = draw_factors()
-    codes = standardised(factors) + 0.01 * torch.randn(2000, 4)
+    codes = standardized(factors) + 0.01 * torch.randn(2000, 4)
     padded = torch.cat([codes, torch.zeros(2000, 2), 1e-3 * torch.randn(2000, 1)], dim=1)
     got = scores(padded, factors)
     got.pop("modularity")
@@ -137,7 +137,7 @@ def test_constant_codes_have_defined_scores():
 
 def test_the_seed_decides():
     factors = draw_factors(500)
-    codes = standardised(factors) @ torch.randn(4, 5)
+    codes = standardized(factors) @ torch.randn(4, 5)
     first, again, other = (disentanglement(codes, factors, seed) for seed in (1, 1, 2))
     assert astuple(first) == astuple(again) != astuple(other)
 
@@ -151,8 +151,8 @@ def test_the_factors_of_the_shapes_can_be_passed():
 def test_rare_values_do_no_harm():
     factors = draw_factors(300)
     factors[0, 0] = 99
-    assert sap(standardised(factors), factors) > 0.5
-    assert factor_vae_score(standardised(factors), factors) > 0.9
+    assert sap(standardized(factors), factors) > 0.5
+    assert factor_vae_score(standardized(factors), factors) > 0.9
 
 
 @pytest.mark.parametrize("score", SCORES)

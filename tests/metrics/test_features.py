@@ -16,10 +16,10 @@ from vaekit.metrics import (
 )
 
 
-def bars(n, side=12, colours=1):
+def bars(n, side=12, channels=1):
     """Horizontal and vertical bars with noise, and which they are."""
     labels = torch.arange(n) % 2
-    image = torch.zeros(n, colours, side, side)
+    image = torch.zeros(n, channels, side, side)
     image[labels == 0, :, side // 3 : side // 2] = 1
     image[labels == 1, :, :, side // 3 : side // 2] = 1
     return (image + 0.2 * torch.randn_like(image)).clamp(0, 1), labels
@@ -160,17 +160,17 @@ def test_imagenet_features_are_those_of_the_trained_network(efficientnet):
     assert alike.min() > unlike.max() + 0.1
 
 
-def test_imagenet_features_take_grey_images_of_any_size(efficientnet):
-    grey = torch.rand(3, 1, 28, 20)
-    torch.testing.assert_close(efficientnet(grey), efficientnet(grey.expand(-1, 3, -1, -1)))
+def test_imagenet_features_take_gray_images_of_any_size(efficientnet):
+    gray = torch.rand(3, 1, 28, 20)
+    torch.testing.assert_close(efficientnet(gray), efficientnet(gray.expand(-1, 3, -1, -1)))
     assert efficientnet.name == "efficientnet-lite0 at 64 pixels"
 
 
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (torch.zeros(2, 4, 8, 8), "1 or 3 colours"),
-        (torch.zeros(2, 64), "1 or 3 colours"),
+        (torch.zeros(2, 4, 8, 8), "1 or 3 channels"),
+        (torch.zeros(2, 64), "1 or 3 channels"),
         (torch.full((2, 1, 8, 8), 255.0), "from 0 to 1; got 255 to 255"),
     ],
 )

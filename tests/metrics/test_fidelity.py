@@ -17,7 +17,7 @@ from vaekit.metrics import (
     sharpness,
     sharpness_ratio,
 )
-from vaekit.metrics import sample_quality as neighbours_module
+from vaekit.metrics import sample_quality as neighbors_module
 
 
 def two_samples(n=300, m=260, d=12):
@@ -101,12 +101,12 @@ def test_features_must_be_finite_and_of_equal_width(measure):
 
 
 @pytest.mark.parametrize("k", [1, 5])
-def test_neighbours_are_those_of_the_definition(k):
+def test_neighbors_are_those_of_the_definition(k):
     real, fake = two_samples(n=70, m=50, d=4)
     assert list(vars(prdc(real, fake, k)).values()) == as_approx(brute_force(real, fake, k))
 
 
-def test_neighbours_are_those_of_the_reference_package(capsys):
+def test_neighbors_are_those_of_the_reference_package(capsys):
     reference = pytest.importorskip("prdc")
     real, fake = two_samples()
     expected = reference.compute_prdc(real.numpy(), fake.numpy(), nearest_k=5)
@@ -115,10 +115,10 @@ def test_neighbours_are_those_of_the_reference_package(capsys):
     assert 0.1 < got["recall"] < 0.99, "the samples must differ for this to mean something"
 
 
-def test_neighbours_do_not_depend_on_how_many_are_compared_at_once(monkeypatch):
+def test_neighbors_do_not_depend_on_how_many_are_compared_at_once(monkeypatch):
     real, fake = two_samples()
     whole = prdc(real, fake)
-    monkeypatch.setattr(neighbours_module, "_DISTANCES_AT_ONCE", 7 * 300)
+    monkeypatch.setattr(neighbors_module, "_DISTANCES_AT_ONCE", 7 * 300)
     assert prdc(real, fake) == whole
 
 
@@ -127,14 +127,14 @@ def test_copies_are_at_no_distance_and_their_balls_hold_nothing():
     for _ in range(20):
         item = 100 * torch.randn(50, dtype=torch.float64)
         copies = item.expand(30, -1)
-        assert not neighbours_module._distances(copies, copies).any()
+        assert not neighbors_module._distances(copies, copies).any()
     real = torch.cat([copies, item + torch.randn(30, 50)])
     result = prdc(real, item.expand(40, -1), k=5)
     assert result.precision == result.density == 0.0
 
 
 @pytest.mark.parametrize("k", [0, 50])
-def test_neighbours_need_more_items_than_k(k):
+def test_neighbors_need_more_items_than_k(k):
     with pytest.raises(DataError, match=f"k={k} with 300 real and 50 generated"):
         prdc(*two_samples(m=50), k=k)
 
@@ -144,8 +144,8 @@ def test_sharpness_is_the_variance_of_the_laplacian():
     a = image[0, 0].numpy()
     laplacian = a[:-2, 1:-1] + a[2:, 1:-1] + a[1:-1, :-2] + a[1:-1, 2:] - 4 * a[1:-1, 1:-1]
     assert sharpness(image).item() == pytest.approx(laplacian.var(), rel=1e-5)
-    colours = torch.cat([image, torch.zeros_like(image)], 1)
-    assert sharpness(colours).item() == pytest.approx(laplacian.var() / 2, rel=1e-5)
+    channels = torch.cat([image, torch.zeros_like(image)], 1)
+    assert sharpness(channels).item() == pytest.approx(laplacian.var() / 2, rel=1e-5)
 
 
 def test_blur_lowers_sharpness_and_noise_raises_it():

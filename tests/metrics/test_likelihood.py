@@ -271,7 +271,7 @@ def test_annealing_needs_at_least_one_of_each(option):
 
 
 class Energy(Gaussian):
-    normalised = False
+    normalized = False
 
 
 @pytest.mark.parametrize(

@@ -44,13 +44,13 @@ def test_means_and_errors_are_over_the_ways():
         (torch.rand(1, 3, 3), "at least two items; got 1"),
     ],
 )
-def test_bad_ways_are_refused(ways, message):
+def test_bad_ways_are_refused(paths, message):
     with pytest.raises(DataError, match=message):
-        smoothness(ways)
+        smoothness(paths)
 
 
 def test_distance_to_the_nearest_real_item():
     torch.manual_seed(0)
-    ways, real = torch.rand(40, 3, 2, 2), torch.rand(9, 2, 2)
-    gaps = (ways.flatten(2).unsqueeze(2) - real.flatten(1)).norm(dim=-1)
-    torch.testing.assert_close(distance_to_data(ways, real), gaps.amin(-1))
+    paths, real = torch.rand(40, 3, 2, 2), torch.rand(9, 2, 2)
+    gaps = (paths.flatten(2).unsqueeze(2) - real.flatten(1)).norm(dim=-1)
+    torch.testing.assert_close(distance_to_data(paths, real), gaps.amin(-1))

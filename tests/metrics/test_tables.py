@@ -8,7 +8,7 @@ pd = pytest.importorskip("pandas")
 from vaekit.errors import DataError, SpecError  # noqa: E402
 from vaekit.tables import (  # noqa: E402
     associations,
-    blended_neighbours,
+    blended_neighbors,
     closest_record_share,
     row_fidelity,
     shape_errors,
@@ -119,20 +119,20 @@ def test_rows_are_useful_if_a_model_learns_the_target_from_them():
 
 
 def test_blends_lie_between_rows_and_keep_kinds():
-    made = blended_neighbours(REAL, 500, seed=1)
+    made = blended_neighbors(REAL, 500, seed=1)
     assert made.dtypes.equals(REAL.dtypes)
     assert set(made["job"]) <= set(REAL["job"])
     assert made["age"].between(REAL["age"].min(), REAL["age"].max()).all()
     assert made["pay"].isna().mean() == pytest.approx(REAL["pay"].isna().mean(), abs=0.05)
     assert closest_record_share(made, REAL, OTHER) > 0.6
-    pd.testing.assert_frame_equal(made, blended_neighbours(REAL, 500, seed=1))
+    pd.testing.assert_frame_equal(made, blended_neighbors(REAL, 500, seed=1))
     with pytest.raises(DataError, match="at least 2 rows; got 1"):
-        blended_neighbours(REAL[:1], 3)
+        blended_neighbors(REAL[:1], 3)
 
 
-def test_blends_are_of_neighbours_and_keep_whole_numbers_whole():
+def test_blends_are_of_neighbors_and_keep_whole_numbers_whole():
     apart = pd.DataFrame({"x": np.r_[np.arange(9), np.arange(1000, 1009)], "on": [True, False] * 9})
-    made = blended_neighbours(apart, 300)
+    made = blended_neighbors(apart, 300)
     assert made.dtypes.equals(apart.dtypes)
     assert not made["x"].between(9, 999).any()
 

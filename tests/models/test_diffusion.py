@@ -83,11 +83,11 @@ def test_paths_go_from_noise_to_items_and_rates_are_their_slopes(path):
     torch.testing.assert_close((later[1] - earlier[1]) / 2e-6, ds)
 
 
-def test_items_are_standardised():
+def test_items_are_standardized():
     model = Diffusion(DenoisingMLP((3,), (8,)), (3,))
     x = 5 + 2 * torch.randn(1000, 3)
     model.start_from(x)
-    assert model.standardise(x).std().item() == pytest.approx(1, abs=1e-5)
+    assert model.standardize(x).std().item() == pytest.approx(1, abs=1e-5)
     assert model.sample(2000).mean().item() == pytest.approx(5, abs=0.5)  # its noise is not closed
 
 

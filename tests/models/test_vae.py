@@ -128,7 +128,7 @@ def test_no_parameter_has_two_names():
 def test_it_provides_what_its_parts_do(model):
     whole = {"density", "factorised", "normalised", "path", "pointwise", "smooth"}
     assert model.provides == whole
-    model.likelihood.normalised = False
+    model.likelihood.normalized = False
     assert "normalised" not in model.provides
 
 

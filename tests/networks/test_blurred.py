@@ -6,7 +6,7 @@ from laws.examples import randomised
 from torch import nn
 
 from vaekit.errors import SpecError
-from vaekit.networks import BlurredDecoder
+from vaekit.networks import NoiseConditionedDecoder
 
 ROWS, LATENTS, CONTEXT = 2000, 3, 2
 
@@ -20,7 +20,7 @@ class Kept(nn.Module):
 
 def decoder(**options):
     """One whose shift changes nothing until it is trained."""
-    return BlurredDecoder(Kept(), LATENTS, **options)
+    return NoiseConditionedDecoder(Kept(), LATENTS, **options)
 
 
 def rows():

@@ -73,7 +73,7 @@ def test_the_penalty_is_measured_in_validation_too():
     assert first.terms["steepness"] > 0
 
 
-def test_spectral_normalisation_bounds_the_slope():
+def test_spectral_normalization_bounds_the_slope():
     torch.manual_seed(0)
     judge = critic(spectral=True)
     for _ in range(30):  # power iterations

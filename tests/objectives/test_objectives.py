@@ -25,7 +25,7 @@ from vaekit.objectives import (
     importance_weighted,
 )
 from vaekit.posteriors import Deterministic
-from vaekit.types import Batch, Clock, Draw, Evidence
+from vaekit.types import Batch, Draw, Evidence, TrainingProgress
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Constant(Term):
     name: ClassVar[str] = "constant"
     value: float = 3.0
 
-    def __call__(self, evidence, model, clock):
+    def __call__(self, evidence, model, progress):
         return torch.full((2,), self.value)
 
 
@@ -62,14 +62,14 @@ def evidence():
     return Evidence(Batch(torch.zeros(3, 5)), draw, p, torch.arange(6.0).view(2, 3))
 
 
-def update_of(objective, model, clock=CLOCK, seed=0):
+def update_of(objective, model, progress=CLOCK, seed=0):
     torch.manual_seed(seed)
-    (update,) = objective.losses(model, Batch(items(model.likelihood)), clock)
+    (update,) = objective.losses(model, Batch(items(model.likelihood)), progress)
     return update
 
 
-def terms_of(objective, model, clock=CLOCK):
-    return {k: v.item() for k, v in update_of(objective, model, clock).terms.items()}
+def terms_of(objective, model, progress=CLOCK):
+    return {k: v.item() for k, v in update_of(objective, model, progress).terms.items()}
 
 
 def test_reconstruction_is_minus_log_px(evidence):
@@ -88,7 +88,7 @@ def test_capacity_kl_is_the_distance_from_the_capacity(evidence, capacity, cost)
 
 def test_the_capacity_grows_with_the_clock(evidence):
     term = CapacityKL(Linear(0.0, 4.0))
-    costs = [term(evidence, None, Clock(step, 10, 1)).item() for step in (0, 5, 10)]
+    costs = [term(evidence, None, TrainingProgress(step, 10, 1)).item() for step in (0, 5, 10)]
     assert costs == pytest.approx([4.0, 2.0, 0.0], abs=1e-5)
 
 
@@ -133,7 +133,7 @@ def test_elbo_weighs_the_kl(model, beta):
 
 @pytest.mark.parametrize(("step", "weight"), [(0, 0.0), (5, 1.0), (10, 2.0)])
 def test_a_weight_may_follow_the_clock(model, step, weight):
-    terms = terms_of(Sum((Linear(0.0, 2.0), Constant())), model, Clock(step, 10, 1))
+    terms = terms_of(Sum((Linear(0.0, 2.0), Constant())), model, TrainingProgress(step, 10, 1))
     assert terms == {"loss": pytest.approx(3.0 * weight), "constant": 3.0}
 
 

@@ -9,10 +9,10 @@ from vaekit.likelihoods import Categorical
 from vaekit.networks import PatchCritic
 from vaekit.objectives import PatchAdversary, elbo
 from vaekit.presets import image_vae
-from vaekit.types import Batch, Clock
+from vaekit.types import Batch, TrainingProgress
 
 X = torch.rand(6, 1, 12, 12, generator=torch.Generator().manual_seed(0))
-EARLY, LATE = Clock(0, 100, 6), Clock(60, 100, 6)
+EARLY, LATE = TrainingProgress(0, 100, 6), TrainingProgress(60, 100, 6)
 
 
 def recipe(**options):
@@ -21,9 +21,9 @@ def recipe(**options):
     return assemble(image_vae(**options), domain, rows, 3)
 
 
-def update(objective, model, clock):
+def update(objective, model, progress):
     torch.manual_seed(0)
-    (found,) = objective.losses(model, Batch(X), clock)
+    (found,) = objective.losses(model, Batch(X), progress)
     return found
 
 
@@ -85,7 +85,7 @@ def test_validation_needs_no_gradients():
 
 
 def test_the_last_weights_are_kept():
-    assert not recipe()[1].settled
+    assert not recipe()[1].is_checkpointable
 
 
 def test_a_likelihood_that_jumps_is_refused():

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from vaekit.errors import DataError, SaveError
-from vaekit.plots import save_animation, way_frames
+from vaekit.plots import path_frames, save_animation
 
 GREY = np.random.default_rng(0).integers(0, 256, (5, 8, 6), np.uint8)
 COLOUR = np.random.default_rng(1).integers(0, 4, (4, 8, 6, 3), np.uint8) * 85
@@ -29,7 +29,7 @@ def test_it_goes_there_and_back_again(tmp_path, frames):
         assert file.info["duration"] == pytest.approx(2000 / len(shown), abs=5)
 
 
-def test_many_colours_become_the_nearest_of_256(tmp_path):
+def test_many_colors_become_the_nearest_of_256(tmp_path):
     ramp = np.linspace(0, 1, 3 * 16 * 16 * 3).reshape(3, 16, 16, 3)
     save_animation(ramp, tmp_path / "way.gif")
     for frame, given in zip(frames_of(tmp_path / "way.gif")[:3], ramp, strict=True):
@@ -70,7 +70,7 @@ def test_bad_calls_say_what_to_do(tmp_path):
 def test_frames_show_every_way_at_one_step():
     strips = np.zeros((3, 4, 8, 8))
     strips[2, 3] = 1
-    frames = way_frames(strips)
+    frames = path_frames(strips)
     assert len(frames) == 4
     third = frames[:, -96:, :96]
     assert (third[3] == 255).all()

@@ -12,7 +12,7 @@ COLOUR = np.random.default_rng(1).integers(0, 256, (2, 5, 6, 3), np.uint8)
 @pytest.mark.parametrize(
     "images", [GREY, GREY[..., None], GREY[:, None], GREY / 255, torch.from_numpy(GREY)]
 )
-def test_grey_images_of_any_layout_become_the_same_pixels(images):
+def test_gray_images_of_any_layout_become_the_same_pixels(images):
     np.testing.assert_array_equal(as_rgb("images", images), np.stack([GREY] * 3, -1))
 
 
@@ -20,7 +20,7 @@ def test_grey_images_of_any_layout_become_the_same_pixels(images):
     "images",
     [COLOUR, COLOUR.transpose(0, 3, 1, 2), (COLOUR / 255).astype(np.float32)],
 )
-def test_colour_images_of_any_layout_become_the_same_pixels(images):
+def test_color_images_of_any_layout_become_the_same_pixels(images):
     np.testing.assert_array_equal(as_rgb("images", images), COLOUR)
 
 
@@ -47,7 +47,7 @@ def test_rounding_errors_around_the_range_are_clipped():
     [
         (np.zeros((4, 64)), r"images must have axes NHW, NHWC or NCHW.*\(4, 64\)"),
         (np.zeros((0, 8, 8)), "at least one along each"),
-        (np.zeros((2, 5, 8, 8)), "neither has 1, 3 or 4 colours"),
+        (np.zeros((2, 5, 8, 8)), "neither has 1, 3 or 4 channels"),
         (np.zeros((2, 3, 8, 3)), "where both fit"),
         (np.full((1, 8, 8), 255.0), "floats from 0 to 1; got floats from 255 to 255"),
         (np.full((1, 8, 8), -1.0), "got floats from -1"),

@@ -49,12 +49,12 @@ def test_latents_that_are_all_the_same_are_drawn():
     assert "(0 % of the variance)" in latent_map(np.ones((4, 3))).axes[0].get_xlabel()
 
 
-def test_classes_have_colours_and_names():
+def test_classes_have_colors_and_names():
     figure = latent_map(np.eye(2).repeat(2, 0), [2, 0, 2, 0], label_names=("bag", "shoe", "coat"))
-    colours = figure.axes[0].collections[0].get_facecolors()
+    colors = figure.axes[0].collections[0].get_facecolors()
     assert legend_of(figure) == ["bag", "coat"]
     expected = [to_rgba(PALETTE[code])[:3] for code in (2, 0, 2, 0)]
-    np.testing.assert_allclose(colours[:, :3], expected)
+    np.testing.assert_allclose(colors[:, :3], expected)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_bars_are_sorted_active_first():
     axes = latent_health(kl, active).axes[0]
     assert [bar.get_height() for bar in axes.patches] == [3, 1, 0.2, 0.5]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["z1", "z3", "z0", "z2"]
-    expected = [to_rgba(colour) for colour in (PLAIN, PLAIN, PLAIN, FAINT)]
+    expected = [to_rgba(color) for color in (PLAIN, PLAIN, PLAIN, FAINT)]
     assert [bar.get_facecolor() for bar in axes.patches] == expected
 
 

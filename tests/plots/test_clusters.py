@@ -23,7 +23,7 @@ def test_each_cluster_is_a_row_of_its_own_images():
     assert (first[-1] == 255).all()  # a row with fewer images ends in white
 
 
-def test_colours_and_one_cluster():
+def test_colors_and_one_cluster():
     assert words_of(cluster_cards({"all": np.zeros((3, 6, 9, 3), np.uint8)})) == ["all"]
 
 
@@ -54,7 +54,7 @@ def test_what_cannot_be_drawn_is_refused(draw, says):
         draw()
 
 
-def test_a_map_by_umap_keeps_neighbours_together():
+def test_a_map_by_umap_keeps_neighbors_together():
     pytest.importorskip("umap")
     z = np.random.default_rng(0).normal(size=(60, 4)) + 20 * np.repeat([0, 1], 30)[:, None]
     figure = latent_map(z, np.repeat([0, 1], 30), projection="umap")

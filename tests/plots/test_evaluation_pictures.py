@@ -20,8 +20,8 @@ def test_sheets_lie_one_above_the_other_with_their_names():
     assert [pixels[top + 1, 1] for top in tops] == [10, 10, 90, 90]
     assert (pixels[tops[1], 2 * step :] == 255).all()
     assert [text.get_text() for text in figure.axes[0].texts] == ["real", "made"]
-    places = [text.get_position()[1] for text in figure.axes[0].texts]
-    assert places == [tops[0] + 48, tops[2] + 48]
+    positions = [text.get_position()[1] for text in figure.axes[0].texts]
+    assert positions == [tops[0] + 48, tops[2] + 48]
     assert figure.axes[0].get_title("left") == "both"
 
 

@@ -71,7 +71,7 @@ def test_gaps_are_thin():
 
 
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
-def test_colours_stay(layout):
+def test_colors_stay(layout):
     images = random_images(1, 64, 64, 3)
     given = images if layout == "NHWC" else images.transpose(0, 3, 1, 2)
     np.testing.assert_array_equal(drawn(image_grid(given)), enlarge(images[0], 2))
@@ -101,10 +101,10 @@ def test_pixels_of_the_mosaic_are_pixels_of_the_file(title):
 def test_captions_stand_below_their_images():
     figure = image_grid(random_images(4, 28, 28), columns=2, captions=["a", "b", "c", "d"])
     assert texts(figure) == ["a", "b", "c", "d"]
-    places = np.array([text.get_position() for text in figure.axes[0].texts])
+    positions = np.array([text.get_position() for text in figure.axes[0].texts])
     side = 4 * 28
-    assert places[0, 0] < side < places[1, 0]
-    assert side <= places[0, 1] < places[2, 1] - side
+    assert positions[0, 0] < side < positions[1, 0]
+    assert side <= positions[0, 1] < positions[2, 1] - side
 
 
 def test_captions_fit_between_the_images():
@@ -169,7 +169,7 @@ def test_a_strip_has_two_ends():
         interpolation_strips(random_images(2, 1, 8, 8))
 
 
-def test_traversals_are_labelled_with_latents_and_values():
+def test_traversals_are_labeled_with_latents_and_values():
     images = random_images(2, 4, 28, 28)
     figure = latent_traversals(images, [-3, -0.001, 0.3333, 2])
     np.testing.assert_array_equal(tiles(figure)[1][2], enlarge(images[1, 2], 3))

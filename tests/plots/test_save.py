@@ -19,13 +19,13 @@ def test_the_file_holds_the_images_pixel_by_pixel(tmp_path):
         assert file.info["dpi"] == pytest.approx((150, 150), abs=0.1)
     mosaic = np.asarray(figure.axes[0].images[0].get_array())
     height, width = mosaic.shape[:2]
-    places = [
+    positions = [
         (top, left)
         for top in range(page.shape[0] - height + 1)
         for left in range(page.shape[1] - width + 1)
         if (page[top : top + height, left : left + width] == mosaic).all()
     ]
-    assert len(places) == 1
+    assert len(positions) == 1
 
 
 def test_the_same_figure_gives_the_same_bytes(tmp_path):

@@ -8,13 +8,13 @@ def curves(**models):
     return Panel(models, "seconds", "distance", target=1.0, log_x=True)
 
 
-def test_a_model_has_one_colour_in_all_panels_and_a_line_for_each_seed():
+def test_a_model_has_one_color_in_all_panels_and_a_line_for_each_seed():
     a, b = [([1, 2], [3, 4]), ([1, 2], [5, 6])], [([1, 3], [2, 1])]
     figure = tradeoff_curves([curves(a=a, b=b), curves(b=b)])
     first, second = figure.axes
-    colours = [line.get_color() for line in first.lines]
-    assert len(colours) == 4  # two seeds, one seed, and the target
-    assert colours[0] == colours[1] != colours[2] == second.lines[0].get_color()
+    colors = [line.get_color() for line in first.lines]
+    assert len(colors) == 4  # two seeds, one seed, and the target
+    assert colors[0] == colors[1] != colors[2] == second.lines[0].get_color()
     keys = [text.get_text() for text in figure.legends[0].get_texts()]
     assert keys == ["a", "b", "real items"]
 

@@ -15,10 +15,10 @@ from vaekit.errors import CompositionError, SpecError
 from vaekit.likelihoods import Gaussian
 from vaekit.networks import make_networks
 from vaekit.objectives import check_composition
-from vaekit.presets import Parts, Preset, choose_preset, find_preset, preset_names
+from vaekit.presets import Parts, Preset, choose_preset, get_preset, preset_names
 from vaekit.registry import get
 from vaekit.spec import describe
-from vaekit.types import Batch, Clock
+from vaekit.types import Batch, TrainingProgress
 
 X, CONTEXT = torch.rand(6, 1, 8, 8), torch.eye(3).repeat(2, 1)
 MANY = torch.rand(300, 1, 8, 8)
@@ -33,16 +33,16 @@ def parts(context_dim=3, likelihood=None, network="mlp", latents=4):
 
 def built(name, context_dim=3):
     """A preset with the likelihood that it is meant for."""
-    chosen = find_preset(name)
+    chosen = get_preset(name)
     likelihood = LIKELIHOODS.get(chosen.likelihood, lambda _: None)((1, 8, 8))
     if chosen.image_network == "spatial":
         return chosen.build(parts(context_dim, likelihood, "spatial", latents=32))
     return chosen.build(parts(context_dim, likelihood))
 
 
-def terms_of(recipe, clock=CLOCK):
+def terms_of(recipe, progress=CLOCK):
     torch.manual_seed(0)
-    (update,) = recipe.objective.losses(recipe.model, Batch(X, CONTEXT), clock)
+    (update,) = recipe.objective.losses(recipe.model, Batch(X, CONTEXT), progress)
     return {name: value.item() for name, value in update.terms.items()}
 
 
@@ -62,7 +62,9 @@ def test_every_preset_builds_samples_and_can_be_trained(name):
     check_composition(recipe.model, recipe.objective)
     torch.manual_seed(0)
     groups = {k: list(v) for k, v in recipe.objective.groups(recipe.model).items()}
-    for update in recipe.objective.losses(recipe.model, Batch(X, CONTEXT), Clock(0, 10, 100)):
+    for update in recipe.objective.losses(
+        recipe.model, Batch(X, CONTEXT), TrainingProgress(0, 10, 100)
+    ):
         for group, loss in update.losses.items():
             assert loss.isfinite()
             loss.backward(inputs=groups[group], retain_graph=True)
@@ -86,7 +88,7 @@ def test_every_preset_names_its_source(name):
 
 def test_every_preset_is_exported_under_its_name(name):
     assert getattr(presets, name) is get("presets", name)
-    assert get("presets", name).__name__ == name == find_preset(name).name
+    assert get("presets", name).__name__ == name == get_preset(name).name
 
 
 def test_every_option_has_a_default_and_is_given_by_name(name):
@@ -97,7 +99,7 @@ def test_every_option_has_a_default_and_is_given_by_name(name):
 
 def test_a_preset_object_is_taken_as_it_is():
     chosen = presets.beta_vae(beta=2.0)
-    assert find_preset(chosen) is chosen
+    assert get_preset(chosen) is chosen
     assert chosen == Preset("beta_vae", {"beta": 2.0})
 
 
@@ -108,7 +110,7 @@ def test_options_are_used():
 
 
 def test_the_default_beta_is_four():
-    term = terms_of(find_preset("beta_vae").build(parts()))
+    term = terms_of(get_preset("beta_vae").build(parts()))
     assert term["loss"] == pytest.approx(term["reconstruction"] + 4 * term["kl"], rel=1e-5)
 
 
@@ -137,7 +139,7 @@ def test_a_conditional_preset_needs_a_context(name):
     with pytest.raises(
         CompositionError, match=rf"'{name}' must be given.*fit\(X, context=\.\.\.\)"
     ):
-        find_preset(name).build(parts(context_dim=0))
+        get_preset(name).build(parts(context_dim=0))
 
 
 @pytest.mark.parametrize("name", [n for n in preset_names() if n not in ("cvae", "fader_vae")])
@@ -151,7 +153,7 @@ def test_other_presets_need_none(name):
 )
 def test_an_unknown_preset_suggests_the_near_name(given, near):
     with pytest.raises(SpecError, match=rf"unknown preset '{given}': did you mean '{near}'"):
-        find_preset(given)
+        get_preset(given)
 
 
 def test_an_unknown_option_suggests_the_near_name():

@@ -53,7 +53,7 @@ def test_probabilities_of_all_codes_sum_to_one(prior, fitted):
     assert log_prob(p, EVERY).exp().sum().item() == pytest.approx(1, abs=1e-5)
 
 
-def test_a_dependence_is_learnt_that_marginals_cannot_tell(prior):
+def test_a_dependence_is_learned_that_marginals_cannot_tell(prior):
     """Marginals give each row -3 log 4 nats; the truth is -log 4."""
     assert log_prob(prior, chains(500, seed=1)).mean() > -math.log(CODES) - 0.1
 

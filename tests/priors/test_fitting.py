@@ -112,7 +112,7 @@ def test_a_linear_field_is_followed_and_its_divergence_is_its_trace():
     assert math.isclose(torch.trace(matrix).item(), -0.2, abs_tol=1e-6)
 
 
-def test_a_deadline_ends_a_fit_that_has_learnt_by_then():
+def test_a_deadline_ends_a_fit_that_has_learned_by_then():
     u = torch.randn(2000, 2, generator=torch.Generator().manual_seed(0)) ** 3
     prior = FlowMatching(2, width=16, steps=20_000)
     prior.deadline = time.monotonic() + 4

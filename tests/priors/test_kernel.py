@@ -12,9 +12,9 @@ def generator(seed=0):
 
 def heaps(count=4000):
     """Four narrow heaps, one of them with half of the points."""
-    centres = torch.tensor([[3.0, 3.0], [3.0, -3.0], [-3.0, 3.0], [-3.0, -3.0]])
+    centers = torch.tensor([[3.0, 3.0], [3.0, -3.0], [-3.0, 3.0], [-3.0, -3.0]])
     chosen = torch.tensor([0, 0, 0, 1, 2, 3]).repeat(count // 6)
-    return centres[chosen] + 0.2 * torch.randn(len(chosen), 2, generator=generator())
+    return centers[chosen] + 0.2 * torch.randn(len(chosen), 2, generator=generator())
 
 
 def test_it_keeps_the_promises_of_priors():

@@ -106,8 +106,8 @@ def test_draws_in_a_context_come_from_its_crescent(name):
     drawn = fitted(name, conditional=True)(label, None).sample((3,))
     assert drawn.shape == (3, 600, 2)
     means = torch.stack([drawn[:, k::2].mean((0, 1)) for k in range(2)])
-    centre = torch.tensor([1.0, 2 * (2 / torch.pi - 0.25)])
-    torch.testing.assert_close(means, torch.stack([centre, -centre]), atol=0.25, rtol=0)
+    center = torch.tensor([1.0, 2 * (2 / torch.pi - 0.25)])
+    torch.testing.assert_close(means, torch.stack([center, -center]), atol=0.25, rtol=0)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -258,7 +258,7 @@ def test_the_bound_of_the_second_stage_is_the_log_of_an_unbiased_estimate():
     points, area = plane(5.0, 81)
     mass = log_prob(fitted("second stage"), points).exp().sum() * area
     assert mass.item() == pytest.approx(1, abs=0.03)
-    assert not SecondStage.normalised
+    assert not SecondStage.normalized
 
 
 def test_more_solver_steps_change_little():

@@ -152,7 +152,7 @@ def test_it_passes_the_checks_of_scikit_learn():
 
 
 @pytest.mark.parametrize("novelty", [False, True])
-def test_rows_are_learnt_in_few_large_steps_and_the_noise_gets_where_it_belongs(novelty):
+def test_rows_are_learned_in_few_large_steps_and_the_noise_gets_where_it_belongs(novelty):
     rng = np.random.default_rng(0)
     latents = rng.normal(size=(2000, 2))
     X = latents @ rng.normal(size=(2, 6)) + 0.02 * rng.normal(size=(2000, 6))

@@ -33,7 +33,7 @@ def test_steps_have_scores_and_make_events(fitted):
     assert few.events(WAVE, threshold=1e9) == []
 
 
-def test_a_clean_series_is_learnt_from_and_a_new_one_scored():
+def test_a_clean_series_is_learned_from_and_a_new_one_scored():
     detector = VAEDetector(novelty=True, domain=SeriesDomain(window=20), **QUICK).fit(WAVE[:600])
     assert 95 < detector.step_scores(WAVE[600:]).argmax() < 115
 

@@ -121,7 +121,7 @@ def test_a_model_saved_over_a_detector_leaves_none_behind(run):
     assert not (run / "detector.json").exists()
 
 
-def test_more_items_are_learnt_and_old_ones_not_forgotten():
+def test_more_items_are_learned_and_old_ones_not_forgotten():
     rng = np.random.default_rng(0)
     first, second = rng.normal(-3, 1, (600, 3)), rng.normal(3, 1, (600, 3))
     detector = VAEDetector(novelty=True, contamination=0.05, max_epochs=20, progress=False)
@@ -136,7 +136,7 @@ def test_more_items_are_learnt_and_old_ones_not_forgotten():
     assert detector.detector_.memory.seen == 1200
 
 
-def test_held_out_items_grow_with_what_is_learnt():
+def test_held_out_items_grow_with_what_is_learned():
     rows = np.random.default_rng(1).normal(size=(1600, 3))
     detector = VAEDetector(false_alarm_rate=0.1, max_epochs=3, progress=False)
     for part in np.split(rows[:1200], 3):

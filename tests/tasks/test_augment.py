@@ -10,7 +10,7 @@ from vaekit.augmentation import (  # noqa: E402  # noqa: E402
     Augmentation,
     augment,
     counts_of,
-    synthesise,
+    synthesize,
     wanted_counts,
     wanted_rows,
 )
@@ -72,7 +72,7 @@ def lopsided(seed=0):
 def test_synthetic_rows_are_of_the_class_asked_for():
     X, y = lopsided()
     config = TrainConfig(max_epochs=60, progress=False)
-    rows, labels = synthesise(X, y, {"yes": 200, "no": 50}, config=config)
+    rows, labels = synthesize(X, y, {"yes": 200, "no": 50}, config=config)
     assert (labels == "yes").sum() == 200
     assert rows.dtypes.equals(X.dtypes)
     means = rows.groupby(labels)["q"].mean()
@@ -82,10 +82,10 @@ def test_synthetic_rows_are_of_the_class_asked_for():
 
 def test_arrays_and_images_are_augmented_in_their_form():
     X, y = lopsided()
-    rows, labels = synthesise(X[["p", "q"]].to_numpy(np.float32), y, {"yes": 5}, config=QUICK)
+    rows, labels = synthesize(X[["p", "q"]].to_numpy(np.float32), y, {"yes": 5}, config=QUICK)
     assert (rows.shape, rows.dtype, labels.tolist()) == ((5, 2), np.float32, ["yes"] * 5)
     data = digits()
-    images, labels = synthesise(
+    images, labels = synthesize(
         data.images[:300], data.labels[:300], {7: 3}, preset="vae", config=QUICK
     )
     assert (images.shape, images.dtype, labels.tolist()) == ((3, 8, 8), np.uint8, [7, 7, 7])
@@ -109,7 +109,7 @@ def test_augmentation_is_judged_on_rows_left_out(found):
 
 
 def test_nothing_made_of_noise_is_advised():
-    """Labels that do not depend on the rows cannot be learnt better from synthetic ones."""
+    """Labels that do not depend on the rows cannot be learned better from synthetic ones."""
     X, _ = lopsided()
     y = np.random.default_rng(1).permutation(np.repeat([0, 1], [300, 40]))
     found = augment(X, y, folds=3, config=QUICK, judge=_Numbers())
@@ -155,11 +155,11 @@ def test_screening_keeps_what_classifiers_believe():
     X, y = lopsided()
     means = {}
     for screened in (False, True):
-        rows, labels = synthesise(X, y, {"yes": 300}, config=QUICK, screened=screened)
+        rows, labels = synthesize(X, y, {"yes": 300}, config=QUICK, screened=screened)
         assert (len(rows), set(labels)) == (300, {"yes"})
         means[screened] = rows["q"].mean()
     assert means[True] > means[False] + 0.5
-    again, _ = synthesise(X, y, {"yes": 300}, config=QUICK)
+    again, _ = synthesize(X, y, {"yes": 300}, config=QUICK)
     pd.testing.assert_frame_equal(rows, again)
 
 
@@ -212,7 +212,7 @@ def test_whole_numbers_stay_whole_and_a_judge_of_ones_own_is_asked():
         ([0.5, 0.7] * 20, {"strategy": "all", "folds": 2}, SpecError, "'auto' or how many times"),
     ],
 )
-def test_numbers_that_cannot_be_learnt_are_refused(y, options, error, message):
+def test_numbers_that_cannot_be_learned_are_refused(y, options, error, message):
     X = pd.DataFrame({"a": np.arange(40) % 7, "b": np.arange(40) % 3})
     with pytest.raises(error, match=message):
         augment(X, np.array(y), config=QUICK, **options)

@@ -20,8 +20,8 @@ ON_LATENTS = sorted(set(METHODS) - {"model"})
 COUNTED = sorted(set(METHODS) - {"model", "hdbscan"})
 
 
-def blobs(n=300, centres=4, seed=0):
-    z, y = make_blobs(n, 3, centers=centres, cluster_std=0.7, random_state=seed)
+def blobs(n=300, centers=4, seed=0):
+    z, y = make_blobs(n, 3, centers=centers, cluster_std=0.7, random_state=seed)
     return Encoded(z), y
 
 
@@ -49,7 +49,7 @@ def test_each_method_finds_clusters_that_lie_apart(method):
 
 @pytest.mark.parametrize("method", COUNTED)
 def test_the_best_score_chose_the_number_and_all_are_kept(method):
-    found = find_clusters(blobs(centres=3)[0], method, None, seed=0)
+    found = find_clusters(blobs(centers=3)[0], method, None, seed=0)
     scores = list(found.scores.values())
     assert found.k == next(iter(found.scores)) == 3
     assert scores == sorted(scores, reverse=True)
@@ -77,7 +77,7 @@ def test_a_far_item_is_in_no_dense_region():
     assert found.partition.assign(Encoded(np.full((1, 3), 1e3))).clusters == [-1]
 
 
-def test_the_graph_follows_rings_that_no_centre_describes():
+def test_the_graph_follows_rings_that_no_center_describes():
     x, y = make_circles(600, factor=0.4, noise=0.03, random_state=0)
     assert adjusted_rand_score(y, find_clusters(Encoded(x), "graph", 2, 0).assigned.clusters) > 0.99
     assert adjusted_rand_score(y, find_clusters(Encoded(x), "gmm", 2, 0).assigned.clusters) < 0.1
@@ -102,8 +102,8 @@ def test_more_items_than_the_graph_takes_vote(monkeypatch):
 
 
 def test_small_parts_join_the_nearest_large_one():
-    centres = [(0, 0), (90, 0), (0, 20), (90, 20)]
-    z, y = make_blobs([300, 300, 40, 40], 2, centers=centres, random_state=0)
+    centers = [(0, 0), (90, 0), (0, 20), (90, 20)]
+    z, y = make_blobs([300, 300, 40, 40], 2, centers=centers, random_state=0)
     found = find_clusters(Encoded(z), "graph", 2, seed=0)
     assert adjusted_rand_score(y % 2, found.assigned.clusters) == 1
 
@@ -215,9 +215,9 @@ def test_nothing_dense_is_no_cluster_and_no_card(vae):
 def test_labels_choose_nothing(vae):
     x = digits().images[:200]
     plain = cluster(vae, x, k=4)
-    labelled = cluster(vae, x, k=4, labels=digits().labels[:200])
+    labeled = cluster(vae, x, k=4, labels=digits().labels[:200])
     assert plain.agreement is None
-    assert np.array_equal(plain.assignments, labelled.assignments)
+    assert np.array_equal(plain.assignments, labeled.assignments)
 
 
 def test_conditional_models_and_points_as_latents():

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 from vaekit import presets
 from vaekit.cli.app import app
 from vaekit.comparison import (
+    BenchmarkRun,
     Comparison,
     ComparisonSettings,
     Score,
-    Trial,
     compare,
     table,
     verdict,
@@ -36,19 +36,19 @@ def found():
 
 
 def test_each_model_and_seed_is_scored_at_each_mark(found):
-    assert [(t.model, t.seed) for t in found.trials] == [
+    assert [(t.model, t.seed) for t in found.runs] == [
         (model, seed) for seed in (0, 1) for model in ("vae", "gan", FLOW)
     ]
-    for trial in found.trials:
-        assert trial.failure is None
-        assert trial.scores[-1].seconds >= 0.8 * 60 * QUICK.minutes
-        assert len(trial.samples) == 24
-        assert trial.latency > 0
-        assert trial.megabytes > 4 * trial.parameters / 1e6
+    for run in found.runs:
+        assert run.failure is None
+        assert run.scores[-1].seconds >= 0.8 * 60 * QUICK.minutes
+        assert len(run.samples) == 24
+        assert run.latency > 0
+        assert run.megabytes > 4 * run.parameters / 1e6
 
 
 def test_scores_on_the_way_are_of_the_weights_of_that_time(found):
-    early, late = found.trials[0].scores
+    early, late = found.runs[0].scores
     assert 0.4 * 60 * QUICK.minutes < early.seconds < late.seconds
     assert early.values[FRECHET] != late.values[FRECHET]
     assert early.values.keys() == late.values.keys()
@@ -70,7 +70,7 @@ def test_what_a_model_cannot_is_not_made_up(found):
 
 
 def test_models_that_sample_in_steps_are_scored_with_each_number(found):
-    by_steps = {trial.model: [s.steps for s in trial.by_steps] for trial in found.trials}
+    by_steps = {run.model: [s.steps for s in run.by_steps] for run in found.runs}
     assert by_steps == {"vae": [], "gan": [], FLOW: [1, 3]}
     costs = [s.sampling_seconds for s in found.of(FLOW)[0].by_steps]
     assert costs[1] > 1.5 * costs[0]
@@ -80,7 +80,7 @@ def test_models_that_sample_in_steps_are_scored_with_each_number(found):
 def test_a_failed_training_is_a_result(monkeypatch):
     settings = ComparisonSettings(minutes=0.005, seeds=1, marks=(1.0,), samples=60, steps=())
     found = compare(digits().images[:200], ["vae", "vq_vae"], settings=settings)
-    vae, vq_vae = found.trials
+    vae, vq_vae = found.runs
     assert vae.failure is None
     assert "a codebook must not be larger than the training set" in vq_vae.failure
     assert not vq_vae.final
@@ -109,29 +109,29 @@ def np_to_x(images):
     return torch.from_numpy(images).float().div(255).unsqueeze(1)
 
 
-def trial(model, seed, frechet, **options):
+def run(model, seed, frechet, **options):
     values = {FRECHET: frechet, "sharpness, samples": options.pop("sharpness", 0.5)}
-    return Trial(model, seed, (Score(60.0, values, sampling_seconds=1.0),), **options)
+    return BenchmarkRun(model, seed, (Score(60.0, values, sampling_seconds=1.0),), **options)
 
 
-def made_up(*trials):
-    return Comparison(trials, {}, "raw", (100, 20), QUICK)
+def made_up(*runs):
+    return Comparison(runs, {}, "raw", (100, 20), QUICK)
 
 
 def test_the_winner_is_better_with_every_seed():
-    clear = made_up(trial("a", 0, 5), trial("a", 1, 6), trial("b", 0, 8), trial("b", 1, 9))
+    clear = made_up(run("a", 0, 5), run("a", 1, 6), run("b", 0, 8), run("b", 1, 9))
     assert verdict(clear)[0].startswith("Quality: a has the samples closest to real items (a 5.50")
-    mixed = made_up(trial("a", 0, 5), trial("a", 1, 9), trial("b", 0, 8), trial("b", 1, 9))
+    mixed = made_up(run("a", 0, 5), run("a", 1, 9), run("b", 0, 8), run("b", 1, 9))
     assert verdict(mixed)[0].startswith("Quality: no clear winner between a and b")
 
 
 def test_the_verdict_follows_the_numbers_and_not_the_names():
-    swapped = made_up(trial("b", 0, 5), trial("a", 0, 8))
+    swapped = made_up(run("b", 0, 5), run("a", 0, 8))
     assert verdict(swapped)[0].startswith("Quality: b has")
 
 
 def test_sharpness_is_best_near_one():
-    found = made_up(trial("a", 0, 5, sharpness=1.4), trial("b", 0, 6, sharpness=0.9))
+    found = made_up(run("a", 0, 5, sharpness=1.4), run("b", 0, 6, sharpness=0.9))
     assert any(s.startswith("Sharpness: b is nearest") for s in verdict(found))
 
 
@@ -143,7 +143,7 @@ def test_too_few_samples_for_a_measure_are_said():
 
 
 def test_stability_is_unknown_with_one_seed():
-    assert "Stability: unknown, as there was one seed only." in verdict(made_up(trial("a", 0, 5)))
+    assert "Stability: unknown, as there was one seed only." in verdict(made_up(run("a", 0, 5)))
 
 
 def test_the_report_is_a_folder_of_its_own(found, tmp_path):
@@ -159,7 +159,7 @@ def test_the_report_is_a_folder_of_its_own(found, tmp_path):
     assert len(stored["trials"]) == 6
     with (out / "comparison.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == sum(len(t.scores) + len(t.by_steps) for t in found.trials)
+    assert len(rows) == sum(len(t.scores) + len(t.by_steps) for t in found.runs)
     write_comparison(out, found, {})  # an older one is replaced
     (out / "mine.txt").write_text("precious")
     with pytest.raises(SaveError, match="holds something else"):

@@ -10,7 +10,14 @@ import torch
 from vaekit import Autoencoder
 from vaekit.datasets import digits, shapes
 from vaekit.errors import DataError, SpecError
-from vaekit.evaluation import MEASURES, EvaluationSettings, Measure, Row, Subject, evaluate
+from vaekit.evaluation import (
+    MEASURES,
+    EvaluationContext,
+    EvaluationSettings,
+    Measure,
+    Row,
+    evaluate,
+)
 from vaekit.evaluation.subject import FEATURE_ITEMS
 from vaekit.metrics import (
     disentanglement,
@@ -41,7 +48,7 @@ def whole(vae):
 
 
 def subject_of(trained, settings=FEW, labels=None, context=None):
-    return Subject.of(trained, digits().images, context, labels, None, settings)
+    return EvaluationContext.of(trained, digits().images, context, labels, None, settings)
 
 
 def test_every_measure_has_a_row_with_a_number_or_a_reason(whole):
@@ -82,7 +89,7 @@ def test_annealed_sampling_stands_beside_the_bound_on_the_same_items(whole):
     ("likelihood", "offset", "says"),
     [
         ("bernoulli", 0.0, "no density (Bernoulli on grey values)"),
-        ("discretised_logistic", 0.0, "log-probability"),
+        ("discretized_logistic", 0.0, "log-probability"),
         ("learned_gaussian", 8.0, "log density of 256 levels"),
         ("continuous_bernoulli", 8.0, "log density of 256 levels"),
     ],
@@ -132,12 +139,14 @@ def test_real_items_are_the_floor_and_features_saw_none_of_what_is_compared(vae,
         "Frechet distance, model prior"
     )
     subject = subject_of(vae)
-    sets = [set(s.index.tolist()) for s in (subject.reference, subject.others, subject.learnt_from)]
+    sets = [
+        set(s.index.tolist()) for s in (subject.reference, subject.others, subject.learned_from)
+    ]
     assert [len(s) for s in sets] == [80, 80, 718]
     assert len(set.union(*sets)) == 878
     every = subject_of(vae, replace(FEW, samples=10**6))
     assert every.compared == (1797 - 718) // 2
-    assert len(every.learnt_from) < FEATURE_ITEMS
+    assert len(every.learned_from) < FEATURE_ITEMS
 
 
 def test_features_are_named(vae, whole):
@@ -195,7 +204,7 @@ def test_disentanglement_of_known_factors():
     trained = fitted(data=data.images)
     factors = np.stack(list(data.factors.values()), axis=1)
     result = evaluate(trained, data.images, factors=factors, settings=FEW)
-    subject = Subject.of(trained, data.images, None, None, factors, FEW)
+    subject = EvaluationContext.of(trained, data.images, None, None, factors, FEW)
     expected = disentanglement(subject.codes, torch.from_numpy(subject.factors))
     assert result.value("SAP") == expected.sap
     assert result.value("DCI completeness") == expected.completeness

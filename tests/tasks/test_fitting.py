@@ -7,11 +7,11 @@ import torch
 
 from vaekit.fitting import Plan, fit_model
 from vaekit.fitting.prior import training_share
-from vaekit.presets import find_preset
+from vaekit.presets import get_preset
 from vaekit.priors import FlowMatching, GaussianMixture
 from vaekit.training import TrainConfig
 
-WITH_FLOW = replace(find_preset("vae"), prior="latent_flow")
+WITH_FLOW = replace(get_preset("vae"), prior="latent_flow")
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ def mountain(z):
     return torch.cat([z, 10 * torch.exp(-z.square().sum(1, keepdim=True))], dim=1)
 
 
-def length(ways, decode):
-    x = decode(ways.flatten(0, 1)).unflatten(0, ways.shape[:2])
+def length(paths, decode):
+    x = decode(paths.flatten(0, 1)).unflatten(0, paths.shape[:2])
     return x.diff(dim=1).norm(dim=-1).sum(1)
 
 
@@ -98,22 +98,22 @@ def test_images_in_their_contexts(data):
     model = Autoencoder("cvae", latent_dim=4, max_epochs=2, progress=False)
     model.fit(data.images, context=data.labels)
     a, b, context = data.images[:20], data.images[20:40], data.labels[:20]
-    ways = model.interpolate(a, b, steps=4, path="geodesic", context=context)
+    paths = model.interpolate(a, b, steps=4, path="geodesic", context=context)
     alone = model.interpolate(a[18:], b[18:], steps=4, path="geodesic", context=context[18:])
-    assert ways.shape == (20, 4, 8, 8)
-    assert ways.dtype == np.uint8
-    np.testing.assert_allclose(ways[18:].astype(int), alone.astype(int), atol=2)
+    assert paths.shape == (20, 4, 8, 8)
+    assert paths.dtype == np.uint8
+    np.testing.assert_allclose(paths[18:].astype(int), alone.astype(int), atol=2)
     straight = model.interpolate(a, b, steps=4, context=context)
-    np.testing.assert_array_equal(ways[:, [0, 3]], straight[:, [0, 3]])
+    np.testing.assert_array_equal(paths[:, [0, 3]], straight[:, [0, 3]])
 
 
 def test_tables():
     values = np.random.default_rng(0).normal(size=(200, 3))
     table = pd.DataFrame(values, columns=["x", "y", "z"])
     model = Autoencoder(latent_dim=2, max_epochs=2, progress=False).fit(table)
-    ways = model.interpolate(table[:2], table[2:4], steps=5, path="geodesic")
-    assert list(ways.columns) == ["x", "y", "z"]
-    assert len(ways) == 10
+    paths = model.interpolate(table[:2], table[2:4], steps=5, path="geodesic")
+    assert list(paths.columns) == ["x", "y", "z"]
+    assert len(paths) == 10
 
 
 @pytest.mark.parametrize(

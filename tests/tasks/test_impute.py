@@ -14,7 +14,7 @@ from vaekit.tables import (  # noqa: E402
 )
 from vaekit.tables.imputation import is_weighted  # noqa: E402
 
-HOLES = TableDomain(missing="hole")
+HOLES = TableDomain(missing="unobserved")
 
 
 def pairs(rows, seed):
@@ -83,7 +83,7 @@ def test_what_cannot_fill_is_refused(trained):
     with pytest.raises(DataError, match=r"missing \['x'\]"):
         impute(trained, frame.drop(columns="x"))
     values = Autoencoder(domain="table", max_epochs=1, progress=False).fit(frame)
-    with pytest.raises(CompositionError, match=r"TableDomain\(missing='hole'\)"):
+    with pytest.raises(CompositionError, match=r"TableDomain\(missing='unobserved'\)"):
         impute(values.trained_, frame)
     points = Autoencoder("autoencoder", domain=HOLES, max_epochs=1, progress=False).fit(frame)
     with pytest.raises(CompositionError, match="latents are points"):
@@ -94,7 +94,7 @@ def test_what_cannot_fill_is_refused(trained):
 
 
 def test_missing_must_be_a_value_or_a_hole():
-    with pytest.raises(SpecError, match="missing must be 'value' or 'hole'; got 'nan'"):
+    with pytest.raises(SpecError, match="missing must be 'value' or 'unobserved'; got 'nan'"):
         TableDomain(missing="nan").fit(pairs(20, 0))
 
 
@@ -102,7 +102,7 @@ def test_missing_must_be_a_value_or_a_hole():
 def masked():
     frame = pairs(600, 0)
     frame = frame.mask(np.random.default_rng(1).random(frame.shape) < 0.2)
-    straight = TableDomain(missing="hole", scale="straight")
+    straight = TableDomain(missing="unobserved", scale="standard")
     model = Autoencoder("masked_vae", domain=straight, max_epochs=80, seed=0, progress=False)
     return model.fit(frame).trained_
 

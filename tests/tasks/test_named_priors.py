@@ -4,10 +4,10 @@ import torch
 from laws.examples import example
 
 from vaekit.errors import CompositionError, SpecError
-from vaekit.fitting import NAMED_PRIORS, assemble, named_prior
+from vaekit.fitting import NAMED_PRIORS, assemble, get_prior
 from vaekit.fitting.prior import prior_after
 from vaekit.images import ImageDomain
-from vaekit.presets import find_preset
+from vaekit.presets import get_preset
 from vaekit.priors import FlowMatching, GaussianMixture
 
 SHAPE = (4,)
@@ -37,21 +37,21 @@ def test_the_flow_takes_twice_the_steps_of_the_training_up_to_a_limit():
 def test_other_names_mean_the_same_after_a_training(name):
     model = example("models.VAE")
     after = prior_after(name, model, SHAPE, 60_000, 5_000)
-    assert type(after) is type(named_prior(name, model, SHAPE))
+    assert type(after) is type(get_prior(name, model, SHAPE))
 
 
 def test_names_and_latents_are_checked():
     with pytest.raises(SpecError, match="did you mean 'mixture'"):
         prior_after("mixtur", example("models.VAE"), SHAPE, 100, 100)
     with pytest.raises(CompositionError, match="'codes' is for codes"):
-        named_prior("codes", example("models.VAE"), SHAPE)
+        get_prior("codes", example("models.VAE"), SHAPE)
 
 
 def test_latents_on_a_grid_always_get_a_flow():
     recipe = assemble(
-        find_preset("latent_diffusion"), ImageDomain().fit(IMAGES), torch.from_numpy(IMAGES), 16
+        get_preset("latent_diffusion"), ImageDomain().fit(IMAGES), torch.from_numpy(IMAGES), 16
     )
     prior = prior_after("grid_flow", recipe.model, (1, 8, 8), 20, 30)
     assert (prior.grid, prior.steps, prior.latent_dim) == ((1, 4, 4), 60, 16)
     with pytest.raises(CompositionError, match="latents on a grid; this model's are a vector"):
-        named_prior("grid_flow", example("models.VAE"), SHAPE)
+        get_prior("grid_flow", example("models.VAE"), SHAPE)

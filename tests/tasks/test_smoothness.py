@@ -17,9 +17,9 @@ def model():
 
 
 def test_it_measures_what_interpolate_returns(model):
-    ways = torch.from_numpy(model.interpolate(A, B, steps=21) / 255)
+    paths = torch.from_numpy(model.interpolate(A, B, steps=21) / 255)
     found = interpolation_smoothness(model.trained_, A, B, steps=21)
-    assert found.length.mean == pytest.approx(smoothness(ways).length.mean, abs=0.03)
+    assert found.length.mean == pytest.approx(smoothness(paths).length.mean, abs=0.03)
 
 
 def test_a_geodesic_is_shorter_and_more_even(model):

@@ -193,8 +193,8 @@ class Twice(Sum):
 
 
 class Blind(Sum):
-    def losses(self, model, batch, clock):
-        for update in super().losses(model, batch, clock):
+    def losses(self, model, batch, progress):
+        for update in super().losses(model, batch, progress):
             constant = update.losses["model"].detach() + 0 * sum(
                 p.sum() for p in model.parameters()
             )
@@ -218,4 +218,4 @@ def test_an_objective_that_does_not_fit_names_both():
 
 def test_something_else_is_refused():
     with pytest.raises(ConformanceError, match="got Clock"):
-        check(dataclasses.replace(__import__("vaekit.types").types.Clock(0, 1, 1)))
+        check(dataclasses.replace(__import__("vaekit.types").types.TrainingProgress(0, 1, 1)))

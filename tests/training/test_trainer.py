@@ -196,12 +196,12 @@ class Starting(Objective):
         return self.base.requires
 
     @property
-    def settled(self):
+    def is_checkpointable(self):
         return self.taken > self.steps
 
-    def losses(self, model, batch, clock):
+    def losses(self, model, batch, progress):
         self.taken += self.training
-        yield from self.base.losses(model, batch, clock)
+        yield from self.base.losses(model, batch, progress)
 
 
 def test_weights_of_a_start_are_not_the_best_however_low_their_loss():
@@ -218,9 +218,9 @@ def test_weights_of_a_start_are_not_the_best_however_low_their_loss():
 
 def test_a_cluster_start_is_over_once_the_clusters_are_placed():
     model, objective = make(presets.vade(components=3, share=0.5))
-    assert not objective.settled
+    assert not objective.is_checkpointable
     train(model, objective, data(), CONFIG)
-    assert objective.settled
+    assert objective.is_checkpointable
 
 
 def test_early_stopping():
@@ -271,8 +271,8 @@ def test_gradient_clipping_bounds_the_gradient():
     seen = []
 
     class Watch(Sum):
-        def losses(self, model, batch, clock):
-            yield from super().losses(model, batch, clock)
+        def losses(self, model, batch, progress):
+            yield from super().losses(model, batch, progress)
             norms = [p.grad.norm() for p in model.parameters() if p.grad is not None]
             seen.append(torch.stack(norms).norm().item() if norms else 0.0)
 
@@ -323,9 +323,9 @@ def test_a_last_batch_of_one_joins_the_one_before():
     sizes = [len(b) for b in split_batches(torch.arange(33), 16)]
     assert sizes == [16, 17]
     assert [len(b) for b in split_batches(torch.arange(1), 16)] == [1]
-    normalised = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8))
+    normalized = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8))
     model, objective = make()
-    batch_norm = VAE(normalised, presets_latent(8), model.decoder, model.likelihood)
+    batch_norm = VAE(normalized, presets_latent(8), model.decoder, model.likelihood)
     train(batch_norm, objective, data(33), replace(CONFIG, validation=0.0))
 
 

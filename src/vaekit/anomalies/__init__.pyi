@@ -2,14 +2,14 @@ from .detector import (
     Detector as Detector,
     detector_files as detector_files,
     fit_detector as fit_detector,
-    learn_further as learn_further,
+    partial_fit_detector as partial_fit_detector,
     read_detector as read_detector,
 )
 from .drift import Drift as Drift, Moved as Moved, find_drift as find_drift
 from .estimator import VAEDetector as VAEDetector, load_detector as load_detector
 from .reasons import Reason as Reason
 from .report import (
-    Found as Found,
+    FlaggedItem as FlaggedItem,
     reason_words as reason_words,
     report_page as report_page,
 )
@@ -21,6 +21,6 @@ from .threshold import (
     check_rate as check_rate,
     conformal_p_values as conformal_p_values,
     conformal_threshold as conformal_threshold,
-    threshold_of as threshold_of,
+    choose_threshold as choose_threshold,
 )
 from .detector import Memory as Memory

@@ -46,7 +46,7 @@ class Scored:
 
     scores: Floats
     threshold: float
-    found: Sequence[anomalies_lib.Found]
+    found: Sequence[anomalies_lib.FlaggedItem]
     drift: anomalies_lib.Drift | None
     how: str
 
@@ -85,7 +85,7 @@ class _Run:
         self.judge, self.write, self.reasons = judge, write, reasons
         self.scores: list[Floats] = []
         self.count = 0
-        self.best: list[tuple[float, int, anomalies_lib.Found]] = []
+        self.best: list[tuple[float, int, anomalies_lib.FlaggedItem]] = []
         self.sample: anomalies_lib.Memory | None = None
 
     def take(self, piece: Any, known: Floats | None) -> None:
@@ -114,19 +114,19 @@ class _Run:
         return self.judge.detector_.score_rows(rows)
 
     def _reasons(self, items: Any, flagged: Any) -> dict[int, list[anomalies_lib.Reason]]:
-        places = np.flatnonzero(flagged)
+        positions = np.flatnonzero(flagged)
         is_rows = domains.is_frame(items) or np.ndim(items) == 2
-        if not (self.reasons and is_rows and len(places)):
+        if not (self.reasons and is_rows and len(positions)):
             return {}
-        found = self.judge.explain(_some(items, places), self.reasons)
-        return dict(zip(places.tolist(), found, strict=True))
+        found = self.judge.explain(_some(items, positions), self.reasons)
+        return dict(zip(positions.tolist(), found, strict=True))
 
     def _remember(
         self, items: Any, place: int, score: float, why: list[anomalies_lib.Reason]
     ) -> None:
         """Keep the most unusual ones."""
         item = items.iloc[[place]] if domains.is_frame(items) else np.asarray(items[place])
-        one = anomalies_lib.Found(self.count + place, score, why, item)
+        one = anomalies_lib.FlaggedItem(self.count + place, score, why, item)
         add = heapq.heappush if len(self.best) < _MOST_FOUND else heapq.heappushpop
         add(self.best, (score, -one.place, one))
 
@@ -144,12 +144,12 @@ class _Run:
         return self.judge.detector_.drift(self.sample.rows, scores, self.judge.held_out_)
 
     def _how(self) -> str:
-        learnt = len(self.judge.decision_scores_)
-        return f"Scores of {self.count} items by a model that learnt from {learnt}."
+        learned = len(self.judge.decision_scores_)
+        return f"Scores of {self.count} items by a model that learnt from {learned}."
 
 
-def _some(items: Any, places: Any) -> Any:
-    return items.iloc[places] if domains.is_frame(items) else np.asarray(items)[places]
+def _some(items: Any, positions: Any) -> Any:
+    return items.iloc[positions] if domains.is_frame(items) else np.asarray(items)[positions]
 
 
 def _frame(
@@ -238,7 +238,7 @@ def anomalies(
     that are known to be normal. Writes a score for each item (how rare it is, in nats), how sure
     it is that it is unusual, whether it is flagged, and for flagged rows of tables the columns
     that make it so, with what was expected there. A detector that is kept scores files of any
-    length, a piece at a time, and says if they are no longer as what it learnt from.
+    length, a piece at a time, and says if they are no longer as what it learned from.
 
     Examples:
 
@@ -266,40 +266,40 @@ def anomalies(
             max_epochs=max_epochs,
             seed=seed,
         )
-    learnt_from = None if detector is not None else normal or data
+    learned_from = None if detector is not None else normal or data
     if window is not None or (detector is not None and judge.steps_ is not None):
-        asked = _fitted_on(judge, learnt_from, data)
-        write_series(judge, asked, learnt_from == data, out, report)
+        asked = _fitted_on(judge, learned_from, data)
+        write_series(judge, asked, learned_from == data, out, report)
     else:
-        _search_items(judge, data, learnt_from, out, report, rows, reasons)
+        _search_items(judge, data, learned_from, out, report, rows, reasons)
     if save is not None:
         judge.save(save)
         console.print(f"wrote {save}", highlight=False)
 
 
-def _fitted_on(judge: anomalies_lib.VAEDetector, learnt_from: str | None, data: str) -> Any:
-    """The data asked about, once the detector has learnt, if there is something to learn from."""
+def _fitted_on(judge: anomalies_lib.VAEDetector, learned_from: str | None, data: str) -> Any:
+    """The data asked about, once the detector has learned, if there is something to learn from."""
     asked = read_data(data)
-    if learnt_from is not None:
-        judge.fit(asked if learnt_from == data else read_data(learnt_from))
+    if learned_from is not None:
+        judge.fit(asked if learned_from == data else read_data(learned_from))
     return asked
 
 
 def _search_items(
     judge: anomalies_lib.VAEDetector,
     data: str,
-    learnt_from: str | None,
+    learned_from: str | None,
     out: Path,
     report: Path | None,
     rows: int,
     reasons: int,
 ) -> None:
     with frame_stream(out) as write:
-        if learnt_from is None:
+        if learned_from is None:
             scored = write_scored(judge, _pieces(data, judge, rows), write, reasons)
         else:
-            asked = _fitted_on(judge, learnt_from, data)
-            is_training = learnt_from == data
+            asked = _fitted_on(judge, learned_from, data)
+            is_training = learned_from == data
             known = judge.decision_scores_ if is_training else -judge.score_samples(asked)
             scored = write_scored(judge, iter([asked]), write, reasons, known)
     _print(scored)
@@ -375,7 +375,7 @@ def write_series(
     Args:
         judge: Fitted, on series.
         series: An array, or a data frame with a row for each step.
-        is_training: Whether it is what the detector learnt from.
+        is_training: Whether it is what the detector learned from.
         out: Ends in .csv or .parquet.
         report: A page to write.
     """

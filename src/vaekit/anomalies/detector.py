@@ -14,14 +14,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.anomalies.drift import Drift, find_drift
-from vaekit.anomalies.inputs import Frame, Score, Seen, frame_of, look
-from vaekit.anomalies.marginals import Rarity
+from vaekit.anomalies.inputs import (
+    ReferenceStatistics,
+    Score,
+    ScoringInputs,
+    prepare_inputs,
+    reference_statistics,
+)
+from vaekit.anomalies.marginals import TailProbability
 from vaekit.anomalies.reasons import Reason, find_reasons, heat_maps, usual_heat
 from vaekit.anomalies.scores import SCORES
 from vaekit.errors import CompositionError, DataError, FormatError, VaekitError, unknown_name
 from vaekit.files import read_json, to_json
-from vaekit.fitting.fit import Plan, train_further
-from vaekit.fitting.trained import Trained, as_items, batches_of
+from vaekit.fitting.fit import Plan, continue_training
+from vaekit.fitting.trained import TrainedModel, as_items, batches_of
 from vaekit.training.config import TrainConfig
 from vaekit.training.data import Items
 
@@ -87,15 +93,15 @@ class Detector:
         rarities: What makes each of them comparable.
         training: The combined scores of the training items.
         memory: Some of the training items, at most 10,000.
-        usual_cost: The median cost of the training items, nats; see `Seen.cost`.
+        usual_cost: The median cost of the training items, nats; see `ScoringInputs.cost`.
         usual_heat: What each value costs in the mean training item, nats; of images only.
     """
 
-    trained: Trained
+    trained: TrainedModel
     name: str
-    frame: Frame
+    frame: ReferenceStatistics
     scores: Sequence[Score]
-    rarities: Sequence[Rarity]
+    rarities: Sequence[TailProbability]
     training: Floats = field(repr=False)
     memory: Memory = field(repr=False)
     usual_cost: float = 0.0
@@ -114,18 +120,18 @@ class Detector:
         Returns:
             Shape (items,); the higher, the more unusual. The same at every call.
         """
-        return self._score(self.look(X, context))
+        return self._score(self.prepare_inputs(X, context))
 
     def score_rows(self, rows: Tensor) -> Floats:
         """`score` of items that their domain prepared."""
         domain = self.trained.domain
         items = Items(rows, domain.encode, None, domain.observed(rows))
         return self._score(
-            look(self.trained.vae, self.frame, batches_of(items, self.trained.device))
+            prepare_inputs(self.trained.vae, self.frame, batches_of(items, self.trained.device))
         )
 
-    def _score(self, seen: Seen) -> Floats:
-        return seen.news + _mean([score.of(seen) for score in self.scores], self.rarities)
+    def _score(self, seen: ScoringInputs) -> Floats:
+        return seen.novelty_cost + _mean([score.of(seen) for score in self.scores], self.rarities)
 
     def score_pieces(self, pieces: Iterable[Any]) -> Iterator[Floats]:
         """`score` of items that come a piece at a time, with one piece in memory.
@@ -136,9 +142,9 @@ class Detector:
         """
         return (self.score(piece) for piece in pieces)
 
-    def look(self, X: Any, context: Any = None) -> Seen:
+    def prepare_inputs(self, X: Any, context: Any = None) -> ScoringInputs:
         """Items as the scores see them."""
-        return look(self.trained.vae, self.frame, self.trained.batches(X, context))
+        return prepare_inputs(self.trained.vae, self.frame, self.trained.batches(X, context))
 
     def probabilities(self, scores: Floats) -> Floats:
         """How sure it is that items of these scores are unusual, from 0 to 1.
@@ -200,7 +206,7 @@ class Detector:
 
 
 def fit_detector(
-    trained: Trained, X: Any, context: Any = None, *, score: str = "contaminated"
+    trained: TrainedModel, X: Any, context: Any = None, *, score: str = "contaminated"
 ) -> Detector:
     """Learn how training items score.
 
@@ -228,7 +234,7 @@ def fit_detector(
     return detector_of(trained, items, Memory.of(items.rows, seed=0), score)
 
 
-def detector_of(trained: Trained, items: Items, memory: Memory, score: str) -> Detector:
+def detector_of(trained: TrainedModel, items: Items, memory: Memory, score: str) -> Detector:
     """`fit_detector` of items that are prepared.
 
     Args:
@@ -247,12 +253,12 @@ def detector_of(trained: Trained, items: Items, memory: Memory, score: str) -> D
     if len(items) < 2:
         raise DataError("a detector needs at least 2 items to learn from; got 1.")
     shown = torch.cat([batch.visible.cpu() for batch in batches_of(items, trained.device)])
-    frame = frame_of(trained.vae, trained.domain, shown)
+    frame = reference_statistics(trained.vae, trained.domain, shown)
     times = trained.domain.starts(len(items))
-    seen = look(trained.vae, frame, batches_of(items, trained.device), times)
+    seen = prepare_inputs(trained.vae, frame, batches_of(items, trained.device), times)
     fitted = [part.fit(seen) for part in SCORES[score]]
     values = [part.of_training(seen) for part in fitted]
-    rarities = [Rarity.of(value) for value in values]
+    rarities = [TailProbability.of(value) for value in values]
     return Detector(
         trained,
         score,
@@ -266,7 +272,7 @@ def detector_of(trained: Trained, items: Items, memory: Memory, score: str) -> D
     )
 
 
-def _mean(values: Sequence[Floats], rarities: Sequence[Rarity]) -> Floats:
+def _mean(values: Sequence[Floats], rarities: Sequence[TailProbability]) -> Floats:
     rare = [rarity(value) for rarity, value in zip(rarities, values, strict=True)]
     mean: Floats = np.mean(rare, axis=0)
     return mean
@@ -275,14 +281,16 @@ def _mean(values: Sequence[Floats], rarities: Sequence[Rarity]) -> Floats:
 _FEWEST_STEPS = 100
 
 
-def learn_further(detector: Detector, plan: Plan, config: TrainConfig, X: object) -> Detector:
+def partial_fit_detector(
+    detector: Detector, plan: Plan, config: TrainConfig, X: object
+) -> Detector:
     """Train on new items among kept ones, and learn anew how items score.
 
     The steps are those of the first training times the share of the new items among all, at
-    least 100. What was learnt of the data (columns, labels, scaling) stays as it was.
+    least 100. What was learned of the data (columns, labels, scaling) stays as it was.
 
     Args:
-        detector: What was learnt so far; it stays as it is.
+        detector: What was learned so far; it stays as it is.
         plan: How its model was built.
         config: How to train; ``steps`` is that of a first training.
         X: New items, at least 1.
@@ -300,7 +308,9 @@ def learn_further(detector: Detector, plan: Plan, config: TrainConfig, X: object
     passes = max(_FEWEST_STEPS, steps) * config.items_per_step / len(mixed)
     config = replace(config, max_epochs=max(1, round(passes)))
     trained = replace(detector.trained, model=copy.deepcopy(detector.trained.model))
-    train_further(trained, plan, Items(mixed, domain.encode, None, domain.observed(mixed)), config)
+    continue_training(
+        trained, plan, Items(mixed, domain.encode, None, domain.observed(mixed)), config
+    )
     memory = old.with_more(rows, config.seed + old.seen)
     kept = Items(memory.rows, domain.encode, None, domain.observed(memory.rows))
     return detector_of(trained, kept, memory, detector.name)
@@ -319,7 +329,7 @@ def detector_files(
     """Contents by name of what is to lie beside the files of the model.
 
     The files hold training items: those that neighbours are sought among, and those that
-    `learn_further` goes on with.
+    `partial_fit_detector` goes on with.
 
     Args:
         detector: What to keep.
@@ -332,7 +342,7 @@ def detector_files(
         "score": detector.name,
         "num_codes": list(frame.num_codes),
         "novelty": frame.novelty,
-        "fills": frame.fills,
+        "fills": frame.imputes_missing,
         "usual_cost": detector.usual_cost,
         "seen": detector.memory.seen,
         "notes": dict(notes),
@@ -352,7 +362,9 @@ def detector_files(
     return {_JSON: to_json(document), _ARRAYS: safetensors.numpy.save(whole)}
 
 
-def read_detector(path: str | Path, trained: Trained) -> tuple[Detector, dict[str, Any], Arrays]:
+def read_detector(
+    path: str | Path, trained: TrainedModel
+) -> tuple[Detector, dict[str, Any], Arrays]:
     """Read what `detector_files` wrote.
 
     Args:
@@ -402,15 +414,17 @@ def _arrays(path: Path) -> Arrays:
     return arrays
 
 
-def _restored(document: Mapping[str, Any], arrays: Arrays, trained: Trained) -> Detector:
+def _restored(document: Mapping[str, Any], arrays: Arrays, trained: TrainedModel) -> Detector:
     name = document["score"]
     if name not in SCORES:
         raise unknown_name("score", name, SCORES)
     codes, novelty = tuple(document["num_codes"]), float(document["novelty"])
-    places = {name: arrays[f"frame.{name}"] for name in _PLACES}
-    frame = Frame(codes, **places, novelty=novelty, fills=bool(document["fills"]))
+    positions = {name: arrays[f"frame.{name}"] for name in _PLACES}
+    frame = ReferenceStatistics(
+        codes, **positions, novelty=novelty, imputes_missing=bool(document["fills"])
+    )
     scores = [score.restored(_below(arrays, f"score.{i}.")) for i, score in enumerate(SCORES[name])]
-    rarities = [Rarity.of(arrays[f"rarity.{i}"]) for i in range(len(scores))]
+    rarities = [TailProbability.of(arrays[f"rarity.{i}"]) for i in range(len(scores))]
     memory = Memory(torch.from_numpy(arrays["memory"]), int(document["seen"]))
     return Detector(
         trained,

@@ -71,7 +71,7 @@ def find_drift(domain: Domain, before: Tensor, now: Tensor, known: Floats, score
     """Compare scores and columns.
 
     Args:
-        domain: What was learnt about the data.
+        domain: What was learned about the data.
         before: Training items, as the domain prepared them.
         now: The items of today, prepared alike.
         known: Scores to compare with.
@@ -92,9 +92,9 @@ def _moved(domain: Domain, before: Tensor, now: Tensor) -> tuple[Moved, ...]:
     columns = columns_of(domain)
     labels = len(domain.category_counts)
     found = []
-    for name, places in columns.items():
-        pairs = [(before[:, place].numpy(), now[:, place].numpy()) for place in places]
-        parts = [_compared(*p, place < labels) for p, place in zip(pairs, places, strict=True)]
+    for name, positions in columns.items():
+        pairs = [(before[:, place].numpy(), now[:, place].numpy()) for place in positions]
+        parts = [_compared(*p, place < labels) for p, place in zip(pairs, positions, strict=True)]
         difference, p = max(d for d, _ in parts), min(p for _, p in parts) * len(parts)
         found.append(Moved(name, difference, min(1.0, p * len(columns))))
     moved = [m for m in found if m.p_value < _SURE and m.difference > _NOTABLE]

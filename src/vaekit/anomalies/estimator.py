@@ -15,37 +15,37 @@ from vaekit.anomalies.detector import (
     Detector,
     detector_files,
     fit_detector,
-    learn_further,
+    partial_fit_detector,
     read_detector,
 )
 from vaekit.anomalies.drift import Drift
-from vaekit.anomalies.estimator_parts import PARTS, parted, split_off, suited_to
+from vaekit.anomalies.estimator_parts import PARTS, parted, resolve_defaults, split_off
 from vaekit.anomalies.reasons import Reason
 from vaekit.anomalies.steps import Event, StepScorer
 from vaekit.anomalies.threshold import (
     check_contamination,
     check_rate,
+    choose_threshold,
     conformal_p_values,
-    threshold_of,
 )
-from vaekit.autoencoder import Autoencoder, adopt_features, read_model, trained_of
+from vaekit.autoencoder import Autoencoder, adopt_features, read_model, require_trained
 from vaekit.domains.base import Domain
-from vaekit.domains.choice import find_domain
-from vaekit.domains.hooks import Lessons, Suited
+from vaekit.domains.choice import infer_domain
+from vaekit.domains.hooks import DetectorDefaults, TrainingBudget
 from vaekit.domains.sources import read_source
 from vaekit.errors import CompositionError
 from vaekit.fitting.fit import Plan
 from vaekit.presets.base import Preset
-from vaekit.storage.loading import find_run
+from vaekit.storage.loading import locate_run
 from vaekit.storage.runs import options_from_json, options_to_json, write_run
 from vaekit.training.config import TrainConfig
 
 
-def learn_on(estimator: "VAEDetector", X: Any) -> tuple[Detector, Tensor | None]:
+def partial_fit_estimator(estimator: "VAEDetector", X: Any) -> tuple[Detector, Tensor | None]:
     """See `VAEDetector.partial_fit`.
 
     Returns:
-        What was learnt, and the held-out items with some of the new ones.
+        What was learned, and the held-out items with some of the new ones.
     """
     if estimator.steps_ is not None:
         raise CompositionError(
@@ -59,7 +59,7 @@ def learn_on(estimator: "VAEDetector", X: Any) -> tuple[Detector, Tensor | None]
             rows = torch.cat([rows, autoencoder.domain_.prepare(held_out)])
     plan = Plan(**{f.name: getattr(autoencoder, f.name) for f in fields(Plan)})
     options = {f.name: getattr(autoencoder, f.name) for f in fields(TrainConfig)}
-    return learn_further(estimator.detector_, plan, TrainConfig(**options), X), rows
+    return partial_fit_detector(estimator.detector_, plan, TrainConfig(**options), X), rows
 
 
 Floats = NDArray[np.float64]
@@ -97,7 +97,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         autoencoder_: The fitted `Autoencoder`.
         offset_: `score_samples` below it means an anomaly.
         decision_scores_: The scores of the training items, the higher the more unusual, as PyOD
-            has them; with a false-alarm rate of those that were learnt from.
+            has them; with a false-alarm rate of those that were learned from.
         held_out_: Scores of the held-out items; ``None`` without a false-alarm rate.
         steps_: Of series: the fitted `vaekit.series.StepScorer`; else ``None``.
         labels_: 1 for training items that are flagged, else 0, as PyOD has them.
@@ -135,7 +135,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         self.progress = progress
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from items; what was learnt before is forgotten.
+        """Learn from items; what was learned before is forgotten.
 
         Args:
             X: An array of numbers, a data frame, images, or a path to them; at least 2 items.
@@ -148,15 +148,15 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         check_contamination(self.contamination)
         check_rate(self.false_alarm_rate)
         X = _read(X)
-        domain = find_domain(X, self.domain)
+        domain = infer_domain(X, self.domain)
         X, held_out = split_off(domain.read(X), domain, self.false_alarm_rate, self.seed)
-        suited = suited_to(domain, self._clean, X)
-        autoencoder = self._autoencoder(suited).fit(X)
-        score = suited.score if self.method == "auto" else self.method
+        defaults = resolve_defaults(domain, self._clean, X)
+        autoencoder = self._autoencoder(defaults).fit(X)
+        score = defaults.score if self.method == "auto" else self.method
         detector = fit_detector(autoencoder.trained_, X, score=score)
         rows = None if held_out is None else autoencoder.domain_.prepare(held_out)
         steps = autoencoder.domain_.fit_step_detector(detector, X)
-        return self.adopt(autoencoder, detector, rows, steps)
+        return self.from_trained(autoencoder, detector, rows, steps)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Go on learning from more items of the same kind; the first call is a `fit`.
@@ -175,24 +175,24 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         """
         if not self.__sklearn_is_fitted__():
             return self.fit(X)
-        detector, rows = learn_on(self, _read(X))
+        detector, rows = partial_fit_estimator(self, _read(X))
         history, notes = self.autoencoder_.history_, self.autoencoder_.notes_
-        self.autoencoder_.adopt(detector.trained, history, notes)
-        return self.adopt(self.autoencoder_, detector, rows)
+        self.autoencoder_.from_trained(detector.trained, history, notes)
+        return self.from_trained(self.autoencoder_, detector, rows)
 
-    def adopt(
+    def from_trained(
         self,
         autoencoder: Autoencoder,
         detector: Detector,
         rows: Tensor | None,
         steps: StepScorer | None = None,
     ) -> Self:
-        """Take over what was learnt elsewhere, as `load_detector` does, and find the threshold."""
+        """Take over what was learned elsewhere, as `load_detector` does, and find the threshold."""
         self.autoencoder_, self.detector_, self.held_out_rows_ = autoencoder, detector, rows
         self.decision_scores_: Floats = detector.training
         self.held_out_ = None if rows is None else detector.score_rows(rows)
         rate, share = self.false_alarm_rate, self.contamination
-        self.offset_ = -threshold_of(detector.training, share, self.held_out_, rate)
+        self.offset_ = -choose_threshold(detector.training, share, self.held_out_, rate)
         self.steps_: StepScorer | None = steps
         self.labels_: NDArray[np.int64] = (self.decision_scores_ > -self.offset_).astype(np.int64)
         adopt_features(self, autoencoder)
@@ -206,7 +206,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         Raises:
             SaveError: Disk full, or the folder holds something else; nothing is changed.
         """
-        trained_of(self, "save")
+        require_trained(self, "save")
         options = options_to_json(self.get_params(deep=False))
         rows = self.held_out_rows_
         arrays = {} if rows is None else {"held_out": rows.numpy()}
@@ -218,18 +218,18 @@ class VAEDetector(OutlierMixin, BaseEstimator):
     def _clean(self) -> bool:
         return self.novelty or self.false_alarm_rate is not None
 
-    def _autoencoder(self, suited: Suited) -> Autoencoder:
+    def _autoencoder(self, defaults: DetectorDefaults) -> Autoencoder:
         own = self.preset != "auto"
-        lessons = Lessons() if own else suited.lessons
+        budget = TrainingBudget() if own else defaults.budget
         return Autoencoder(
-            self.preset if own else suited.preset,
-            suited.latent_dim if self.latent_dim is None else self.latent_dim,
-            domain=suited.domain,
-            likelihood=suited.likelihood,
-            steps=lessons.steps,
-            batch_size=lessons.batch_size,
-            learning_rate=lessons.learning_rate,
-            max_epochs=lessons.max_epochs if self.max_epochs is None else self.max_epochs,
+            self.preset if own else defaults.preset,
+            defaults.latent_dim if self.latent_dim is None else self.latent_dim,
+            domain=defaults.domain,
+            likelihood=defaults.likelihood,
+            steps=budget.steps,
+            batch_size=budget.batch_size,
+            learning_rate=budget.learning_rate,
+            max_epochs=budget.max_epochs if self.max_epochs is None else self.max_epochs,
             validation=0.0,
             seed=self.seed,
             progress=self.progress,
@@ -237,7 +237,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
 
     def score_samples(self, X: Any) -> Floats:
         """How usual items are: the lower, the more unusual. The same at every call."""
-        trained_of(self, "score_samples")
+        require_trained(self, "score_samples")
         return -self.detector_.score(X)
 
     def decision_function(self, X: Any) -> Floats:
@@ -280,12 +280,12 @@ class VAEDetector(OutlierMixin, BaseEstimator):
 
     def explain(self, X: Any, top: int = 3) -> list[list[Reason]]:
         """The columns that make each row unusual; see `Detector.reasons`."""
-        trained_of(self, "explain")
+        require_trained(self, "explain")
         return self.detector_.reasons(X, top=top)
 
     def heat_maps(self, X: Any) -> Floats:
         """Where images are unusual, shape (images, height, width); see `Detector.heat_maps`."""
-        trained_of(self, "heat_maps")
+        require_trained(self, "heat_maps")
         return self.detector_.heat_maps(X)
 
     def drift(self, X: Any) -> Drift:
@@ -293,7 +293,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
 
         With a false-alarm rate scores are compared with those of the held-out items.
         """
-        rows = trained_of(self, "drift").domain.prepare(X)
+        rows = require_trained(self, "drift").domain.prepare(X)
         return self.detector_.drift(rows, self.detector_.score_rows(rows), self.held_out_)
 
     def step_scores(self, X: Any) -> Floats:
@@ -313,7 +313,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
 
     def steps_of(self) -> StepScorer:
         """``steps_``, where there are some."""
-        trained_of(self, "step_scores")
+        require_trained(self, "step_scores")
         if self.steps_ is None:
             raise CompositionError(
                 "scores of steps are for series; fit with domain=SeriesDomain(window=64)."
@@ -348,7 +348,7 @@ def load_detector(path: str | Path) -> VAEDetector:
         >>> bool((loaded.score_samples(X) == detector.score_samples(X)).all())
         True
     """
-    return read_stored(find_run(path))
+    return read_stored(locate_run(path))
 
 
 def read_stored(folder: Path, components: Mapping[str, Any] | None = None) -> VAEDetector:
@@ -359,4 +359,4 @@ def read_stored(folder: Path, components: Mapping[str, Any] | None = None) -> VA
     rows = arrays.get("held_out")
     held_out = None if rows is None else torch.from_numpy(rows)
     steps = autoencoder.domain_.restore_step_detector(found, arrays)
-    return detector.adopt(autoencoder, found, held_out, steps)
+    return detector.from_trained(autoencoder, found, held_out, steps)

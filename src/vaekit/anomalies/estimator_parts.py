@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from vaekit.domains.base import Domain
 from vaekit.domains.checks import is_frame
-from vaekit.domains.hooks import Suited
+from vaekit.domains.hooks import DetectorDefaults
 from vaekit.errors import CompositionError, SpecError
 
 
-def suited_to(domain: Domain, clean: bool, X: Any) -> Suited:
+def resolve_defaults(domain: Domain, clean: bool, X: Any) -> DetectorDefaults:
     """What suits items of a kind.
 
     Args:
@@ -83,5 +83,5 @@ def parted(X: Any, count: int, seed: int) -> tuple[Any, Any]:
     return _at(X, order[count:]), _at(X, order[:count])
 
 
-def _at(items: Any, places: NDArray[np.int64]) -> Any:
-    return items.iloc[places] if is_frame(items) else items[places]
+def _at(items: Any, positions: NDArray[np.int64]) -> Any:
+    return items.iloc[positions] if is_frame(items) else items[positions]

@@ -31,7 +31,7 @@ _DRAWS, _SEED = 16, 0  # the same draws at every call: scores do not differ from
 
 
 @dataclass(frozen=True)
-class Frame:
+class ReferenceStatistics:
     """Where training items lie, so that distances of all columns count alike.
 
     Attributes:
@@ -43,8 +43,8 @@ class Frame:
         noise: How far the model is off there, in standard deviations; 1 where it does not say.
         novelty: What a cell costs that training did not know, nats: the log of the number of
             training items and one, as if it were among them once; 0 where holes are no news.
-        fills: Whether a missing cell costs as much as the mean of the item's others, as in series:
-            else a shorter one would differ from the longer by its length alone.
+        imputes_missing: Whether a missing cell costs as much as the mean of the item's others, as
+            in series: else a shorter one would differ from the longer by its length alone.
     """
 
     num_codes: tuple[int, ...]
@@ -54,7 +54,7 @@ class Frame:
     deviation: Floats
     noise: Floats
     novelty: float = 0.0
-    fills: bool = False
+    imputes_missing: bool = False
 
     def place(self, x: Tensor) -> Floats:
         """Coordinates, from 0 to 1 in training; a label that differs is a distance of 1."""
@@ -69,14 +69,14 @@ class Frame:
         away = (points - self.mean) / self.deviation  # bounded: one cell must not hide the others
         return np.clip(away, -_MOST_DEVIATIONS, _MOST_DEVIATIONS) / np.sqrt(self.noise)
 
-    def news(self, batch: Batch) -> Tensor:
+    def novelty_cost(self, batch: Batch) -> Tensor:
         """What the unknown cells of each item cost, nats, shape (batch,)."""
         if batch.observed is None or not self.num_codes or not self.novelty:
             return batch.x.new_zeros(len(batch.x), dtype=torch.float32)
         return self.novelty * (~batch.observed[:, : len(self.num_codes)]).sum(1)
 
 
-def frame_of(vae: VAE, domain: Domain, x: Tensor) -> Frame:
+def reference_statistics(vae: VAE, domain: Domain, x: Tensor) -> ReferenceStatistics:
     """Learn it from training items, as the networks see them."""
     codes = domain.category_counts
     points = _coordinates(x, codes)
@@ -86,11 +86,13 @@ def frame_of(vae: VAE, domain: Domain, x: Tensor) -> Frame:
     span = np.where(high > low, high - low, 1.0)
     span[:labels] = np.sqrt(2.0)
     novelty = float(np.log(len(points) + 1)) if domain.charges_unknown_cells else 0.0
-    places = (points - low) / span
-    deviation = places.std(0) if rows else np.full(low.shape, np.sqrt(places.var(0).mean()))
+    positions = (points - low) / span
+    deviation = positions.std(0) if rows else np.full(low.shape, np.sqrt(positions.var(0).mean()))
     deviation = np.where(deviation > _CONSTANT, deviation, 1.0)
-    noise, fills = _noise(vae, low.shape), domain.fills_missing_costs
-    return Frame(codes, low, span, places.mean(0), deviation, noise, novelty, fills)
+    noise, imputes_missing = _noise(vae, low.shape), domain.imputes_missing_costs
+    return ReferenceStatistics(
+        codes, low, span, positions.mean(0), deviation, noise, novelty, imputes_missing
+    )
 
 
 def _ends(points: Floats, *, by_place: bool) -> tuple[Floats, Floats]:
@@ -102,11 +104,11 @@ def _ends(points: Floats, *, by_place: bool) -> tuple[Floats, Floats]:
 
 
 def _noise(vae: VAE, shape: tuple[int, ...]) -> Floats:
-    """Of each coordinate, where the likelihood has learnt one for each; labels have none."""
+    """Of each coordinate, where the likelihood has learned one for each; labels have none."""
     found, likelihood = np.ones(shape), vae.likelihood
     if isinstance(likelihood, LearnedGaussian | Table) and likelihood.scale.dim():
-        learnt = likelihood.scale.detach().flatten().double().cpu().numpy()
-        found[len(found) - len(learnt) :] = learnt
+        learned = likelihood.scale.detach().flatten().double().cpu().numpy()
+        found[len(found) - len(learned) :] = learned
     return found
 
 
@@ -122,7 +124,7 @@ def _coordinates(x: Tensor, num_codes: tuple[int, ...]) -> Floats:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ScoringInputs:
     """Some items.
 
     Attributes:
@@ -132,17 +134,18 @@ class Seen:
         points: Coordinates, shape (items, coordinates).
         codes: Posterior means, shape (items, latents).
         surprise: -log p(x | z) at the posterior mean, nats.
-        news: What cells cost that training did not know, nats; in bound and surprise as well.
+        novelty_cost: What cells cost that training did not know, nats; in bound and surprise as
+            well.
         times: Where each begins, of windows of one series; ``None`` of other items.
     """
 
     vae: VAE
-    frame: Frame
+    frame: ReferenceStatistics
     batch: Batch
     points: Floats
     codes: Floats
     surprise: Floats
-    news: Floats
+    novelty_cost: Floats
     times: Whole | None = None
 
     @property
@@ -174,7 +177,7 @@ class Seen:
 
     @property
     def weighted(self) -> Floats:
-        """See `Frame.weighted`."""
+        """See `ReferenceStatistics.weighted`."""
         return self.frame.weighted(self.points)
 
     @property
@@ -184,12 +187,14 @@ class Seen:
 
 
 @torch.no_grad()
-def look(vae: VAE, frame: Frame, batches: Iterable[Batch], times: Whole | None = None) -> Seen:
-    """Encode, decode and score items; see `Seen` for times."""
+def prepare_inputs(
+    vae: VAE, frame: ReferenceStatistics, batches: Iterable[Batch], times: Whole | None = None
+) -> ScoringInputs:
+    """Encode, decode and score items; see `ScoringInputs` for times."""
     kept = list(batches)
     parts = [_look(vae, frame, batch) for batch in kept]
     arrays = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return replace(Seen(vae, frame, _joined(kept), *arrays), times=times)
+    return replace(ScoringInputs(vae, frame, _joined(kept), *arrays), times=times)
 
 
 def _joined(batches: Sequence[Batch]) -> Batch:
@@ -204,38 +209,38 @@ def _whole(parts: Sequence[Tensor | None]) -> Tensor | None:
 
 
 @torch.no_grad()
-def cost_at_mean(vae: VAE, frame: Frame, batch: Batch) -> Tensor:
-    """`Seen.cost` of a batch alone, shape (batch,), without the rest that is looked at."""
+def cost_at_mean(vae: VAE, frame: ReferenceStatistics, batch: Batch) -> Tensor:
+    """`ScoringInputs.cost` of a batch alone, shape (batch,), without the rest that is looked at."""
     with seeded(_SEED):
         kl = kl_of(vae.infer(batch))
     z = vae.encode(batch.x, batch.context)
     log_px = vae.likelihood.log_prob(vae.decode(z, batch.context), batch).squeeze(0)
-    return kl - log_px + frame.news(batch)
+    return kl - log_px + frame.novelty_cost(batch)
 
 
-def _look(vae: VAE, frame: Frame, batch: Batch) -> tuple[Floats, ...]:
+def _look(vae: VAE, frame: ReferenceStatistics, batch: Batch) -> tuple[Floats, ...]:
     z = vae.encode(batch.x, batch.context)
-    news = frame.news(batch)
+    novelty_cost = frame.novelty_cost(batch)
     at_mean = vae.likelihood.log_prob(vae.decode(z, batch.context), batch).squeeze(0)
-    surprise = news - _weight(frame, batch) * at_mean
-    arrays = (finite(part) for part in (z.flatten(1), surprise, news))
+    surprise = novelty_cost - _weight(frame, batch) * at_mean
+    arrays = (finite(part) for part in (z.flatten(1), surprise, novelty_cost))
     return (frame.place(batch.visible.cpu()), *arrays)
 
 
 @torch.no_grad()
-def _bound_and_code(vae: VAE, frame: Frame, batch: Batch) -> tuple[Floats, Floats]:
+def _bound_and_code(vae: VAE, frame: ReferenceStatistics, batch: Batch) -> tuple[Floats, Floats]:
     kl, log_px = _parts_of_the_bound(vae, batch)
-    bound = kl - _weight(frame, batch) * log_px.mean(0) + frame.news(batch)
+    bound = kl - _weight(frame, batch) * log_px.mean(0) + frame.novelty_cost(batch)
     return finite(bound), finite(kl)
 
 
 def _pieces(batch: Batch) -> Iterator[Batch]:
     """Some items at a time, as each is drawn several times."""
-    for places in torch.arange(len(batch.x), device=batch.x.device).split(_AT_ONCE):
+    for positions in torch.arange(len(batch.x), device=batch.x.device).split(_AT_ONCE):
         context, observed = (
-            None if whole is None else whole[places] for whole in (batch.context, batch.observed)
+            None if whole is None else whole[positions] for whole in (batch.context, batch.observed)
         )
-        yield Batch(batch.x[places], context, observed)
+        yield Batch(batch.x[positions], context, observed)
 
 
 def finite(part: Tensor) -> Floats:
@@ -245,9 +250,9 @@ def finite(part: Tensor) -> Floats:
     return found
 
 
-def _weight(frame: Frame, batch: Batch) -> Tensor:
+def _weight(frame: ReferenceStatistics, batch: Batch) -> Tensor:
     """Of each item, how many cells there are to one that is observed, where missing ones count."""
-    if batch.observed is None or not frame.fills:
+    if batch.observed is None or not frame.imputes_missing:
         return torch.ones(len(batch.x), device=batch.x.device)
     known = batch.observed.flatten(1)
     return known.shape[1] / known.sum(1).clamp_min(1)
@@ -279,29 +284,29 @@ class Score(abc.ABC):
     """One way to tell how unusual items are."""
 
     @abc.abstractmethod
-    def fit(self, training: Seen) -> Self:
+    def fit(self, training: ScoringInputs) -> Self:
         """Learn from training items."""
 
     @abc.abstractmethod
-    def of(self, seen: Seen) -> Floats:
+    def of(self, seen: ScoringInputs) -> Floats:
         """Of items."""
 
     @abc.abstractmethod
-    def of_training(self, training: Seen) -> Floats:
+    def of_training(self, training: ScoringInputs) -> Floats:
         """Of the training items themselves, as if each had not been one of them."""
 
     @property
     @abc.abstractmethod
     def arrays(self) -> Arrays:
-        """All that was learnt, by name: what `restored` takes."""
+        """All that was learned, by name: what `restored` takes."""
 
     @abc.abstractmethod
     def restored(self, arrays: Arrays) -> Self:
-        """The same score with what another had learnt."""
+        """The same score with what another had learned."""
 
 
-def learnt(value: T | None) -> T:
-    """What a score has learnt.
+def learned(value: T | None) -> T:
+    """What a score has learned.
 
     Raises:
         NotFittedError: Nothing yet.

@@ -82,7 +82,7 @@ class Forest:
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All that was learnt, by name."""
+        """All that was learned, by name."""
         return dict(vars(self))
 
     def score(self, points: Floats) -> Floats:
@@ -135,7 +135,7 @@ _TO_DEVIATION = 1.4826  # of the median absolute deviation, if normal
 
 
 @dataclass(frozen=True)
-class Rarity:
+class TailProbability:
     """Minus the log of the share of training scores that are at least as high, in nats.
 
     Between training scores it is interpolated: what differs by rounding hardly differs in rarity.
@@ -147,7 +147,7 @@ class Rarity:
         spread: Their standard deviation; 1 if they are all the same.
 
     Example:
-        >>> rarity = Rarity.of([1.0, 2.0, 3.0])
+        >>> rarity = TailProbability.of([1.0, 2.0, 3.0])
         >>> rarity(np.array([0.0, 3.0, 9.0])).round(2).tolist()
         [0.13, 0.98, 3.1]
     """
@@ -172,7 +172,7 @@ class Rarity:
 
 
 @dataclass(frozen=True)
-class Standing:
+class RobustDeviation:
     """How many robust standard deviations scores are above the median of training scores.
 
     Where training items are known to be normal and few, how far beyond them something is tells
@@ -182,7 +182,7 @@ class Standing:
         known: The training scores, rising.
 
     Example:
-        >>> Standing.of([1.0, 2.0, 9.0])(np.array([2.0, 4.0])).round(2).tolist()
+        >>> RobustDeviation.of([1.0, 2.0, 9.0])(np.array([2.0, 4.0])).round(2).tolist()
         [0.0, 1.35]
     """
 

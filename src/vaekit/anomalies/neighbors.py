@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaekit.anomalies.inputs import Arrays, Score, Seen, finite, learnt
+from vaekit.anomalies.inputs import Arrays, Score, ScoringInputs, finite, learned
 from vaekit.likelihoods.gaussian import LearnedGaussian
 from vaekit.models.vae import VAE
 from vaekit.types import Batch
@@ -68,9 +68,9 @@ def _candidates(asked: Floats, known: Floats, count: int) -> NDArray[np.int64]:
     return nearness.topk(count, largest=False, sorted=False).indices.numpy()
 
 
-def _exact(asked: Floats, known: Floats, places: NDArray[np.int64]) -> Floats:
+def _exact(asked: Floats, known: Floats, positions: NDArray[np.int64]) -> Floats:
     """The distances to some known points each, rising."""
-    apart = known[places]
+    apart = known[positions]
     apart -= asked[:, None]
     return np.sort(np.sqrt(np.einsum("ijk,ijk->ij", apart, apart)), axis=1)
 
@@ -94,7 +94,7 @@ _SAME = 1e-6  # of the mean distance: as near as a code is to its own, found in 
 
 
 @dataclass(frozen=True)
-class Exemplars(Score):
+class NearestExemplars(Score):
     """-log of the mean of p(x | z) over the posterior means of training items, nats.
 
     The prior is replaced by what the training items are encoded to, so it is the density of a
@@ -112,23 +112,23 @@ class Exemplars(Score):
     codes: Floats | None = field(default=None, repr=False)
     decoded: dict[str, Distribution] = field(default_factory=dict, repr=False)
 
-    def fit(self, training: Seen) -> Self:
+    def fit(self, training: ScoringInputs) -> Self:
         """Choose the exemplars."""
         most = max(100, min(_MOST, _MOST_EXEMPLAR_VALUES // max(1, training.points.shape[1])))
         chosen = np.random.default_rng(0).permutation(len(training.codes))[:most]
         return self.restored({"codes": training.codes[np.sort(chosen)]})
 
-    def of(self, seen: Seen) -> Floats:
+    def of(self, seen: ScoringInputs) -> Floats:
         """Nats."""
         return self._scores(seen, are_training=False)
 
-    def of_training(self, training: Seen) -> Floats:
+    def of_training(self, training: ScoringInputs) -> Floats:
         """Each without itself."""
         return self._scores(training, are_training=True)
 
     @torch.no_grad()
-    def _scores(self, seen: Seen, *, are_training: bool) -> Floats:
-        x, codes = seen.batch.x, learnt(self.codes)
+    def _scores(self, seen: ScoringInputs, *, are_training: bool) -> Floats:
+        x, codes = seen.batch.x, learned(self.codes)
         size = max(1, _EXEMPLARS_AT_ONCE // (len(codes) * max(1, x[0].numel())))
         parts = []
         for rows in torch.arange(len(x)).split(size):
@@ -144,12 +144,12 @@ class Exemplars(Score):
                 others = log_px.new_full((len(rows),), len(codes))
             cost = others.log() - torch.logsumexp(log_px, 0)
             parts.append(cost.where(others > 0, 0.0))  # a single item has no other
-        return finite(torch.cat(parts)) + seen.news
+        return finite(torch.cat(parts)) + seen.novelty_cost
 
     def _px(self, vae: VAE, batch: Batch) -> Distribution:
         """p(x | z) at each code: for all items, or in the context of each."""
         x = batch.x
-        z = torch.from_numpy(learnt(self.codes)).to(x.device, torch.float32)[:, None]
+        z = torch.from_numpy(learned(self.codes)).to(x.device, torch.float32)[:, None]
         if batch.context is not None:
             return vae.decode_draws(z.expand(-1, len(x), -1), batch.context)
         if "px" not in self.decoded:
@@ -159,7 +159,7 @@ class Exemplars(Score):
     @property
     def arrays(self) -> Arrays:
         """The latents."""
-        return {"codes": learnt(self.codes)}
+        return {"codes": learned(self.codes)}
 
     def restored(self, arrays: Arrays) -> Self:
         """With these latents."""
@@ -198,7 +198,7 @@ _CANDIDATES = 10  # about so many of each item are compared in full
 
 
 @dataclass(frozen=True)
-class Neighbours(Score):
+class Neighbors(Score):
     """Distance to the k-th nearest training item, or the mean of those up to it.
 
     Training items beyond a number are represented by some of them, chosen at random.
@@ -208,14 +208,15 @@ class Neighbours(Score):
         share: In place of k: which share of the training items is nearer; 0 for none. Where
             anomalies are among them, the few nearest items of an anomaly may be others of its
             kind; those of 1 item in 20 are not, if anomalies are fewer.
-        where: ``"points"``, from 0 to 1; ``"weighted"``, see `Frame.weighted`; ``"shapes"``, see
-            `Seen.shapes`; ``"codes"``, the latents.
+        where: ``"points"``, from 0 to 1; ``"weighted"``, see `ReferenceStatistics.weighted`;
+            ``"shapes"``, see
+            `ScoringInputs.shapes`; ``"codes"``, the latents.
         metric: ``"euclidean"`` or ``"cityblock"``.
         averaged: Whether to take the mean of the distances up to the k-th.
         most: Training items to compare with, at most; fewer if they have many coordinates.
         apart: Whether windows of one series that share steps are no neighbours in training: else
             each has its twin one step away, and new windows, which have none, look unusual.
-        places: What was learnt.
+        positions: What was learned.
         times: Where each of the windows begins, if they are some; only training asks for it.
 
     Source: Ramaswamy et al. 2000, "Efficient algorithms for mining outliers from large data sets";
@@ -230,18 +231,18 @@ class Neighbours(Score):
     averaged: bool = False
     most: int = 5000
     apart: bool = False
-    places: Floats | None = field(default=None, repr=False)
+    positions: Floats | None = field(default=None, repr=False)
     times: Whole | None = field(default=None, repr=False)
 
-    def fit(self, training: Seen) -> Self:
+    def fit(self, training: ScoringInputs) -> Self:
         """Choose the items to compare with."""
-        places: Floats = getattr(training, self.where)
-        most = max(100, min(self.most, _MOST_VALUES_NEIGHBOURS // max(1, places.shape[1])))
-        chosen = np.sort(np.random.default_rng(0).permutation(len(places))[:most])
+        positions: Floats = getattr(training, self.where)
+        most = max(100, min(self.most, _MOST_VALUES_NEIGHBOURS // max(1, positions.shape[1])))
+        chosen = np.sort(np.random.default_rng(0).permutation(len(positions))[:most])
         times = None if training.times is None else training.times[chosen]
-        return replace(self, places=places[chosen], times=times)
+        return replace(self, positions=positions[chosen], times=times)
 
-    def of(self, seen: Seen) -> Floats:
+    def of(self, seen: ScoringInputs) -> Floats:
         """Distances; by a share, of a training item the same as in training."""
         if self.share:
             return self.of_training(seen)
@@ -249,7 +250,7 @@ class Neighbours(Score):
             seen, lambda asked, known: nearest(asked, known, self.k, self.metric)
         )
 
-    def of_training(self, training: Seen) -> Floats:
+    def of_training(self, training: ScoringInputs) -> Floats:
         """Each is its own nearest neighbour, which does not count."""
         if self.apart and self.times is not None and training.times is not None:
             windows = getattr(training, self.where)
@@ -262,7 +263,7 @@ class Neighbours(Score):
         pieces = max(1, len(asked) * len(known) // _AT_ONCE_NEIGHBOURS)
         parts = []
         for rows in np.array_split(np.arange(len(asked)), pieces):
-            distances = cdist(asked[rows], learnt(self.places), self.metric)
+            distances = cdist(asked[rows], learned(self.positions), self.metric)
             distances[np.abs(begin[rows, None] - known) <= around] = np.inf
             parts.append(self._of(smallest(distances, min(self.k, len(known)))))
         return np.concatenate(parts)
@@ -274,9 +275,9 @@ class Neighbours(Score):
         itself = near[:, 0] <= _SAME * usual_distance(asked, known, self.metric)
         return np.where(itself[:, None], near[:, 1:], near[:, :-1])
 
-    def _in_pieces(self, seen: Seen, near: Callable[[Floats, Floats], Floats]) -> Floats:
+    def _in_pieces(self, seen: ScoringInputs, near: Callable[[Floats, Floats], Floats]) -> Floats:
         """The k-th smallest of the distances of each item, or their mean."""
-        asked, known = getattr(seen, self.where), learnt(self.places)
+        asked, known = getattr(seen, self.where), learned(self.positions)
         width = max(len(known), _CANDIDATES * known.shape[1])
         pieces = max(1, len(asked) * width // _AT_ONCE_NEIGHBOURS)
         return np.concatenate([self._of(near(a, known)) for a in np.array_split(asked, pieces)])
@@ -292,11 +293,11 @@ class Neighbours(Score):
     @property
     def arrays(self) -> Arrays:
         """Where the training items are."""
-        return {"places": learnt(self.places)}
+        return {"places": learned(self.positions)}
 
     def restored(self, arrays: Arrays) -> Self:
         """With these training items."""
-        return replace(self, places=arrays["places"])
+        return replace(self, positions=arrays["places"])
 
 
 def _around(steps: int, times: Whole) -> int:

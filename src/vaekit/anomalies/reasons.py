@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaekit.anomalies.inputs import Frame, cost_at_mean
+from vaekit.anomalies.inputs import ReferenceStatistics, cost_at_mean
 from vaekit.domains.base import Domain
 from vaekit.domains.checks import is_frame
 from vaekit.errors import CompositionError
-from vaekit.fitting.trained import Trained, batches_of
+from vaekit.fitting.trained import TrainedModel, batches_of
 from vaekit.models.vae import VAE
 from vaekit.training.data import Items
 from vaekit.types import Batch
@@ -48,12 +48,17 @@ def columns_of(domain: Domain) -> dict[str, tuple[int, ...]]:
     cells = domain.cells
     if not cells:
         raise CompositionError("reasons are columns of rows; these items are no rows.")
-    return {name: tuple(places) for name, places in cells.items()}
+    return {name: tuple(positions) for name, positions in cells.items()}
 
 
 @torch.no_grad()
 def find_reasons(
-    trained: Trained, frame: Frame, usual_cost: float, X: Any, context: Any = None, top: int = 3
+    trained: TrainedModel,
+    frame: ReferenceStatistics,
+    usual_cost: float,
+    X: Any,
+    context: Any = None,
+    top: int = 3,
 ) -> list[list[Reason]]:
     """The columns of each row whose replacement makes it more usual, the strongest first.
 
@@ -84,8 +89,8 @@ def find_reasons(
 
 @dataclass(frozen=True)
 class _Search:
-    trained: Trained
-    frame: Frame
+    trained: TrainedModel
+    frame: ReferenceStatistics
     usual_cost: float
     columns: Mapping[str, tuple[int, ...]]
 
@@ -167,7 +172,7 @@ def cell_costs(vae: VAE, batch: Batch) -> Tensor:
         CompositionError: The likelihood has no costs of single values.
     """
     px = vae.decode(vae.encode(batch.x, batch.context), batch.context)
-    if not vae.likelihood.normalised or px.event_shape:
+    if not vae.likelihood.normalized or px.event_shape:
         raise CompositionError(
             f"{type(vae.likelihood).__name__} tells values together, not one by one. Use another "
             "likelihood."
@@ -176,7 +181,7 @@ def cell_costs(vae: VAE, batch: Batch) -> Tensor:
     return cost if batch.observed is None else cost.where(batch.observed, 0.0)
 
 
-def usual_heat(trained: Trained, items: Items) -> Floats | None:
+def usual_heat(trained: TrainedModel, items: Items) -> Floats | None:
     """The mean cost of each pixel over training images, shape (height, width).
 
     ``None`` where items are no images.
@@ -187,7 +192,7 @@ def usual_heat(trained: Trained, items: Items) -> Floats | None:
     return torch.stack(sums).sum(0).double().cpu().numpy() / len(items)
 
 
-def heat_maps(trained: Trained, usual: Floats | None, X: Any) -> Floats:
+def heat_maps(trained: TrainedModel, usual: Floats | None, X: Any) -> Floats:
     """See `Detector.heat_maps`."""
     if usual is None:
         raise CompositionError(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.anomalies.detector import Detector
-from vaekit.anomalies.inputs import look
+from vaekit.anomalies.inputs import prepare_inputs
 from vaekit.anomalies.reasons import Reason
 from vaekit.fitting.trained import batches_of
 from vaekit.plots.task_charts import heat_sheets, score_histogram, unusual_map
@@ -29,7 +29,7 @@ _POINTS, _IMAGES, _COLUMNS = 2000, 24, 12
 
 
 @dataclass(frozen=True)
-class Found:
+class FlaggedItem:
     """One flagged item.
 
     Attributes:
@@ -46,7 +46,7 @@ class Found:
 
 
 def report_page(
-    detector: Detector, scores: Floats, threshold: float, found: Sequence[Found], how: str
+    detector: Detector, scores: Floats, threshold: float, found: Sequence[FlaggedItem], how: str
 ) -> bytes:
     """A page of HTML that needs no other file.
 
@@ -94,7 +94,7 @@ def _short(value: Any) -> str:
 
 
 def _pictures(
-    detector: Detector, scores: Floats, threshold: float, found: Sequence[Found]
+    detector: Detector, scores: Floats, threshold: float, found: Sequence[FlaggedItem]
 ) -> list[tuple[str, "Figure"]]:
     # matplotlib costs half a second
 
@@ -114,10 +114,10 @@ def _pictures(
 def _codes(detector: Detector, rows: Any) -> Floats:
     domain, trained = detector.trained.domain, detector.trained
     items = Items(rows, domain.encode, None, domain.observed(rows))
-    return look(trained.vae, detector.frame, batches_of(items, trained.device)).codes
+    return prepare_inputs(trained.vae, detector.frame, batches_of(items, trained.device)).codes
 
 
-def _sheet(detector: Detector, found: Sequence[Found]) -> "Figure":
+def _sheet(detector: Detector, found: Sequence[FlaggedItem]) -> "Figure":
 
     images = _stacked([one.item for one in found[:_IMAGES]])
     expected = detector.trained.reconstruct(images)
@@ -133,7 +133,7 @@ def _stacked(items: Sequence[Any]) -> Any:
     return np.stack(items)
 
 
-def _first_reasons(found: Sequence[Found]) -> str:
+def _first_reasons(found: Sequence[FlaggedItem]) -> str:
     """How often each column is the strongest reason, as bars."""
     counts = Counter(one.reasons[0].column for one in found if one.reasons)
     if not counts:
@@ -149,7 +149,7 @@ def _first_reasons(found: Sequence[Found]) -> str:
     )
 
 
-def _item(detector: Detector, one: Found) -> str:
+def _item(detector: Detector, one: FlaggedItem) -> str:
     sure = float(detector.probabilities(np.array([one.score]))[0])
     reasons = "<br>".join(
         f"{_bar(reason.share)} {html.escape(reason_words(reason))}" for reason in one.reasons

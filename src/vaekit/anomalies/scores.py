@@ -7,9 +7,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vaekit.anomalies.inputs import Arrays, Score, Seen, learnt
+from vaekit.anomalies.inputs import Arrays, Score, ScoringInputs, learned
 from vaekit.anomalies.marginals import Forest
-from vaekit.anomalies.neighbors import Exemplars, Neighbours
+from vaekit.anomalies.neighbors import NearestExemplars, Neighbors
 
 Floats = NDArray[np.float64]
 
@@ -19,11 +19,11 @@ _BINS, _FLOOR, _TREES = 10, 0.1, 100
 class _Said(Score, abc.ABC):
     """A score that the model says by itself."""
 
-    def fit(self, training: Seen) -> Self:
+    def fit(self, training: ScoringInputs) -> Self:
         """Nothing to learn."""
         return self
 
-    def of_training(self, training: Seen) -> Floats:
+    def of_training(self, training: ScoringInputs) -> Floats:
         """As of any items."""
         return self.of(training)
 
@@ -44,7 +44,7 @@ class Bound(_Said):
     probability", with the bound in place of its second half.
     """
 
-    def of(self, seen: Seen) -> Floats:
+    def of(self, seen: ScoringInputs) -> Floats:
         """Nats."""
         return seen.bound
 
@@ -56,7 +56,7 @@ class CodeCost(_Said):
     is then in the code.
     """
 
-    def of(self, seen: Seen) -> Floats:
+    def of(self, seen: ScoringInputs) -> Floats:
         """Nats."""
         return seen.code_cost
 
@@ -68,7 +68,7 @@ class Surprise(_Said):
     probability".
     """
 
-    def of(self, seen: Seen) -> Floats:
+    def of(self, seen: ScoringInputs) -> Floats:
         """Nats."""
         return seen.surprise
 
@@ -78,29 +78,29 @@ class Isolation(Score):
     """How few random cuts part an item from the rest.
 
     Attributes:
-        forest: What was learnt.
+        forest: What was learned.
 
     Source: Liu, Ting & Zhou 2008, "Isolation forest".
     """
 
     forest: Forest | None = field(default=None, repr=False)
 
-    def fit(self, training: Seen) -> Self:
+    def fit(self, training: ScoringInputs) -> Self:
         """Grow the trees."""
         return type(self)(Forest.grow(training.points, trees=_TREES))
 
-    def of(self, seen: Seen) -> Floats:
+    def of(self, seen: ScoringInputs) -> Floats:
         """From 0 to 1."""
-        return learnt(self.forest).score(seen.points)
+        return learned(self.forest).score(seen.points)
 
-    def of_training(self, training: Seen) -> Floats:
+    def of_training(self, training: ScoringInputs) -> Floats:
         """As of any items: each tree saw 256 of them at most."""
         return self.of(training)
 
     @property
     def arrays(self) -> Arrays:
         """The trees."""
-        return learnt(self.forest).arrays
+        return learned(self.forest).arrays
 
     def restored(self, arrays: Arrays) -> Self:
         """With these trees."""
@@ -121,7 +121,7 @@ class Margins(Score):
     edges: Floats | None = field(default=None, repr=False)
     cost: Floats | None = field(default=None, repr=False)
 
-    def fit(self, training: Seen) -> Self:
+    def fit(self, training: ScoringInputs) -> Self:
         """Count."""
         counted = [np.histogram(column, _BINS) for column in training.points.T]
         shares = np.array([counts / counts.max() for counts, _ in counted])
@@ -129,19 +129,19 @@ class Margins(Score):
         cost = -np.log(np.concatenate([shares, beyond], 1) + _FLOOR)
         return type(self)(np.array([edges for _, edges in counted]), cost)
 
-    def of(self, seen: Seen) -> Floats:
+    def of(self, seen: ScoringInputs) -> Floats:
         """Sum over the columns."""
         total: Floats = self.by_column(seen.points).sum(1)
         return total
 
-    def of_training(self, training: Seen) -> Floats:
+    def of_training(self, training: ScoringInputs) -> Floats:
         """As of any items."""
         return self.of(training)
 
     def by_column(self, points: Floats) -> Floats:
         """Of each column, shape (items, columns)."""
         found = np.empty(points.shape)
-        bins = zip(learnt(self.edges), learnt(self.cost), strict=True)
+        bins = zip(learned(self.edges), learned(self.cost), strict=True)
         for j, (edges, cost) in enumerate(bins):
             place = np.searchsorted(edges, points[:, j], side="right") - 1
             place = np.where(points[:, j] == edges[-1], _BINS - 1, place)
@@ -152,32 +152,32 @@ class Margins(Score):
     @property
     def arrays(self) -> Arrays:
         """The histograms."""
-        return {"edges": learnt(self.edges), "cost": learnt(self.cost)}
+        return {"edges": learned(self.edges), "cost": learned(self.cost)}
 
     def restored(self, arrays: Arrays) -> Self:
         """With these histograms."""
         return type(self)(arrays["edges"], arrays["cost"])
 
 
-_NEAREST = Neighbours(3, averaged=True)
-_BY_BLOCKS = Neighbours(1, metric="cityblock")
-_BY_DEVIATIONS = Neighbours(1, where="weighted", metric="cityblock")
-_DENSE = Neighbours(share=0.05, where="weighted", metric="cityblock", most=1000)
+_NEAREST = Neighbors(3, averaged=True)
+_BY_BLOCKS = Neighbors(1, metric="cityblock")
+_BY_DEVIATIONS = Neighbors(1, where="weighted", metric="cityblock")
+_DENSE = Neighbors(share=0.05, where="weighted", metric="cityblock", most=1000)
 
 SCORES: dict[str, tuple[Score, ...]] = {
     "contaminated": (_DENSE, Isolation()),
-    "novelty": (_NEAREST, _BY_BLOCKS, _BY_DEVIATIONS, Exemplars()),
+    "novelty": (_NEAREST, _BY_BLOCKS, _BY_DEVIATIONS, NearestExemplars()),
     "wide_novelty": (_NEAREST, Surprise()),
-    "exemplars": (Exemplars(),),
-    "series_contaminated": (Bound(), CodeCost(), Isolation(), Neighbours(5, where="codes")),
-    "window_novelty": (Neighbours(1, apart=True), Neighbours(1, where="shapes", apart=True)),
-    "series_novelty": (Bound(), CodeCost(), Neighbours(1), Neighbours(5, where="codes")),
+    "exemplars": (NearestExemplars(),),
+    "series_contaminated": (Bound(), CodeCost(), Isolation(), Neighbors(5, where="codes")),
+    "window_novelty": (Neighbors(1, apart=True), Neighbors(1, where="shapes", apart=True)),
+    "series_novelty": (Bound(), CodeCost(), Neighbors(1), Neighbors(5, where="codes")),
     "bound": (Bound(),),
     "code": (CodeCost(),),
     "surprise": (Surprise(),),
     "neighbours": (_NEAREST,),
     "dense_neighbours": (_DENSE,),
-    "latent_neighbours": (Neighbours(5, where="codes"),),
+    "latent_neighbours": (Neighbors(5, where="codes"),),
     "isolation": (Isolation(),),
     "margins": (Margins(),),
 }

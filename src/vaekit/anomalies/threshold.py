@@ -42,7 +42,7 @@ def conformal_p_values(scores: Any, held_out: Any) -> Floats:
 
     Args:
         scores: Of the items asked about.
-        held_out: Scores of normal items that nothing was learnt from.
+        held_out: Scores of normal items that nothing was learned from.
 
     Source: Vovk et al. 2005, "Algorithmic learning in a random world"; Bates et al. 2023, "Testing
     for outliers with conformal p-values".
@@ -61,7 +61,7 @@ def conformal_threshold(held_out: Any, rate: float) -> float:
     """The score that is exceeded where `conformal_p_values` are at most a rate.
 
     Args:
-        held_out: Scores of normal items that nothing was learnt from, at least ``1 / rate - 1``.
+        held_out: Scores of normal items that nothing was learned from, at least ``1 / rate - 1``.
         rate: Of false alarms, above 0, below 1.
 
     Example:
@@ -73,7 +73,7 @@ def conformal_threshold(held_out: Any, rate: float) -> float:
     return float(known[len(known) - 1 - allowed])
 
 
-def threshold_of(
+def choose_threshold(
     training: Floats, share: float | str, held_out: Floats | None, rate: float | None
 ) -> float:
     """The score above which items are anomalies.
@@ -81,7 +81,7 @@ def threshold_of(
     Args:
         training: Scores of training items.
         share: Of anomalies among them, or ``"auto"``.
-        held_out: Scores of normal items that nothing was learnt from, for a rate.
+        held_out: Scores of normal items that nothing was learned from, for a rate.
         rate: Of false alarms, in place of a share.
     """
     if held_out is not None and rate is not None:

@@ -3,7 +3,7 @@ from .augment_table import (
     STRATEGIES as STRATEGIES,
     augment as augment,
     counts_of as counts_of,
-    synthesise as synthesise,
+    synthesize as synthesize,
     wanted_counts as wanted_counts,
     wanted_rows as wanted_rows,
 )

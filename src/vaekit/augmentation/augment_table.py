@@ -139,7 +139,7 @@ Splits = Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
 @dataclass(frozen=True)
-class Aim(abc.ABC):
+class PredictionTarget(abc.ABC):
     """How items are made, split and judged for one kind of targets.
 
     Attributes:
@@ -161,7 +161,7 @@ class Aim(abc.ABC):
 
     @abc.abstractmethod
     def check(self, y: NDArray[Any], folds: int) -> None:
-        """Refuse targets that cannot be learnt or split."""
+        """Refuse targets that cannot be learned or split."""
 
     @abc.abstractmethod
     def wanted(self, y: NDArray[Any], share: float = 1.0) -> Mapping[Any, int]:
@@ -182,7 +182,7 @@ class Aim(abc.ABC):
         """What an estimator trained on X and y is worth on items left out."""
 
 
-class ClassAim(Aim):
+class ClassTarget(PredictionTarget):
     """Targets are classes."""
 
     @property
@@ -220,7 +220,7 @@ class ClassAim(Aim):
         return classifier_score(judge, X, y, left_out, truth)
 
 
-class NumberAim(Aim):
+class NumberTarget(PredictionTarget):
     """Targets are numbers."""
 
     @property
@@ -258,24 +258,27 @@ class NumberAim(Aim):
         return regressor_score(judge, X, y, left_out, truth)
 
 
-KINDS: dict[str, type[ClassAim] | type[NumberAim]] = {"classes": ClassAim, "numbers": NumberAim}
+KINDS: dict[str, type[ClassTarget] | type[NumberTarget]] = {
+    "classes": ClassTarget,
+    "numbers": NumberTarget,
+}
 """What targets may be."""
 
 
-def aim_of(kind: str, y: Any) -> type[ClassAim] | type[NumberAim]:
+def prediction_target(kind: str, y: Any) -> type[ClassTarget] | type[NumberTarget]:
     """The one for a kind of targets; ``"auto"`` tells it from them.
 
     Raises:
         SpecError: No kind has that name.
     """
     if kind == "auto":
-        return NumberAim if is_numeric_target(y) else ClassAim
+        return NumberTarget if is_numeric_target(y) else ClassTarget
     if kind not in KINDS:
         raise unknown_name("kind", kind, ["auto", *KINDS])
     return KINDS[kind]
 
 
-def synthesise(
+def synthesize(
     X: Any,
     y: Any,
     wanted: Mapping[Any, int],
@@ -425,7 +428,7 @@ def augment(
         True
     """
     config, targets = config or TrainConfig(), np.asarray(y)
-    aim = aim_of(kind, targets)(strategy, preset, domain, screened)
+    aim = prediction_target(kind, targets)(strategy, preset, domain, screened)
     aim.check(targets, folds)
     scores = []
     for fold, (train, test) in enumerate(aim.splits(targets, folds, config.seed)):
@@ -438,7 +441,7 @@ def augment(
 
 
 def _judged(
-    aim: Aim,
+    aim: PredictionTarget,
     X: Any,
     y: NDArray[Any],
     train: NDArray[np.int64],

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length
 
-from vaekit.augmentation.augment_table import counts_of, synthesise, wanted_counts
+from vaekit.augmentation.augment_table import counts_of, synthesize, wanted_counts
 from vaekit.augmentation.targets import joined
 from vaekit.presets.base import Preset
 from vaekit.training.config import TrainConfig
@@ -76,7 +76,7 @@ class VAEOverSampler(BaseEstimator):
         if not wanted:
             return X, y
         config = TrainConfig(max_epochs=self.max_epochs, seed=self.seed, progress=self.progress)
-        rows, classes = synthesise(
+        rows, classes = synthesize(
             X, y, wanted, preset=self.preset, config=config, screened=self.screened
         )
         return joined(X, rows), _labels_joined(y, classes)

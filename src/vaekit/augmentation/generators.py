@@ -13,7 +13,7 @@ from vaekit.augmentation.targets import as_frame, joined
 from vaekit.domains.base import Domain
 from vaekit.domains.checks import is_frame
 from vaekit.fitting.fit import Plan, fit_model
-from vaekit.fitting.trained import Trained
+from vaekit.fitting.trained import TrainedModel
 from vaekit.metrics.frames import for_trees
 from vaekit.presets.base import Preset
 from vaekit.training.config import TrainConfig
@@ -145,7 +145,7 @@ class ClassMaker(Maker):
         screened: Whether classifiers choose among candidates.
     """
 
-    trained: Trained
+    trained: TrainedModel
     X: Any
     labels: NDArray[Any]
     screened: bool
@@ -173,8 +173,8 @@ class ClassMaker(Maker):
         classes = np.repeat(np.array(list(wanted), dtype=self.labels.dtype), counts)
         made = self.trained.sample(len(classes), classes.astype(str), seed, "fitted")
         if spare > 1:
-            places = self._kept(made, classes, wanted, seed)
-            made, classes = _at(made, places), classes[places]
+            positions = self._kept(made, classes, wanted, seed)
+            made, classes = _at(made, positions), classes[positions]
         return _as_given(made, self.X), classes
 
     def _kept(
@@ -185,9 +185,9 @@ class ClassMaker(Maker):
         probable = class_probabilities(as_frame(self.X), self.labels, made)
         chosen = []
         for label, count in wanted.items():
-            places = np.flatnonzero(classes == label)
-            weights = probable[places, np.searchsorted(names, label)] + _LEAST
-            chosen.append(rng.choice(places, count, replace=False, p=weights / weights.sum()))
+            positions = np.flatnonzero(classes == label)
+            weights = probable[positions, np.searchsorted(names, label)] + _LEAST
+            chosen.append(rng.choice(positions, count, replace=False, p=weights / weights.sum()))
         return np.concatenate(chosen)
 
 
@@ -204,7 +204,7 @@ class NumberMaker(Maker):
     that is better than the one to be trained.
     """
 
-    trained: Trained
+    trained: TrainedModel
     X: Any
     numbers: NDArray[Any]
 
@@ -223,8 +223,8 @@ class NumberMaker(Maker):
         return _as_given(made, self.X), numbers.astype(self.numbers.dtype)
 
 
-def _at(items: Any, places: NDArray[np.int64]) -> Any:
-    return items.iloc[places].reset_index(drop=True) if is_frame(items) else items[places]
+def _at(items: Any, positions: NDArray[np.int64]) -> Any:
+    return items.iloc[positions].reset_index(drop=True) if is_frame(items) else items[positions]
 
 
 def _as_given(made: Any, X: Any) -> Any:

@@ -22,9 +22,9 @@ def as_frame(X: Any) -> Any:
     return pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
 
 
-def part(X: Any, places: NDArray[np.int64]) -> Any:
+def part(X: Any, positions: NDArray[np.int64]) -> Any:
     """Some of the items, in the form of the data."""
-    return X.iloc[places] if is_frame(X) else np.asarray(X)[places]
+    return X.iloc[positions] if is_frame(X) else np.asarray(X)[positions]
 
 
 def joined(old: Any, new: Any) -> Any:

@@ -32,10 +32,13 @@ _ORDER = (
     "analogues",
     "impute",
     "augment",
-    "optimise",
+    "optimize",
     "info",
 )
 """In the help; those of plug-ins follow, by name."""
+
+_FORMER = {"optimise": "optimize"}
+"""Names of commands in earlier versions, which still work."""
 
 
 class _Commands(TyperGroup):
@@ -48,6 +51,7 @@ class _Commands(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command to be listed, or ``None`` if there is none of that name."""
+        cmd_name = _FORMER.get(cmd_name, cmd_name)
         if cmd_name not in registry.names("commands"):
             return None
         owner = registry.provider("commands", cmd_name)
@@ -58,7 +62,11 @@ class _Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
         """Return the command to be run, imported."""
         name, command, rest = super().resolve_command(ctx, args)
-        return name, None if command is None or name is None else _loaded(name), rest
+        return (
+            name,
+            None if command is None or name is None else _loaded(_FORMER.get(name, name)),
+            rest,
+        )
 
 
 def _loaded(name: str) -> Any:

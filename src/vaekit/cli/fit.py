@@ -113,10 +113,10 @@ def fit(
         return
     names = None if targets is None else tuple(targets.split(","))
     asked = domains.ReadOptions(size, layout, skip_bad, keep_transparency, names)
-    domain = domains.find_domain(data, kind).with_options(asked)
+    domain = domains.infer_domain(data, kind).with_options(asked)
     items = read_data(data, domain)
     is_certain = domain.is_certain(items) or kind not in ("auto", "images")
-    domain = domain if is_certain else domains.find_domain(items)
+    domain = domain if is_certain else domains.infer_domain(items)
     name = options.pop("preset")
     name = domain.default_preset if name == "auto" else name
     preset = presets.choose_preset(name, parse_assignments(option or []))

@@ -173,9 +173,9 @@ def interpolate(
         draw(a, b, steps, path, _context_rows(given, chosen[:pairs]), ways_out)
         return
     with console.status("interpolating"):
-        ways = model.interpolate(a, b, steps, path, _context_rows(given, chosen[:pairs]))
+        paths = model.interpolate(a, b, steps, path, _context_rows(given, chosen[:pairs]))
     target = out or _name(run, "interpolation", model)
-    write_items(target, ways, plots.interpolation_strips, plots.way_frames)
+    write_items(target, paths, plots.interpolation_strips, plots.path_frames)
 
 
 def score(

@@ -17,7 +17,7 @@ from vaekit.clustering.methods import (
 )
 from vaekit.domains.base import Domain
 from vaekit.errors import DataError, SpecError, unknown_name
-from vaekit.fitting.trained import Trained, as_classes, as_items
+from vaekit.fitting.trained import TrainedModel, as_classes, as_items
 from vaekit.metrics.clusters import NOISE, Agreement, agreement
 from vaekit.training.data import Items
 
@@ -80,11 +80,11 @@ def central_items(z: NDArray[np.float64], inside: NDArray[np.bool_], most: int) 
         >>> central_items(np.array([[0.0], [9.0], [1.0], [3.0]]), np.array([1, 0, 1, 1], bool), 2)
         (2, 0)
     """
-    places = np.flatnonzero(inside)
-    if not len(places):
+    positions = np.flatnonzero(inside)
+    if not len(positions):
         return ()
-    distance = np.linalg.norm(z[places] - z[places].mean(0), axis=1)
-    return tuple(int(i) for i in places[np.argsort(distance, kind="stable")[:most]])
+    distance = np.linalg.norm(z[positions] - z[positions].mean(0), axis=1)
+    return tuple(int(i) for i in positions[np.argsort(distance, kind="stable")[:most]])
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ _TRAITS = 5
 
 
 def cluster(
-    trained: Trained,
+    trained: TrainedModel,
     X: Any,
     context: Any = None,
     *,
@@ -254,7 +254,9 @@ def cluster(
     )
 
 
-def assign(found: Clustering, trained: Trained, X: Any, context: Any = None) -> NDArray[np.int64]:
+def assign(
+    found: Clustering, trained: TrainedModel, X: Any, context: Any = None
+) -> NDArray[np.int64]:
     """Put further items into clusters that were found.
 
     Args:

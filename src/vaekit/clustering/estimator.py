@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
 
-from vaekit.autoencoder import Autoencoder, adopt_features, fit_autoencoder, trained_of
+from vaekit.autoencoder import Autoencoder, adopt_features, fit_autoencoder, require_trained
 from vaekit.clustering.clusters import assign, check_options, cluster
 from vaekit.presets.base import Preset
 from vaekit.presets.structured_latents import vade
@@ -96,7 +96,7 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
             X: Items of the kind seen in `fit`.
             context: Their labels or properties, if the model is conditional.
         """
-        trained = trained_of(self, "predict")
+        trained = require_trained(self, "predict")
         return assign(self.clustering_, trained, X, context)
 
     def _template(self) -> Autoencoder:

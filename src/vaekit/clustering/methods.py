@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.distributions import MixtureSameFamily
 
 from vaekit.errors import CompositionError, SpecError
-from vaekit.fitting.trained import Trained, batches_of
+from vaekit.fitting.trained import TrainedModel, batches_of
 from vaekit.metrics.clusters import NOISE
 from vaekit.models.vae import VAE
 from vaekit.randomness import seeded
@@ -56,7 +56,7 @@ class Encoded:
 
 
 @torch.no_grad()
-def encode(trained: Trained, items: Items, seed: int, *, components: bool) -> Encoded:
+def encode(trained: TrainedModel, items: Items, seed: int, *, components: bool) -> Encoded:
     """Encode items, in bounded memory.
 
     Args:
@@ -125,7 +125,7 @@ class Partition(abc.ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class ClusterSolution:
     """What a method finds.
 
     Attributes:
@@ -155,7 +155,7 @@ class _Numbered(Partition):
         return self.inner.assign(items).numbered(self.order)
 
 
-def largest_first(found: Found) -> Found:
+def largest_first(found: ClusterSolution) -> ClusterSolution:
     """The same clusters, numbered from the largest on, so that numbers mean something."""
     clusters = found.assigned.clusters
     sizes = np.bincount(clusters[clusters != NOISE], minlength=found.k)
@@ -217,7 +217,7 @@ _STARTS = 10
 _SMALL = 0.005
 
 
-def graph(items: Encoded, k: int | None, seed: int) -> Found:
+def graph(items: Encoded, k: int | None, seed: int) -> ClusterSolution:
     """Cut the graph of nearest neighbours where it is thin.
 
     Items are joined to their 10 nearest neighbours, by weights that adapt to how dense latents are
@@ -250,7 +250,7 @@ def graph(items: Encoded, k: int | None, seed: int) -> Found:
     else:
         assigned = partition.assign(items)
     criterion = "relative eigengap" if scores else "given"
-    return largest_first(Found(assigned, partition, chosen, scores, criterion))
+    return largest_first(ClusterSolution(assigned, partition, chosen, scores, criterion))
 
 
 @dataclass(frozen=True, eq=False)
@@ -280,8 +280,8 @@ def _weights(z: NDArray[np.float64]) -> Any:
     # Where many items coincide the local scale is 0.
     scale = np.maximum(scale, 1e-3 * distance.mean() + np.finfo(float).tiny)
     values = np.exp(-((distance / scale[:, None]) * (distance / scale[nearest])))
-    places = (np.arange(len(z)).repeat(count), nearest.ravel())
-    one_way = sparse.csr_array(((values + _FAINTEST).ravel(), places), shape=(len(z),) * 2)
+    positions = (np.arange(len(z)).repeat(count), nearest.ravel())
+    one_way = sparse.csr_array(((values + _FAINTEST).ravel(), positions), shape=(len(z),) * 2)
     return (one_way + one_way.T) / 2
 
 
@@ -356,7 +356,7 @@ _RIDGE = 1e-4  # keeps covariances of latents that hardly vary invertible
 _SMALLEST_SHARE = 0.01  # of the items, that HDBSCAN calls a cluster
 
 
-def find_clusters(items: Encoded, method: str, k: int | None, seed: int) -> Found:
+def find_clusters(items: Encoded, method: str, k: int | None, seed: int) -> ClusterSolution:
     """Find clusters by a method of `METHODS`.
 
     Args:
@@ -385,7 +385,7 @@ class _ByEstimator(Partition):
         return Assigned(self.estimator.predict(items.z).astype(np.int64), p)
 
 
-def _kmeans(items: Encoded, k: int | None, seed: int) -> Found:
+def _kmeans(items: Encoded, k: int | None, seed: int) -> ClusterSolution:
     def fit(count: int) -> Any:
         return KMeans(count, n_init=_STARTS, random_state=seed).fit(items.z)
 
@@ -395,7 +395,7 @@ def _kmeans(items: Encoded, k: int | None, seed: int) -> Found:
     return _counted(items, k, fit, score, "silhouette", has_probabilities=False)
 
 
-def _gmm(items: Encoded, k: int | None, seed: int) -> Found:
+def _gmm(items: Encoded, k: int | None, seed: int) -> ClusterSolution:
     def fit(count: int) -> Any:
         return GaussianMixture(count, reg_covar=_RIDGE, random_state=seed).fit(items.z)
 
@@ -413,7 +413,7 @@ def _counted(
     criterion: str,
     *,
     has_probabilities: bool,
-) -> Found:
+) -> ClusterSolution:
     """Fit for so many clusters, or for each number worth a try, and keep the best."""
     fit = cache(fit)
     counts = candidates(len(items))
@@ -421,7 +421,9 @@ def _counted(
     chosen = k or next(iter(scores))
     partition = _ByEstimator(fit(chosen), has_probabilities)
     reason = criterion if scores else "given"
-    return largest_first(Found(partition.assign(items), partition, chosen, scores, reason))
+    return largest_first(
+        ClusterSolution(partition.assign(items), partition, chosen, scores, reason)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -429,32 +431,32 @@ class _ByNearest(Partition):
     """Gives an item the cluster of the nearest training item, unless that is too far.
 
     Attributes:
-        neighbours: Finds the nearest training item.
+        neighbors: Finds the nearest training item.
         clusters: Of the training items.
         reach: For each cluster, how far its loneliest item is from the next item.
     """
 
-    neighbours: NearestNeighbors
+    neighbors: NearestNeighbors
     clusters: NDArray[np.int64]
     reach: NDArray[np.float64]
 
     @classmethod
     def of(cls, z: NDArray[np.float64], clusters: NDArray[np.int64]) -> "_ByNearest":
         """Learn how far items of each cluster are apart."""
-        neighbours = NearestNeighbors(n_neighbors=1).fit(z)
-        apart = neighbours.kneighbors()[0][:, 0]
+        neighbors = NearestNeighbors(n_neighbors=1).fit(z)
+        apart = neighbors.kneighbors()[0][:, 0]
         numbers = range(clusters.max() + 1)
         reach = [apart[clusters == number].max() for number in numbers]
-        return cls(neighbours, clusters, np.array([*reach, 0.0]))  # the last is that of noise
+        return cls(neighbors, clusters, np.array([*reach, 0.0]))  # the last is that of noise
 
     def assign(self, items: Encoded) -> Assigned:
         """The cluster of the nearest, or none."""
-        distance, nearest = (a[:, 0] for a in self.neighbours.kneighbors(items.z, 1))
+        distance, nearest = (a[:, 0] for a in self.neighbors.kneighbors(items.z, 1))
         own = self.clusters[nearest]
         return Assigned(np.where(distance <= self.reach[own], own, NOISE))
 
 
-def _hdbscan(items: Encoded, k: int | None, seed: int) -> Found:
+def _hdbscan(items: Encoded, k: int | None, seed: int) -> ClusterSolution:
     """Dense regions, of any number and shape (Campello et al. 2013); nothing in it is random."""
     if k is not None:
         raise SpecError(
@@ -469,7 +471,7 @@ def _hdbscan(items: Encoded, k: int | None, seed: int) -> Found:
     inside = clusters != NOISE
     p[inside, clusters[inside]] = fitted.probabilities_[inside]
     partition = _ByNearest.of(items.z, clusters)
-    found = Found(Assigned(clusters, p), partition, count, {}, "density")
+    found = ClusterSolution(Assigned(clusters, p), partition, count, {}, "density")
     return largest_first(found)
 
 
@@ -483,14 +485,16 @@ class _ByModel(Partition):
         return Assigned(q.argmax(1).astype(np.int64), q)
 
 
-def _model(items: Encoded, k: int | None, seed: int) -> Found:
+def _model(items: Encoded, k: int | None, seed: int) -> ClusterSolution:
     count = _mixture_responsibilities(items).shape[1]
     if k not in (None, count):
         raise SpecError(
             f"k must be the number of the model's components, {count}, or None for method "
             f"'model'; got {k}. Train with preset option components={k}, or use method 'auto'."
         )
-    return Found(_ByModel().assign(items), _ByModel(), count, {}, "the model's components")
+    return ClusterSolution(
+        _ByModel().assign(items), _ByModel(), count, {}, "the model's components"
+    )
 
 
 def _mixture_responsibilities(items: Encoded) -> NDArray[np.float64]:
@@ -499,7 +503,7 @@ def _mixture_responsibilities(items: Encoded) -> NDArray[np.float64]:
     return items.responsibilities
 
 
-METHODS: dict[str, Callable[[Encoded, int | None, int], Found]] = {
+METHODS: dict[str, Callable[[Encoded, int | None, int], ClusterSolution]] = {
     "auto": graph,
     "graph": graph,
     "gmm": _gmm,

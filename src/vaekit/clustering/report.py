@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vaekit.clustering.clusters import Cluster, Clustering
 from vaekit.files import to_json
-from vaekit.fitting.trained import Trained
+from vaekit.fitting.trained import TrainedModel
 from vaekit.metrics.clusters import NOISE
 from vaekit.plots.latent_maps import cluster_bars, cluster_cards, latent_map
 from vaekit.reports import check_folder, write_folder
@@ -25,7 +25,7 @@ _MOST_POINTS = 5_000
 
 
 def draw_pictures(
-    found: Clustering, trained: Trained, X: Any, projection: str = "pca"
+    found: Clustering, trained: TrainedModel, X: Any, projection: str = "pca"
 ) -> dict[str, Figure]:
     """Cards and map, by name: cards need a cluster, the map at least two latents.
 
@@ -45,7 +45,7 @@ def draw_pictures(
     return drawn
 
 
-def cards(found: Clustering, trained: Trained, X: Any) -> Figure:
+def cards(found: Clustering, trained: TrainedModel, X: Any) -> Figure:
     """Representatives of each cluster as images, or for other items the bars of its traits.
 
     The 30 largest clusters are shown; there must be one.
@@ -77,7 +77,7 @@ def _words(cluster: Cluster, total: int) -> str:
     return f"{cluster.number}: {cluster.size} items, {share:.0f} %\n{cluster.summary(2)}"
 
 
-def _items(trained: Trained, X: Any, cluster: Cluster) -> NDArray[Any]:
+def _items(trained: TrainedModel, X: Any, cluster: Cluster) -> NDArray[Any]:
     """The images of a cluster's representatives, as the domain shows them."""
     rows = trained.domain.prepare(X)[list(cluster.representatives)]
     return np.asarray(trained.domain.decode(trained.domain.encode(rows)))

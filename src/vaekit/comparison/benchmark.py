@@ -22,10 +22,10 @@ from vaekit.editing.curve import edit_curve
 from vaekit.errors import DataError, VaekitError
 from vaekit.evaluation.measures import Measure, Row, compare
 from vaekit.evaluation.settings import EvaluationSettings
-from vaekit.evaluation.subject import Subject, choose_features
+from vaekit.evaluation.subject import EvaluationContext, choose_features
 from vaekit.fitting.fit import Fitted, Plan, fit_model, fit_prior
 from vaekit.fitting.prior import training_share
-from vaekit.fitting.trained import Trained, as_items
+from vaekit.fitting.trained import TrainedModel, as_items
 from vaekit.metrics.feature_extractors import Features
 from vaekit.models.samplers import Diffusion
 from vaekit.models.vae import VAE, Model
@@ -86,7 +86,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Trial:
+class BenchmarkRun:
     """One training of one model.
 
     Attributes:
@@ -115,7 +115,7 @@ class Trial:
     failure: str | None = None
     floor: Mapping[str, float] = field(default_factory=dict)
     samples: Any = field(default=None, repr=False, compare=False)
-    trained: Trained | None = field(default=None, repr=False, compare=False)
+    trained: TrainedModel | None = field(default=None, repr=False, compare=False)
 
     @property
     def final(self) -> Mapping[str, float]:
@@ -202,7 +202,7 @@ _WAITS = 11
 
 
 def quality(
-    subject: Subject,
+    subject: EvaluationContext,
     seconds: float,
     steps: int | None = None,
     sampling_seconds: float | None = None,
@@ -221,19 +221,21 @@ def quality(
     return Score(seconds, values, steps, sampling_seconds, missing)
 
 
-def floor(subject: Subject) -> dict[str, float]:
+def floor(subject: EvaluationContext) -> dict[str, float]:
     """The same of other real items, under the names that samples have."""
     rows = _rows(subject, "real items")
     known = {row.name: row.value for row in rows if row.value is not None}
     return {name.replace("real items", "samples"): value for name, value in known.items()}
 
 
-def _rows(subject: Subject, *sources: str) -> list[Row]:
+def _rows(subject: EvaluationContext, *sources: str) -> list[Row]:
     measures = [Measure("", source, partial(compare, source=source)) for source in sources]
     return [row for measure in measures for row in measure.rows(subject)]
 
 
-def with_editing(score: Score, subject: Subject, X: Any, labels: NDArray[Any], seed: int) -> Score:
+def with_editing(
+    score: Score, subject: EvaluationContext, X: Any, labels: NDArray[Any], seed: int
+) -> Score:
     """Add the share of items that show another label after an edit towards it.
 
     The edit is a step of strength 1 along the difference of the labels' mean latents, judged by a
@@ -255,7 +257,7 @@ def with_editing(score: Score, subject: Subject, X: Any, labels: NDArray[Any], s
     return replace(score, values={**score.values, EDITING: float(np.mean(flips))})
 
 
-def _flip(trained: Trained, X: Any, labels: NDArray[Any], to: str, seed: int) -> float:
+def _flip(trained: TrainedModel, X: Any, labels: NDArray[Any], to: str, seed: int) -> float:
     curve = edit_curve(
         trained, X, labels, attribute="label", to=to, strengths=(1.0,), epochs=5, seed=seed
     )
@@ -281,7 +283,9 @@ def latency(model: Model) -> float:
     return float(torch.tensor(waits).median())
 
 
-def scores_by_steps(subject: Subject, seconds: float, steps: Sequence[int]) -> list[Score]:
+def scores_by_steps(
+    subject: EvaluationContext, seconds: float, steps: Sequence[int]
+) -> list[Score]:
     """A finished model that samples in steps, with each of these numbers of them.
 
     Args:
@@ -310,14 +314,14 @@ SHOWN = 24
 
 
 @dataclass(frozen=True)
-class Arena:
+class Benchmark:
     """What all trials share.
 
     Attributes:
         training: Items to train on.
         held_out: Items to compare with.
-        domain: What was learnt about them.
-        features: What samples are compared by, learnt from neither.
+        domain: What was learned about them.
+        features: What samples are compared by, learned from neither.
         labels: Classes of the held-out items; ``None`` where classes are not known.
         settings: The options.
     """
@@ -355,9 +359,9 @@ class Arena:
         known = None if classes is None else classes[compared]
         return cls(_part(X, training), _part(X, compared), domain, features, settings, known)
 
-    def trial(self, plan: Plan, seed: int) -> Trial:
+    def run(self, plan: Plan, seed: int) -> BenchmarkRun:
         """Train and score one model; an expected failure is a result, too."""
-        name, preset = str(plan.preset), plan.settled_for(self.domain)[0]
+        name, preset = str(plan.preset), plan.resolve(self.domain)[0]
         seconds = 60 * self.settings.minutes * training_share(preset.prior, len(self.training))
         watch = Snapshots([seconds * mark for mark in self.settings.marks[:-1]])
         config = TrainConfig(
@@ -371,17 +375,17 @@ class Arena:
             fitted = fit_model(plan, self.training, None, config, callbacks=[watch])
             return self._scored(name, seed, fitted, watch, config)
         except VaekitError as error:
-            return Trial(name, seed, failure=f"{type(error).__name__}: {error}")
+            return BenchmarkRun(name, seed, failure=f"{type(error).__name__}: {error}")
 
     def _scored(
         self, name: str, seed: int, fitted: Fitted, watch: Snapshots, config: TrainConfig
-    ) -> Trial:
+    ) -> BenchmarkRun:
         subject, seconds = self._subject(fitted), fitted.seconds
         model = fitted.trained.model
         last = quality(subject, seconds, sampling_seconds=sampling_seconds(model))
         if self.labels is not None:
             last = with_editing(last, subject, self.held_out, self.labels, seed)
-        return Trial(
+        return BenchmarkRun(
             name,
             seed,
             (*self._early(fitted, watch, config), last),
@@ -412,9 +416,11 @@ class Arena:
             found.append(quality(self._subject(early), seconds + spent))
         return found
 
-    def _subject(self, fitted: Fitted) -> Subject:
+    def _subject(self, fitted: Fitted) -> EvaluationContext:
         settings = EvaluationSettings(samples=self.settings.samples, k=self.settings.k)
-        return Subject.of(fitted.trained, self.held_out, None, None, None, settings, self.features)
+        return EvaluationContext.of(
+            fitted.trained, self.held_out, None, None, None, settings, self.features
+        )
 
 
 def _split(count: int, share: float) -> tuple[NDArray[np.int64], ...]:
@@ -430,9 +436,9 @@ def _split(count: int, share: float) -> tuple[NDArray[np.int64], ...]:
     return np.sort(learn), np.sort(compared), np.sort(training)
 
 
-def _part(X: Any, places: NDArray[np.int64]) -> Any:
+def _part(X: Any, positions: NDArray[np.int64]) -> Any:
     """Some of the items, in the form of the data; indexing a data frame would take columns."""
-    return getattr(X, "iloc", X)[places]
+    return getattr(X, "iloc", X)[positions]
 
 
 def _classes(labels: Any, count: int) -> NDArray[Any] | None:

@@ -34,7 +34,7 @@ Seeds = Annotated[int, typer.Option(min=1, help="Trainings of each model.")]
 Marks = Annotated[
     str, typer.Option(help="Shares of the training time at which to score, rising to 1.")
 ]
-Steps = Annotated[
+StepwiseDecoder = Annotated[
     str, typer.Option(help="For models that sample in steps: numbers of steps to score.")
 ]
 Labels = Annotated[
@@ -53,7 +53,7 @@ def compare(
     minutes: Minutes = _DEFAULTS.minutes,
     seeds: Seeds = _DEFAULTS.seeds,
     marks: Marks = ",".join(map(str, _DEFAULTS.marks)),
-    steps: Steps = ",".join(map(str, _DEFAULTS.steps)),
+    steps: StepwiseDecoder = ",".join(map(str, _DEFAULTS.steps)),
     labels: Labels = None,
     features: Annotated[
         str, typer.Option(help="auto, classifier, efficientnet or raw.")
@@ -89,11 +89,11 @@ def compare(
     settings = ComparisonSettings(
         minutes, seeds, _numbers(marks, float), _numbers(steps, int), n, features=features
     )
-    domain = domains.find_domain(data if Path(data).exists() else read_data(data))
+    domain = domains.infer_domain(data if Path(data).exists() else read_data(data))
     domain = domain.with_options(domains.ReadOptions(size, layout, skip_bad))
     names = [name for name in models.split(",") if name]
     for name in set(names) - {"auto"}:
-        presets.find_preset(name)  # an unknown one is named before the data are read
+        presets.get_preset(name)  # an unknown one is named before the data are read
     known = None if labels is None else np.asarray(read_context(labels)).reshape(-1)
     found = _compare(read_data(data, domain), names, known, domain, latent_dim, settings)
     files = comparison.write_comparison(out, found, {"data": data, "versions": storage.versions()})

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from vaekit.comparison.benchmark import SHOWN, Arena, Trial
+from vaekit.comparison.benchmark import SHOWN, Benchmark, BenchmarkRun
 from vaekit.comparison.settings import ComparisonSettings
 from vaekit.domains.base import Domain
-from vaekit.domains.choice import find_domain
+from vaekit.domains.choice import infer_domain
 from vaekit.errors import SpecError
 from vaekit.fitting.fit import Plan
 from vaekit.metrics.feature_extractors import Features
-from vaekit.presets.base import Preset, find_preset
+from vaekit.presets.base import Preset, get_preset
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Comparison:
     """What was found.
 
     Attributes:
-        trials: One for each model and seed.
+        runs: One for each model and seed.
         floor: The measures of real items in place of samples: what a perfect model would reach.
         features: What samples were compared by, in words.
         items: Items trained on, and held out.
@@ -28,7 +28,7 @@ class Comparison:
         are_images: Whether they can be looked at.
     """
 
-    trials: tuple[Trial, ...]
+    runs: tuple[BenchmarkRun, ...]
     floor: Mapping[str, float]
     features: str
     items: tuple[int, int]
@@ -39,11 +39,11 @@ class Comparison:
     @property
     def models(self) -> list[str]:
         """Names, in the order asked for."""
-        return list(dict.fromkeys(trial.model for trial in self.trials))
+        return list(dict.fromkeys(run.model for run in self.runs))
 
-    def of(self, model: str) -> list[Trial]:
+    def of(self, model: str) -> list[BenchmarkRun]:
         """The trials of one model."""
-        return [trial for trial in self.trials if trial.model == model]
+        return [run for run in self.runs if run.model == model]
 
     def values(self, model: str, measure: str) -> list[float]:
         """A measure of the finished model, seed by seed; empty where it has none.
@@ -52,7 +52,7 @@ class Comparison:
             model: Its name.
             measure: As "Frechet distance, samples".
         """
-        finals = [trial.final for trial in self.of(model)]
+        finals = [run.final for run in self.of(model)]
         return [final[measure] for final in finals if measure in final]
 
     def to_json(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Comparison:
             "items": {"trained_on": self.items[0], "held_out": self.items[1]},
             "features": self.features,
             "real_items": dict(self.floor),
-            "trials": [trial.to_json() for trial in self.trials],
+            "trials": [run.to_json() for run in self.runs],
         }
 
 
@@ -107,24 +107,24 @@ def compare(
         >>> found.models
         ['vae', 'gan']
     """
-    domain = find_domain(X, domain)
-    presets = [find_preset(domain.default_preset if m == "auto" else m) for m in models]
+    domain = infer_domain(X, domain)
+    presets = [get_preset(domain.default_preset if m == "auto" else m) for m in models]
     _check_models(presets)
-    arena = Arena.of(X, labels, domain, features, settings)
-    plans = [Plan(preset, latent_dim, arena.domain, network) for preset in presets]
-    trials: list[Trial] = []
+    benchmark = Benchmark.of(X, labels, domain, features, settings)
+    plans = [Plan(preset, latent_dim, benchmark.domain, network) for preset in presets]
+    runs: list[BenchmarkRun] = []
     for seed in range(settings.seeds):  # a seed of all, then the next: stopped early, it compares
         for plan in plans:
-            watch(f"{plan.preset}, seed {seed}", len(trials), settings.seeds * len(plans))
-            trials.append(arena.trial(plan, seed))
+            watch(f"{plan.preset}, seed {seed}", len(runs), settings.seeds * len(plans))
+            runs.append(benchmark.run(plan, seed))
     return Comparison(
-        tuple(trials),
-        next((trial.floor for trial in trials if trial.floor), {}),
-        arena.features.name,
-        (len(arena.training), len(arena.held_out)),
+        tuple(runs),
+        next((run.floor for run in runs if run.floor), {}),
+        benchmark.features.name,
+        (len(benchmark.training), len(benchmark.held_out)),
         settings,
-        arena.held_out[:SHOWN],
-        arena.domain.draws_images,
+        benchmark.held_out[:SHOWN],
+        benchmark.domain.draws_images,
     )
 
 

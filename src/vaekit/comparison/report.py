@@ -13,7 +13,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from vaekit.comparison.benchmark import EDITING, SAMPLED_AT_ONCE, Trial
+from vaekit.comparison.benchmark import EDITING, SAMPLED_AT_ONCE, BenchmarkRun
 from vaekit.comparison.models import Comparison
 from vaekit.files import to_json
 from vaekit.plots.charts import Panel, tradeoff_curves
@@ -37,7 +37,7 @@ class Question:
 
     title: str
     best: str
-    cost: Callable[[Trial], float | None] = lambda trial: None
+    cost: Callable[[BenchmarkRun], float | None] = lambda run: None
     lower: bool = False
     digits: int = 2
     note: str = ""
@@ -47,19 +47,19 @@ class Question:
         """The values of a model, one for each seed; empty where it has none."""
         if self.measure:
             return comparison.values(model, self.measure)
-        return [v for trial in comparison.of(model) if (v := self.cost(trial)) is not None]
+        return [v for run in comparison.of(model) if (v := self.cost(run)) is not None]
 
 
-def _sampling(trial: Trial) -> float | None:
-    return trial.scores[-1].sampling_seconds if trial.scores else None
+def _sampling(run: BenchmarkRun) -> float | None:
+    return run.scores[-1].sampling_seconds if run.scores else None
 
 
-def _latency(trial: Trial) -> float | None:
-    return None if trial.latency is None else 1000 * trial.latency
+def _latency(run: BenchmarkRun) -> float | None:
+    return None if run.latency is None else 1000 * run.latency
 
 
-def _size(trial: Trial) -> float | None:
-    return None if trial.parameters is None else trial.parameters / 1e6
+def _size(run: BenchmarkRun) -> float | None:
+    return None if run.parameters is None else run.parameters / 1e6
 
 
 QUESTIONS = (
@@ -119,7 +119,7 @@ QUESTIONS = (
     Question(
         "memory",
         "needs the least memory to sample",
-        lambda trial: trial.megabytes,
+        lambda run: run.megabytes,
         lower=True,
         digits=1,
         note=f"megabytes while {SAMPLED_AT_ONCE} samples are made at once",
@@ -162,8 +162,8 @@ def _unanswered(comparison: Comparison, question: Question) -> str:
     """Why no model has an answer; nothing where it is not a question of these data."""
     reasons = [
         score.missing[question.measure]
-        for trial in comparison.trials
-        for score in trial.scores[-1:]
+        for run in comparison.runs
+        for score in run.scores[-1:]
         if question.measure in score.missing
     ]
     return f"{question.title.capitalize()}: not measured. {reasons[0]}" if reasons else ""
@@ -181,8 +181,8 @@ def _best(known: dict[str, list[float]], order: list[str], sign: int, question: 
 
 
 def _failures(comparison: Comparison) -> list[str]:
-    failed = [trial for trial in comparison.trials if trial.failure]
-    return [f"Failed: {trial.model} with seed {trial.seed}: {trial.failure}" for trial in failed]
+    failed = [run for run in comparison.runs if run.failure]
+    return [f"Failed: {run.model} with seed {run.seed}: {run.failure}" for run in failed]
 
 
 def _spread(comparison: Comparison) -> list[str]:
@@ -213,7 +213,7 @@ PICTURES = {
 
 def draw_pictures(found: Comparison) -> dict[str, Figure]:
     """Those of `PICTURES` that the data and the results allow, by name."""
-    finished = [trial for trial in found.trials if trial.failure is None]
+    finished = [run for run in found.runs if run.failure is None]
     if not finished:
         return {}
     drawn = {
@@ -226,8 +226,8 @@ def draw_pictures(found: Comparison) -> dict[str, Figure]:
     return {name: drawn[name] for name in PICTURES if name in drawn}
 
 
-def _samples(found: Comparison, finished: list[Trial]) -> Figure:
-    first = {trial.model: trial.samples for trial in reversed(finished)}
+def _samples(found: Comparison, finished: list[BenchmarkRun]) -> Figure:
+    first = {run.model: run.samples for run in reversed(finished)}
     sheets = {model: first[model] for model in found.models if model in first}
     return image_sheets({"real items": found.examples, **sheets}, columns=12)
 
@@ -262,7 +262,7 @@ def _sampling_panel(found: Comparison) -> Figure:
     measure = "Frechet distance, samples"
     curves = {}
     for model in found.models:
-        rows = [trial.by_steps or trial.scores[-1:] for trial in found.of(model)]
+        rows = [run.by_steps or run.scores[-1:] for run in found.of(model)]
         known = [[s for s in row if s.sampling_seconds and measure in s.values] for row in rows]
         curves[model] = [
             ([s.sampling_seconds or 0.0 for s in row], [s.values[measure] for s in row])
@@ -281,10 +281,10 @@ def _sampling_panel(found: Comparison) -> Figure:
 def _losses(found: Comparison) -> Figure:
     panels = []
     for model in found.models:
-        trials = [trial for trial in found.of(model) if trial.history]
-        terms = _shown_terms(trials[0].history[0]) if trials else []
+        runs = [run for run in found.of(model) if run.history]
+        terms = _shown_terms(runs[0].history[0]) if runs else []
         panels += [
-            Panel(_history(trials, term, model), "epoch", f"{model}: {term}") for term in terms
+            Panel(_history(runs, term, model), "epoch", f"{model}: {term}") for term in terms
         ]
     return tradeoff_curves(panels)
 
@@ -295,9 +295,9 @@ def _shown_terms(row: Mapping[str, float]) -> list[str]:
 
 
 def _history(
-    trials: list[Trial], term: str, model: str
+    runs: list[BenchmarkRun], term: str, model: str
 ) -> dict[str, list[tuple[list[float], list[float]]]]:
-    rows = [trial.history for trial in trials]
+    rows = [run.history for run in runs]
     return {model: [([r["epoch"] for r in h], [r[term] for r in h]) for h in rows]}
 
 
@@ -359,12 +359,10 @@ def _cell(question: Question, values: list[float]) -> str:
 def _csv(found: Comparison) -> bytes:
     """One row for each score of each trial."""
     rows = []
-    for trial in found.trials:
-        for kind, scores in (("training", trial.scores), ("steps", trial.by_steps)):
+    for run in found.runs:
+        for kind, scores in (("training", run.scores), ("steps", run.by_steps)):
             for score in scores:
-                rows.append(
-                    {"model": trial.model, "seed": trial.seed, "kind": kind} | score.to_json()
-                )
+                rows.append({"model": run.model, "seed": run.seed, "kind": kind} | score.to_json())
     names = list(dict.fromkeys(name for row in rows for name in row)) or ["model"]
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")

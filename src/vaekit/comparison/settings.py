@@ -19,7 +19,7 @@ class ComparisonSettings:
         steps: For models that sample in steps: numbers of steps to score, beside their own.
         samples: Most samples, and real items to compare them with.
         held_out: Share of the items that no model is trained on: samples are compared with
-            those, and features are learnt from some of them.
+            those, and features are learned from some of them.
         features: What samples are compared by: one of `vaekit.tasks.evaluation.FEATURE_NAMES`.
         k: Neighbours of precision, recall, density and coverage.
 

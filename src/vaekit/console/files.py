@@ -76,7 +76,7 @@ def read_context(
     if not path.exists():
         return np.asarray(text.split(","))
     if data is not None and Path(data).is_dir():
-        owner = domains.find_domain(data) if domain is None else domain
+        owner = domains.infer_domain(data) if domain is None else domain
         if (labels := owner.read_file_labels(path, Path(data))) is not None:
             return labels
     return domains.read_source(text)

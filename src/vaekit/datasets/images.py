@@ -232,13 +232,13 @@ def render(codes: Mapping[str, NDArray[np.int64]], size: int) -> NDArray[np.uint
         (1, 32, 32)
     """
     n = len(codes["shape"])
-    colours = (3,) if "colour" in codes else ()
-    images = np.empty((n, size, size, *colours), np.uint8)
+    channels = (3,) if "colour" in codes else ()
+    images = np.empty((n, size, size, *channels), np.uint8)
     step = max(1, _PIXELS_AT_ONCE // size**2)
     for start in range(0, n, step):
         part = {name: values[start : start + step] for name, values in codes.items()}
         ink = _cover(part, size) * np.float32(255)
-        if colours:
+        if channels:
             ink = ink[..., None] * HUES[part["colour"]][:, None, None]
         images[start : start + step] = np.rint(ink)
     return images
@@ -259,9 +259,9 @@ def _sprite_axes(
     codes: Mapping[str, NDArray[np.int64]], size: int, unit: _Plane
 ) -> tuple[_Plane, _Plane]:
     """Each pixel's place seen from the sprite: right and up, in units of its outer radius."""
-    centres = (np.arange(size, dtype=np.float32) + 0.5) / size
-    right = ((centres - POSITIONS[codes["x"]][:, None]) / unit[:, None])[:, None, :]
-    down = ((centres - POSITIONS[codes["y"]][:, None]) / unit[:, None])[:, :, None]
+    centers = (np.arange(size, dtype=np.float32) + 0.5) / size
+    right = ((centers - POSITIONS[codes["x"]][:, None]) / unit[:, None])[:, None, :]
+    down = ((centers - POSITIONS[codes["y"]][:, None]) / unit[:, None])[:, :, None]
     angle = ROTATIONS[codes["rotation"]][:, None, None]
     cos, sin = np.cos(angle), np.sin(angle)
     u, v = right * cos + down * sin, right * sin - down * cos
@@ -305,7 +305,7 @@ _SIZES = {
 }
 
 
-def shapes(n: int | None = None, *, size: int = 32, colour: bool = False, seed: int = 0) -> Dataset:
+def shapes(n: int | None = None, *, size: int = 32, color: bool = False, seed: int = 0) -> Dataset:
     """One square, ellipse or heart on black, with independent factors that are known.
 
     The factors, in order, with the meaning of their codes:
@@ -316,7 +316,7 @@ def shapes(n: int | None = None, *, size: int = 32, colour: bool = False, seed: 
     - ``rotation`` (8): 0 to 78.75 degrees in steps of 11.25, clockwise.
     - ``x``, ``y`` (16 each): the centre of mass, in steps of 1/32 of the size, to the right and
       down, symmetric about the centre of the image. No sprite is cut off.
-    - ``colour`` (6, only with ``colour=True``): red, yellow, green, cyan, blue, magenta.
+    - ``color`` (6, only with ``color=True``): red, yellow, green, cyan, blue, magenta.
 
     Rotations stop short of 90 degrees, after which a square (and after 180 an ellipse) would
     look as before: so no two codes give the same image, unlike in dSprites. A square of the
@@ -327,7 +327,7 @@ def shapes(n: int | None = None, *, size: int = 32, colour: bool = False, seed: 
             ``None`` gives each combination once, the last factor varying fastest: 36,864 images
             (38 MB), and 221,184 (680 MB) with colour.
         size: Height and width in pixels, at least 16.
-        colour: Add the factor ``colour``; images then have three colour channels.
+        color: Add the factor ``color``; images then have three colour channels.
         seed: Decides the draws; the other factors are the same with and without colour.
 
     Returns:
@@ -352,7 +352,7 @@ def shapes(n: int | None = None, *, size: int = 32, colour: bool = False, seed: 
             f"size must be at least {_LEAST_SIZE} pixels; got {size}. Smaller sprites cannot "
             "be told apart: choose a larger size."
         )
-    sizes = _SIZES | ({"colour": len(HUES)} if colour else {})
+    sizes = _SIZES | ({"colour": len(HUES)} if color else {})
     codes = _grid(sizes) if n is None else _draw(sizes, n, seed)
     return Dataset(render(codes, size), codes["shape"], SPRITES, codes, sizes)
 

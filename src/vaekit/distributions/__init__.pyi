@@ -26,7 +26,7 @@ from .noise_paths import (
 )
 from .pixels import (
     ContinuousBernoulli as ContinuousBernoulli,
-    DiscretisedLogistic as DiscretisedLogistic,
+    DiscretizedLogistic as DiscretizedLogistic,
 )
 from .rows import (
     AutoregressiveRow as AutoregressiveRow,
@@ -50,9 +50,9 @@ from .sphere import (
     log_sphere_area as log_sphere_area,
 )
 from .wrappers import (
-    Joined as Joined,
+    Concatenated as Concatenated,
     Push as Push,
-    Pushed as Pushed,
-    Traced as Traced,
+    PushforwardDistribution as PushforwardDistribution,
+    SampleWithLogProb as SampleWithLogProb,
     frozen as frozen,
 )

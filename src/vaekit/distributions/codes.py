@@ -10,10 +10,10 @@ from jaxtyping import Float, Int
 from torch import Size, Tensor
 from torch.distributions import Distribution, constraints
 
-from vaekit.distributions.wrappers import Traced
+from vaekit.distributions.wrappers import SampleWithLogProb
 
 
-class Codes(Traced, abc.ABC):
+class Codes(SampleWithLogProb, abc.ABC):
     """q(codes | x), drawn as embeddings of size (latent,).
 
     Attributes:

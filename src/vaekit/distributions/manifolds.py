@@ -143,7 +143,7 @@ class Metric(nn.Module):
         latent_dim: Number of latents.
         num_centroids: How many c_i.
         temperature: T, the reach of a centroid.
-        regularisation: r, the inverse metric far from all centroids.
+        regularization: r, the inverse metric far from all centroids.
 
     Source: Chadebec et al. 2020, "Geometry-aware Hamiltonian variational auto-encoder", eq. 6.
     """
@@ -151,15 +151,15 @@ class Metric(nn.Module):
     reach: Tensor
 
     def __init__(
-        self, latent_dim: int, num_centroids: int, temperature: float, regularisation: float
+        self, latent_dim: int, num_centroids: int, temperature: float, regularization: float
     ) -> None:
         super().__init__()
-        if num_centroids < 1 or not temperature > 0 or not regularisation > 0:
+        if num_centroids < 1 or not temperature > 0 or not regularization > 0:
             raise ValueError(
                 "a metric needs at least one centroid, and a positive temperature and "
-                f"regularisation; got {num_centroids}, {temperature} and {regularisation}."
+                f"regularisation; got {num_centroids}, {temperature} and {regularization}."
             )
-        self.regularisation = regularisation
+        self.regularization = regularization
         self.register_buffer("reach", torch.tensor(temperature))
         self.centroids = nn.Parameter(torch.randn(num_centroids, latent_dim))
         factors = 0.5 * torch.eye(latent_dim) + 0.05 * torch.randn(latent_dim, latent_dim).tril()
@@ -170,7 +170,7 @@ class Metric(nn.Module):
         factors = self.factors.tril()
         size = z.shape[-1]
         near = self._weights(z) @ (factors @ factors.mT).flatten(1)
-        floor = self.regularisation * torch.eye(size, dtype=z.dtype, device=z.device)
+        floor = self.regularization * torch.eye(size, dtype=z.dtype, device=z.device)
         inverse: Tensor = near.unflatten(-1, (size, size)) + floor
         return inverse
 
@@ -211,7 +211,7 @@ class WrappedNormal(Distribution):
     Its density is with respect to the ball's own volume, not that of the paper it is drawn on.
 
     Args:
-        centre: Points of the ball, shape (..., latent).
+        center: Points of the ball, shape (..., latent).
         log_scale: Logs of the standard deviations in the tangent space, same shape.
         ball: The space.
 
@@ -228,28 +228,28 @@ class WrappedNormal(Distribution):
 
     def __init__(
         self,
-        centre: Float[Tensor, "*batch latent"],
+        center: Float[Tensor, "*batch latent"],
         log_scale: Float[Tensor, "*batch latent"],
         ball: Ball,
     ) -> None:
-        self.centre, self.ball = centre, ball
+        self.center, self.ball = center, ball
         self._tangent = DiagonalNormal(torch.zeros_like(log_scale), log_scale)
         super().__init__(log_scale.shape[:-1], log_scale.shape[-1:], validate_args=False)
 
     @property
     def mean(self) -> Tensor:
         """The centre (points of the ball have no mean; this is the Fréchet mean)."""
-        return self.centre
+        return self.center
 
     def rsample(self, sample_shape: Any = Size()) -> Tensor:
         """Draw in the tangent space at the origin, wrap, translate to the centre."""
         v = self._tangent.rsample(sample_shape)
-        return self.ball.clip(self.ball.add(self.centre.expand_as(v), self.ball.unflatten(v)))
+        return self.ball.clip(self.ball.add(self.center.expand_as(v), self.ball.unflatten(v)))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats."""
-        centre, value = torch.broadcast_tensors(self.centre, value)
-        v = self.ball.flatten(self.ball.add(-centre, value))
+        center, value = torch.broadcast_tensors(self.center, value)
+        v = self.ball.flatten(self.ball.add(-center, value))
         r = self.ball.curvature**0.5 * v.norm(dim=-1).clamp_min(1e-6)
         # log(sinh(r) / r) without overflow
         log_stretch = r + torch.log1p(-torch.exp(-2 * r)) - torch.log(2 * r)

@@ -70,5 +70,7 @@ def draw_times(name: str, like: Tensor) -> Tensor:
     """
     if name not in TIMES:
         raise unknown_name("times", name, TIMES)
-    places = torch.arange(len(like), device=like.device) + torch.rand(len(like), device=like.device)
-    return TIMES[name](places / len(like)).clamp(_EDGE, 1 - _EDGE).unsqueeze(-1)
+    positions = torch.arange(len(like), device=like.device) + torch.rand(
+        len(like), device=like.device
+    )
+    return TIMES[name](positions / len(like)).clamp(_EDGE, 1 - _EDGE).unsqueeze(-1)

@@ -83,7 +83,7 @@ class ContinuousBernoulli(Distribution):
         return self.logits * value - self._log_partition()
 
 
-class DiscretisedLogistic(Distribution):
+class DiscretizedLogistic(Distribution):
     """A logistic density, integrated over the bins of an even grid on [0, 1].
 
     Values are ``j / (levels - 1)`` for j = 0 … levels - 1; the two outer bins take the tails, so
@@ -98,7 +98,7 @@ class DiscretisedLogistic(Distribution):
     flow", eq. 10; Salimans et al. 2017, PixelCNN++, eq. 2.
 
     Example:
-        >>> d = DiscretisedLogistic(torch.tensor(0.4), torch.tensor(-2.0), levels=4)
+        >>> d = DiscretizedLogistic(torch.tensor(0.4), torch.tensor(-2.0), levels=4)
         >>> round(d.log_prob(torch.arange(4) / 3).exp().sum().item(), 5)
         1.0
     """

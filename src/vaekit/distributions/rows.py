@@ -225,7 +225,7 @@ def _at(table: Tensor, place: Tensor) -> Tensor:
     return table.expand(*batch, -1).gather(-1, place.expand(batch).unsqueeze(-1)).squeeze(-1)
 
 
-class Teller(Protocol):
+class AutoregressiveCellDecoder(Protocol):
     """A network that tells cells from those before them; see `AutoregressiveCells`."""
 
     num_codes: tuple[int, ...]
@@ -240,7 +240,7 @@ class Teller(Protocol):
     def logits(self, cell: int, known: Tensor) -> Tensor:
         """Return the logits of one cell from what is known of those before it."""
 
-    def tell(self, cell: int, x: Tensor) -> Tensor:
+    def embed(self, cell: int, x: Tensor) -> Tensor:
         """Return what a cell adds to what is known."""
 
     def bins(self, cell: int) -> Tensor | None:
@@ -262,7 +262,9 @@ class AutoregressiveRow(Row):
 
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
 
-    def __init__(self, network: Teller, features: Float[Tensor, "*batch width"]) -> None:
+    def __init__(
+        self, network: AutoregressiveCellDecoder, features: Float[Tensor, "*batch width"]
+    ) -> None:
         self.network, self.features = network, features
         batch = (*features.shape[:-1], network.num_cells)
         super().__init__(torch.Size(batch), validate_args=False)
@@ -287,7 +289,7 @@ class AutoregressiveRow(Row):
             if place >= len(self.network.num_codes):
                 value = value * self.network.has_number(place, x)
             x[..., place] = value
-            known = known + self.network.tell(place, x)
+            known = known + self.network.embed(place, x)
         return x
 
     def log_prob(self, value: Float[Tensor, "*items cells"]) -> Tensor:

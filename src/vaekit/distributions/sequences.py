@@ -8,21 +8,23 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 
-class Steps(Protocol):
-    """A network that tells codes from those before them; see `TokenTeller`."""
+class StepwiseDecoder(Protocol):
+    """A network that tells codes from those before them; see `AutoregressiveTokenDecoder`."""
 
     steps: int
 
     def start(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return what conditions every step, and the first state."""
 
-    def step(self, told: Tensor, state: Tensor, codes: Tensor, place: int) -> tuple[Tensor, Tensor]:
+    def step(
+        self, conditioning: Tensor, state: Tensor, codes: Tensor, place: int
+    ) -> tuple[Tensor, Tensor]:
         """Return the logits of the next codes, and the next state."""
 
 
 @torch.no_grad()
 def beam_search(
-    network: Steps,
+    network: StepwiseDecoder,
     features: Float[Tensor, "batch features"],
     beams: int,
     *,
@@ -48,14 +50,14 @@ def beam_search(
     """
     many = len(features)
     rows = torch.arange(many, device=features.device).repeat_interleave(beams)
-    told, state = network.start(features[rows])
+    conditioning, state = network.start(features[rows])
     x = features.new_full((many * beams, network.steps), padding)
     codes = torch.full_like(rows, begin)
     score = features.new_full((many, beams), -torch.inf)
     score[:, 0] = 0.0  # all beams begin alike
     over = torch.zeros_like(rows, dtype=torch.bool)
     for place in range(network.steps - 1):
-        logits, state = network.step(told, state, codes, place)
+        logits, state = network.step(conditioning, state, codes, place)
         gains = logits.log_softmax(-1)
         gains[over] = -torch.inf
         gains[over, 0] = 0.0  # of what has ended there is one way to go on
@@ -78,7 +80,7 @@ PADDING, BEGIN, END = 0, 1, 2
 _FULL = 0.8  # share of the sequences carried on that still go on
 
 
-class Teller(Protocol):
+class AutoregressiveDecoder(Protocol):
     """A network that tells codes from those before them; see `TokenGRU`."""
 
     steps: int
@@ -89,7 +91,9 @@ class Teller(Protocol):
     def start(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return what conditions every step, and the first state."""
 
-    def step(self, told: Tensor, state: Tensor, codes: Tensor, place: int) -> tuple[Tensor, Tensor]:
+    def step(
+        self, conditioning: Tensor, state: Tensor, codes: Tensor, place: int
+    ) -> tuple[Tensor, Tensor]:
         """Return the logits of the next codes, and the next state."""
 
 
@@ -112,7 +116,7 @@ class TokenSequence(Distribution):
 
     def __init__(
         self,
-        network: Teller,
+        network: AutoregressiveDecoder,
         features: Float[Tensor, "*batch features"],
         temperature: float = 1.0,
         nucleus: float = 1.0,
@@ -152,7 +156,7 @@ class TokenSequence(Distribution):
         """Sequences that have ended are dropped when they are many, as dropping copies states."""
         flat = features.flatten(0, -2)
         x = flat.new_full((len(flat), self.network.steps), PADDING)
-        told, state = self.network.start(flat)
+        conditioning, state = self.network.start(flat)
         rows = torch.arange(len(flat), device=flat.device)
         codes = torch.full_like(rows, BEGIN)
         for place in range(self.network.steps - 1):
@@ -161,9 +165,14 @@ class TokenSequence(Distribution):
             if count == 0:
                 break
             if count < _FULL * len(rows):
-                told, state, codes, rows = told[going], state[going], codes[going], rows[going]
+                conditioning, state, codes, rows = (
+                    conditioning[going],
+                    state[going],
+                    codes[going],
+                    rows[going],
+                )
                 going = going[going]
-            logits, state = self.network.step(told, state, codes, place)
+            logits, state = self.network.step(conditioning, state, codes, place)
             next_codes = self._drawn(logits[going]) if sampled else logits[going].argmax(-1)
             codes = codes.masked_scatter(going, END + next_codes)
             x[rows[going], place] = codes[going].to(x.dtype)
@@ -173,7 +182,9 @@ class TokenSequence(Distribution):
     def _drawn(self, logits: Tensor) -> Tensor:
         shares = torch.softmax(logits / self.temperature, -1)
         if self.nucleus < 1:
-            ordered, places = shares.sort(-1, descending=True)
+            ordered, positions = shares.sort(-1, descending=True)
             outside = ordered.cumsum(-1) - ordered >= self.nucleus
-            shares = torch.zeros_like(shares).scatter(-1, places, ordered.masked_fill(outside, 0))
+            shares = torch.zeros_like(shares).scatter(
+                -1, positions, ordered.masked_fill(outside, 0)
+            )
         return torch.multinomial(shares, 1).squeeze(-1)

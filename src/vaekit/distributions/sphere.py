@@ -67,7 +67,7 @@ class PowerSpherical(Distribution):
         return self.mean_direction
 
     @property
-    def log_normaliser(self) -> Tensor:
+    def log_normalizer(self) -> Tensor:
         """Log of what the power integrates to."""
         alpha, beta = self._alpha, self._beta
         log_gammas = torch.lgamma(alpha) - torch.lgamma(alpha + beta)
@@ -87,13 +87,13 @@ class PowerSpherical(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats."""
         cosine = (self.mean_direction * value).sum(-1).clamp(-1 + 1e-6, 1)
-        return self.concentration * torch.log1p(cosine) - self.log_normaliser
+        return self.concentration * torch.log1p(cosine) - self.log_normalizer
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats."""
         alpha = self._alpha
         mean_log = math.log(2) + torch.digamma(alpha) - torch.digamma(alpha + self._beta)
-        return self.log_normaliser - self.concentration * mean_log
+        return self.log_normalizer - self.concentration * mean_log
 
 
 class VonMisesFisher(Distribution):
@@ -130,7 +130,7 @@ class VonMisesFisher(Distribution):
         return self.mean_direction
 
     @property
-    def log_normaliser(self) -> Tensor:
+    def log_normalizer(self) -> Tensor:
         """Log of what the exponential integrates to."""
         k, order = self.concentration, self.event_shape[0] / 2 - 1
         log_bessel: Tensor = _LogBessel.apply(k, order)  # type: ignore[no-untyped-call]
@@ -144,12 +144,12 @@ class VonMisesFisher(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats."""
         cosine = (self.mean_direction * value).sum(-1)
-        return self.concentration * cosine - self.log_normaliser
+        return self.concentration * cosine - self.log_normalizer
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats."""
         order = self.event_shape[0] / 2 - 1
-        return self.log_normaliser - self.concentration * _bessel_ratio(self.concentration, order)
+        return self.log_normalizer - self.concentration * _bessel_ratio(self.concentration, order)
 
 
 def _along_by_rejection(k: Tensor, dim: int) -> Tensor:

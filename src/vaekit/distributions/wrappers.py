@@ -32,7 +32,7 @@ def _(q: MultivariateNormal) -> Distribution:
     return MultivariateNormal(q.loc.detach(), scale_tril=q.scale_tril.detach(), validate_args=False)
 
 
-class Joined(Distribution):
+class Concatenated(Distribution):
     """Parts that are independent of each other, along the last axis.
 
     Args:
@@ -41,7 +41,7 @@ class Joined(Distribution):
 
     Example:
         >>> from torch.distributions import Normal
-        >>> both = Joined([Normal(torch.zeros(3, 2), 1.0), Normal(torch.ones(3, 4), 1.0)])
+        >>> both = Concatenated([Normal(torch.zeros(3, 2), 1.0), Normal(torch.ones(3, 4), 1.0)])
         >>> both.sample().shape, both.mode[0].tolist()
         (torch.Size([3, 6]), [0.0, 0.0, 1.0, 1.0, 1.0, 1.0])
     """
@@ -70,7 +70,7 @@ class Joined(Distribution):
         return torch.cat([part.sample(sample_shape) for part in self.parts], -1)
 
 
-class Traced(Distribution, abc.ABC):
+class SampleWithLogProb(Distribution, abc.ABC):
     """A distribution whose density is known along the way that a draw has taken.
 
     A flow that is cheap in one direction only, a Hamiltonian trajectory, a hierarchy of latents:
@@ -97,7 +97,7 @@ Push = Callable[[Tensor], tuple[Tensor, Tensor]]
 """z -> (image of z, log |det of the Jacobian|)."""
 
 
-class Pushed(Traced):
+class PushforwardDistribution(SampleWithLogProb):
     """What becomes of draws of a base that an invertible map has moved.
 
     Args:

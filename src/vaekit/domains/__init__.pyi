@@ -1,6 +1,6 @@
 from .arrays import ArrayDomain as ArrayDomain
 from .base import Domain as Domain, LIKELIHOODS as LIKELIHOODS
-from .choice import find_domain as find_domain
+from .choice import infer_domain as infer_domain
 from .context import Context as Context
 from .sources import read_pieces as read_pieces, read_source as read_source
 from .checks import is_frame as is_frame

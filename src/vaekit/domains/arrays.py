@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import as_numbers, check_finite, check_rows
-from vaekit.domains.hooks import Lessons, Suited
+from vaekit.domains.hooks import DetectorDefaults, TrainingBudget
 from vaekit.domains.sources import is_table_file, read_source
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.likelihoods.base import Likelihood
@@ -34,12 +34,12 @@ class ArrayDomain(Domain):
     """Rows of numbers; standardised to mean 0 and deviation 1 by default.
 
     Attributes:
-        standardise: Learn and apply a scaling of each column. Without it, values are used as
+        standardize: Learn and apply a scaling of each column. Without it, values are used as
             they are, and new data must stay within the training range [low, high].
         scaling: What a column is scaled to: ``"deviation"``, mean 0 and standard deviation 1, or
             ``"range"``, mean 0 and the same range for all columns.
-        mean: Learnt mean of each column.
-        scale: Learnt standard deviation of each column, or a share of its range that is the same
+        mean: Learned mean of each column.
+        scale: Learned standard deviation of each column, or a share of its range that is the same
             for all; 1 for a constant one.
         low: Least value in training.
         high: Largest value in training.
@@ -56,7 +56,7 @@ class ArrayDomain(Domain):
         array([[ 5., 10.]])
     """
 
-    standardise: bool = True
+    standardize: bool = True
     scaling: str = "deviation"
     mean: Sequence[float] | None = None
     scale: Sequence[float] | None = None
@@ -68,7 +68,7 @@ class ArrayDomain(Domain):
     dtype: str = "float64"
 
     def fit(self, raw: Any) -> Self:
-        """Learn columns and scaling; a learnt scaling is replaced."""
+        """Learn columns and scaling; a learned scaling is replaced."""
         array = _table(self.read(raw))
         columns = _columns(raw)
         check_rows(array, least=2)
@@ -87,7 +87,7 @@ class ArrayDomain(Domain):
         )
 
     def _scaling(self, array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        if not self.standardise:
+        if not self.standardize:
             return np.zeros(array.shape[1]), np.ones(array.shape[1])
         if self.scaling not in _SCALINGS:
             raise unknown_name("scaling", self.scaling, _SCALINGS)
@@ -111,30 +111,30 @@ class ArrayDomain(Domain):
         self._check_columns(columns, array.shape[1])
         check_rows(array)
         check_finite(array, columns)
-        if not self.standardise:
+        if not self.standardize:
             self._check_range(array)
         scaled = (array.astype(np.float64) - mean) / np.asarray(self.scale)
         return torch.from_numpy(scaled.astype(np.float32))
 
     def _check_columns(self, columns: tuple[str, ...] | None, count: int) -> None:
-        learnt = tuple(self.columns) if self.columns else None
+        learned = tuple(self.columns) if self.columns else None
         expected = len(require_fitted(self.mean, self))
         if count != expected:
             raise DataError(
                 f"X has {count} features, but Autoencoder is expecting {expected} features as "
                 "input: pass the columns that it was fitted on."
             )
-        if columns is None or learnt is None or columns == learnt:
+        if columns is None or learned is None or columns == learned:
             return
-        if set(columns) == set(learnt):
+        if set(columns) == set(learned):
             raise DataError(
                 "columns must be in the order of training; got them in another. Feature names "
                 "must be in the same order as they were in fit: pass X[list(columns)] with "
-                f"columns {list(learnt)}."
+                f"columns {list(learned)}."
             )
         raise DataError(
-            f"columns must be those of training; missing {sorted(set(learnt) - set(columns))}, "
-            f"unexpected {sorted(set(columns) - set(learnt))}."
+            f"columns must be those of training; missing {sorted(set(learned) - set(columns))}, "
+            f"unexpected {sorted(set(columns) - set(learned))}."
         )
 
     def _check_range(self, array: NDArray[Any]) -> None:
@@ -174,16 +174,16 @@ class ArrayDomain(Domain):
         """(columns,)."""
         return (len(require_fitted(self.mean, self)),)
 
-    def detector_defaults(self, clean: bool, X: Any) -> Suited:
+    def detector_defaults(self, clean: bool, X: Any) -> DetectorDefaults:
         """Return a noise for each column, and a short training with large steps."""
         shape = np.asarray(X).shape
         if not clean:
-            return Suited(self, vae(), None, "auto", "contaminated", _brief(shape))
+            return DetectorDefaults(self, vae(), None, "auto", "contaminated", _brief(shape))
         # One noise for columns of one range: else the model explains the easy ones only.
         domain, noise = replace(self, scaling="range"), "learned_gaussian"
         if math.prod(shape[1:]) >= _WIDE:
-            return Suited(domain, beta_vae(beta=_LEAST), None, noise, "wide_novelty")
-        return Suited(domain, beta_vae(beta=_LESS), None, noise, "novelty", _brief(shape))
+            return DetectorDefaults(domain, beta_vae(beta=_LEAST), None, noise, "wide_novelty")
+        return DetectorDefaults(domain, beta_vae(beta=_LESS), None, noise, "novelty", _brief(shape))
 
     @classmethod
     def confidence(cls, raw: Any) -> float:
@@ -193,8 +193,8 @@ class ArrayDomain(Domain):
     @property
     def supports(self) -> frozenset[str]:
         """Real; within 0 and 1, or codes, where the unscaled data were."""
-        unit = not self.standardise and self.low >= 0 and self.high <= 1
-        codes = not self.standardise and self.whole and self.low >= 0
+        unit = not self.standardize and self.low >= 0 and self.high <= 1
+        codes = not self.standardize and self.whole and self.low >= 0
         kinds = {"real": True, "unit": unit, "codes": codes}
         return frozenset(kind for kind, holds in kinds.items() if holds)
 
@@ -281,7 +281,7 @@ def _kind(raw: Any) -> str:
     return "pandas" if type(raw).__module__.startswith("pandas") else "numpy"
 
 
-def _brief(shape: Sequence[int]) -> Lessons:
+def _brief(shape: Sequence[int]) -> TrainingBudget:
     """Return few but large steps, so that the noise of rows gets in time where it belongs."""
     passes = round(_STEPS * _BATCH / max(1, math.prod(shape[:1])))
-    return Lessons(_STEPS, _BATCH, _RATE, min(_MOST_PASSES, max(_LEAST_PASSES, passes)))
+    return TrainingBudget(_STEPS, _BATCH, _RATE, min(_MOST_PASSES, max(_LEAST_PASSES, passes)))

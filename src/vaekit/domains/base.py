@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.domains.context import Labels
-from vaekit.domains.hooks import Conditions, Proposals, ReadOptions, SampleOptions, Suited
+from vaekit.domains.hooks import Conditions, DetectorDefaults, Proposals, ReadOptions, SampleOptions
 from vaekit.errors import CompositionError, DataError, NotFittedError, SpecError, unknown_name
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.elementwise import (
     Bernoulli,
     Categorical,
     ContinuousBernoulli,
-    DiscretisedLogistic,
+    DiscretizedLogistic,
     StructuralSimilarity,
     Student,
 )
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from vaekit.anomalies.detector import Detector
     from vaekit.anomalies.steps import StepScorer
     from vaekit.evaluation.measures import Measure
-    from vaekit.evaluation.subject import Subject
-    from vaekit.fitting.trained import Trained as TrainedModel
+    from vaekit.evaluation.subject import EvaluationContext
+    from vaekit.fitting.trained import TrainedModel
     from vaekit.training.config import TrainConfig
     from vaekit.training.data import Items
 
 LIKELIHOODS: dict[str, Callable[[tuple[int, ...]], Likelihood]] = {
     "bernoulli": lambda _: Bernoulli(),
     "continuous_bernoulli": lambda _: ContinuousBernoulli(),
-    "discretised_logistic": lambda _: DiscretisedLogistic(),
+    "discretized_logistic": lambda _: DiscretizedLogistic(),
     "categorical": lambda _: Categorical(256),
     "gaussian": lambda _: Gaussian(),
     "learned_gaussian": lambda _: LearnedGaussian(),
@@ -54,9 +54,9 @@ LIKELIHOODS: dict[str, Callable[[tuple[int, ...]], Likelihood]] = {
 
 
 class Domain(abc.ABC):
-    """Knows one kind of data. Immutable: `fit` returns a domain that has learnt the schema.
+    """Knows one kind of data. Immutable: `fit` returns a domain that has learned the schema.
 
-    Constructor arguments are options and the learnt schema alike, so a fitted domain is stored
+    Constructor arguments are options and the learned schema alike, so a fitted domain is stored
     like every other component.
     """
 
@@ -258,7 +258,7 @@ class Domain(abc.ABC):
         return False
 
     @property
-    def fills_missing_costs(self) -> bool:
+    def imputes_missing_costs(self) -> bool:
         """Whether a missing cell costs as much as the mean of the item's others."""
         return False
 
@@ -271,14 +271,14 @@ class Domain(abc.ABC):
         """Return where each item begins, of windows of one series; ``None`` of other items."""
         return None
 
-    def detector_defaults(self, clean: bool, X: Any) -> Suited:
+    def detector_defaults(self, clean: bool, X: Any) -> DetectorDefaults:
         """Return what suits the detection of anomalies among such items.
 
         Args:
             clean: Whether the training items are known to be normal.
             X: The training items.
         """
-        return Suited(self, vae(), None, "auto", "novelty" if clean else "contaminated")
+        return DetectorDefaults(self, vae(), None, "auto", "novelty" if clean else "contaminated")
 
     def fit_step_detector(self, detector: "Detector", X: Any) -> "StepScorer | None":
         """Return what scores single steps; ``None`` where items have none."""
@@ -355,12 +355,12 @@ class Domain(abc.ABC):
         )
 
     def evaluation_measures(
-        self, subject: "Subject", usual: "tuple[Measure, ...]"
+        self, subject: "EvaluationContext", usual: "tuple[Measure, ...]"
     ) -> "tuple[Measure, ...]":
         """Return what an evaluation measures, by default what is usual."""
         return usual
 
-    def evaluation_pictures(self, subject: "Subject") -> "dict[str, Figure]":
+    def evaluation_pictures(self, subject: "EvaluationContext") -> "dict[str, Figure]":
         """Return the pictures of an evaluation beyond those of the latents, by file name."""
         return {}
 
@@ -404,7 +404,7 @@ def batch_mean(domain: Domain, rows: Tensor, chunk: int = 512) -> Tensor:
 
 
 def require_fitted(value: Any, domain: Domain) -> Any:
-    """The learnt value, or an error that says what to call."""
+    """The learned value, or an error that says what to call."""
     if value is None:
         raise NotFittedError(f"this {type(domain).__name__} has learnt no schema; call fit first.")
     return value

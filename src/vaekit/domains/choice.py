@@ -17,7 +17,7 @@ from vaekit.presets.base import Parts
 from vaekit.registry import get, names
 
 
-def find_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
+def infer_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
     """The domain chosen, or the one that the data look like.
 
     Folders, and arrays with 3 or 4 axes, are images. Data frames are numeric tables if all their
@@ -35,7 +35,7 @@ def find_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
         SpecError: No domain has that name.
 
     Example:
-        >>> type(find_domain(np.zeros((5, 28, 28)))).__name__
+        >>> type(infer_domain(np.zeros((5, 28, 28)))).__name__
         'ImageDomain'
     """
     if isinstance(chosen, Domain):

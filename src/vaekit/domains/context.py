@@ -171,10 +171,10 @@ class Context:
     numbers, as properties.
 
     Attributes:
-        classes: Learnt labels, for a class context.
-        mean: Learnt mean of each property.
-        scale: Learnt deviation of each property.
-        columns: Learnt name and labels of each attribute, for a context of several.
+        classes: Learned labels, for a class context.
+        mean: Learned mean of each property.
+        scale: Learned deviation of each property.
+        columns: Learned name and labels of each attribute, for a context of several.
 
     Example:
         >>> context = Context().fit(["cat", "dog", "cat"])
@@ -217,11 +217,11 @@ class Context:
         """Size of one prepared row."""
         if self.columns is not None:
             return sum(len(labels) for _, labels in self.columns)
-        return len(self._learnt())
+        return len(self._learned())
 
     @property
     def attributes(self) -> Mapping[str, tuple[str, ...]]:
-        """The learnt labels of each attribute, as text; one column without a name is ``label``."""
+        """The learned labels of each attribute, as text; one column without a name is ``label``."""
         if self.classes is not None:
             return {_ONE_COLUMN: tuple(str(label) for label in self.classes)}
         return {name: tuple(labels) for name, labels in self.columns or ()}
@@ -276,17 +276,17 @@ class Context:
     def _prepared(self, raw: Any) -> Tensor:
         if self.columns is not None:
             return self._one_hot_columns(raw)
-        self._learnt()
+        self._learned()
         array = _column(raw)
         if array.ndim == 0 or (self.classes is None and array.ndim == 1 and self.dim > 1):
             array = array[None]
         return self._one_hot(array) if self.classes is not None else self._scaled(array)
 
-    def _learnt(self) -> Sequence[Any]:
-        learnt = self.classes if self.classes is not None else self.mean
-        if learnt is None:
+    def _learned(self) -> Sequence[Any]:
+        learned = self.classes if self.classes is not None else self.mean
+        if learned is None:
             raise NotFittedError("this Context has learnt nothing; call fit first.")
-        return learnt
+        return learned
 
     def _one_hot(self, array: NDArray[Any]) -> Tensor:
         known = [str(label) for label in self.classes or ()]
@@ -329,12 +329,12 @@ class Context:
 
 
 def _one_hot(what: str, labels: Sequence[str], known: list[str]) -> Tensor:
-    places = {label: i for i, label in enumerate(known)}
-    unknown = sorted(set(labels) - set(places))
+    positions = {label: i for i, label in enumerate(known)}
+    unknown = sorted(set(labels) - set(positions))
     if unknown:
         raise DataError(f"{what} must be among those of training, {known}; got {unknown[:5]}.")
-    index = torch.tensor([places[label] for label in labels])
-    return torch.nn.functional.one_hot(index, len(places)).to(torch.float32)
+    index = torch.tensor([positions[label] for label in labels])
+    return torch.nn.functional.one_hot(index, len(positions)).to(torch.float32)
 
 
 def _check_number(labels: Sequence[Any]) -> None:

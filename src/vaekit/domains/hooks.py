@@ -10,7 +10,7 @@ from torch import Tensor
 from vaekit.presets.base import Preset
 
 
-class Lessons(NamedTuple):
+class TrainingBudget(NamedTuple):
     """How long to train; `TrainConfig` explains.
 
     Attributes:
@@ -26,7 +26,7 @@ class Lessons(NamedTuple):
     max_epochs: int | None = None
 
 
-class Suited(NamedTuple):
+class DetectorDefaults(NamedTuple):
     """What suits some items.
 
     Attributes:
@@ -35,7 +35,7 @@ class Suited(NamedTuple):
         latent_dim: Its latents; ``None`` for as many as it takes.
         likelihood: Its likelihood.
         score: What tells anomalies; see `vaekit.anomalies.SCORES`.
-        lessons: How long to train.
+        budget: How long to train.
     """
 
     domain: Any
@@ -43,7 +43,7 @@ class Suited(NamedTuple):
     latent_dim: int | None
     likelihood: str
     score: str
-    lessons: Lessons = Lessons()
+    budget: TrainingBudget = TrainingBudget()
 
 
 class Proposals(Protocol):

@@ -33,9 +33,9 @@ def read_source(path: str | Path) -> Any:
     if not path.exists():
         raise DataError(f"the data must be a file or a folder; there is nothing at {path}.")
     if path.is_dir():
-        from vaekit.domains.choice import find_domain  # which reads files to tell what they are
+        from vaekit.domains.choice import infer_domain  # which reads files to tell what they are
 
-        return find_domain(path).read(path)
+        return infer_domain(path).read(path)
     ending = next((end for end in _READERS if path.name.endswith(end)), None)
     if ending is None:
         raise DataError(

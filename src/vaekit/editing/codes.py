@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vaekit.domains.context import Context
 from vaekit.errors import CompositionError
-from vaekit.fitting.trained import Trained, batches_of, check_vectors
+from vaekit.fitting.trained import TrainedModel, batches_of, check_vectors
 from vaekit.training.data import Items
 
 _CHUNK = 256
@@ -36,13 +36,13 @@ class Codes:
 
     def at(self, index: Int[Tensor, "some"] | NDArray[Any] | Sequence[int]) -> "Codes":
         """Some of the items, or some of them more than once."""
-        places = torch.as_tensor(np.asarray(index), device=self.z.device)
-        context = None if self.context is None else self.context[places]
-        return Codes(self.z[places], context)
+        positions = torch.as_tensor(np.asarray(index), device=self.z.device)
+        context = None if self.context is None else self.context[positions]
+        return Codes(self.z[positions], context)
 
 
 @torch.no_grad()
-def codes_of(trained: Trained, items: Items) -> Codes:
+def encode_items(trained: TrainedModel, items: Items) -> Codes:
     """Encode items, each in its own context."""
     batches = list(batches_of(items, torch.device("cpu")))
     vae, device = trained.vae, trained.device
@@ -55,15 +55,15 @@ def codes_of(trained: Trained, items: Items) -> Codes:
 
 
 @torch.no_grad()
-def show(trained: Trained, codes: Codes) -> Tensor:
+def show(trained: TrainedModel, codes: Codes) -> Tensor:
     """Decode, as the networks see items; an image's values are cut to 0 … 1."""
-    places = torch.arange(len(codes), device=codes.z.device).split(_CHUNK)
-    parts = [codes.at(i.cpu()) for i in places]
+    positions = torch.arange(len(codes), device=codes.z.device).split(_CHUNK)
+    parts = [codes.at(i.cpu()) for i in positions]
     x = torch.cat([trained.vae.show(part.z, part.context).cpu() for part in parts])
     return trained.domain.clip(x)
 
 
-def check_straight(trained: Trained) -> None:
+def check_straight(trained: TrainedModel) -> None:
     """Refuse models along whose latents one cannot walk straight on.
 
     Raises:
@@ -117,7 +117,7 @@ class Swap(Edit):
     """Another label in the context; the latents stay.
 
     Attributes:
-        context: What the model has learnt about contexts.
+        context: What the model has learned about contexts.
         attribute: Which column.
         to: Its new label.
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.domains.context import Labels
-from vaekit.editing.codes import Codes, Direction, codes_of, show
+from vaekit.editing.codes import Codes, Direction, encode_items, show
 from vaekit.editing.directions import Whitening, check_attribute, find_direction
 from vaekit.editing.edits import choose_edit, items_of
 from vaekit.errors import DataError, SpecError
-from vaekit.fitting.trained import Trained
+from vaekit.fitting.trained import TrainedModel
 from vaekit.metrics.editing import EditScores, attribute_classifier, edit_scores
 from vaekit.randomness import make_generator
 from vaekit.training.data import Items
@@ -69,7 +69,7 @@ class EditCurve:
 
 
 def edit_curve(
-    trained: Trained,
+    trained: TrainedModel,
     X: Any,
     labels: Any,
     *,
@@ -118,10 +118,10 @@ def edit_curve(
         raise SpecError("strengths must be at least one; got none.")
     items = items_of(trained, X, labels, context)
     named = Labels.of(labels, len(items))
-    learnt, judged, edited = _parted(named, attribute, to, seed)
-    known, seen = named.at(learnt), _some(items, learnt)
+    learned, judged, edited = _parted(named, attribute, to, seed)
+    known, seen = named.at(learned), _some(items, learned)
     check_attribute(known, attribute, to)
-    codes, start = codes_of(trained, seen), codes_of(trained, _some(items, edited))
+    codes, start = encode_items(trained, seen), encode_items(trained, _some(items, edited))
     change = choose_edit(trained, seen, known, attribute, to, method, protect, codes)
     judge = attribute_classifier(_some(items, judged), named.at(judged), epochs=epochs, seed=seed)
     before = show(trained, start)
@@ -141,18 +141,18 @@ def edit_curve(
 def _parted(named: Labels, attribute: str, to: str, seed: int) -> list[NDArray[np.int64]]:
     """The items to find the edit on, to train the judge on, and to edit."""
     order = torch.randperm(len(named), generator=make_generator(seed)).numpy()
-    learnt, judged, rest = np.split(order, [int(share * len(order)) for share in _SHARES])
+    learned, judged, rest = np.split(order, [int(share * len(order)) for share in _SHARES])
     edited = rest[~named.having(attribute, to)[rest]][:_MOST_EDITED]
     if len(edited) < _LEAST_EDITED:
         raise DataError(
             f"a curve needs at least {_LEAST_EDITED} items to edit; got {len(edited)} that lack "
             f"{to!r} in the fifth of {len(order)} items that is edited. Pass more items."
         )
-    return [learnt, judged, edited]
+    return [learned, judged, edited]
 
 
-def _some(items: Items, places: NDArray[np.int64]) -> Items:
-    return items.subset(torch.from_numpy(places))
+def _some(items: Items, positions: NDArray[np.int64]) -> Items:
+    return items.subset(torch.from_numpy(positions))
 
 
 def _random(codes: Codes, labels: Labels, attribute: str, to: str, seed: int) -> Direction:
@@ -167,10 +167,10 @@ def _nearest(start: Codes, codes: Codes, having: NDArray[np.bool_]) -> Codes:
     from sklearn.neighbors import NearestNeighbors  # costs half a second
 
     whitening = Whitening.of(_double(codes.z))
-    places = np.flatnonzero(having)
-    search = NearestNeighbors(n_neighbors=1).fit(whitening(_double(codes.z[places])))
+    positions = np.flatnonzero(having)
+    search = NearestNeighbors(n_neighbors=1).fit(whitening(_double(codes.z[positions])))
     found = search.kneighbors(whitening(_double(start.z)), return_distance=False)[:, 0]
-    return codes.at(places[found])
+    return codes.at(positions[found])
 
 
 def _double(z: Tensor) -> NDArray[np.float64]:

@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.func import vjp
 
 from vaekit.domains.context import Context, Labels, is_label_table
-from vaekit.editing.codes import Codes, Direction, Edit, Swap, check_straight, codes_of, show
+from vaekit.editing.codes import Codes, Direction, Edit, Swap, check_straight, encode_items, show
 from vaekit.editing.directions import NORMALS, Whitening, find_direction
 from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
-from vaekit.fitting.trained import Trained, as_items
+from vaekit.fitting.trained import TrainedModel, as_items
 from vaekit.models.vae import VAE
 from vaekit.randomness import make_generator
 from vaekit.training.data import Items
@@ -23,7 +23,7 @@ EDIT_METHODS = ("auto", "swap", *NORMALS)
 
 
 def edit(
-    trained: Trained,
+    trained: TrainedModel,
     X: Any,
     labels: Any = None,
     *,
@@ -71,11 +71,11 @@ def edit(
     """
     items = items_of(trained, X, labels, context)
     found = choose_edit(trained, items, labels, attribute, to, method, protect)
-    return _decoded(trained, found.apply(codes_of(trained, items), strength))
+    return _decoded(trained, found.apply(encode_items(trained, items), strength))
 
 
 def find_edit(
-    trained: Trained,
+    trained: TrainedModel,
     X: Any,
     labels: Any = None,
     *,
@@ -101,7 +101,7 @@ def find_edit(
 
 
 def apply_edit(
-    trained: Trained, X: Any, change: Edit, strength: float = 1.0, context: Any = None
+    trained: TrainedModel, X: Any, change: Edit, strength: float = 1.0, context: Any = None
 ) -> Any:
     """Edit items.
 
@@ -113,26 +113,26 @@ def apply_edit(
         context: For conditional models.
     """
     items = items_of(trained, X, None, context)
-    return _decoded(trained, change.apply(codes_of(trained, items), strength))
+    return _decoded(trained, change.apply(encode_items(trained, items), strength))
 
 
-def items_of(trained: Trained, X: Any, labels: Any, context: Any) -> Items:
+def items_of(trained: TrainedModel, X: Any, labels: Any, context: Any) -> Items:
     """Checked items, in the context given, or in that of their labels."""
-    learnt = trained.context
-    if context is None and learnt is not None and labels is not None:
-        context = _context_in(learnt, labels)
-    return as_items(trained.domain, learnt, X, context)
+    learned = trained.context
+    if context is None and learned is not None and labels is not None:
+        context = _context_in(learned, labels)
+    return as_items(trained.domain, learned, X, context)
 
 
-def _context_in(learnt: Context, labels: Any) -> Any:
+def _context_in(learned: Context, labels: Any) -> Any:
     """The labels, unless the context is of one column and they are of several."""
-    if learnt.columns is None and is_label_table(labels):
+    if learned.columns is None and is_label_table(labels):
         return labels if len(Labels.of(labels).columns) == 1 else None
     return labels
 
 
 def choose_edit(
-    trained: Trained,
+    trained: TrainedModel,
     items: Items,
     labels: Any,
     attribute: str,
@@ -155,7 +155,7 @@ def choose_edit(
         )
     named = Labels.of(labels, len(items))
     chosen = "mean" if method == "auto" else method
-    codes = codes_of(trained, items) if codes is None else codes
+    codes = encode_items(trained, items) if codes is None else codes
     return find_direction(codes, named, attribute=attribute, to=to, method=chosen, protect=protect)
 
 
@@ -173,12 +173,12 @@ def _swap(context: Context | None, attribute: str, to: str) -> Swap:
     return Swap(context, attribute, to)
 
 
-def _decoded(trained: Trained, codes: Codes) -> Any:
+def _decoded(trained: TrainedModel, codes: Codes) -> Any:
     return trained.domain.decode(show(trained, codes))
 
 
 def transfer(
-    trained: Trained,
+    trained: TrainedModel,
     like: Any,
     unlike: Any,
     *,
@@ -225,8 +225,8 @@ def transfer(
     return Direction(step, "as the examples")
 
 
-def _codes(trained: Trained, X: Any, context: Any) -> Codes:
-    return codes_of(trained, items_of(trained, X, None, context))
+def _codes(trained: TrainedModel, X: Any, context: Any) -> Codes:
+    return encode_items(trained, items_of(trained, X, None, context))
 
 
 _LOOKED_AT = 64  # items at which the decoder's slope is taken
@@ -237,7 +237,7 @@ Matrix = NDArray[np.float64]
 
 
 def discover_directions(
-    trained: Trained,
+    trained: TrainedModel,
     X: Any,
     n: int = 8,
     labels: Any = None,
@@ -282,7 +282,7 @@ def discover_directions(
     check_straight(trained)
     if source not in ("latents", "decoder"):
         raise unknown_name("source", source, ["latents", "decoder"])
-    codes = codes_of(trained, items_of(trained, X, labels, context))
+    codes = encode_items(trained, items_of(trained, X, labels, context))
     if not 1 <= n <= codes.z.shape[1]:
         raise SpecError(f"n must be from 1 to the number of latents, {codes.z.shape[1]}; got {n}.")
     z = codes.z.double().cpu().numpy()

@@ -4,7 +4,7 @@ from .measures import (
     Row as Row,
     interpolation_smoothness as interpolation_smoothness,
 )
-from .subject import Subject as Subject
+from .subject import EvaluationContext as EvaluationContext
 from .report import check_evaluation_folder as check_evaluation_folder
 from .report import write_evaluation as write_evaluation
 from .settings import EvaluationSettings as EvaluationSettings

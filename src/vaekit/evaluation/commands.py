@@ -142,7 +142,7 @@ Factors = Annotated[
         "factor. shapes bring theirs."
     ),
 ]
-Neighbours = Annotated[
+Neighbors = Annotated[
     int, typer.Option("--k", min=1, help="Neighbours of precision, recall, density, coverage.")
 ]
 Training = Annotated[
@@ -172,7 +172,7 @@ def evaluate(
     annealed: Annealed = _DEFAULTS.annealed,
     factors: Factors = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = _DEFAULTS.seed,
-    k: Neighbours = _DEFAULTS.k,
+    k: Neighbors = _DEFAULTS.k,
     target: Target = _DEFAULTS.target,
     training: Training = None,
 ) -> None:
@@ -208,8 +208,8 @@ def evaluate(
     evaluation_lib.check_evaluation_folder(out)
     settings = EvaluationSettings(features, n, draws, annealed, k=k, target=target, seed=seed)
     held_out = _read(model, data, context, labels, factors)
-    learnt_from = None if training is None else read_data(training, model.domain_)
-    result = _measure(model, held_out, learnt_from, settings)
+    learned_from = None if training is None else read_data(training, model.domain_)
+    result = _measure(model, held_out, learned_from, settings)
     evaluation_lib.write_evaluation(
         out, result, {"run": str(run), "data": data, "versions": storage.versions()}
     )

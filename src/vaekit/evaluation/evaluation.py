@@ -21,8 +21,8 @@ from vaekit.evaluation.measures import (
     scores,
 )
 from vaekit.evaluation.settings import EvaluationSettings
-from vaekit.evaluation.subject import Subject
-from vaekit.fitting.trained import Trained
+from vaekit.evaluation.subject import EvaluationContext
+from vaekit.fitting.trained import TrainedModel
 from vaekit.metrics.feature_extractors import Features
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Evaluation:
 
 
 def evaluate(
-    trained: Trained,
+    trained: TrainedModel,
     X: Any,
     context: Any = None,
     *,
@@ -118,7 +118,7 @@ def evaluate(
         factors: What is known to have made them, whole numbers of shape (items, factors).
         features: What to compare samples by, for instance `module_features` of a network of your
             own; ``None`` learns them from two fifths of the items.
-        training: Of tables and molecules: what the model learnt from, by which it is told whether
+        training: Of tables and molecules: what the model learned from, by which it is told whether
             samples repeat it, and for molecules what a perfect model would reach.
         settings: Options.
         watch: Called before each measure with its name, how many are done, and of how many.
@@ -138,7 +138,9 @@ def evaluate(
     """
     from vaekit.evaluation.report import draw_pictures  # matplotlib costs half a second
 
-    subject = Subject.of(trained, X, context, labels, factors, settings, features, training)
+    subject = EvaluationContext.of(
+        trained, X, context, labels, factors, settings, features, training
+    )
     measured: list[Row] = []
     measures = _measures(subject)
     for done, measure in enumerate(measures):
@@ -148,5 +150,5 @@ def evaluate(
     return Evaluation(tuple(measured), len(subject.items), settings, draw_pictures(subject))
 
 
-def _measures(subject: Subject) -> tuple[Measure, ...]:
+def _measures(subject: EvaluationContext) -> tuple[Measure, ...]:
     return subject.trained.domain.evaluation_measures(subject, MEASURES)

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from vaekit.errors import CompositionError, DataError, VaekitError
 from vaekit.evaluation.settings import LATENT_ITEMS, LIKELIHOOD_ITEMS, RECONSTRUCTION_ITEMS
-from vaekit.evaluation.subject import Subject
-from vaekit.fitting.trained import Trained
-from vaekit.likelihoods.elementwise import Bernoulli, Categorical, DiscretisedLogistic
+from vaekit.evaluation.subject import EvaluationContext
+from vaekit.fitting.trained import TrainedModel
+from vaekit.likelihoods.elementwise import Bernoulli, Categorical, DiscretizedLogistic
 from vaekit.likelihoods.tokens import Tokens
 from vaekit.metrics.clusters import codebook_usage
 from vaekit.metrics.disentangled import disentanglement
@@ -96,9 +96,9 @@ class Measure:
 
     group: str
     name: str
-    of: Callable[[Subject], list[Row]]
+    of: Callable[[EvaluationContext], list[Row]]
 
-    def rows(self, subject: Subject) -> list[Row]:
+    def rows(self, subject: EvaluationContext) -> list[Row]:
         """The rows; one with the reason where the model or the data do not allow the measure."""
         try:
             rows = self.of(subject)
@@ -124,7 +124,7 @@ _NAMES = {
 }
 
 
-def scores(subject: Subject) -> list[Row]:
+def scores(subject: EvaluationContext) -> list[Row]:
     """All scores of the posterior means."""
     if subject.factors is None:
         raise DataError("needs the factors that made the items, one row per item (--factors).")
@@ -134,7 +134,7 @@ def scores(subject: Subject) -> list[Row]:
     return [Row(name, found[key], items=len(codes)) for key, name in _NAMES.items()]
 
 
-def health(subject: Subject) -> list[Row]:
+def health(subject: EvaluationContext) -> list[Row]:
     """KL per latent, active units, and the log density of encoded items under both priors."""
     health = subject.health
     size, items = len(health.mean_variance), health.items
@@ -146,7 +146,7 @@ def health(subject: Subject) -> list[Row]:
     ]
 
 
-def information(subject: Subject) -> list[Row]:
+def information(subject: EvaluationContext) -> list[Row]:
     """The mean KL taken apart."""
     with seeded(subject.settings.seed):
         found = latent_information(subject.vae, subject.batches(LATENT_ITEMS))
@@ -164,7 +164,7 @@ def information(subject: Subject) -> list[Row]:
     return [*rows[:-1], replace(rows[-1], parts=marginals)]
 
 
-def code_usage(subject: Subject) -> list[Row]:
+def code_usage(subject: EvaluationContext) -> list[Row]:
     """How much of a codebook the items use."""
     count = subject.vae.latent.num_codes
     if not count:
@@ -199,12 +199,12 @@ def _kl(kl: tuple[float, ...] | None, items: int) -> Row:
     )
 
 
-def _warning(subject: Subject) -> str:
+def _warning(subject: EvaluationContext) -> str:
     """What the health says, for posteriors that may collapse; codes have a measure of their own."""
     return "" if subject.vae.latent.num_codes else subject.health.warning or ""
 
 
-def _under(subject: Subject, prior: str, density: float | None) -> Row:
+def _under(subject: EvaluationContext, prior: str, density: float | None) -> Row:
     name = f"log density of encoded items, {prior}"
     if density is None:
         why = "none was fitted, or its density does not compare with the model's"
@@ -217,7 +217,7 @@ _ELBO_DRAWS = 8
 _LEVELS = 256
 
 
-def elbo(subject: Subject) -> list[Row]:
+def elbo(subject: EvaluationContext) -> list[Row]:
     """The evidence lower bound with weight 1 on the KL."""
     vae = _with_density(subject)
     draws, batches = min(_ELBO_DRAWS, subject.settings.draws), subject.batches(LIKELIHOOD_ITEMS)
@@ -225,14 +225,14 @@ def elbo(subject: Subject) -> list[Row]:
     return [Row.of("ELBO", bound, note=_nature(subject))]
 
 
-def importance_bound(subject: Subject) -> list[Row]:
+def importance_bound(subject: EvaluationContext) -> list[Row]:
     """The importance-weighted bound, and what it is in bits per value."""
     bound, draws = _bound(subject, LIKELIHOOD_ITEMS), subject.settings.draws
     row = Row.of(f"IWAE-{draws} bound", bound, note=_nature(subject))
     return [row, _in_bits(subject, row)]
 
 
-def annealed(subject: Subject) -> list[Row]:
+def annealed(subject: EvaluationContext) -> list[Row]:
     """Annealed importance sampling on a few items, beside the bound on the same items."""
     vae, settings = _with_density(subject), subject.settings
     name = "annealed importance sampling"
@@ -247,13 +247,13 @@ def annealed(subject: Subject) -> list[Row]:
     return [Row.of(name, Estimate.of(torch.cat(values).cpu()), note=_nature(subject)), beside]
 
 
-def _bound(subject: Subject, items: int) -> Estimate:
+def _bound(subject: EvaluationContext, items: int) -> Estimate:
     draws, batches = subject.settings.draws, subject.batches(items)
     vae = _with_density(subject)
     return log_likelihood(vae, batches, draws=draws, generator=subject.generator())
 
 
-def _with_density(subject: Subject) -> VAE:
+def _with_density(subject: EvaluationContext) -> VAE:
     """The model, if log p(x) has a meaning."""
     vae = subject.vae
     if "density" not in vae.provides:
@@ -267,7 +267,7 @@ def _with_density(subject: Subject) -> VAE:
     return vae
 
 
-def _in_bits(subject: Subject, row: Row) -> Row:
+def _in_bits(subject: EvaluationContext, row: Row) -> Row:
     """The same bound in bits for each value of an item; its error shrinks alike."""
     assert row.value is not None
     assert row.standard_error is not None
@@ -284,25 +284,25 @@ def _in_bits(subject: Subject, row: Row) -> Row:
     )
 
 
-def _is_discrete(subject: Subject) -> bool:
+def _is_discrete(subject: EvaluationContext) -> bool:
     return isinstance(
-        subject.vae.likelihood, Bernoulli | Categorical | DiscretisedLogistic | Tokens
+        subject.vae.likelihood, Bernoulli | Categorical | DiscretizedLogistic | Tokens
     )
 
 
-def _levels(subject: Subject) -> int:
+def _levels(subject: EvaluationContext) -> int:
     """How many levels were scaled to 0 ... 1, if densities of them are to become probabilities."""
     return _LEVELS if subject.are_images and not _is_discrete(subject) else 1
 
 
-def _nature(subject: Subject) -> str:
+def _nature(subject: EvaluationContext) -> str:
     """What is to be known about log p(x) under this likelihood."""
     if isinstance(subject.vae.likelihood, Bernoulli) and not _are_binary(subject):
         return "no density (Bernoulli on grey values): compare with the same likelihood only"
     return "log-probability" if _is_discrete(subject) else "log density"
 
 
-def _explained(subject: Subject) -> str:
+def _explained(subject: EvaluationContext) -> str:
     """How log p(x) was turned into bits."""
     nature = _nature(subject)
     if _is_discrete(subject):
@@ -312,7 +312,7 @@ def _explained(subject: Subject) -> str:
     return f"{nature} of the scaled columns: compare at the same scaling only; may be negative"
 
 
-def _are_binary(subject: Subject) -> bool:
+def _are_binary(subject: EvaluationContext) -> bool:
     return all(_is_binary(batch.x) for batch in subject.batches(LIKELIHOOD_ITEMS))
 
 
@@ -320,7 +320,7 @@ def _is_binary(x: Tensor) -> bool:
     return bool(((x == 0) | (x == 1)).all())
 
 
-def reconstruction(subject: Subject) -> list[Row]:
+def reconstruction(subject: EvaluationContext) -> list[Row]:
     """Squared error, and for images their similarity."""
     items = subject.some(RECONSTRUCTION_ITEMS)
     quality = reconstruction_quality(subject.x(items), subject.reconstructed(items))
@@ -339,7 +339,7 @@ def _similarity(name: str, value: float | None, items: int) -> Row:
     return Row(name, value, "dB" if name == "PSNR" else "", items=items, note=note)
 
 
-SOURCES: dict[str, Callable[[Subject], Tensor]] = {
+SOURCES: dict[str, Callable[[EvaluationContext], Tensor]] = {
     "samples": lambda subject: subject.sampled(subject.reference),
     "model prior": lambda subject: subject.drawn_from_prior(subject.reference),
     "reconstructions": lambda subject: subject.reconstructed(subject.others),
@@ -351,17 +351,17 @@ the floor, what a perfect model would reach. Reconstructions are of the others, 
 reference, lest each be its item's neighbour."""
 
 
-def describe_features(subject: Subject) -> list[Row]:
+def describe_features(subject: EvaluationContext) -> list[Row]:
     """What samples are compared by, and how many."""
-    features, n, learnt = subject.features, subject.compared, len(subject.learnt_from)
-    source = f"learnt from {learnt} other items" if learnt else "given"
+    features, n, learned = subject.features, subject.compared, len(subject.learned_from)
+    source = f"learnt from {learned} other items" if learned else "given"
     note = f"{features.name}, {source}; {n} samples with {n} real items"
     if features.accuracy is None:
         return [Row("features", None, items=n, note=note)]
     return [Row("accuracy of the features' classifier", features.accuracy, items=n, note=note)]
 
 
-def compare(subject: Subject, source: str) -> list[Row]:
+def compare(subject: EvaluationContext, source: str) -> list[Row]:
     """All figures of one kind of samples.
 
     Args:
@@ -372,36 +372,36 @@ def compare(subject: Subject, source: str) -> list[Row]:
     mapped = subject.features(x)
     figures = (
         Measure("", "Frechet distance", lambda subject: _frechet(subject, mapped)),
-        Measure("", "precision, recall, density, coverage", lambda s: _neighbours(s, mapped)),
+        Measure("", "precision, recall, density, coverage", lambda s: _neighbors(s, mapped)),
         Measure("", "sharpness", lambda subject: _sharpness(subject, x)),
     )
     rows = [row for figure in figures for row in figure.rows(subject)]
     return [replace(row, source=source) for row in rows]
 
 
-def _frechet(subject: Subject, mapped: Tensor) -> list[Row]:
+def _frechet(subject: EvaluationContext, mapped: Tensor) -> list[Row]:
     distance = frechet_distance(subject.reference_features, mapped)
     return [_compared(subject, "Frechet distance", distance)]
 
 
-def _neighbours(subject: Subject, mapped: Tensor) -> list[Row]:
+def _neighbors(subject: EvaluationContext, mapped: Tensor) -> list[Row]:
     figures = asdict(prdc(subject.reference_features, mapped, subject.settings.k))
     return [_compared(subject, name, value) for name, value in figures.items()]
 
 
-def _compared(subject: Subject, name: str, value: float) -> Row:
+def _compared(subject: EvaluationContext, name: str, value: float) -> Row:
     """Figures compare only on the same features, so each names them."""
     return Row(name, value, items=subject.compared, note=subject.features.name)
 
 
-def _sharpness(subject: Subject, x: Tensor) -> list[Row]:
+def _sharpness(subject: EvaluationContext, x: Tensor) -> list[Row]:
     if not subject.are_images:
         raise DataError("sharpness is of images only.")
     return [Row("sharpness", sharpness_ratio(subject.x(subject.reference), x), items=len(x))]
 
 
 def interpolation_smoothness(
-    trained: Trained,
+    trained: TrainedModel,
     a: Any,
     b: Any,
     *,

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from vaekit.evaluation.evaluation import Evaluation
 from vaekit.evaluation.settings import LATENT_ITEMS
-from vaekit.evaluation.subject import Subject
+from vaekit.evaluation.subject import EvaluationContext
 from vaekit.files import read_json, to_json
 from vaekit.metrics.latents import ACTIVE_VARIANCE
 from vaekit.plots.charts import code_usage, latent_health
@@ -20,7 +20,7 @@ from vaekit.plots.latent_maps import latent_map
 from vaekit.reports import check_folder, write_folder
 
 
-def draw_pictures(subject: Subject) -> dict[str, Figure]:
+def draw_pictures(subject: EvaluationContext) -> dict[str, Figure]:
     """Return the pictures that the model and the data allow, by file name."""
     drawn = {
         "kl_per_latent": _kl_per_latent(subject),
@@ -31,7 +31,7 @@ def draw_pictures(subject: Subject) -> dict[str, Figure]:
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
-def _kl_per_latent(subject: Subject) -> Figure | None:
+def _kl_per_latent(subject: EvaluationContext) -> Figure | None:
     if not subject.has_latents or subject.health.kl_per_latent is None:
         return None
     health = subject.health
@@ -39,7 +39,7 @@ def _kl_per_latent(subject: Subject) -> Figure | None:
     return latent_health(health.kl_per_latent, active)
 
 
-def _latent_map(subject: Subject) -> Figure | None:
+def _latent_map(subject: EvaluationContext) -> Figure | None:
     if not subject.has_latents:
         return None
     codes = subject.codes[:LATENT_ITEMS]
@@ -50,7 +50,7 @@ def _latent_map(subject: Subject) -> Figure | None:
     return latent_map(codes)
 
 
-def _code_usage(subject: Subject) -> Figure | None:
+def _code_usage(subject: EvaluationContext) -> Figure | None:
     count = subject.vae.latent.num_codes if subject.has_latents else 0
     if not count:
         return None

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vaekit.errors import DataError
 from vaekit.evaluation.settings import CODE_ITEMS, FEATURE_ITEMS, LATENT_ITEMS, EvaluationSettings
-from vaekit.fitting.trained import Trained, as_classes, as_items, batches_of
+from vaekit.fitting.trained import TrainedModel, as_classes, as_items, batches_of
 from vaekit.metrics.feature_extractors import (
     Features,
     classifier_features,
@@ -48,7 +48,7 @@ def choose_features(name: str, x: Tensor, labels: NDArray[Any] | None, seed: int
             are no images that EfficientNet reads.
         MissingExtraError: EfficientNet is not installed.
     """
-    check_labelled(name, labels)
+    check_labeled(name, labels)
     if name == "efficientnet":
         return reduced_features(efficientnet_features(), x[:_MOST_FOR_COMPONENTS])
     if labels is None or name == "raw":
@@ -58,7 +58,7 @@ def choose_features(name: str, x: Tensor, labels: NDArray[Any] | None, seed: int
     return classifier_features(x, classes, epochs=epochs, seed=seed)
 
 
-def check_labelled(name: str, labels: NDArray[Any] | None) -> None:
+def check_labeled(name: str, labels: NDArray[Any] | None) -> None:
     """Refuse a classifier's features where there is nothing to classify.
 
     Raises:
@@ -72,7 +72,7 @@ _LEAST_ITEMS = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class EvaluationContext:
     """A trained model and held-out items in random order.
 
     Attributes:
@@ -81,13 +81,13 @@ class Subject:
         settings: The options.
         labels: The class of each item in that order; ``None`` where classes are not known.
         factors: What made each item, whole numbers of shape (items, factors), or ``None``.
-        given: Features to compare samples by, in place of learnt ones.
+        given: Features to compare samples by, in place of learned ones.
         training: What samples are compared with of the items that the model learned from, in the
             form of `Domain.evaluation_reference`, or ``None``.
         unread: Held-out molecules that were left out, since their tokens or length were not known.
     """
 
-    trained: Trained
+    trained: TrainedModel
     items: Items
     settings: EvaluationSettings
     labels: NDArray[Any] | None = None
@@ -99,7 +99,7 @@ class Subject:
     @classmethod
     def of(
         cls,
-        trained: Trained,
+        trained: TrainedModel,
         raw: Any,
         context: Any,
         labels: Any,
@@ -120,7 +120,7 @@ class Subject:
             )
         order = torch.randperm(count, generator=make_generator(settings.seed))
         named, made_of = as_classes(labels, count), _factors(factors, count)
-        check_labelled(settings.features, named)
+        check_labeled(settings.features, named)
         return cls(
             trained,
             items.subset(order),
@@ -134,7 +134,7 @@ class Subject:
 
     @property
     def vae(self) -> VAE:
-        """The model; see `Trained.vae`."""
+        """The model; see `TrainedModel.vae`."""
         return self.trained.vae
 
     @property
@@ -166,7 +166,7 @@ class Subject:
     @property
     def compared(self) -> int:
         """How many items are in each of the two real halves, and in each set of samples."""
-        return min(self.settings.samples, (len(self.items) - len(self.learnt_from)) // 2)
+        return min(self.settings.samples, (len(self.items) - len(self.learned_from)) // 2)
 
     @property
     def reference(self) -> Items:
@@ -179,7 +179,7 @@ class Subject:
         return self.some(self.compared, start=self.compared)
 
     @property
-    def learnt_from(self) -> Items:
+    def learned_from(self) -> Items:
         """Real items for the features to learn from, none of which is compared."""
         count = 0 if self.given else min(FEATURE_ITEMS, 2 * len(self.items) // 5)
         return self.some(count, start=len(self.items) - count)
@@ -189,7 +189,7 @@ class Subject:
         """What samples are compared by."""
         if self.given is not None:
             return self.given
-        items = self.learnt_from
+        items = self.learned_from
         labels = None if self.labels is None else self.labels[-len(items) :]
         return choose_features(self.settings.features, self.x(items), labels, self.settings.seed)
 

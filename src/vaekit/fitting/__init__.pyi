@@ -6,7 +6,7 @@ from .fit import (
     examine as examine,
     fit_model as fit_model,
     fit_prior as fit_prior,
-    train_further as train_further,
+    continue_training as continue_training,
 )
 from .interpolation import (
     decoded_energy as decoded_energy,
@@ -16,8 +16,8 @@ from .interpolation import (
 )
 from .prior import (
     NAMED_PRIORS as NAMED_PRIORS,
-    named_prior as named_prior,
+    get_prior as get_prior,
     refit_prior as refit_prior,
 )
-from .trained import Trained as Trained
+from .trained import TrainedModel as TrainedModel
 from .conditional import read_conditions as read_conditions

@@ -11,7 +11,7 @@ from torch import Tensor
 from vaekit.domains.base import Domain
 from vaekit.domains.hooks import Proposals
 from vaekit.errors import DataError, SpecError, unknown_name
-from vaekit.fitting.trained import Trained, distinct_items
+from vaekit.fitting.trained import TrainedModel, distinct_items
 from vaekit.randomness import seeded
 
 _AT_ONCE = 4096
@@ -20,7 +20,7 @@ _SPARE = 1.3
 
 @torch.no_grad()
 def sample_where(
-    trained: Trained,
+    trained: TrainedModel,
     n: int,
     where: Mapping[str, Any],
     context: Any = None,
@@ -68,9 +68,9 @@ def sample_where(
     rows = trained.rows(context, _AT_ONCE)
     proposals = trained.domain.proposals(trained, rows, prior == "fitted", where)
 
-    def draw(places: Tensor) -> Tensor:
-        found, log_w = _candidates(proposals, len(places))
-        return found[_chosen(log_w, len(places))]
+    def draw(positions: Tensor) -> Tensor:
+        found, log_w = _candidates(proposals, len(positions))
+        return found[_chosen(log_w, len(positions))]
 
     with seeded(seed):
         return distinct_items(trained.domain, n, draw)

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from vaekit.errors import CompositionError, DataError
-from vaekit.fitting.fit import Fitted, Plan, examine, fit_prior, train_further
-from vaekit.fitting.trained import Trained, as_items
+from vaekit.fitting.fit import Fitted, Plan, continue_training, examine, fit_prior
+from vaekit.fitting.trained import TrainedModel, as_items
 from vaekit.models.vae import VAE
 from vaekit.randomness import seeded
 from vaekit.training.config import TrainConfig
 
 
 def fine_tune_model(
-    trained: Trained,
+    trained: TrainedModel,
     plan: Plan,
     X: Any,
     context: Any,
@@ -46,9 +46,9 @@ def fine_tune_model(
         with seeded(config.seed):
             trained = trained.domain.taught(trained, targets, found)
     items = as_items(trained.domain, trained.context, found, context)
-    preset, _ = plan.settled_for(trained.domain)
+    preset, _ = plan.resolve(trained.domain)
     config = config.suggested(preset.training_for(len(items)))
-    result = train_further(trained, plan, items, config)
+    result = continue_training(trained, plan, items, config)
     trained = trained.domain.finished(trained, items, config)
     steps = int(result.history[-1]["step"])
     fit_prior(trained, items, config, preset.prior, steps, None)
@@ -56,7 +56,7 @@ def fine_tune_model(
     return Fitted(preset, trained, result, health, time.monotonic() - started)
 
 
-def _readable(trained: Trained, X: Any, context: Any) -> Any:
+def _readable(trained: TrainedModel, X: Any, context: Any) -> Any:
     """Return the items that the model can read; others are an error with a context."""
     kept, lost = trained.domain.readable(X)
     if not lost:

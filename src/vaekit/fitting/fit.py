@@ -12,16 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from vaekit.domains.base import Domain
-from vaekit.domains.choice import find_domain, use_networks
+from vaekit.domains.choice import infer_domain, use_networks
 from vaekit.domains.context import Context
 from vaekit.errors import SpecError
 from vaekit.fitting.prior import prior_after, refit_prior, training_share
-from vaekit.fitting.trained import Trained, as_items, batches_of
+from vaekit.fitting.trained import TrainedModel, as_items, batches_of
 from vaekit.likelihoods.base import Likelihood
 from vaekit.metrics.latents import Health, latent_health
 from vaekit.models.vae import VAE
-from vaekit.objectives.schedules import Arrived
-from vaekit.presets.base import Preset, Recipe, find_preset
+from vaekit.objectives.schedules import FixedSchedule
+from vaekit.presets.base import Preset, Recipe, get_preset
 from vaekit.priors.flow import NetworkPrior
 from vaekit.priors.flow_matching import FlowMatching
 from vaekit.randomness import make_generator, seeded
@@ -51,7 +51,7 @@ def assemble(
 
     Args:
         preset: The named model.
-        domain: What was learnt about the data.
+        domain: What was learned about the data.
         rows: The data, as the domain prepared them.
         latent_dim: Number of latents; a warning is given if that compresses nothing.
         context_dim: Size of the context; 0 without one.
@@ -105,7 +105,7 @@ _SETTLING_ROUNDS, _SETTLING_CELLS = 5, 1_000_000
 
 
 @torch.no_grad()
-def settle(trained: Trained, items: Items, config: TrainConfig) -> None:
+def calibrate(trained: TrainedModel, items: Items, config: TrainConfig) -> None:
     """Let the likelihood put its constants right, where it has some to put right.
 
     Args:
@@ -113,7 +113,7 @@ def settle(trained: Trained, items: Items, config: TrainConfig) -> None:
         items: What it was trained on.
         config: How: the same split and seed are used here.
     """
-    if not (isinstance(trained.model, VAE) and trained.vae.likelihood.settles):
+    if not (isinstance(trained.model, VAE) and trained.vae.likelihood.needs_calibration):
         return
     generator = make_generator(config.seed)
     training, _ = items.split(config.held_out, generator)
@@ -121,11 +121,11 @@ def settle(trained: Trained, items: Items, config: TrainConfig) -> None:
     with seeded(generator):
         for _ in range(_SETTLING_ROUNDS):
             batches = batches_of(some, trained.device)
-            trained.vae.likelihood.settle((trained.vae.evidence(b).px, b) for b in batches)
+            trained.vae.likelihood.calibrate((trained.vae.evidence(b).px, b) for b in batches)
 
 
 def fit_prior(
-    trained: Trained,
+    trained: TrainedModel,
     items: Items,
     config: TrainConfig,
     prior: str = "auto",
@@ -160,7 +160,7 @@ def fit_prior(
     return time.monotonic() - started
 
 
-def examine(trained: Trained, items: Items, config: TrainConfig) -> Health | None:
+def examine(trained: TrainedModel, items: Items, config: TrainConfig) -> Health | None:
     """Measure the latents, and both priors, on held-out items.
 
     Args:
@@ -214,19 +214,19 @@ class Plan:
     encoder: nn.Module | None = None
     decoder: nn.Module | None = None
 
-    def settled_for(self, domain: Domain) -> tuple[Preset, int]:
+    def resolve(self, domain: Domain) -> tuple[Preset, int]:
         """The preset for these data, and its number of latents.
 
         Raises:
             SpecError: No preset has that name.
         """
-        preset = find_preset(domain.default_preset if self.preset == "auto" else self.preset)
+        preset = get_preset(domain.default_preset if self.preset == "auto" else self.preset)
         suiting = preset.latents_for(domain.event_shape)
         return preset, suiting if self.latent_dim is None else self.latent_dim
 
     def assembled(self, domain: Domain, context: Context | None, rows: Tensor, seed: int) -> Recipe:
         """The model, untrained, and its objective; see `vaekit.fitting.fit`."""
-        preset, latent_dim = self.settled_for(domain)
+        preset, latent_dim = self.resolve(domain)
         return assemble(
             preset,
             domain,
@@ -255,7 +255,7 @@ class Fitted:
     """
 
     preset: Preset
-    trained: Trained
+    trained: TrainedModel
     result: TrainResult
     health: Health | None
     seconds: float
@@ -291,12 +291,12 @@ def fit_model(
         >>> fit_model(Plan(latent_dim=4), digits().images, None, config).result.best_epoch
         1
     """
-    domain = find_domain(X, plan.domain)
+    domain = infer_domain(X, plan.domain)
     X = domain.read(X)
     domain = domain.fit(X)
-    preset, _ = plan.settled_for(domain)
-    learnt = None if context is None else Context().fit(context)
-    items = as_items(domain, learnt, X, context)
+    preset, _ = plan.resolve(domain)
+    learned = None if context is None else Context().fit(context)
+    items = as_items(domain, learned, X, context)
     config = config.suggested(preset.training_for(len(items)))
     if len(items) < _FEW:
         warnings.warn(
@@ -304,14 +304,14 @@ def fit_model(
             "hundreds are better.",
             stacklevel=3,
         )
-    model, objective = plan.assembled(domain, learnt, items.rows, config.seed)
-    learnt_from = len(items) - round(config.held_out * len(items))
-    training, seconds = _shared_time(config, preset.prior, learnt_from)
+    model, objective = plan.assembled(domain, learned, items.rows, config.seed)
+    learned_from = len(items) - round(config.held_out * len(items))
+    training, seconds = _shared_time(config, preset.prior, learned_from)
     result = train(
         model, objective, items, training, folder=folder, resume=resume, callbacks=callbacks
     )
-    trained = Trained(model.eval(), domain, learnt)
-    settle(trained, items, config)
+    trained = TrainedModel(model.eval(), domain, learned)
+    calibrate(trained, items, config)
     trained = domain.finished(trained, items, config)
     steps = int(result.history[-1]["step"])
     spent = fit_prior(trained, items, config, preset.prior, steps, seconds)
@@ -319,7 +319,9 @@ def fit_model(
     return Fitted(preset, trained, result, health, result.seconds + spent)
 
 
-def train_further(trained: Trained, plan: Plan, items: Items, config: TrainConfig) -> TrainResult:
+def continue_training(
+    trained: TrainedModel, plan: Plan, items: Items, config: TrainConfig
+) -> TrainResult:
     """Go on training a model, on other items of the same kind.
 
     The optimiser starts anew, with a quarter of the usual step size; so do critics, where the
@@ -340,19 +342,19 @@ def train_further(trained: Trained, plan: Plan, items: Items, config: TrainConfi
         >>> config = TrainConfig(max_epochs=1, progress=False)
         >>> first = fit_model(Plan(latent_dim=4), digits().images[:900], None, config).trained
         >>> more = as_items(first.domain, None, digits().images, None)
-        >>> len(train_further(first, Plan(latent_dim=4), more, config).history)
+        >>> len(continue_training(first, Plan(latent_dim=4), more, config).history)
         1
     """
-    preset, _ = plan.settled_for(trained.domain)
+    preset, _ = plan.resolve(trained.domain)
     config = config.suggested(preset.training_for(len(items)))
     careful = _CAREFUL * config.peak_rate(trained.model)
     config = replace(config, learning_rate=config.learning_rate or careful)
     objective = plan.assembled(trained.domain, trained.context, items.rows, config.seed).objective
     if set(objective.groups(trained.model)) == {"model"}:
-        objective = Arrived(objective)
+        objective = FixedSchedule(objective)
     result = train(trained.model.train(), objective, items, config)
     trained.model.eval()
-    settle(trained, items, config)
+    calibrate(trained, items, config)
     return result
 
 

@@ -46,7 +46,7 @@ def shorten(
     (the metric; here without its variance term). The optimiser is ours.
 
     Example:
-        >>> def mountain(z):  # a plane with a mountain at the centre
+        >>> def mountain(z):  # a plane with a mountain at the center
         ...     return torch.stack([z[:, 0], z[:, 1], 10 * torch.exp(-z.square().sum(1))], 1)
         >>> way = shorten(torch.tensor([[-2.0, 0.1]]), torch.tensor([[2.0, 0.1]]), mountain, 9)
         >>> way[0, 4, 1].item() > 1  # around it, not over it
@@ -65,42 +65,42 @@ def shorten(
 
 
 def decoded_energy(
-    ways: Float[Tensor, "batch steps latent"], decode: Decode
+    paths: Float[Tensor, "batch steps latent"], decode: Decode
 ) -> Float[Tensor, "batch"]:
     """Sum of squared distances between decoded neighbours, times the number of pieces.
 
     At even speed this is the squared length; otherwise more.
 
     Args:
-        ways: Points in their order.
+        paths: Points in their order.
         decode: The decoder's mean.
     """
-    x = decode(ways.flatten(0, 1)).flatten(1).unflatten(0, ways.shape[:2])
+    x = decode(paths.flatten(0, 1)).flatten(1).unflatten(0, paths.shape[:2])
     squares: Tensor = x.diff(dim=1).square().sum((1, 2))
-    return squares * (ways.shape[1] - 1)
+    return squares * (paths.shape[1] - 1)
 
 
 @torch.enable_grad()
 def _bent(line: Tensor, waves: Tensor, decode: Decode, updates: int) -> Tensor:
     """The way of least energy that descent from the line meets."""
     heights = torch.zeros(len(line), waves.shape[-1], line.shape[-1]).to(line).requires_grad_()
-    optimiser = torch.optim.Adam([heights], lr=_RATE)
-    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, updates)
+    optimizer = torch.optim.Adam([heights], lr=_RATE)
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
     best, least = line.clone(), line.new_full((len(line),), torch.inf)
     for update in range(updates + 1):
-        ways = line + waves @ heights
-        energy = decoded_energy(ways, decode)
-        _keep(best, least, ways.detach(), energy.detach())
+        paths = line + waves @ heights
+        energy = decoded_energy(paths, decode)
+        _keep(best, least, paths.detach(), energy.detach())
         if update < updates:
             (heights.grad,) = torch.autograd.grad(_checked(energy).sum(), [heights])
-            optimiser.step()
+            optimizer.step()
             decay.step()
     return best
 
 
-def _keep(best: Tensor, least: Tensor, ways: Tensor, energy: Tensor) -> None:
+def _keep(best: Tensor, least: Tensor, paths: Tensor, energy: Tensor) -> None:
     better = energy < least
-    best[better], least[better] = ways[better], energy[better]
+    best[better], least[better] = paths[better], energy[better]
 
 
 def _checked(energy: Tensor) -> Tensor:
@@ -205,7 +205,7 @@ def traverse_latents(
         latents: Which latents to move, one row each.
         values: What to set them to.
     """
-    ways = z.expand(len(latents), len(values), -1).clone()
+    paths = z.expand(len(latents), len(values), -1).clone()
     for row, latent in enumerate(latents):
-        ways[row, :, latent] = values
-    return ways
+        paths[row, :, latent] = values
+    return paths

@@ -44,7 +44,7 @@ def default_prior(model: VAE) -> FittedPrior:
     return GaussianMixture(latent.num_coordinates, context_dim=context_dim)
 
 
-def named_prior(name: str, model: VAE, event_shape: Sequence[int]) -> FittedPrior | Vamp:
+def get_prior(name: str, model: VAE, event_shape: Sequence[int]) -> FittedPrior | Vamp:
     """A prior that fits a model, not fitted yet.
 
     Args:
@@ -87,7 +87,7 @@ def prior_after(
     if name == "grid_flow":
         return _grid_flow(model, min(2 * steps, _MOST_STEPS))
     if name != "latent_flow" or model.latent.num_codes:
-        return named_prior(name, model, event_shape)
+        return get_prior(name, model, event_shape)
     if items < _MANY_ITEMS or steps < _MANY_STEPS:
         return default_prior(model)
     make = _sized(FlowMatching, width=_WIDTH, steps=min(2 * steps, _MOST_STEPS))

@@ -13,7 +13,7 @@ from vaekit.domains.base import Domain
 from vaekit.domains.context import Context
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.fitting.interpolation import Decode, interpolate_latents
-from vaekit.fitting.prior import named_prior, refit_prior
+from vaekit.fitting.prior import get_prior, refit_prior
 from vaekit.models.vae import VAE, Model
 from vaekit.priors.base import FittedPrior
 from vaekit.priors.mixture import Vamp
@@ -38,13 +38,13 @@ def distinct_items(domain: Domain, n: int, draw: Callable[[Tensor], Tensor]) -> 
     x = draw(torch.arange(n))
     items = domain.decode(x)
     for _ in range(_ROUNDS):
-        places = torch.from_numpy(np.flatnonzero(domain.repeated(items)))
-        if not len(places):
+        positions = torch.from_numpy(np.flatnonzero(domain.repeated(items)))
+        if not len(positions):
             return items
-        x[places] = draw(places)
+        x[positions] = draw(positions)
         items = domain.decode(x)
     raise DataError(
-        f"{n} rows must be unique in what the constraints name, and {len(places)} of them still "
+        f"{n} rows must be unique in what the constraints name, and {len(positions)} of them still "
         f"repeat others after being drawn {_ROUNDS} times. Ask for fewer rows."
     )
 
@@ -73,13 +73,13 @@ _WAYS_AT_ONCE = 16  # whose decoded points are held with their gradients
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedModel:
     """What every task works on. All methods run without gradients, in bounded memory.
 
     Attributes:
         model: The trained model.
-        domain: What was learnt about the data.
-        context: What was learnt about the context; ``None`` for unconditional models.
+        domain: What was learned about the data.
+        context: What was learned about the context; ``None`` for unconditional models.
     """
 
     model: Model
@@ -175,9 +175,9 @@ class Trained:
         if not isinstance(self.model, VAE):  # there is one way to sample only
             return self.domain.decode(self._sampled(int(n), rows, seed))
 
-        def draw(places: Tensor) -> Tensor:
-            some = None if rows is None else rows[places]
-            z = self.vae.generate(len(places), some, fitted=prior == "fitted")
+        def draw(positions: Tensor) -> Tensor:
+            some = None if rows is None else rows[positions]
+            z = self.vae.generate(len(positions), some, fitted=prior == "fitted")
             return self._decoded(z, some, drawn=True)
 
         with seeded(seed):
@@ -244,16 +244,18 @@ class Trained:
         if path != "geodesic":
             return interpolate_latents(a, b, steps, path)
         check_vectors(self.vae, "path 'geodesic'", "Use path 'linear'.")
-        places = torch.arange(len(a), device=a.device).split(_WAYS_AT_ONCE)
-        parts = [interpolate_latents(a[i], b[i], steps, path, self._mean(rows, i)) for i in places]
+        positions = torch.arange(len(a), device=a.device).split(_WAYS_AT_ONCE)
+        parts = [
+            interpolate_latents(a[i], b[i], steps, path, self._mean(rows, i)) for i in positions
+        ]
         return torch.cat(parts)
 
-    def _mean(self, rows: Tensor | None, places: Tensor) -> Decode:
+    def _mean(self, rows: Tensor | None, positions: Tensor) -> Decode:
         """The decoder in the context of some ways, for as many points of each as it is given."""
-        some = None if rows is None else rows[places]
+        some = None if rows is None else rows[positions]
 
         def decode(z: Tensor) -> Tensor:
-            return self.vae.show(z, _repeated(some, len(z) // len(places)))
+            return self.vae.show(z, _repeated(some, len(z) // len(positions)))
 
         return decode
 
@@ -262,7 +264,7 @@ class Trained:
     ) -> None:
         """Fit a prior to the latents of these items; see `Autoencoder.refit_prior`."""
         if isinstance(prior, str):
-            prior = named_prior(prior, self.vae, self.domain.event_shape)
+            prior = get_prior(prior, self.vae, self.domain.event_shape)
         generator = make_generator(seed)
         refit_prior(self.vae, self.inputs(raw, context), prior, generator=generator)
 
@@ -273,16 +275,16 @@ class Trained:
     def _decoded(self, z: Tensor, rows: Tensor | None, drawn: bool = False) -> Tensor:
         show = self.vae.make if drawn else self.vae.show
         chunk = _ROWS_OF_TABLES if drawn and self.vae.likelihood.drawn else _CHUNK
-        places = torch.arange(len(z), device=z.device).split(chunk)
-        return torch.cat([show(z[i], None if rows is None else rows[i]) for i in places])
+        positions = torch.arange(len(z), device=z.device).split(chunk)
+        return torch.cat([show(z[i], None if rows is None else rows[i]) for i in positions])
 
 
 def as_items(
-    domain: Domain, learnt: Context | None, raw: Any, context: Any, is_input: bool = False
+    domain: Domain, learned: Context | None, raw: Any, context: Any, is_input: bool = False
 ) -> Items:
     """Raw data and context, checked, as a training set; or for encoding alone."""
     rows = domain.prepare_input(raw) if is_input else domain.prepare(raw)
-    prepared = _prepared(learnt, context, len(rows))
+    prepared = _prepared(learned, context, len(rows))
     return Items(rows, domain.encode, prepared, domain.observed(rows), domain.lengths(rows))
 
 
@@ -292,24 +294,24 @@ def batches_of(items: Items, device: torch.device) -> Iterator[Batch]:
         yield items.batch(index, device)
 
 
-def _prepared(learnt: Context | None, context: Any, count: int | None) -> Tensor | None:
-    if learnt is None and context is not None:
+def _prepared(learned: Context | None, context: Any, count: int | None) -> Tensor | None:
+    if learned is None and context is not None:
         raise DataError(
             "this model was fitted without a context and takes none; leave context= out, or fit "
             "again with it."
         )
-    if learnt is None:
+    if learned is None:
         return None
     if context is None:
-        known = _known(learnt)
+        known = _known(learned)
         raise DataError(f"this model is conditional; pass context= with {known}.")
-    return learnt.prepare(context, count)
+    return learned.prepare(context, count)
 
 
-def _known(learnt: Context) -> str:
-    if learnt.columns is not None:
-        return f"a label of each of {list(learnt.attributes)}"
-    return f"labels {list(learnt.classes)}" if learnt.classes else f"{learnt.dim} properties"
+def _known(learned: Context) -> str:
+    if learned.columns is not None:
+        return f"a label of each of {list(learned.attributes)}"
+    return f"labels {list(learned.classes)}" if learned.classes else f"{learned.dim} properties"
 
 
 def _repeated(rows: Tensor | None, times: int) -> Tensor | None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from vaekit.domains.base import Domain, batch_mean, require_fitted
 from vaekit.domains.checks import as_numbers, check_finite, check_rows, is_foreign_table, is_frame
 from vaekit.domains.context import Labels
-from vaekit.domains.hooks import ReadOptions, Suited
+from vaekit.domains.hooks import DetectorDefaults, ReadOptions
 from vaekit.domains.sources import is_table_file, read_source
 from vaekit.errors import DataError, SpecError
 from vaekit.images.folders import names_files, read_images, read_labels, write_images
@@ -27,7 +27,7 @@ from vaekit.presets.base import Parts
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from vaekit.evaluation.subject import Subject
+    from vaekit.evaluation.subject import EvaluationContext
 
 _BETA = 0.1  # of detectors: clean images need not be compressed
 _LAYOUTS = {"NHW": 3, "NHWC": 4, "NCHW": 4}
@@ -46,10 +46,10 @@ class ImageDomain(Domain):
         on_bad: ``"raise"`` or ``"skip"`` files that are no readable images.
         transparency: ``"white"`` lays transparent image files on white; ``"keep"`` reads all files
             with a fourth channel.
-        shape: Learnt (colours, height, width).
-        scale: Learnt largest value of float images, 1 or 255.
+        shape: Learned (channels, height, width).
+        scale: Learned largest value of float images, 1 or 255.
         kind: ``"numpy"`` or ``"torch"``: what `decode` returns.
-        dtype: Learnt dtype: ``"uint8"`` or a float type.
+        dtype: Learned dtype: ``"uint8"`` or a float type.
 
     Example:
         >>> domain = ImageDomain().fit(np.zeros((2, 28, 28), np.uint8))
@@ -153,7 +153,7 @@ class ImageDomain(Domain):
 
     @property
     def event_shape(self) -> tuple[int, ...]:
-        """(colours, height, width)."""
+        """(channels, height, width)."""
         return tuple(require_fitted(self.shape, self))
 
     @classmethod
@@ -200,13 +200,15 @@ class ImageDomain(Domain):
         """Return values cut to 0 … 1."""
         return x.clamp(0, 1)
 
-    def detector_defaults(self, clean: bool, X: Any) -> Suited:
+    def detector_defaults(self, clean: bool, X: Any) -> DetectorDefaults:
         """Return a noise for each pixel and little compression where training images are clean."""
         if not clean:
             return super().detector_defaults(clean, X)
-        return Suited(self, beta_vae(beta=_BETA), None, "learned_gaussian", "wide_novelty")
+        return DetectorDefaults(
+            self, beta_vae(beta=_BETA), None, "learned_gaussian", "wide_novelty"
+        )
 
-    def evaluation_pictures(self, subject: "Subject") -> "dict[str, Figure]":
+    def evaluation_pictures(self, subject: "EvaluationContext") -> "dict[str, Figure]":
         """Return sheets of real and sampled images, and pairs of images and reconstructions."""
         from vaekit.images.evaluation import evaluation_pictures  # matplotlib costs half a second
 
@@ -281,7 +283,7 @@ def _layout(array: NDArray[Any], chosen: str | None) -> str:
         layout for layout, axis in (("NCHW", 1), ("NHWC", 3)) if array.shape[axis] in _COLOURS
     ]
     if len(fitting) != 1:
-        why = "both are possible" if fitting else "neither axis has 1, 3 or 4 colours"
+        why = "both are possible" if fitting else "neither axis has 1, 3 or 4 channels"
         raise DataError(
             f"images must be NHWC or NCHW; got shape {array.shape}, where {why}. Pass "
             "domain=ImageDomain(layout='NHWC') or 'NCHW'."
@@ -295,11 +297,11 @@ def _event_shape(array: NDArray[Any], layout: str) -> tuple[int, ...]:
 
 
 def _describe(shape: tuple[int, ...], layout: str) -> str:
-    colours, height, width = shape
+    channels, height, width = shape
     axes = {
         "NHW": ("n", height, width),
-        "NHWC": ("n", height, width, colours),
-        "NCHW": ("n", colours, height, width),
+        "NHWC": ("n", height, width, channels),
+        "NCHW": ("n", channels, height, width),
     }[layout]
     return f"({', '.join(map(str, axes))}) [{layout}]"
 

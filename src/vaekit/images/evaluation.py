@@ -2,13 +2,13 @@
 
 from matplotlib.figure import Figure
 
-from vaekit.evaluation.subject import Subject
+from vaekit.evaluation.subject import EvaluationContext
 from vaekit.plots.images import image_sheets, reconstruction_pairs
 
 _SHOWN, _PAIRS = 30, 20
 
 
-def evaluation_pictures(subject: Subject) -> dict[str, Figure]:
+def evaluation_pictures(subject: EvaluationContext) -> dict[str, Figure]:
     """Return ``samples``, and of a model that encodes ``reconstructions``."""
     decode = subject.trained.domain.decode
     items = subject.some(_SHOWN)

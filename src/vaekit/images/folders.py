@@ -147,11 +147,11 @@ class _Reader:
             image = Image.fromarray((np.asarray(image, np.float64) / 257).astype(np.uint8))
         if self.keeps_alpha:
             return image.convert("RGBA")
-        grey = image.mode in ("1", "L", "LA")
+        gray = image.mode in ("1", "L", "LA")
         if "A" in image.getbands() or "transparency" in image.info:
             rgba = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-        return image.convert("L" if grey else "RGB")
+        return image.convert("L" if gray else "RGB")
 
     def _fitted(self, image: Any) -> Any:
         from PIL import Image, ImageOps
@@ -177,11 +177,11 @@ def _stack(images: list[tuple[Path, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
                 "size=(height, width) (CLI: --size) to scale and crop them."
             )
     if any(image.ndim == 3 for _, image in images):
-        return np.stack([_with_colour(image) for _, image in images])
+        return np.stack([_with_color(image) for _, image in images])
     return np.stack([image for _, image in images])
 
 
-def _with_colour(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _with_color(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)
 
 
@@ -273,11 +273,11 @@ def _check_files(
     path: str | Path, by_file: dict[str, int], files: Sequence[str], folder: Path
 ) -> None:
     """Every image has a row, and every row an image (or a file that was skipped)."""
-    unlabelled = [file for file in files if file not in by_file]
-    if unlabelled:
+    unlabeled = [file for file in files if file not in by_file]
+    if unlabeled:
         raise DataError(
-            f"every image must have a row in {path}; {len(unlabelled)} of {len(files)} have none: "
-            f"{_some(unlabelled)}. Paths are relative to {folder}. Add rows, or move the images."
+            f"every image must have a row in {path}; {len(unlabeled)} of {len(files)} have none: "
+            f"{_some(unlabeled)}. Paths are relative to {folder}. Add rows, or move the images."
         )
     absent = [name for name in by_file if not (folder / name).is_file()]
     if absent:

@@ -9,10 +9,10 @@ from torch.distributions import Distribution
 
 from vaekit.distributions.codes import Codes, UniformCodes
 from vaekit.distributions.manifolds import REAL
-from vaekit.distributions.wrappers import Traced
+from vaekit.distributions.wrappers import SampleWithLogProb
 from vaekit.errors import CompositionError
 from vaekit.posteriors.base import Posterior
-from vaekit.posteriors.discrete import Quantiser
+from vaekit.posteriors.discrete import Quantizer
 from vaekit.priors.base import Prior
 from vaekit.types import Aggregate, Draw, LogDensity
 
@@ -172,7 +172,7 @@ class Single(Latent):
         """Draw from q(z | x), reparametrised."""
         p = self.prior(context, aggregate)
         q = self.posterior(h, lambda z: log_likelihood(z) + p.log_prob(z))
-        if isinstance(q, Traced):
+        if isinstance(q, SampleWithLogProb):
             z, log_q = q.rsample_with_log_prob(torch.Size((draws,)))
             return Draw(z, q, p, traced=log_q)
         return Draw(q.rsample((draws,)), q, p, "density" in self.posterior.provides)
@@ -233,7 +233,7 @@ def draw_prior(
 
 def _check_pair(posterior: Posterior, prior: Prior) -> None:
     q, p = type(posterior).__name__, type(prior).__name__
-    if isinstance(posterior, Quantiser):
+    if isinstance(posterior, Quantizer):
         raise CompositionError(f"{q} draws codes; join it by latents.Discrete, without a prior.")
     if posterior.latent_dim != prior.latent_dim:
         raise CompositionError(
@@ -260,7 +260,7 @@ class Discrete(Latent):
     that scores are true bounds: of vector-quantised models, too.
 
     Args:
-        quantiser: q(codes | x) and their embedding.
+        quantizer: q(codes | x) and their embedding.
 
     Source: van den Oord et al. 2017, section 3.2 (uniform prior, autoregressive prior later).
 
@@ -270,29 +270,29 @@ class Discrete(Latent):
         5
     """
 
-    def __init__(self, quantiser: Quantiser) -> None:
+    def __init__(self, quantizer: Quantizer) -> None:
         super().__init__()
-        self.quantiser = quantiser
+        self.quantizer = quantizer
 
     @property
     def provides(self) -> frozenset[str]:
         """What the quantiser provides."""
-        return self.quantiser.provides
+        return self.quantizer.provides
 
     @property
     def latent_dim(self) -> int:
         """Size of the embedding."""
-        return self.quantiser.latent_dim
+        return self.quantizer.latent_dim
 
     @property
     def num_codes(self) -> int:
         """How many values each code may take."""
-        return self.quantiser.num_codes
+        return self.quantizer.num_codes
 
     @property
     def num_coordinates(self) -> int:
         """Codes per item."""
-        return self.quantiser.num_tokens
+        return self.quantizer.num_tokens
 
     @property
     def keeps_density(self) -> bool:
@@ -308,7 +308,7 @@ class Discrete(Latent):
         aggregate: Aggregate,
     ) -> Draw:
         """Draw codes and embed them."""
-        q: Codes = self.quantiser(h, log_likelihood)
+        q: Codes = self.quantizer(h, log_likelihood)
         z, log_q = q.rsample_with_log_prob(torch.Size((draws,)))
         kl = q.kl_to_uniform().expand(draws, -1)
         return Draw(z, q, self._uniform(h), traced=log_q, kl=kl)
@@ -321,26 +321,26 @@ class Discrete(Latent):
         aggregate: Aggregate,
     ) -> Float[Tensor, "batch latent"]:
         """The embedding of the most probable codes."""
-        return self.quantiser.embed(self.quantiser(h, log_likelihood).indices)
+        return self.quantizer.embed(self.quantizer(h, log_likelihood).indices)
 
     def posterior_of(
         self, h: Float[Tensor, "batch features"], log_likelihood: LogDensity
     ) -> Distribution:
         """q(codes | x)."""
-        q: Distribution = self.quantiser(h, log_likelihood)
+        q: Distribution = self.quantizer(h, log_likelihood)
         return q
 
     def prior_of(
         self, context: Float[Tensor, "batch context"] | None, aggregate: Aggregate
     ) -> Distribution:
         """All codes equally probable."""
-        return self._uniform(next(self.quantiser.parameters()))
+        return self._uniform(next(self.quantizer.parameters()))
 
     def generate(
         self, n: int, context: Float[Tensor, "batch context"] | None, aggregate: Aggregate
     ) -> Float[Tensor, "batch *latent"]:
         """Draw codes and embed them."""
-        return self.quantiser.embed(self.prior_of(context, aggregate).sample(torch.Size((n,))))
+        return self.quantizer.embed(self.prior_of(context, aggregate).sample(torch.Size((n,))))
 
     def flatten(self, draw: Draw) -> Float[Tensor, "batch coordinates"]:
         """The numbers of the most probable codes."""
@@ -349,7 +349,7 @@ class Discrete(Latent):
 
     def unflatten(self, u: Float[Tensor, "batch coordinates"]) -> Float[Tensor, "batch latent"]:
         """The embedding of codes, by their numbers."""
-        return self.quantiser.embed(u.long())
+        return self.quantizer.embed(u.long())
 
     def _uniform(self, like: Tensor) -> UniformCodes:
-        return UniformCodes(self.quantiser.num_tokens, self.quantiser.num_codes, like)
+        return UniformCodes(self.quantizer.num_tokens, self.quantizer.num_codes, like)

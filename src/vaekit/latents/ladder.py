@@ -10,7 +10,7 @@ from torch import Size, Tensor, nn
 from torch.distributions import Distribution, constraints, kl_divergence
 
 from vaekit.distributions.gaussian import DiagonalNormal
-from vaekit.distributions.wrappers import Traced
+from vaekit.distributions.wrappers import SampleWithLogProb
 from vaekit.errors import CompositionError, unknown_name
 from vaekit.latents.base import Latent
 from vaekit.types import Aggregate, Draw, LogDensity
@@ -183,7 +183,7 @@ class _Way(NamedTuple):
     kl: Tensor
 
 
-class LadderPosterior(Traced):
+class LadderPosterior(SampleWithLogProb):
     """q(z | x) of a ladder: the product of its levels' conditionals.
 
     Args:

@@ -3,7 +3,7 @@ from .elementwise import (
     Bernoulli as Bernoulli,
     Categorical as Categorical,
     ContinuousBernoulli as ContinuousBernoulli,
-    DiscretisedLogistic as DiscretisedLogistic,
+    DiscretizedLogistic as DiscretizedLogistic,
     StructuralSimilarity as StructuralSimilarity,
     Student as Student,
 )

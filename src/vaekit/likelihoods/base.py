@@ -16,7 +16,7 @@ class Likelihood(nn.Module, abc.ABC):
     """Turns decoder features of shape (draws, batch, channels, *event) into p(x | z).
 
     Attributes:
-        normalised: False for energies, which have no log-likelihood to report.
+        normalized: False for energies, which have no log-likelihood to report.
         features_per_value: How many decoder outputs (``channels``) one value of x needs.
         support: Which values x may take: ``"real"``, ``"unit"`` (0 to 1), ``"image"`` (the same,
             in the shape of an image), ``"codes"`` (0 … K-1), ``"table"`` (codes of columns,
@@ -25,13 +25,13 @@ class Likelihood(nn.Module, abc.ABC):
             teach the decoder.
         drawn: Whether a generated item is a draw from p(x | z), as rows of a table are, and not
             its point, as pictures are, whose noise nobody wants to see.
-        settles: Whether there is something to do once training is over; see `settle`.
+        needs_calibration: Whether there is something to do once training is over; see `calibrate`.
     """
 
-    normalised: ClassVar[bool] = True
+    normalized: ClassVar[bool] = True
     smooth: ClassVar[bool] = True
     drawn: ClassVar[bool] = False
-    settles: ClassVar[bool] = False
+    needs_calibration: ClassVar[bool] = False
     support: ClassVar[str]
 
     def __init__(self, features_per_value: int = 1) -> None:
@@ -50,7 +50,7 @@ class Likelihood(nn.Module, abc.ABC):
     def point(self, px: Distribution) -> Tensor:
         """The value of x to show for p(x | z): its mean, or its mode where a mean is no value."""
 
-    def settle(self, seen: Iterable[tuple[Distribution, Batch]]) -> None:
+    def calibrate(self, seen: Iterable[tuple[Distribution, Batch]]) -> None:
         """Change constants, once training is over, so that the average item is predicted right.
 
         Called a few times, each time with p(x | z) of the same training items and new latents.

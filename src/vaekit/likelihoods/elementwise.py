@@ -24,7 +24,7 @@ from vaekit.distributions.pixels import (
     ContinuousBernoulli as ContinuousBernoulliDistribution,
 )
 from vaekit.distributions.pixels import (
-    DiscretisedLogistic as DiscretisedLogisticDistribution,
+    DiscretizedLogistic as DiscretizedLogisticDistribution,
 )
 from vaekit.likelihoods.base import Elementwise, Likelihood, sum_observed
 from vaekit.ssim import ms_ssim
@@ -152,7 +152,7 @@ _LOG_SCALE_BOUNDS = (-7.0, 3.0)
 _INITIAL_LOG_SCALE = -2.0
 
 
-class DiscretisedLogistic(Elementwise):
+class DiscretizedLogistic(Elementwise):
     """A logistic density over the grey levels, with a centre and a width for every value.
 
     Args:
@@ -161,7 +161,7 @@ class DiscretisedLogistic(Elementwise):
     Source: Kingma et al. 2016, eq. 10.
 
     Example:
-        >>> px = DiscretisedLogistic(256)(torch.zeros(1, 3, 2, 4))
+        >>> px = DiscretizedLogistic(256)(torch.zeros(1, 3, 2, 4))
         >>> px.mean.shape
         torch.Size([1, 3, 4])
     """
@@ -178,7 +178,7 @@ class DiscretisedLogistic(Elementwise):
         """Read the two features of a value as its centre and its log scale."""
         loc, raw = features.unbind(dim=2)
         log_scale = (raw + _INITIAL_LOG_SCALE).clamp(*_LOG_SCALE_BOUNDS)
-        return DiscretisedLogisticDistribution(loc, log_scale, self.levels)
+        return DiscretizedLogisticDistribution(loc, log_scale, self.levels)
 
     def initial_features(self, mean: Float[Tensor, "*event"]) -> Float[Tensor, "channels *event"]:
         """The mean as centre."""
@@ -238,7 +238,7 @@ class StructuralSimilarity(Likelihood):
         tensor(True)
     """
 
-    normalised: ClassVar[bool] = False
+    normalized: ClassVar[bool] = False
     support: ClassVar[str] = "image"
 
     def __init__(self, weight: float = 300.0) -> None:

@@ -108,7 +108,7 @@ class AutoregressiveTable(Likelihood):
     support: ClassVar[str] = "table"
     smooth: ClassVar[bool] = False
     drawn: ClassVar[bool] = True
-    settles: ClassVar[bool] = True
+    needs_calibration: ClassVar[bool] = True
 
     def __init__(self, cells: AutoregressiveCells) -> None:
         super().__init__()
@@ -127,14 +127,16 @@ class AutoregressiveTable(Likelihood):
         """Sum over observed cells, in nats; of the others none is told to those after it."""
         return sum_observed(px.log_prob(batch.visible), batch)
 
-    def settle(self, seen: Iterable[tuple[Distribution, Batch]]) -> None:
+    def calibrate(self, seen: Iterable[tuple[Distribution, Batch]]) -> None:
         """Move the shares of each cell until it is predicted as often as there is.
 
         Dropout makes a network surer in use than it was in training, and then rare values are too
         rare or too frequent by some percent.
         """
         rows = ((px, batch.visible) for px, batch in seen)
-        self.cells.settle((px.features, x) for px, x in rows if isinstance(px, AutoregressiveRow))
+        self.cells.calibrate(
+            (px.features, x) for px, x in rows if isinstance(px, AutoregressiveRow)
+        )
 
     def point(self, px: Distribution) -> Tensor:
         """Cell by cell the most probable code, or the mean of the number."""

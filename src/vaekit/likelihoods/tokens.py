@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaekit.distributions.sequences import TokenSequence
-from vaekit.distributions.wrappers import Joined
+from vaekit.distributions.wrappers import Concatenated
 from vaekit.errors import SpecError
 from vaekit.likelihoods.base import Likelihood, sum_observed
 from vaekit.likelihoods.gaussian import LearnedGaussian
-from vaekit.networks.tokens import TokenTeller
+from vaekit.networks.tokens import AutoregressiveTokenDecoder
 from vaekit.types import Batch
 
 
@@ -44,7 +44,11 @@ class Tokens(Likelihood):
     drawn: ClassVar[bool] = True
 
     def __init__(
-        self, network: TokenTeller, temperature: float = 1.0, nucleus: float = 1.0, beams: int = 1
+        self,
+        network: AutoregressiveTokenDecoder,
+        temperature: float = 1.0,
+        nucleus: float = 1.0,
+        beams: int = 1,
     ) -> None:
         super().__init__()
         if not temperature > 0:
@@ -102,7 +106,7 @@ class TargetedTokens(Likelihood):
         SpecError: A weight that is not above 0.
 
     Source: Gomez-Bombarelli et al. 2018, "Automatic chemical design using a data-driven continuous
-    representation of molecules", for properties that are learnt jointly; Kingma et al. 2014,
+    representation of molecules", for properties that are learned jointly; Kingma et al. 2014,
     "Semi-supervised learning with deep generative models", for some that are missing.
 
     Example:
@@ -131,7 +135,7 @@ class TargetedTokens(Likelihood):
     def forward(self, features: Float[Tensor, "draws batch 1 features"]) -> Distribution:
         """Read the last features as means of the numbers."""
         told, means = features.split([self.tokens.num_features, self.num_targets], -1)
-        return Joined([self.tokens(told), self.noise(means)])
+        return Concatenated([self.tokens(told), self.noise(means)])
 
     def log_prob(self, px: Distribution, batch: Batch) -> Float[Tensor, "draws batch"]:
         """Sum over the tokens, the end and the numbers that are there, in nats."""

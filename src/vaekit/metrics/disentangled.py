@@ -17,7 +17,7 @@ _LEAST_ITEMS = 100
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class Labeled:
     """Codes and factors as arrays.
 
     Attributes:
@@ -107,15 +107,15 @@ def factor_vae_score(
         >>> factor_vae_score(factors.float(), factors)
         1.0
     """
-    labelled = Labelled.of(codes, factors)
-    spread = labelled.codes.std(0)
+    labeled = Labeled.of(codes, factors)
+    spread = labeled.codes.std(0)
     if not spread.any():
-        return 1 / len(labelled.factors.T)
-    scaled = labelled.codes[:, spread > 0] / spread[spread > 0]
-    groups = [_groups(factor, index) for index, factor in enumerate(labelled.factors.T)]
+        return 1 / len(labeled.factors.T)
+    scaled = labeled.codes[:, spread > 0] / spread[spread > 0]
+    groups = [_groups(factor, index) for index, factor in enumerate(labeled.factors.T)]
     generator = np.random.default_rng(seed)
-    learnt, tested = (_votes(scaled, groups, generator) for _ in range(2))
-    majority = learnt.argmax(1)
+    learned, tested = (_votes(scaled, groups, generator) for _ in range(2))
+    majority = learned.argmax(1)
     return float(tested[np.arange(len(tested)), majority].sum()) / _VOTES
 
 
@@ -192,8 +192,8 @@ def dci(
         >>> dci(factors.float(), factors).disentanglement > 0.99
         True
     """
-    labelled = Labelled.of(codes, factors)
-    fits = [_forest(labelled, column, seed) for column in labelled.factors.T]
+    labeled = Labeled.of(codes, factors)
+    fits = [_forest(labeled, column, seed) for column in labeled.factors.T]
     importance = np.stack([fit[0] for fit in fits], axis=1) + _TINY
     weights = importance.sum(1) / importance.sum()
     return DCI(
@@ -233,28 +233,28 @@ def sap(
         >>> sap(factors.float(), factors) > 0.9
         True
     """
-    labelled = Labelled.of(codes, factors)
+    labeled = Labeled.of(codes, factors)
     scores = [
-        [_by_thresholds(labelled, code, factor, seed) for factor in labelled.factors.T]
-        for code in labelled.codes.T
+        [_by_thresholds(labeled, code, factor, seed) for factor in labeled.factors.T]
+        for code in labeled.codes.T
     ]
     ranked = np.sort(scores, axis=0)
     return float((ranked[-1] - ranked[-2]).mean())
 
 
 def _forest(
-    labelled: Labelled, factor: NDArray[np.int64], seed: int
+    labeled: Labeled, factor: NDArray[np.int64], seed: int
 ) -> tuple[NDArray[np.float64], float]:
     """Importance of each latent for a factor, and the accuracy on held-out items."""
     from sklearn.ensemble import RandomForestClassifier  # costs half a second
 
-    train, test = labelled.halves(seed)
+    train, test = labeled.halves(seed)
     forest = RandomForestClassifier(
         _TREES, min_samples_leaf=_LEAST_LEAF, max_features=None, random_state=seed
     )
     with threadpool_limits(1):
-        forest.fit(labelled.codes[train], factor[train])
-    return forest.feature_importances_, forest.score(labelled.codes[test], factor[test])
+        forest.fit(labeled.codes[train], factor[train])
+    return forest.feature_importances_, forest.score(labeled.codes[test], factor[test])
 
 
 def _concentration(importance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -265,12 +265,12 @@ def _concentration(importance: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _by_thresholds(
-    labelled: Labelled, code: NDArray[np.float64], factor: NDArray[np.int64], seed: int
+    labeled: Labeled, code: NDArray[np.float64], factor: NDArray[np.int64], seed: int
 ) -> float:
     """How well thresholds on one latent tell the values of one factor apart on held-out items."""
     from sklearn.tree import DecisionTreeClassifier  # costs half a second
 
-    train, test = labelled.halves(seed)
+    train, test = labeled.halves(seed)
     tree = DecisionTreeClassifier(
         max_leaf_nodes=int(factor.max()) + 1, class_weight="balanced", random_state=seed
     )
@@ -317,10 +317,10 @@ def mutual_information_gap(
         >>> round(mutual_information_gap(factors.float(), factors), 6)
         1.0
     """
-    labelled = Labelled.of(codes, factors)
-    ranked = np.sort(_information(labelled), axis=0)
+    labeled = Labeled.of(codes, factors)
+    ranked = np.sort(_information(labeled), axis=0)
     gaps = ranked[-1] - ranked[-2]
-    return float((gaps / _entropies(labelled)).mean())
+    return float((gaps / _entropies(labeled)).mean())
 
 
 def modularity(
@@ -350,19 +350,19 @@ def modularity(
         >>> round(modularity(factors.float(), factors), 6)
         1.0
     """
-    information = _information(Labelled.of(codes, factors))
+    information = _information(Labeled.of(codes, factors))
     most = information.max(1)
     squares = np.square(information[most > 0] / most[most > 0, None])
     deviation = (squares.sum(1) - 1) / (information.shape[1] - 1)
     return float((1 - deviation).mean()) if len(deviation) else 0.0
 
 
-def _information(labelled: Labelled) -> NDArray[np.float64]:
+def _information(labeled: Labeled) -> NDArray[np.float64]:
     """Mutual information in nats, shape (latents, factors)."""
     from sklearn.metrics import mutual_info_score  # costs half a second
 
-    bins = [_binned(column) for column in labelled.codes.T]
-    scores = [[mutual_info_score(f, b) for f in labelled.factors.T] for b in bins]
+    bins = [_binned(column) for column in labeled.codes.T]
+    scores = [[mutual_info_score(f, b) for f in labeled.factors.T] for b in bins]
     # Rounding leaves 1e-16 between a constant and anything.
     return np.where(np.array(scores) > 1e-12, scores, 0.0)
 
@@ -372,11 +372,11 @@ def _binned(column: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.digitize(column, edges[1:-1])
 
 
-def _entropies(labelled: Labelled) -> NDArray[np.float64]:
+def _entropies(labeled: Labeled) -> NDArray[np.float64]:
     """Entropy of each factor in nats."""
     from sklearn.metrics import mutual_info_score
 
-    return np.array([mutual_info_score(column, column) for column in labelled.factors.T])
+    return np.array([mutual_info_score(column, column) for column in labeled.factors.T])
 
 
 @dataclass(frozen=True)

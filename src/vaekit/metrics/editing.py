@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vaekit.domains.context import Labels
 from vaekit.errors import DataError
-from vaekit.metrics.feature_extractors import classifier_body, minimise
+from vaekit.metrics.feature_extractors import classifier_body, minimize
 from vaekit.randomness import seeded
 from vaekit.training.data import Items
 
@@ -44,7 +44,7 @@ class AttributeClassifier:
         sizes = [len(labels) for labels in self.values.values()]
         best = [part.argmax(1).numpy() for part in logits.split(sizes, dim=1)]
         pairs = zip(self.values.items(), best, strict=True)
-        return {name: np.asarray(labels)[places] for (name, labels), places in pairs}
+        return {name: np.asarray(labels)[positions] for (name, labels), positions in pairs}
 
 
 def attribute_classifier(
@@ -53,7 +53,7 @@ def attribute_classifier(
     """Train one network with a head for each attribute.
 
     Images get a convolutional network, all else a multilayer perceptron. Train it on items that
-    neither the model nor a direction has learnt from, if it is to judge them.
+    neither the model nor a direction has learned from, if it is to judge them.
 
     Args:
         items: At least 20.
@@ -94,7 +94,7 @@ def attribute_classifier(
             costs = [F.cross_entropy(a, b) for a, b in zip(logits, wanted, strict=True)]
             return torch.stack(costs).sum()
 
-        minimise(network, len(rest), epochs, cost)
+        minimize(network, len(rest), epochs, cost)
     network.eval().requires_grad_(False)
     told = AttributeClassifier(network, values, {})(items.batch(held_out, cpu).x)
     right = labels.at(held_out.numpy())
@@ -109,7 +109,7 @@ def _numbers(labels: Labels, values: Mapping[str, tuple[str, ...]]) -> NDArray[n
     )
 
 
-Told = Mapping[str, NDArray[np.str_]]
+TimestepEmbedding = Mapping[str, NDArray[np.str_]]
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def flip_rate(told: NDArray[np.str_], to: str) -> float:
     return float((told == to).mean())
 
 
-def kept_shares(before: Told, after: Told) -> dict[str, float]:
+def kept_shares(before: TimestepEmbedding, after: TimestepEmbedding) -> dict[str, float]:
     """For each attribute, the share of the items whose label is as before.
 
     Example:

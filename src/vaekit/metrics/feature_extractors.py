@@ -174,7 +174,7 @@ def efficientnet_features(
         device: Where to compute.
 
     Returns:
-        Features of images from 0 to 1 with 1 or 3 colours, of any size.
+        Features of images from 0 to 1 with 1 or 3 channels, of any size.
 
     Raises:
         MissingExtraError: The extra is not installed.
@@ -210,10 +210,10 @@ def _load(size: int) -> Any:
     return network.eval().requires_grad_(False)
 
 
-def _checked(images: Tensor) -> Float[Tensor, "batch colours height width"]:
+def _checked(images: Tensor) -> Float[Tensor, "batch channels height width"]:
     if images.ndim != 4 or images.shape[1] not in (1, 3):
         raise DataError(
-            "images must have shape (batch, colours, height, width) with 1 or 3 colours; got "
+            "images must have shape (batch, colours, height, width) with 1 or 3 channels; got "
             f"{tuple(images.shape)}. Reshape them; drop an alpha channel."
         )
     least, most = images.min().item(), images.max().item()
@@ -276,7 +276,7 @@ def classifier_features(
         network = nn.Sequential(body, head).to(x.device)
         held_out, rest = _split(len(x))
         seen, wanted = x[rest], targets[rest]
-        minimise(network, len(rest), epochs, lambda i: _cost(network(seen[i].float()), wanted[i]))
+        minimize(network, len(rest), epochs, lambda i: _cost(network(seen[i].float()), wanted[i]))
     network.eval().requires_grad_(False)
     logits = Features("logits", lambda some: network(some.float()), device=x.device)(x[held_out])
     accuracy = (logits.argmax(1) == targets[held_out].cpu()).double().mean().item()
@@ -309,7 +309,7 @@ def _cost(logits: Tensor, targets: Tensor) -> Tensor:
     return F.cross_entropy(logits, targets)
 
 
-def minimise(network: nn.Module, count: int, epochs: int, cost: Callable[[Tensor], Tensor]) -> None:
+def minimize(network: nn.Module, count: int, epochs: int, cost: Callable[[Tensor], Tensor]) -> None:
     """Train a classifier; an epoch's last, smaller batch is left out.
 
     Args:
@@ -320,14 +320,14 @@ def minimise(network: nn.Module, count: int, epochs: int, cost: Callable[[Tensor
     """
     batch = min(_BATCH, count)
     steps = count // batch
-    optimiser = torch.optim.AdamW(network.parameters(), _MAX_RATE, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _MAX_RATE, epochs * steps + 1)
+    optimizer = torch.optim.AdamW(network.parameters(), _MAX_RATE, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _MAX_RATE, epochs * steps + 1)
     for _ in range(epochs):
         for rows in torch.randperm(count)[: steps * batch].split(batch):
             loss = cost(rows)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             schedule.step()
 
 
@@ -350,6 +350,6 @@ def _convolutions(shape: torch.Size) -> nn.Sequential:
 
 
 def _perceptron(values: int, hidden: int = 256) -> nn.Sequential:
-    standardise = nn.BatchNorm1d(values, affine=False)
+    standardize = nn.BatchNorm1d(values, affine=False)
     layer = nn.Linear(values, hidden, bias=False)
-    return nn.Sequential(nn.Flatten(), standardise, layer, nn.BatchNorm1d(hidden), nn.ReLU())
+    return nn.Sequential(nn.Flatten(), standardize, layer, nn.BatchNorm1d(hidden), nn.ReLU())

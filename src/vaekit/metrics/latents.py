@@ -252,7 +252,7 @@ def _measure(model: VAE, batch: Batch) -> tuple[Tensor, Tensor | None, Tensor, T
 def _log_fitted(model: VAE, draw: Draw, batch: Batch) -> Tensor | None:
     """Under the fitted prior, where its density is one and compares with the model's own."""
     fitted = model.fitted_prior
-    if fitted is None or not fitted.normalised or not model.latent.keeps_density:
+    if fitted is None or not fitted.normalized or not model.latent.keeps_density:
         return None
     u, context = model.latent.flatten(draw), batch.context
     if isinstance(fitted, FlowMatching):

@@ -85,7 +85,7 @@ def bits_per_dim(nats: float, values: int, levels: int = 256) -> float:
 
     Args:
         nats: Log-likelihood of an item.
-        values: Values of an item: colours x height x width.
+        values: Values of an item: channels x height x width.
         levels: How many levels were scaled to 0 ... 1; 256 for 8-bit images.
 
     Raises:

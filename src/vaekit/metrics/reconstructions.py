@@ -117,11 +117,11 @@ class Smoothness:
     roughness: Estimate
 
 
-def smoothness(ways: Float[Tensor, "ways steps *event"]) -> Smoothness:
+def smoothness(paths: Float[Tensor, "ways steps *event"]) -> Smoothness:
     """Measure ways by the Euclidean distances of their neighbours.
 
     Args:
-        ways: Decoded points in their order, both ends included; at least two ways of two steps.
+        paths: Decoded points in their order, both ends included; at least two ways of two steps.
 
     Raises:
         DataError: Too few ways or steps, values that are not finite, or a way whose ends agree.
@@ -139,7 +139,7 @@ def smoothness(ways: Float[Tensor, "ways steps *event"]) -> Smoothness:
         >>> round(smoothness(corner).jump.mean, 3)  # 4 / 3.5
         1.143
     """
-    x = _checked(ways.flatten(2).double())
+    x = _checked(paths.flatten(2).double())
     x = x / (x[:, -1:] - x[:, :1]).norm(dim=-1, keepdim=True)
     steps = x.diff(dim=1).norm(dim=-1)
     pieces = steps.shape[1]
@@ -153,12 +153,12 @@ def smoothness(ways: Float[Tensor, "ways steps *event"]) -> Smoothness:
 
 
 def distance_to_data(
-    ways: Float[Tensor, "ways steps *event"], real: Float[Tensor, "items *event"]
+    paths: Float[Tensor, "ways steps *event"], real: Float[Tensor, "items *event"]
 ) -> Float[Tensor, "ways steps"]:
     """Distance of each decoded point to the nearest real item: how far a way leaves the data.
 
     Args:
-        ways: Decoded points.
+        paths: Decoded points.
         real: Items to be near to, as the networks see them.
 
     Source: Berthelot et al. 2019, "Understanding and improving interpolation in autoencoders via
@@ -171,7 +171,7 @@ def distance_to_data(
     rows = real.flatten(1)
     parts = [
         torch.cdist(part.flatten(2).flatten(0, 1), rows).amin(1).unflatten(0, part.shape[:2])
-        for part in ways.split(_WAYS_AT_ONCE)
+        for part in paths.split(_WAYS_AT_ONCE)
     ]
     return torch.cat(parts)
 

@@ -149,8 +149,8 @@ def prdc(
             f"k must be at least 1 and below the number of items; got k={k} with {len(real)} real "
             f"and {len(fake)} generated items. Pass more items or a smaller k."
         )
-    centre = real.double().mean(0)  # near 0 the squares that cdist subtracts lose fewer digits
-    real, fake = real.double() - centre, fake.double() - centre
+    center = real.double().mean(0)  # near 0 the squares that cdist subtracts lose fewer digits
+    real, fake = real.double() - center, fake.double() - center
     return _count(real, fake, _radii(real, k), _radii(fake, k), k)
 
 
@@ -374,8 +374,8 @@ def _shuffled(items: Tensor, seed: int) -> Tensor:
 
 def _figures(reference: Tensor, sample: Tensor, base: Tensor, mapped: Tensor, k: int) -> Figures:
     sharp = sharpness_ratio(reference, sample) if _are_images(sample) else None
-    neighbours = asdict(prdc(base, mapped, k))
-    return Figures(frechet=frechet_distance(base, mapped), **neighbours, sharpness=sharp)
+    neighbors = asdict(prdc(base, mapped, k))
+    return Figures(frechet=frechet_distance(base, mapped), **neighbors, sharpness=sharp)
 
 
 def _are_images(items: Tensor) -> bool:

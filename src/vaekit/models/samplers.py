@@ -74,7 +74,7 @@ class Diffusion(Model):
         """A velocity field."""
         return frozenset({"velocity"})
 
-    def standardise(self, x: Shaped[Tensor, "batch *event"]) -> Float[Tensor, "batch *event"]:
+    def standardize(self, x: Shaped[Tensor, "batch *event"]) -> Float[Tensor, "batch *event"]:
         """Items with mean 0 and deviation 1, as the network sees them."""
         return (x - self.location) / self.scale
 

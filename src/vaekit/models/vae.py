@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 from vaekit.errors import CompositionError, SpecError
 from vaekit.latents.base import Latent, draw_prior
 from vaekit.likelihoods.base import Likelihood
-from vaekit.networks.wrappers import Beside, BlurredDecoder
+from vaekit.networks.wrappers import NoiseConditionedDecoder, ParallelDecoders
 from vaekit.priors.base import Prior
 from vaekit.randomness import seeded
 from vaekit.types import Batch, Draw, Evidence, LogDensity
@@ -109,9 +109,9 @@ class VAE(Model):
 
     @property
     def provides(self) -> frozenset[str]:
-        """What the latent provides; ``"normalised"``, ``"smooth"`` and ``"context"`` if it is."""
+        """What the latent provides; ``"normalized"``, ``"smooth"`` and ``"context"`` if it is."""
         extra = {
-            "normalised": self.likelihood.normalised,
+            "normalised": self.likelihood.normalized,
             "smooth": self.likelihood.smooth,
             "context": self.context_dim > 0,
         }
@@ -197,7 +197,11 @@ class VAE(Model):
         """
         context = checked_context(context, self.context_dim)
         decoder = self.decoder
-        own = decoder.for_draws() if isinstance(decoder, Beside | BlurredDecoder) else decoder
+        own = (
+            decoder.for_draws()
+            if isinstance(decoder, ParallelDecoders | NoiseConditionedDecoder)
+            else decoder
+        )
         px = self.likelihood(self._decoded(z.unsqueeze(0), context, own))
         item: Tensor = px.sample() if self.likelihood.drawn else self.likelihood.point(px)
         return item.squeeze(0)

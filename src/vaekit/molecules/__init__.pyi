@@ -8,17 +8,17 @@ from .analogue_search import (
 from .domain import MoleculeDomain as MoleculeDomain, Targets as Targets
 from .fingerprints import (
     Fingerprints as Fingerprints,
-    Neighbours as Neighbours,
+    Neighbors as Neighbors,
     morgan_fingerprints as morgan_fingerprints,
     nearest_molecules as nearest_molecules,
     tanimoto as tanimoto,
 )
 from .interpolation import (
-    LatentNeighbours as LatentNeighbours,
-    Way as Way,
-    draw_ways as draw_ways,
-    latent_neighbours as latent_neighbours,
-    molecule_ways as molecule_ways,
+    LatentNeighbors as LatentNeighbors,
+    InterpolationPath as InterpolationPath,
+    draw_paths as draw_paths,
+    latent_neighbors as latent_neighbors,
+    molecule_paths as molecule_paths,
     property_map as property_map,
 )
 from .metrics import (
@@ -45,23 +45,23 @@ from .plots import (
 )
 from .predictions import (
     Agreement as Agreement,
-    AimedMolecules as AimedMolecules,
+    ConditionedMolecules as ConditionedMolecules,
     Predictions as Predictions,
     expected_errors as expected_errors,
     is_readable as is_readable,
     predict_molecules as predict_molecules,
     predict_targets as predict_targets,
     readable_molecules as readable_molecules,
-    targets_of as targets_of,
+    require_targets as require_targets,
 )
 from .properties import (
     CATALOGUES as CATALOGUES,
     Catalogue as Catalogue,
     PROPERTIES as PROPERTIES,
     Property as Property,
-    alerts_of as alerts_of,
+    find_alerts as find_alerts,
     passes_filters as passes_filters,
-    properties_of as properties_of,
+    compute_properties as compute_properties,
 )
 from .rdkit_tools import (
     as_molecules as as_molecules,
@@ -83,11 +83,11 @@ from .report import (
     save_molecules as save_molecules,
 )
 from .standardize import (
-    Standardised as Standardised,
-    Standardiser as Standardiser,
-    standardise as standardise,
+    Standardized as Standardized,
+    Standardizer as Standardizer,
+    standardize as standardize,
 )
 from .analogue_search import check_molecules as check_molecules
-from .outputs import known_of as known_of
+from .outputs import read_known_molecules as read_known_molecules
 from .outputs import sample_writer as sample_writer
 from .plots import check_grid_path as check_grid_path

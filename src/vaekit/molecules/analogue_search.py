@@ -12,13 +12,13 @@ from torch import Tensor
 
 from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
-from vaekit.fitting.trained import Trained, check_vectors
+from vaekit.fitting.trained import TrainedModel, check_vectors
 from vaekit.molecules.domain import MoleculeDomain
 from vaekit.molecules.fingerprints import morgan_fingerprints, tanimoto
-from vaekit.molecules.properties import PROPERTIES, properties_of
+from vaekit.molecules.properties import PROPERTIES, compute_properties
 from vaekit.molecules.rdkit_tools import as_molecules, as_pattern, canonical
 from vaekit.molecules.report import MoleculeReport, molecule_report
-from vaekit.molecules.standardize import standardise
+from vaekit.molecules.standardize import standardize
 from vaekit.randomness import seeded
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Lead:
         return f"The model gives the lead back as {self.decoded}, at similarity {similar:.2f}."
 
 
-def check_molecules(trained: Trained) -> MoleculeDomain:
+def check_molecules(trained: TrainedModel) -> MoleculeDomain:
     """The domain of a model of molecules with plain latents.
 
     Raises:
@@ -70,7 +70,7 @@ def check_molecules(trained: Trained) -> MoleculeDomain:
 
 
 @torch.no_grad()
-def read_lead(trained: Trained, smiles: str, context: Any = None) -> Lead:
+def read_lead(trained: TrainedModel, smiles: str, context: Any = None) -> Lead:
     """Read a molecule and encode it.
 
     Args:
@@ -85,7 +85,7 @@ def read_lead(trained: Trained, smiles: str, context: Any = None) -> Lead:
     """
     domain = check_molecules(trained)
     trained.one_row(context)
-    found = standardise([smiles], domain.standardiser)
+    found = standardize([smiles], domain.standardizer)
     if not len(found):
         (entry,) = found.report.rejected
         raise DataError(f"the lead must be a molecule; got {smiles!r}: {entry.reason}.")
@@ -187,7 +187,7 @@ class Analogues:
 
 
 def find_analogues(
-    trained: Trained,
+    trained: TrainedModel,
     lead: str,
     n: int = 50,
     *,
@@ -303,5 +303,5 @@ def _best(smiles: Sequence[str], lead: Lead, rank: str, lowest: bool) -> NDArray
     if rank == "similarity":
         values = _similarity(smiles, lead).astype(np.float64)
     else:
-        values = properties_of(smiles, [rank])[rank]
+        values = compute_properties(smiles, [rank])[rank]
     return np.argsort(values if lowest else -values, kind="stable")

@@ -67,7 +67,7 @@ def analogues(
     molecules.sample_writer(
         domain, out, domains.SampleOptions(grid, training)
     )  # refuses what does not go together
-    known = molecules.known_of(training, domain)
+    known = molecules.read_known_molecules(training, domain)
     with console.status(f"decoding {draws} points"):
         found = molecules.find_analogues(
             model.trained_,
@@ -130,7 +130,7 @@ def predict(
     path = out or run.with_name(f"{run.name}-predicted.csv")
     _check_endings(path, plot)
     model = storage.load_model(run)
-    molecules.targets_of(model.domain_)
+    molecules.require_targets(model.domain_)
     if not Path(data).is_file():
         raise DataError(f"the molecules must be in a file; there is none at {data!r}.")
     given = read_context(context)

@@ -1,4 +1,4 @@
-"""``vaekit optimise``."""
+"""``vaekit optimize``."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def read_objectives(
     lowest_oracles: list[str] | None,
     takes_list: bool,
     seconds: float | None,
-    trained: fitting.Trained,
+    trained: fitting.TrainedModel,
     context: Any = None,
-) -> list[design.Objective]:
+) -> list[design.DesignObjective]:
     """All objectives of a command line.
 
     A name is that of a property, or of a column of the user's that the model was taught.
@@ -49,19 +49,19 @@ def read_objectives(
         SpecError: None, an unknown property, or words that are no ends.
     """
 
-    def what(name: str) -> str | design.Measure:
+    def what(name: str) -> str | design.MoleculeMeasure:
         return _asked(name, trained, context)
 
-    found = [_towards(design.maximise, text, what) for text in highest or []]
-    found += [_towards(design.minimise, text, what) for text in lowest or []]
+    found = [_towards(design.maximize, text, what) for text in highest or []]
+    found += [_towards(design.minimize, text, what) for text in lowest or []]
     found += [_within(text, what) for text in ranges or []]
-    for make, texts in ((design.maximise, oracles), (design.minimise, lowest_oracles)):
+    for make, texts in ((design.maximize, oracles), (design.minimize, lowest_oracles)):
         for text in texts or []:
             name = text.rpartition(":")[2]
             found.append(make(_measure(load_function(text), takes_list, seconds), name=name))
     if not found:
         raise SpecError(
-            "there must be something to search for: --maximise qed, --minimise sa, --range "
+            "there must be something to search for: --maximize qed, --minimize sa, --range "
             "logp=2..3, or --oracle file.py:function."
         )
     return found
@@ -69,7 +69,7 @@ def read_objectives(
 
 def _measure(
     function: Callable[..., Any], takes_list: bool, seconds: float | None
-) -> design.Measure:
+) -> design.MoleculeMeasure:
     if seconds is not None and not seconds > 0:
         raise SpecError(f"--timeout must be above 0; got {seconds}.")
     return (
@@ -79,7 +79,7 @@ def _measure(
     )
 
 
-def _asked(name: str, trained: fitting.Trained, context: Any) -> str | design.Measure:
+def _asked(name: str, trained: fitting.TrainedModel, context: Any) -> str | design.MoleculeMeasure:
     scales = trained.domain.scales if isinstance(trained.domain, molecules.MoleculeDomain) else None
     own = () if scales is None else scales.own
     if name in own:
@@ -90,16 +90,20 @@ def _asked(name: str, trained: fitting.Trained, context: Any) -> str | design.Me
 
 
 def _towards(
-    make: Callable[..., design.Objective], text: str, what: Callable[[str], str | design.Measure]
-) -> design.Objective:
+    make: Callable[..., design.DesignObjective],
+    text: str,
+    what: Callable[[str], str | design.MoleculeMeasure],
+) -> design.DesignObjective:
     name, ends = _parsed(text)
     if len(ends) == 1:
         raise SpecError(f"what is worst and best enough must be NAME=LOW..HIGH; got {text!r}.")
-    worst, best = (ends if make is design.maximise else ends[::-1]) or (None, None)
+    worst, best = (ends if make is design.maximize else ends[::-1]) or (None, None)
     return make(what(name), worst, best)
 
 
-def _within(text: str, what: Callable[[str], str | design.Measure]) -> design.Objective:
+def _within(
+    text: str, what: Callable[[str], str | design.MoleculeMeasure]
+) -> design.DesignObjective:
     name, ends = _parsed(text)
     if not ends:
         raise SpecError(f"--range must be NAME=LOW..HIGH or NAME=TARGET; got {text!r}.")
@@ -181,27 +185,35 @@ def load_function(text: str) -> Callable[..., Any]:
 _SHOWN = 10
 
 
-def optimise(
+def optimize(
     run: Annotated[Path, typer.Argument(help="Folder of a model of molecules.")],
-    maximise: Annotated[
+    maximize: Annotated[
         list[str] | None,
         typer.Option(
+            "--maximize",
+            "--maximise",
             help="A property, as qed, or a column that the model was taught; qed=.3..1 says what "
-            "is worst and best enough."
+            "is worst and best enough.",
         ),
     ] = None,
-    minimise: Annotated[list[str] | None, typer.Option(help="The same, for less of it.")] = None,
+    minimize: Annotated[
+        list[str] | None,
+        typer.Option("--minimize", "--minimise", help="The same, for less of it."),
+    ] = None,
     range_: Annotated[
         list[str] | None, typer.Option("--range", help="A range or target: logp=2..3, mw=350.")
     ] = None,
     oracle: Annotated[
         list[str] | None,
         typer.Option(
-            help="Your own function of a SMILES, to maximise: file.py:function. The file is run."
+            help="Your own function of a SMILES, to maximize: file.py:function. The file is run."
         ),
     ] = None,
-    minimise_oracle: Annotated[
-        list[str] | None, typer.Option(help="Your own function, to minimise.")
+    minimize_oracle: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--minimize-oracle", "--minimise-oracle", help="Your own function, to minimize."
+        ),
     ] = None,
     takes_list: Annotated[
         bool, typer.Option("--takes-list", help="Your functions take a list of SMILES.")
@@ -261,33 +273,33 @@ def optimise(
 
     Examples:
 
-    vaekit optimise runs/drugs --maximise qed --range logp=2..3 --start drugs.smi
+    vaekit optimize runs/drugs --maximize qed --range logp=2..3 --start drugs.smi
 
-    vaekit optimise runs/drugs --like "CC(=O)Oc1ccccc1C(=O)O" --similarity 0.4 --maximise qed
+    vaekit optimize runs/drugs --like "CC(=O)Oc1ccccc1C(=O)O" --similarity 0.4 --maximize qed
 
-    vaekit optimise runs/assay --maximise activity --range logp=1..3 --start assay.csv
+    vaekit optimize runs/assay --maximize activity --range logp=1..3 --start assay.csv
 
-    vaekit optimise runs/drugs --oracle dock.py:score --timeout 60 --budget 500 --start drugs.smi
+    vaekit optimize runs/drugs --oracle dock.py:score --timeout 60 --budget 500 --start drugs.smi
 
-    vaekit optimise runs/drugs --maximise qed --keep "c1ccccc1" --forbid "[N+](=O)[O-]"
+    vaekit optimize runs/drugs --maximize qed --keep "c1ccccc1" --forbid "[N+](=O)[O-]"
     --bound mw=200..450 --no-alerts --baselines --out best.csv --report page.html --grid best.png
     """
     _check_endings(out, report, grid)
     rules = _constraints(like, similarity, keep, forbid, bound, no_alerts)
     trained, given = storage.load_model(run).trained_, read_context(context)
     objectives = read_objectives(
-        maximise,
-        minimise,
+        maximize,
+        minimize,
         range_,
         oracle,
-        minimise_oracle,
+        minimize_oracle,
         takes_list,
         timeout,
         trained,
         given,
     )
     with _bar() as watch:
-        result = design.optimise(
+        result = design.optimize(
             trained,
             objectives,
             start=start,
@@ -328,8 +340,10 @@ def _constraints(
     forbid: list[str] | None,
     bound: list[str] | None,
     no_alerts: bool,
-) -> list[design.Constraint]:
-    rules: list[design.Constraint] = [] if like is None else [design.Similar(like, similarity)]
+) -> list[design.DesignConstraint]:
+    rules: list[design.DesignConstraint] = (
+        [] if like is None else [design.Similar(like, similarity)]
+    )
     rules += [design.Keeps(smarts) for smarts in keep or []]
     rules += [design.Lacks(smarts) for smarts in forbid or []]
     rules += read_bounds(bound)
@@ -361,7 +375,7 @@ def _bar() -> Iterator[Callable[[design.Progress], None]]:
         yield watch
 
 
-def _print(result: design.Optimisation, rows: Any) -> None:
+def _print(result: design.Optimization, rows: Any) -> None:
     beside = Table("molecules of", "calls", "best", "mean of ten best", "area")
     for each in result.summaries:
         numbers = (each.best, each.top10, each.area)

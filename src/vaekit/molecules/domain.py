@@ -18,13 +18,13 @@ from vaekit.domains.hooks import Conditions, Proposals, ReadOptions, SampleOptio
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.fitting.conditional import read_number
 from vaekit.likelihoods.base import Likelihood
-from vaekit.molecules.properties import PROPERTIES, properties_of
+from vaekit.molecules.properties import PROPERTIES, compute_properties
 from vaekit.molecules.reading import Molecules, Report
 from vaekit.molecules.standardize import (
-    Standardised,
-    Standardiser,
+    Standardized,
+    Standardizer,
     from_selfies,
-    standardise,
+    standardize,
     to_selfies,
 )
 from vaekit.networks.tokens import lengths_of
@@ -34,9 +34,9 @@ from vaekit.sequences.tokenizers import (
     BytePairs,
     SelfiesSymbols,
     SmilesAtoms,
-    Tokeniser,
+    Tokenizer,
     Vocabulary,
-    learn_tokeniser,
+    learn_tokenizer,
     tokens_of,
 )
 
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vaekit.evaluation.measures import Measure
-    from vaekit.evaluation.subject import Subject
-    from vaekit.fitting.trained import Trained
+    from vaekit.evaluation.subject import EvaluationContext
+    from vaekit.fitting.trained import TrainedModel
     from vaekit.training.config import TrainConfig
     from vaekit.training.data import Items
 
@@ -70,7 +70,7 @@ class Targets:
             in the unit of each, ``None`` where too few were known; empty if none were held out.
 
     Example:
-        >>> found = Standardised(("CCO", "CCCCO"), (0, 1), {}, None)
+        >>> found = Standardized(("CCO", "CCCCO"), (0, 1), {}, None)
         >>> Targets.of(("heavy_atoms",), found)
         Targets(names=('heavy_atoms',), means=(4.0,), deviations=(1.0,), own=(), errors=())
     """
@@ -82,7 +82,7 @@ class Targets:
     errors: Sequence[float | None] = ()
 
     @classmethod
-    def of(cls, names: Sequence[str], found: Standardised) -> Self:
+    def of(cls, names: Sequence[str], found: Standardized) -> Self:
         """Learn from molecules.
 
         Raises:
@@ -109,7 +109,7 @@ class Targets:
         """How many there are."""
         return len(self.names)
 
-    def values(self, found: Standardised) -> Float[Tensor, "molecules targets"]:
+    def values(self, found: Standardized) -> Float[Tensor, "molecules targets"]:
         """In deviations from the mean; NaN where missing."""
         away = (_columns(self.names, found, self.own) - np.array(self.means)) / np.array(
             self.deviations
@@ -124,22 +124,24 @@ class Targets:
         return dict(zip(self.names, raw.T, strict=True))
 
 
-def _is_own(name: str, found: Standardised) -> bool:
+def _is_own(name: str, found: Standardized) -> bool:
     """Whether a column says something else than the property of its name does of the first few."""
     if name not in found.properties or name not in PROPERTIES:
         return name in found.properties
     column = np.asarray(found.properties[name], np.float64)
-    places = np.flatnonzero(~np.isnan(column))[:_CHECKED]
-    computed = properties_of([found.smiles[place] for place in places], [name])[name]
-    away = np.nan_to_num(np.abs(computed - column[places]))  # what cannot be computed says nothing
+    positions = np.flatnonzero(~np.isnan(column))[:_CHECKED]
+    computed = compute_properties([found.smiles[place] for place in positions], [name])[name]
+    away = np.nan_to_num(
+        np.abs(computed - column[positions])
+    )  # what cannot be computed says nothing
     return bool(away.max() > _ALIKE * np.nanstd(column))
 
 
-def _columns(names: Sequence[str], found: Standardised, own: Sequence[str] = ()) -> Floats:
+def _columns(names: Sequence[str], found: Standardized, own: Sequence[str] = ()) -> Floats:
     """Of new molecules those of the user need not be there."""
     given = found.properties
     absent = [name for name in names if name not in given and name not in own]
-    computed = properties_of(found.smiles, [name for name in absent if name in PROPERTIES])
+    computed = compute_properties(found.smiles, [name for name in absent if name in PROPERTIES])
     missing = np.full(len(found), np.nan)
     columns = [given.get(name, computed.get(name, missing)) for name in names]
     return np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
@@ -158,14 +160,14 @@ class MoleculeDomain(Domain):
             SELFIES, of which any sequence is a molecule; ``"bpe-smiles"`` and ``"bpe-selfies"``:
             those put together by `BytePairs`, which makes rows a third as long.
         num_merges: Merges of the byte pairs.
-        standardiser: The rules of standardisation.
+        standardizer: The rules of standardisation.
         column: The column of SMILES of a data frame or .csv; ``None`` finds it.
         targets: Properties that the latents are to tell as well: columns of numbers that come with
             the molecules, which may be missing in some, or of `PROPERTIES`, which are computed.
         on_bad: ``"raise"`` where a molecule is rejected, or ``"skip"`` it with a warning.
-        tokeniser: Learnt; splits the written molecule.
-        vocabulary: Learnt tokens and longest length.
-        scales: Learnt means and deviations of the targets.
+        tokenizer: Learned; splits the written molecule.
+        vocabulary: Learned tokens and longest length.
+        scales: Learned means and deviations of the targets.
 
     Example:
         >>> domain = MoleculeDomain("smiles").fit(["OCC", "CCCl"])
@@ -177,11 +179,11 @@ class MoleculeDomain(Domain):
 
     representation: str = "bpe-smiles"
     num_merges: int = 400
-    standardiser: Standardiser = field(default_factory=Standardiser)
+    standardizer: Standardizer = field(default_factory=Standardizer)
     column: str | None = None
     targets: Sequence[str] = ()
     on_bad: str = "raise"
-    tokeniser: Tokeniser | None = None
+    tokenizer: Tokenizer | None = None
     vocabulary: Vocabulary | None = None
     scales: Targets | None = None
 
@@ -195,19 +197,19 @@ class MoleculeDomain(Domain):
         base = SelfiesSymbols() if self._in_selfies else SmilesAtoms()
         in_pairs = self.representation.startswith("bpe")
         chosen = BytePairs(base, self.num_merges) if in_pairs else base
-        tokeniser = learn_tokeniser(chosen, texts)
-        vocabulary = Vocabulary.of(tokeniser.split(texts), tokens_of(tokeniser))
+        tokenizer = learn_tokenizer(chosen, texts)
+        vocabulary = Vocabulary.of(tokenizer.split(texts), tokens_of(tokenizer))
         scales = Targets.of(self.targets, found) if self.targets else None
-        return replace(self, tokeniser=tokeniser, vocabulary=vocabulary, scales=scales)
+        return replace(self, tokenizer=tokenizer, vocabulary=vocabulary, scales=scales)
 
     @property
     def _in_selfies(self) -> bool:
         return self.representation.endswith("selfies")
 
-    def _written(self, found: Standardised) -> Sequence[str]:
+    def _written(self, found: Standardized) -> Sequence[str]:
         return to_selfies(found) if self._in_selfies else found.smiles
 
-    def read(self, raw: Any) -> Standardised:
+    def read(self, raw: Any) -> Standardized:
         """Read and standardise; duplicates stay, so that rows go with those of a context.
 
         Raises:
@@ -215,9 +217,9 @@ class MoleculeDomain(Domain):
         """
         if self.on_bad not in ("raise", "skip"):
             raise SpecError(f"on_bad must be 'raise' or 'skip'; got {self.on_bad!r}.")
-        if isinstance(raw, Standardised):
+        if isinstance(raw, Standardized):
             return raw
-        found = standardise(raw, self.standardiser, column=self.column, keep_duplicates=True)
+        found = standardize(raw, self.standardizer, column=self.column, keep_duplicates=True)
         if found.report.rejected and self.on_bad == "raise":
             raise DataError(
                 f"molecules must pass the rules of standardisation; {_rejected(found.report)}. "
@@ -233,7 +235,7 @@ class MoleculeDomain(Domain):
     def prepare(self, raw: Any) -> Tensor:
         """Codes, and behind them targets in deviations, shape (molecules, steps + targets)."""
         words, found = require_fitted(self.vocabulary, self), self.read(raw)
-        tokens = require_fitted(self.tokeniser, self).split(self._written(found))
+        tokens = require_fitted(self.tokenizer, self).split(self._written(found))
         rows: Tensor = words.encode(tokens)
         return rows if self.scales is None else torch.cat([rows, self.scales.values(found)], 1)
 
@@ -277,7 +279,7 @@ class MoleculeDomain(Domain):
         """Return 1 for files that hold nothing but molecules, and for molecules that were read."""
         if isinstance(raw, Path):
             return float(raw.name.removesuffix(".gz").endswith((".smi", ".smiles", ".sdf")))
-        return float(isinstance(raw, Molecules | Standardised))
+        return float(isinstance(raw, Molecules | Standardized))
 
     def is_certain(self, items: Any) -> bool:
         """Return True: molecules were asked for, or read from a file of molecules."""
@@ -305,7 +307,7 @@ class MoleculeDomain(Domain):
         return sample_writer(self, out, options)
 
     def interpolation_writer(
-        self, trained: "Trained", out: Path | None
+        self, trained: "TrainedModel", out: Path | None
     ) -> Callable[[Any, Any, int, str, Any, Path], None] | None:
         """Return what draws or lists the molecules between others."""
         from vaekit.molecules.outputs import draw_between, draws_molecules
@@ -329,14 +331,18 @@ class MoleculeDomain(Domain):
         return self.scales
 
     def proposals(
-        self, trained: "Trained", context: Tensor | None, fitted: bool, where: Mapping[str, Any]
+        self,
+        trained: "TrainedModel",
+        context: Tensor | None,
+        fitted: bool,
+        where: Mapping[str, Any],
     ) -> Proposals:
         """Return molecules weighted by how probably they meet ranges of the targets."""
-        from vaekit.molecules.predictions import AimedMolecules
+        from vaekit.molecules.predictions import ConditionedMolecules
 
-        return AimedMolecules.of(trained, context, fitted, where)
+        return ConditionedMolecules.of(trained, context, fitted, where)
 
-    def taught(self, trained: "Trained", targets: Sequence[str], X: Any) -> "Trained":
+    def taught(self, trained: "TrainedModel", targets: Sequence[str], X: Any) -> "TrainedModel":
         """Return a model that can learn to predict targets; see `with_targets`."""
         from vaekit.molecules.predictions import with_targets
 
@@ -344,9 +350,11 @@ class MoleculeDomain(Domain):
 
     def unlearned(self) -> Self:
         """Return the options alone, without what was learned of the data."""
-        return replace(self, tokeniser=None, vocabulary=None, scales=None)
+        return replace(self, tokenizer=None, vocabulary=None, scales=None)
 
-    def finished(self, trained: "Trained", items: "Items", config: "TrainConfig") -> "Trained":
+    def finished(
+        self, trained: "TrainedModel", items: "Items", config: "TrainConfig"
+    ) -> "TrainedModel":
         """Return a model that knows the errors of its predictions of held-out molecules."""
         from vaekit.molecules.predictions import with_errors
 
@@ -358,7 +366,7 @@ class MoleculeDomain(Domain):
         return smiles
 
     def evaluation_measures(
-        self, subject: "Subject", usual: "tuple[Measure, ...]"
+        self, subject: "EvaluationContext", usual: "tuple[Measure, ...]"
     ) -> "tuple[Measure, ...]":
         """Return measures of molecules in place of squared errors and Frechet distances."""
         from vaekit.molecules.evaluation import molecule_measures
@@ -366,7 +374,7 @@ class MoleculeDomain(Domain):
         others = tuple(m for m in usual if m.group not in ("reconstruction", "samples"))
         return (*others, *molecule_measures(subject))
 
-    def evaluation_pictures(self, subject: "Subject") -> "dict[str, Figure]":
+    def evaluation_pictures(self, subject: "EvaluationContext") -> "dict[str, Figure]":
         """Return drawn samples, a map by logP, and distributions of properties."""
         from vaekit.molecules.evaluation import evaluation_pictures
 

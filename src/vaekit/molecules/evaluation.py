@@ -16,7 +16,7 @@ from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.errors import CompositionError, DataError
 from vaekit.evaluation.measures import Measure, Row
 from vaekit.evaluation.settings import LATENT_ITEMS, RECONSTRUCTION_ITEMS
-from vaekit.evaluation.subject import Subject
+from vaekit.evaluation.subject import EvaluationContext
 from vaekit.molecules.fingerprints import Fingerprints, morgan_fingerprints
 from vaekit.molecules.metrics import (
     chemnet_activations,
@@ -30,7 +30,7 @@ from vaekit.molecules.metrics import (
     similarity_to_nearest,
 )
 from vaekit.molecules.plots import molecule_grid
-from vaekit.molecules.properties import passes_filters, properties_of
+from vaekit.molecules.properties import compute_properties, passes_filters
 from vaekit.molecules.rdkit_tools import as_molecules, canonical
 from vaekit.plots.columns import marginals
 from vaekit.plots.latent_maps import latent_map
@@ -85,7 +85,7 @@ class MoleculeSet:
     @cached_property
     def properties(self) -> dict[str, NDArray[np.float64]]:
         """Those of `COMPARED`."""
-        return properties_of(self.molecules, COMPARED)
+        return compute_properties(self.molecules, COMPARED)
 
     @cached_property
     def passing(self) -> float:
@@ -103,7 +103,7 @@ class MoleculeSets:
         subject: What is evaluated.
     """
 
-    subject: Subject
+    subject: EvaluationContext
 
     @cached_property
     def references(self) -> MoleculeSet:
@@ -144,7 +144,7 @@ class MoleculeSets:
 
     @property
     def known(self) -> Sequence[str]:
-        """Canonical SMILES of the molecules that the model learnt from.
+        """Canonical SMILES of the molecules that the model learned from.
 
         Raises:
             DataError: They are not told.
@@ -168,7 +168,7 @@ _FOLDS, _PENALTIES, _PENALTY = 5, (0.01, 0.1, 1.0, 10.0, 100.0), 0.1
 _NEAR = 0.5  # standard deviations
 
 
-def reconstruction(subject: Subject) -> list[Row]:
+def reconstruction(subject: EvaluationContext) -> list[Row]:
     """How many held-out molecules come back the same, valid, and how similar."""
     items = subject.some(RECONSTRUCTION_ITEMS)
     given = canonical(subject.trained.domain.decode(subject.x(items)))
@@ -188,7 +188,7 @@ def reconstruction(subject: Subject) -> list[Row]:
     return rows
 
 
-def local_validity(subject: Subject) -> list[Row]:
+def local_validity(subject: EvaluationContext) -> list[Row]:
     """How many points near the code of a molecule, or halfway between two, are molecules."""
     with seeded(subject.settings.seed):
         near = [canonical(subject.trained.domain.decode(x)) for x in _around(subject)]
@@ -205,7 +205,7 @@ def local_validity(subject: Subject) -> list[Row]:
 
 
 @torch.no_grad()
-def _around(subject: Subject) -> Iterator[Tensor]:
+def _around(subject: EvaluationContext) -> Iterator[Tensor]:
     vae = subject.vae
     for batch in subject.batches(LATENT_ITEMS):
         q = vae.infer(batch).q
@@ -217,14 +217,14 @@ def _around(subject: Subject) -> Iterator[Tensor]:
         yield vae.show(z, batch.context).cpu()
 
 
-def property_r2(subject: Subject) -> list[Row]:
+def property_r2(subject: EvaluationContext) -> list[Row]:
     """How much of the variance of properties the posterior means tell, on held-out folds."""
     from sklearn.kernel_ridge import KernelRidge
     from sklearn.linear_model import RidgeCV
 
     codes = subject.codes.double().numpy()
     smiles = subject.trained.domain.decode(subject.x(subject.some(len(codes))))
-    found = properties_of(smiles, _PREDICTED)
+    found = compute_properties(smiles, _PREDICTED)
     usable = ~np.isnan(found["qed"])
     Z, Y = codes[usable], {name: values[usable] for name, values in found.items()}
     # A width of the mean distance; latents out of use are small and so hardly count.
@@ -244,8 +244,8 @@ def _predicted(
     Y = np.stack(list(found.values()), axis=1)
     spread = Y.std(0)
     scaled = (Y - Y.mean(0)) / np.where(spread > 0, spread, 1.0)
-    told = cross_val_predict(model, Z, scaled, cv=_FOLDS)
-    errors = ((scaled - told) ** 2).mean(0)
+    predicted = cross_val_predict(model, Z, scaled, cv=_FOLDS)
+    errors = ((scaled - predicted) ** 2).mean(0)
     return [
         Row(
             f"R2 of {name} from latents",
@@ -269,7 +269,7 @@ _DRAWN, _COMPARED = 30, 1000
 _NAMES = ("qed", "logp", "sa", "mw", "tpsa", "rings", "heavy_atoms", "rotatable_bonds")
 
 
-def evaluation_pictures(subject: Subject) -> dict[str, Figure]:
+def evaluation_pictures(subject: EvaluationContext) -> dict[str, Figure]:
     """Return ``samples``, a ``latent_map`` by logP, and ``columns``: properties."""
     drawn: dict[str, Figure | None] = {"samples": drawn_samples(subject)}
     if subject.has_latents and subject.labels is None:
@@ -280,10 +280,10 @@ def evaluation_pictures(subject: Subject) -> dict[str, Figure]:
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
-def drawn_samples(subject: Subject) -> Figure:
+def drawn_samples(subject: EvaluationContext) -> Figure:
     """Samples as they come, invalid ones too."""
     smiles = _smiles(subject, subject.sampled(subject.some(_DRAWN)))
-    found = properties_of(smiles, ("qed", "logp"))
+    found = compute_properties(smiles, ("qed", "logp"))
     words = [
         "" if np.isnan(qed) else f"qed {qed:.2f}, logp {logp:.1f}"
         for qed, logp in zip(found["qed"], found["logp"], strict=True)
@@ -291,25 +291,25 @@ def drawn_samples(subject: Subject) -> Figure:
     return molecule_grid(smiles, words, columns=6).figure("samples, none left out")
 
 
-def map_of_logp(subject: Subject, codes: Tensor) -> Figure:
+def map_of_logp(subject: EvaluationContext, codes: Tensor) -> Figure:
     """Held-out molecules by their latents, coloured by logP."""
     smiles = _smiles(subject, subject.x(subject.some(len(codes))))
-    logp = properties_of(smiles, ("logp",))["logp"]
+    logp = compute_properties(smiles, ("logp",))["logp"]
     known = ~np.isnan(logp)
     return latent_map(codes[known], logp[known], scale_name="logP")
 
 
-def property_histograms(subject: Subject) -> Figure | None:
+def property_histograms(subject: EvaluationContext) -> Figure | None:
     """Properties of held-out molecules and of valid samples; nothing if no sample is valid."""
     import pandas as pd
 
     items = subject.some(_COMPARED)
     both = (_smiles(subject, x) for x in (subject.x(items), subject.sampled(items)))
-    real, made = (pd.DataFrame(properties_of(smiles, _NAMES)).dropna() for smiles in both)
+    real, made = (pd.DataFrame(compute_properties(smiles, _NAMES)).dropna() for smiles in both)
     return marginals(real, made) if len(real) and len(made) else None
 
 
-def _smiles(subject: Subject, x: Tensor) -> list[str]:
+def _smiles(subject: EvaluationContext, x: Tensor) -> list[str]:
     smiles: list[str] = subject.trained.domain.decode(x)
     return smiles
 
@@ -325,7 +325,7 @@ _SOURCES: dict[str, Callable[[MoleculeSets], MoleculeSet]] = {
 would reach at this number of samples."""
 
 
-def molecule_measures(subject: Subject) -> tuple[Measure, ...]:
+def molecule_measures(subject: EvaluationContext) -> tuple[Measure, ...]:
     """What is measured of molecules, in place of squared errors and Fréchet distances."""
     sets = MoleculeSets(subject)
     return (
@@ -344,7 +344,7 @@ def _numbers(sets: MoleculeSets) -> Row:
     return Row("molecules of each kind", sets.count, items=sets.count, note=note)
 
 
-def _compare(sets: MoleculeSets, source: str, subject: Subject) -> list[Row]:
+def _compare(sets: MoleculeSets, source: str, subject: EvaluationContext) -> list[Row]:
     """All figures of one kind of molecules; each that cannot be had says why."""
     own = _SOURCES[source](sets)
     figures: dict[str, Callable[[], float]] = {

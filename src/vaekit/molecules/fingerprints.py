@@ -29,9 +29,9 @@ class Fingerprints:
         count: int = self.bits.shape[0]
         return count
 
-    def __getitem__(self, places: slice | NDArray[np.int64]) -> "Fingerprints":
+    def __getitem__(self, positions: slice | NDArray[np.int64]) -> "Fingerprints":
         """Those at some places."""
-        return Fingerprints(self.bits[places])
+        return Fingerprints(self.bits[positions])
 
     @property
     def counts(self) -> NDArray[np.float32]:
@@ -41,15 +41,16 @@ class Fingerprints:
 
 
 @dataclass(frozen=True, eq=False)
-class Neighbours:
+class Neighbors:
     """The nearest molecules of each, the nearest first.
 
     Attributes:
-        places: Which of the references, shape (molecules, neighbours); -1 of what is no molecule.
+        positions: Which of the references, shape (molecules, neighbours); -1 of what is no
+            molecule.
         similarity: Tanimoto, shape (molecules, neighbours); NaN of what is no molecule.
     """
 
-    places: NDArray[np.int64]
+    positions: NDArray[np.int64]
     similarity: NDArray[np.float32]
 
 
@@ -112,7 +113,7 @@ def tanimoto(a: Fingerprints, b: Fingerprints) -> NDArray[np.float32]:
 
 def nearest_molecules(
     molecules: Fingerprints, references: Fingerprints, count: int = 1
-) -> Neighbours:
+) -> Neighbors:
     """The most similar references of each molecule.
 
     Memory is bounded; with 250,000 references a molecule takes some 5 ms.
@@ -128,7 +129,7 @@ def nearest_molecules(
 
     Example:
         >>> found = morgan_fingerprints(["CCO", "c1ccccc1", "CCCO"])
-        >>> nearest_molecules(found[:1], found[1:]).places
+        >>> nearest_molecules(found[:1], found[1:]).positions
         array([[1]])
     """
     if count < 1:
@@ -139,10 +140,10 @@ def nearest_molecules(
             f"{count}. Pass more molecules to search in, or ask for fewer."
         )
     parts = [_nearest(similar, count) for similar in similarities(molecules, references)]
-    empty = Neighbours(np.empty((0, count), np.int64), np.empty((0, count), np.float32))
+    empty = Neighbors(np.empty((0, count), np.int64), np.empty((0, count), np.float32))
     parts = parts or [empty]
-    return Neighbours(
-        np.concatenate([part.places for part in parts]),
+    return Neighbors(
+        np.concatenate([part.positions for part in parts]),
         np.concatenate([part.similarity for part in parts]),
     )
 
@@ -161,17 +162,17 @@ def similarities(
         yield tanimoto(references, molecules[start : start + rows]).T
 
 
-def _nearest(similar: NDArray[np.float32], count: int) -> Neighbours:
+def _nearest(similar: NDArray[np.float32], count: int) -> Neighbors:
     """Of equal ones found the first; a reference that is no molecule is the farthest."""
     known = np.nan_to_num(similar, nan=-1.0)
     if count == 1:
-        places = known.argmax(1)[:, None]
+        positions = known.argmax(1)[:, None]
     else:
         some = np.sort(np.argpartition(-known, count - 1, axis=1)[:, :count], axis=1)
         order = np.argsort(-np.take_along_axis(known, some, 1), axis=1, kind="stable")
-        places = np.take_along_axis(some, order, 1)
-    best = np.take_along_axis(known, places, 1)
+        positions = np.take_along_axis(some, order, 1)
+    best = np.take_along_axis(known, positions, 1)
     missing = best < 0
-    return Neighbours(
-        np.where(missing, -1, places).astype(np.int64), np.where(missing, np.nan, best)
+    return Neighbors(
+        np.where(missing, -1, positions).astype(np.int64), np.where(missing, np.nan, best)
     )

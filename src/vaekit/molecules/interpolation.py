@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError, SpecError, unknown_name
-from vaekit.fitting.trained import Trained
+from vaekit.fitting.trained import TrainedModel
 from vaekit.molecules.analogue_search import check_molecules
 from vaekit.molecules.fingerprints import morgan_fingerprints, tanimoto
-from vaekit.molecules.properties import PROPERTIES, properties_of
+from vaekit.molecules.properties import PROPERTIES, compute_properties
 from vaekit.molecules.rdkit_tools import canonical
 from vaekit.plots.latent_maps import latent_map
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class LatentNeighbours:
+class LatentNeighbors:
     """What lies nearest to some molecules among the latents, the nearest first.
 
     Attributes:
         smiles: The molecules asked about, standardised.
-        neighbours: Those nearest to each.
+        neighbors: Those nearest to each.
         distance: Of posterior means, shape (molecules, neighbours).
         similarity: Tanimoto of Morgan fingerprints, shape (molecules, neighbours).
     """
 
     smiles: Sequence[str]
-    neighbours: Sequence[Sequence[str]]
+    neighbors: Sequence[Sequence[str]]
     distance: NDArray[np.float64]
     similarity: NDArray[np.float32]
 
@@ -45,16 +45,16 @@ class LatentNeighbours:
         return pd.DataFrame(
             {
                 "smiles": np.repeat(np.array(self.smiles, dtype=object), count),
-                "neighbour": [smiles for near in self.neighbours for smiles in near],
+                "neighbour": [smiles for near in self.neighbors for smiles in near],
                 "distance": self.distance.ravel(),
                 "similarity": self.similarity.ravel(),
             }
         )
 
 
-def latent_neighbours(
-    trained: Trained, molecules: Any, among: Any, count: int = 5, context: Any = None
-) -> LatentNeighbours:
+def latent_neighbors(
+    trained: TrainedModel, molecules: Any, among: Any, count: int = 5, context: Any = None
+) -> LatentNeighbors:
     """Find the molecules that a model takes for most alike.
 
     Args:
@@ -84,15 +84,15 @@ def latent_neighbours(
     trained.one_row(context)
     codes, others = (trained.encode(each, context).cpu().numpy() for each in (asked, known))
     finder = NearestNeighbors(n_neighbors=count).fit(others)
-    distances, places = finder.kneighbors(codes)
+    distances, positions = finder.kneighbors(codes)
     ours, theirs = morgan_fingerprints(asked.smiles), morgan_fingerprints(known.smiles)
-    similar = [tanimoto(ours[i : i + 1], theirs[near])[0] for i, near in enumerate(places)]
-    names = [[known.smiles[place] for place in near] for near in places]
-    return LatentNeighbours(asked.smiles, names, distances.astype(np.float64), np.stack(similar))
+    similar = [tanimoto(ours[i : i + 1], theirs[near])[0] for i, near in enumerate(positions)]
+    names = [[known.smiles[place] for place in near] for near in positions]
+    return LatentNeighbors(asked.smiles, names, distances.astype(np.float64), np.stack(similar))
 
 
 def property_map(
-    trained: Trained,
+    trained: TrainedModel,
     molecules: Any,
     name: str = "logp",
     projection: str = "pca",
@@ -117,7 +117,7 @@ def property_map(
     if name not in PROPERTIES:
         raise unknown_name("property", name, PROPERTIES)
     found = check_molecules(trained).read(molecules)
-    values = properties_of(found.smiles, [name])[name]
+    values = compute_properties(found.smiles, [name])[name]
     known = ~np.isnan(values)
     codes = trained.encode(found, context).cpu().numpy()
     unit = f", {PROPERTIES[name].unit}" if PROPERTIES[name].unit else ""
@@ -130,7 +130,7 @@ _POINTS = 64  # decoded on each way, of which many give the same molecule
 
 
 @dataclass(frozen=True, eq=False)
-class Way:
+class InterpolationPath:
     """Different molecules from one to another, both included.
 
     Attributes:
@@ -167,17 +167,17 @@ class Way:
 
     def grid(self) -> "MoleculeGrid":
         """Drawn as a strip."""
-        return draw_ways([self])
+        return draw_paths([self])
 
 
-def molecule_ways(
-    trained: Trained,
+def molecule_paths(
+    trained: TrainedModel,
     a: Any,
     b: Any,
     steps: int = 8,
     path: str = "linear",
     context: Any = None,
-) -> list[Way]:
+) -> list[InterpolationPath]:
     """Walk through the latents from each molecule to its counterpart.
 
     64 points of each way are decoded, and the different molecules kept; of more than `steps`, some
@@ -211,7 +211,7 @@ def molecule_ways(
     return [_way(between, start, end, steps) for between, start, end in pairs]
 
 
-def _way(made: Sequence[str | None], start: str, end: str, steps: int) -> Way:
+def _way(made: Sequence[str | None], start: str, end: str, steps: int) -> InterpolationPath:
     between = made[1:-1]
     met = {start: 0.0}
     for place, smiles in enumerate(between, 1):
@@ -225,14 +225,14 @@ def _way(made: Sequence[str | None], start: str, end: str, steps: int) -> Way:
     chosen = [names[place] for place in kept]
     similar = tanimoto(morgan_fingerprints(chosen), morgan_fingerprints([start, end]))
     valid = float(np.mean([smiles is not None for smiles in between]))
-    return Way(chosen, position[kept], similar[:, 0], similar[:, 1], valid)
+    return InterpolationPath(chosen, position[kept], similar[:, 0], similar[:, 1], valid)
 
 
-def draw_ways(ways: Sequence[Way]) -> "MoleculeGrid":
+def draw_paths(paths: Sequence[InterpolationPath]) -> "MoleculeGrid":
     """Draw ways as strips, one above the other.
 
     Args:
-        ways: Of `molecule_ways`.
+        paths: Of `molecule_paths`.
 
     Raises:
         DataError: There are none.
@@ -240,12 +240,12 @@ def draw_ways(ways: Sequence[Way]) -> "MoleculeGrid":
     from vaekit.molecules.plots import molecule_grid
     from vaekit.molecules.rdkit_tools import chemistry
 
-    if not ways:
+    if not paths:
         raise DataError("there must be at least one way to draw; got none.")
-    longest = max(len(way) for way in ways)
+    longest = max(len(way) for way in paths)
     molecules: list[Any] = []
     captions: list[str] = []
-    for way in ways:
+    for way in paths:
         gaps = longest - len(way)
         molecules += [*way.smiles, *[chemistry().Mol()] * gaps]  # nothing is drawn there
         captions += [*way.captions(), *[""] * gaps]

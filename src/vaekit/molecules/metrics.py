@@ -20,7 +20,7 @@ from vaekit.molecules.fingerprints import (
     nearest_molecules,
     similarities,
 )
-from vaekit.molecules.properties import properties_of
+from vaekit.molecules.properties import compute_properties
 from vaekit.molecules.rdkit_tools import as_molecules, canonical, chemistry, quiet
 
 _LONGEST = 349  # letters; the network was trained on rows of 350, the end included
@@ -141,7 +141,7 @@ def novelty(samples: Iterable[str | None], training: Iterable[str]) -> float:
 
     Args:
         samples: SMILES, valid or not.
-        training: SMILES that the model learnt from, standardised as it reads them.
+        training: SMILES that the model learned from, standardised as it reads them.
 
     Raises:
         DataError: No valid samples.
@@ -182,7 +182,7 @@ def property_distances(
         >>> property_distances(["CCO"], ["CCCO", "CCO"], ["heavy_atoms"])
         {'heavy_atoms': 0.5}
     """
-    ours, theirs = properties_of(references, names), properties_of(samples, names)
+    ours, theirs = compute_properties(references, names), compute_properties(samples, names)
     return {name: property_distance(ours[name], theirs[name]) for name in names}
 
 

@@ -11,9 +11,9 @@ from vaekit.console.files import console, write_frame
 from vaekit.domains.base import Domain
 from vaekit.domains.hooks import SampleOptions
 from vaekit.errors import DataError, SpecError
-from vaekit.fitting.trained import Trained
+from vaekit.fitting.trained import TrainedModel
 from vaekit.molecules.domain import MoleculeDomain
-from vaekit.molecules.interpolation import Way, draw_ways, molecule_ways
+from vaekit.molecules.interpolation import InterpolationPath, draw_paths, molecule_paths
 from vaekit.molecules.plots import GRID_ENDINGS, check_grid_path
 from vaekit.molecules.report import (
     KnownMolecules,
@@ -52,8 +52,8 @@ def sample_writer(
     return None
 
 
-def known_of(training: str | None, domain: Domain) -> KnownMolecules | None:
-    """The molecules that the user named, brought to the forms that the model learnt."""
+def read_known_molecules(training: str | None, domain: Domain) -> KnownMolecules | None:
+    """The molecules that the user named, brought to the forms that the model learned."""
     if training is None:
         return None
     assert isinstance(domain, MoleculeDomain)
@@ -65,7 +65,7 @@ def write_sampled(
     items: Any, domain: Domain, out: Path, grid: Path | None, training: str | None
 ) -> None:
     """Write sampled molecules with what was found about them, and draw the first valid ones."""
-    known = known_of(training, domain)
+    known = read_known_molecules(training, domain)
     with console.status(f"judging {len(items)}"):
         report = molecule_report(items, known)
     save_molecules(out, report)
@@ -95,22 +95,22 @@ def draws_molecules(out: Path | None) -> bool:
 
 
 def draw_between(
-    trained: Trained, a: Any, b: Any, steps: int, path: str, context: Any, out: Path
+    trained: TrainedModel, a: Any, b: Any, steps: int, path: str, context: Any, out: Path
 ) -> None:
     """Write the molecules on the ways from each to its counterpart, drawn or as a table."""
     with console.status("interpolating"):
-        ways = molecule_ways(trained, a, b, steps, path, context)
-    valid = sum(way.valid for way in ways) / len(ways)
+        paths = molecule_paths(trained, a, b, steps, path, context)
+    valid = sum(way.valid for way in paths) / len(paths)
     console.print(f"{100 * valid:.0f} % of the points between are molecules", highlight=False)
     if out.suffix == ".csv":
-        write_frame(out, _listed(ways))
+        write_frame(out, _listed(paths))
         return
-    draw_ways(ways).save(out, "Ways between molecules")
+    draw_paths(paths).save(out, "Ways between molecules")
     console.print(f"wrote {out}", highlight=False)
 
 
-def _listed(ways: Sequence[Way]) -> Any:
+def _listed(paths: Sequence[InterpolationPath]) -> Any:
     import pandas as pd
 
-    frames = [pd.DataFrame({"way": number} | way.columns()) for number, way in enumerate(ways)]
+    frames = [pd.DataFrame({"way": number} | way.columns()) for number, way in enumerate(paths)]
     return pd.concat(frames, ignore_index=True)

@@ -293,9 +293,9 @@ def search_curves(curves: Mapping[str, NDArray[np.float64]], y: str = "best scor
     bare_frame(axes)
     keys = []
     for place, (name, values) in enumerate(curves.items()):
-        colour = PALETTE[place % len(PALETTE)]
-        axes.step(np.arange(1, len(values) + 1), values, where="post", color=colour, linewidth=1.4)
-        keys.append(Line2D([], [], color=colour, label=name))
+        color = PALETTE[place % len(PALETTE)]
+        axes.step(np.arange(1, len(values) + 1), values, where="post", color=color, linewidth=1.4)
+        keys.append(Line2D([], [], color=color, label=name))
     axes.set_xlabel("calls", fontsize=LABEL_SIZE, color=INK)
     axes.set_title(y, loc="left", fontsize=LABEL_SIZE + 1, color=INK)
     write_key(figure, keys)

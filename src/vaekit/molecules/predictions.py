@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from sklearn.metrics import mean_absolute_error, r2_score
 from torch import Tensor
 
-from vaekit.distributions.wrappers import Joined
+from vaekit.distributions.wrappers import Concatenated
 from vaekit.errors import CompositionError, DataError, unknown_name
-from vaekit.fitting.trained import Trained, batches_of
+from vaekit.fitting.trained import TrainedModel, batches_of
 from vaekit.likelihoods.tokens import TargetedTokens, tokens_part
 from vaekit.models.vae import VAE
 from vaekit.molecules.domain import MoleculeDomain, Targets
-from vaekit.molecules.properties import PROPERTIES, properties_of
+from vaekit.molecules.properties import PROPERTIES, compute_properties
 from vaekit.molecules.reading import Report
-from vaekit.molecules.standardize import Standardised
+from vaekit.molecules.standardize import Standardized
 from vaekit.networks.tokens import TokenEncoder
-from vaekit.networks.wrappers import Beside, with_numbers
+from vaekit.networks.wrappers import ParallelDecoders, with_numbers
 from vaekit.randomness import make_generator
 from vaekit.training.config import TrainConfig
 from vaekit.training.data import Items
@@ -33,7 +33,7 @@ _SMALLEST = 1e-30
 _HOPELESS = 1e-6
 
 
-def targets_of(domain: Any) -> Targets:
+def require_targets(domain: Any) -> Targets:
     """What a model of molecules was taught to tell.
 
     Raises:
@@ -49,7 +49,7 @@ def targets_of(domain: Any) -> Targets:
 
 
 @dataclass(frozen=True)
-class AimedMolecules:
+class ConditionedMolecules:
     """New molecules, weighed by how probable it is that they meet the ranges.
 
     What is told of them comes from their own latents, encoded from what was drawn: latents of the
@@ -65,7 +65,7 @@ class AimedMolecules:
 
     most: ClassVar[int] = 50_000
 
-    trained: Trained
+    trained: TrainedModel
     rows: Tensor | None
     fitted: bool
     ends: Float[Tensor, "2 targets"]
@@ -73,7 +73,7 @@ class AimedMolecules:
 
     @classmethod
     def of(
-        cls, trained: Trained, rows: Tensor | None, fitted: bool, where: Mapping[str, Any]
+        cls, trained: TrainedModel, rows: Tensor | None, fitted: bool, where: Mapping[str, Any]
     ) -> Self:
         """From ranges by name, (low, high), ``None`` for an open end.
 
@@ -82,7 +82,7 @@ class AimedMolecules:
             SpecError: Not that one.
             DataError: No range, or an empty one.
         """
-        known = targets_of(trained.domain)
+        known = require_targets(trained.domain)
         ends = np.repeat([[-np.inf], [np.inf]], len(known), 1)
         for name, given in where.items():
             if name not in known.names:
@@ -105,22 +105,22 @@ class AimedMolecules:
         if float(log_w.max().exp()) < _HOPELESS:
             raise DataError(
                 f"the model must know molecules with {dict(self.asked)}; of {count} draws none "
-                f"comes near. It was taught {_described(targets_of(self.trained.domain))}. Ask for "
-                "less, or for fewer properties at a time."
+                f"comes near. It was taught {_described(require_targets(self.trained.domain))}. "
+                "Ask for less, or for fewer properties at a time."
             )
         return x, log_w
 
     def _weighed(self, vae: VAE, z: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         x = vae.make(z, rows)
         px = vae.decode(vae.encode(x, rows), rows)
-        assert isinstance(px, Joined)  # as of `TargetedTokens`, which such a domain asks for
+        assert isinstance(px, Concatenated)  # as of `TargetedTokens`, which such a domain asks for
         low, high = self.ends.to(z.device)
         shares = px.parts[1].cdf(high) - px.parts[1].cdf(low)
         return x, shares.clamp_min(_SMALLEST).log().sum(-1).squeeze(0)
 
 
-def _some(rows: Tensor | None, places: Tensor) -> Tensor | None:
-    return None if rows is None else rows[places]
+def _some(rows: Tensor | None, positions: Tensor) -> Tensor | None:
+    return None if rows is None else rows[positions]
 
 
 def _in_deviations(name: str, given: Any, known: Targets, place: int) -> tuple[float, float]:
@@ -145,12 +145,12 @@ def _described(known: Targets) -> str:
 _MOST, _FEWEST = 5000, 10  # molecules measured; known ones that say something
 
 
-def with_errors(trained: Trained, items: Items, config: TrainConfig) -> Trained:
+def with_errors(trained: TrainedModel, items: Items, config: TrainConfig) -> TrainedModel:
     """The model, knowing the errors of its predictions of molecules that were held out.
 
     Where none were held out it knows nothing of them, as it is of other data, or was taught none.
-    (The noise that is learnt in training is no such measure: too slow in short trainings, too small
-    for molecules that are known by heart.)
+    (The noise that is learned in training is no such measure: too slow in short trainings, too
+    small for molecules that are known by heart.)
 
     Args:
         trained: The model.
@@ -166,20 +166,22 @@ def with_errors(trained: Trained, items: Items, config: TrainConfig) -> Trained:
 
 
 @torch.no_grad()
-def _errors(trained: Trained, items: Items, units: Sequence[float]) -> tuple[float | None, ...]:
+def _errors(
+    trained: TrainedModel, items: Items, units: Sequence[float]
+) -> tuple[float | None, ...]:
     """Root mean squares, in the unit of each target; None where too few are known."""
     squares = torch.zeros(len(units), device=trained.device)
     known = torch.zeros_like(squares)
     for batch in batches_of(items.subset(torch.arange(min(_MOST, len(items)))), trained.device):
         px = trained.vae.decode(trained.vae.encode(batch.x, batch.context), batch.context)
-        assert isinstance(px, Joined)  # as of `TargetedTokens`, which such a domain asks for
+        assert isinstance(px, Concatenated)  # as of `TargetedTokens`, which such a domain asks for
         assert batch.observed is not None  # some may be missing
         there = batch.observed[:, -len(units) :]
         away = (px.parts[1].mean.squeeze(0) - batch.x[:, -len(units) :]) * there
         squares, known = squares + away.square().sum(0), known + there.sum(0)
     roots = (squares / known.clamp_min(1)).sqrt().tolist()
-    told = zip(roots, units, known.tolist(), strict=True)
-    return tuple(root * unit if count >= _FEWEST else None for root, unit, count in told)
+    predicted = zip(roots, units, known.tolist(), strict=True)
+    return tuple(root * unit if count >= _FEWEST else None for root, unit, count in predicted)
 
 
 _CHUNK = 512
@@ -187,7 +189,7 @@ _CHUNK = 512
 
 @torch.no_grad()
 def predict_targets(
-    trained: Trained, molecules: Any, context: Any = None
+    trained: TrainedModel, molecules: Any, context: Any = None
 ) -> dict[str, NDArray[np.float64]]:
     """Predict the targets of molecules from their latents.
 
@@ -213,12 +215,12 @@ def predict_targets(
         (2,)
     """
     codes = trained.encode(molecules, context)
-    return told_by_latents(trained, codes, trained.rows(context, len(codes)))
+    return predict_from_latents(trained, codes, trained.rows(context, len(codes)))
 
 
 @torch.no_grad()
-def told_by_latents(
-    trained: Trained, codes: Float[Tensor, "molecules latent"], rows: Tensor | None = None
+def predict_from_latents(
+    trained: TrainedModel, codes: Float[Tensor, "molecules latent"], rows: Tensor | None = None
 ) -> dict[str, NDArray[np.float64]]:
     """What latents tell, as `predict_targets`.
 
@@ -230,17 +232,17 @@ def told_by_latents(
     Raises:
         CompositionError: The model was taught no targets.
     """
-    known = targets_of(trained.domain)
+    known = require_targets(trained.domain)
     parts = [codes.new_zeros(0, len(known))]
-    for places in torch.arange(len(codes), device=codes.device).split(_CHUNK):
-        some = None if rows is None else rows[places]
-        px = trained.vae.decode(codes[places], some)
-        assert isinstance(px, Joined)  # as of `TargetedTokens`, which such a domain asks for
+    for positions in torch.arange(len(codes), device=codes.device).split(_CHUNK):
+        some = None if rows is None else rows[positions]
+        px = trained.vae.decode(codes[positions], some)
+        assert isinstance(px, Concatenated)  # as of `TargetedTokens`, which such a domain asks for
         parts.append(px.parts[1].mean.squeeze(0))
     return known.in_units(torch.cat(parts))
 
 
-def expected_errors(trained: Trained) -> dict[str, float]:
+def expected_errors(trained: TrainedModel) -> dict[str, float]:
     """By how much predictions are off: root mean square errors, by name, in units.
 
     Measured once, on molecules that were held out of training (as by ``validation=0.1``), where at
@@ -249,7 +251,7 @@ def expected_errors(trained: Trained) -> dict[str, float]:
     Raises:
         CompositionError: The model was taught no targets.
     """
-    known = targets_of(trained.domain)
+    known = require_targets(trained.domain)
     errors = known.errors or [None] * len(known)
     return {name: e for name, e in zip(known.names, errors, strict=True) if e is not None}
 
@@ -265,10 +267,10 @@ def is_readable(domain: MoleculeDomain, smiles: str) -> bool:
         domain: Fitted.
         smiles: Standardised.
     """
-    return _are_readable(domain, Standardised((smiles,), (0,), {}, Report(())))
+    return _are_readable(domain, Standardized((smiles,), (0,), {}, Report(())))
 
 
-def _are_readable(domain: MoleculeDomain, found: Standardised) -> bool:
+def _are_readable(domain: MoleculeDomain, found: Standardized) -> bool:
     try:
         domain.prepare_input(found)
     except DataError:
@@ -276,7 +278,7 @@ def _are_readable(domain: MoleculeDomain, found: Standardised) -> bool:
     return True
 
 
-def readable_molecules(domain: MoleculeDomain, raw: Any) -> tuple[Standardised, int]:
+def readable_molecules(domain: MoleculeDomain, raw: Any) -> tuple[Standardized, int]:
     """Read molecules; those that the model has no tokens for are left out.
 
     Args:
@@ -365,7 +367,7 @@ class Predictions:
 
 
 def predict_molecules(
-    trained: Trained, molecules: Any, context: Any = None, *, compute: bool = False
+    trained: TrainedModel, molecules: Any, context: Any = None, *, compute: bool = False
 ) -> Predictions:
     """Predict the targets of a list or file of molecules, one row for each.
 
@@ -392,8 +394,8 @@ def predict_molecules(
         >>> found.reasons
         {1: 'not a valid SMILES'}
     """
-    targets, domain = targets_of(trained.domain), trained.domain
-    assert isinstance(domain, MoleculeDomain)  # as of `targets_of`
+    targets, domain = require_targets(trained.domain), trained.domain
+    assert isinstance(domain, MoleculeDomain)  # as of `require_targets`
     found = _read(domain, molecules, is_strict=context is not None)
     kept, _ = readable_molecules(domain, found) if context is None else (found, 0)
     if not len(kept):
@@ -401,30 +403,30 @@ def predict_molecules(
             f"the model must know one molecule at least; each of the {len(found)} has "
             f"{UNREADABLE}. Fit a model of molecules like these."
         )
-    told = predict_targets(trained, kept, context)
+    predicted = predict_targets(trained, kept, context)
     known = _known(kept, targets, compute=compute)
     errors = expected_errors(trained)
-    return _in_order(found, kept, told, known, errors)
+    return _in_order(found, kept, predicted, known, errors)
 
 
-def _read(domain: MoleculeDomain, molecules: Any, *, is_strict: bool) -> Standardised:
+def _read(domain: MoleculeDomain, molecules: Any, *, is_strict: bool) -> Standardized:
     """Those that were rejected are in the report, so nobody needs a warning."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "left out")
         return replace(domain, on_bad="raise" if is_strict else "skip").read(molecules)
 
 
-def _known(found: Standardised, targets: Targets, *, compute: bool) -> dict[str, Floats]:
+def _known(found: Standardized, targets: Targets, *, compute: bool) -> dict[str, Floats]:
     given = {name: found.properties[name] for name in targets.names if name in found.properties}
     open_ones = [name for name in targets.names if name not in (*given, *targets.own)]
     computed = [name for name in open_ones if compute and name in PROPERTIES]
-    return given | properties_of(found.smiles, computed)
+    return given | compute_properties(found.smiles, computed)
 
 
 def _in_order(
-    found: Standardised,
-    kept: Standardised,
-    told: Mapping[str, Floats],
+    found: Standardized,
+    kept: Standardized,
+    predicted: Mapping[str, Floats],
     known: Mapping[str, Floats],
     errors: Mapping[str, float],
 ) -> Predictions:
@@ -434,26 +436,28 @@ def _in_order(
     for entry in found.report.rejected:
         texts[entry.row], why[entry.row] = entry.given, str(entry.reason)
     rows = sorted(texts)
-    places = {row: place for place, row in enumerate(rows)}
-    there = [places[row] for row in kept.rows]
+    positions = {row: place for place, row in enumerate(rows)}
+    there = [positions[row] for row in kept.rows]
     return Predictions(
         found.report.place,
         rows,
         [texts[row] for row in rows],
-        {name: _spread(values, there, len(rows)) for name, values in told.items()},
+        {name: _spread(values, there, len(rows)) for name, values in predicted.items()},
         {name: _spread(values, there, len(rows)) for name, values in known.items()},
         errors,
-        {places[row]: reason for row, reason in sorted(why.items())},
+        {positions[row]: reason for row, reason in sorted(why.items())},
     )
 
 
-def _spread(values: Floats, places: Sequence[int], count: int) -> Floats:
+def _spread(values: Floats, positions: Sequence[int], count: int) -> Floats:
     spread = np.full(count, np.nan)
-    spread[places] = values
+    spread[positions] = values
     return spread
 
 
-def with_targets(trained: Trained, targets: Sequence[str], found: Standardised) -> Trained:
+def with_targets(
+    trained: TrainedModel, targets: Sequence[str], found: Standardized
+) -> TrainedModel:
     """A model that can learn to tell properties from its latents, which it cannot tell yet.
 
     Args:
@@ -475,8 +479,8 @@ def with_targets(trained: Trained, targets: Sequence[str], found: Standardised) 
         )
     scales = Targets.of(targets, found)
     if isinstance(vae.encoder, TokenEncoder):  # it must not read the numbers behind the tokens
-        vae.encoder.places = tokens.network.steps
-    first = vae.decoder.first if isinstance(vae.decoder, Beside) else vae.decoder
+        vae.encoder.positions = tokens.network.steps
+    first = vae.decoder.first if isinstance(vae.decoder, ParallelDecoders) else vae.decoder
     decoder = with_numbers(first, vae.latent_dim + vae.context_dim, len(targets))
     vae.decoder = decoder.to(trained.device)
     vae.likelihood = TargetedTokens(tokens, len(targets)).to(trained.device)

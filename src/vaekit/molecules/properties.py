@@ -33,7 +33,7 @@ class Property:
     of: Callable[[Any], float]
 
 
-def properties_of(
+def compute_properties(
     molecules: Iterable[Any], names: Sequence[str] | None = None
 ) -> dict[str, NDArray[np.float64]]:
     """Compute properties.
@@ -53,7 +53,7 @@ def properties_of(
         MissingExtraError: RDKit is not installed.
 
     Example:
-        >>> found = properties_of(["CCO", "no molecule"], ["heavy_atoms", "tpsa"])
+        >>> found = compute_properties(["CCO", "no molecule"], ["heavy_atoms", "tpsa"])
         >>> found["heavy_atoms"], found["tpsa"]
         (array([ 3., nan]), array([20.23,   nan]))
     """
@@ -239,7 +239,7 @@ CATALOGUES = _known_catalogue(
 """Lists of alerts, by name. An alert is a reason to look, no verdict: many medicines have one."""
 
 
-def alerts_of(
+def find_alerts(
     molecules: Iterable[Any], catalogues: Sequence[str] = ("pains", "brenk", "nih")
 ) -> list[tuple[str, ...]]:
     """Name the alerts of each molecule.
@@ -256,7 +256,7 @@ def alerts_of(
         MissingExtraError: RDKit is not installed.
 
     Example:
-        >>> alerts_of(["CCC=O", "CCO"], ["brenk"])
+        >>> find_alerts(["CCC=O", "CCO"], ["brenk"])
         [('brenk: aldehyde',), ()]
     """
     for name in catalogues:

@@ -22,7 +22,7 @@ def chemistry() -> Any:
     return Chem
 
 
-def standardising() -> Any:
+def standardizing() -> Any:
     """RDKit's module ``rdMolStandardize``.
 
     Raises:

@@ -137,7 +137,7 @@ class Molecules:
 
 
 def read_molecules(raw: Any, column: str | None = None) -> Molecules:
-    """Read molecules, without judging them; see `standardise` for that.
+    """Read molecules, without judging them; see `standardize` for that.
 
     Args:
         raw: SMILES in a list, array or data frame; or a path to a .smi, .txt, .csv or .sdf file,

@@ -14,9 +14,9 @@ from vaekit.errors import DataError, SpecError
 from vaekit.files import atomic_write
 from vaekit.molecules.domain import MoleculeDomain
 from vaekit.molecules.fingerprints import Fingerprints, morgan_fingerprints, nearest_molecules
-from vaekit.molecules.properties import PROPERTIES, alerts_of, properties_of
+from vaekit.molecules.properties import PROPERTIES, compute_properties, find_alerts
 from vaekit.molecules.rdkit_tools import as_molecules, canonical, chemistry
-from vaekit.molecules.standardize import standardise
+from vaekit.molecules.standardize import standardize
 
 if TYPE_CHECKING:
     from vaekit.molecules.plots import MoleculeGrid
@@ -44,7 +44,7 @@ class KnownMolecules:
             DataError: They cannot be read, or there are none.
         """
         own = MoleculeDomain() if domain is None else domain
-        found = standardise(raw, own.standardiser, column=own.column)
+        found = standardize(raw, own.standardizer, column=own.column)
         if not len(found):
             raise DataError("there must be at least one training molecule that can be read.")
         return cls(found.smiles)
@@ -99,17 +99,17 @@ class MoleculeReport:
         """How many there are."""
         return len(self.smiles)
 
-    def __getitem__(self, places: NDArray[np.int64]) -> "MoleculeReport":
+    def __getitem__(self, positions: NDArray[np.int64]) -> "MoleculeReport":
         """Those at some places."""
         return MoleculeReport(
-            [self.smiles[place] for place in places],
-            self.valid[places],
-            self.duplicate[places],
-            {name: values[places] for name, values in self.properties.items()},
-            [self.alerts[place] for place in places],
-            None if self.novel is None else self.novel[places],
-            None if self.nearest is None else [self.nearest[place] for place in places],
-            None if self.similarity is None else self.similarity[places],
+            [self.smiles[place] for place in positions],
+            self.valid[positions],
+            self.duplicate[positions],
+            {name: values[positions] for name, values in self.properties.items()},
+            [self.alerts[place] for place in positions],
+            None if self.novel is None else self.novel[positions],
+            None if self.nearest is None else [self.nearest[place] for place in positions],
+            None if self.similarity is None else self.similarity[positions],
         )
 
     @property
@@ -212,7 +212,7 @@ def molecule_report(
 
     Args:
         molecules: SMILES, valid or not, for instance of ``sample``.
-        training: The molecules that the model learnt from, `KnownMolecules` or what
+        training: The molecules that the model learned from, `KnownMolecules` or what
             `KnownMolecules.of` reads; ``None`` leaves novelty and nearest ones out.
         properties: Some of `vaekit.molecules.PROPERTIES`; ``None`` for all.
         catalogues: Some of `vaekit.molecules.CATALOGUES`.
@@ -238,8 +238,8 @@ def molecule_report(
         [text if smiles is None else smiles for text, smiles in zip(given, found, strict=True)],
         np.array([smiles is not None for smiles in found], dtype=np.bool_),
         _repeats(found),
-        properties_of(parsed, tuple(PROPERTIES) if properties is None else properties),
-        alerts_of(parsed, catalogues),
+        compute_properties(parsed, tuple(PROPERTIES) if properties is None else properties),
+        find_alerts(parsed, catalogues),
         None if known is None else _are_new(found, known),
         None if near is None else near[0],
         None if near is None else near[1],
@@ -252,8 +252,8 @@ def _are_new(found: Sequence[str | None], known: KnownMolecules) -> NDArray[np.b
 
 def _nearest(parsed: Sequence[Any], known: KnownMolecules) -> tuple[list[str], Any]:
     near = nearest_molecules(morgan_fingerprints(parsed), known.fingerprints)
-    places = near.places[:, 0]
-    return ["" if place < 0 else known.smiles[place] for place in places], near.similarity[:, 0]
+    positions = near.positions[:, 0]
+    return ["" if place < 0 else known.smiles[place] for place in positions], near.similarity[:, 0]
 
 
 def _repeats(found: Sequence[str | None]) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError, SpecError
-from vaekit.molecules.rdkit_tools import LONGEST, chemistry, quiet, standardising
+from vaekit.molecules.rdkit_tools import LONGEST, chemistry, quiet, standardizing
 from vaekit.molecules.reading import Entry, Report, read_molecules
 from vaekit.sequences.tokenizers import selfies_library
 
@@ -28,7 +28,7 @@ class _RejectedError(Exception):
 
 
 @dataclass(frozen=True)
-class Standardiser:
+class Standardizer:
     """How molecules are brought to one form each.
 
     Attributes:
@@ -46,7 +46,7 @@ class Standardiser:
     pipeline using RDKit".
 
     Example:
-        >>> Standardiser(stereo="drop").stereo
+        >>> Standardizer(stereo="drop").stereo
         'drop'
     """
 
@@ -75,7 +75,7 @@ class Standardiser:
 
 
 @dataclass(frozen=True)
-class Standardised:
+class Standardized:
     """Molecules in one form each.
 
     Attributes:
@@ -94,10 +94,10 @@ class Standardised:
         """How many there are."""
         return len(self.smiles)
 
-    def __getitem__(self, places: slice | NDArray[np.int64]) -> "Standardised":
+    def __getitem__(self, positions: slice | NDArray[np.int64]) -> "Standardized":
         """Those at some places; the report stays that of all."""
-        chosen = np.arange(len(self))[places].tolist()
-        return Standardised(
+        chosen = np.arange(len(self))[positions].tolist()
+        return Standardized(
             tuple(self.smiles[place] for place in chosen),
             tuple(self.rows[place] for place in chosen),
             {name: values[chosen] for name, values in self.properties.items()},
@@ -105,18 +105,18 @@ class Standardised:
         )
 
 
-def standardise(
+def standardize(
     raw: Any,
-    standardiser: Standardiser | None = None,
+    standardizer: Standardizer | None = None,
     *,
     column: str | None = None,
     keep_duplicates: bool = False,
-) -> Standardised:
+) -> Standardized:
     """Read molecules, bring them to one form each, and say what became of every row.
 
     Args:
         raw: Whatever `read_molecules` reads.
-        standardiser: The rules; ``None`` for the default ones.
+        standardizer: The rules; ``None`` for the default ones.
         column: See `read_molecules`.
         keep_duplicates: Whether a molecule that stood further up is given again.
 
@@ -125,7 +125,7 @@ def standardise(
             they are in the report.
 
     Example:
-        >>> found = standardise(["OCC", "C(O)C", "CC(=O)[O-].[Na+]", "C1CC"])
+        >>> found = standardize(["OCC", "C(O)C", "CC(=O)[O-].[Na+]", "C1CC"])
         >>> found.smiles
         ('CCO', 'CC(=O)O')
         >>> print(found.report)
@@ -136,7 +136,7 @@ def standardise(
           rejected, not a valid SMILES: 1 (row 3)
     """
     molecules = read_molecules(raw, column)
-    work = _Work(standardiser or Standardiser())
+    work = _Work(standardizer or Standardizer())
     with quiet():
         entries = [work.entry(r, s) for r, s in zip(molecules.rows, molecules.smiles, strict=True)]
     entries = _mark_duplicates(entries)
@@ -145,7 +145,7 @@ def standardise(
         for place, entry in enumerate(entries)
         if entry.smiles is not None and (keep_duplicates or entry.duplicate_of is None)
     ]
-    return Standardised(
+    return Standardized(
         tuple(str(entries[place].smiles) for place in kept),
         tuple(entries[place].row for place in kept),
         {name: values[kept] for name, values in molecules.properties.items()},
@@ -170,21 +170,21 @@ def _mark_duplicates(entries: Sequence[Entry]) -> list[Entry]:
 class _Work:
     """The rules with RDKit's tools at hand."""
 
-    def __init__(self, rules: Standardiser) -> None:
-        self.rules, self.chem, tools = rules, chemistry(), standardising()
+    def __init__(self, rules: Standardizer) -> None:
+        self.rules, self.chem, tools = rules, chemistry(), standardizing()
         self.chooser = tools.LargestFragmentChooser(preferOrganic=True)
-        self.normaliser, self.uncharger = tools.Normalizer(), tools.Uncharger()
+        self.normalizer, self.uncharger = tools.Normalizer(), tools.Uncharger()
 
     def entry(self, row: int, given: str) -> Entry:
         """What becomes of a SMILES."""
         changes: list[str] = []
         try:
-            smiles = self._standardised(given, changes)
+            smiles = self._standardized(given, changes)
         except _RejectedError as error:
             return Entry(row, given, None, (), str(error))
         return Entry(row, given, smiles, tuple(changes))
 
-    def _standardised(self, given: str, changes: list[str]) -> str:
+    def _standardized(self, given: str, changes: list[str]) -> str:
         mol = self._one_fragment(self._parsed(given), changes)
         self._check(mol)
         mol = self._without_isotopes(mol, changes)
@@ -241,12 +241,12 @@ class _Work:
             raise _RejectedError(self._too_large)
 
     def _without_isotopes(self, mol: Any, changes: list[str]) -> Any:
-        labelled = [atom for atom in mol.GetAtoms() if atom.GetIsotope()]
-        if not labelled or self.rules.isotopes == "keep":
+        labeled = [atom for atom in mol.GetAtoms() if atom.GetIsotope()]
+        if not labeled or self.rules.isotopes == "keep":
             return mol
         if self.rules.isotopes == "refuse":
             raise _RejectedError("an isotope")
-        for atom in labelled:
+        for atom in labeled:
             atom.SetIsotope(0)
         changes.append("isotopes dropped")
         return self.chem.RemoveHs(mol)  # deuterium is plain hydrogen now
@@ -255,7 +255,7 @@ class _Work:
         if self.rules.charges == "keep" or not any(a.GetFormalCharge() for a in mol.GetAtoms()):
             return mol
         before = self.chem.MolToSmiles(mol)
-        mol = self.uncharger.uncharge(self.normaliser.normalize(mol))
+        mol = self.uncharger.uncharge(self.normalizer.normalize(mol))
         if self.chem.MolToSmiles(mol) != before:
             changes.append("charges neutralised")
         return mol
@@ -265,7 +265,7 @@ def _is_plain(atom: Any) -> bool:
     return atom.GetAtomicNum() in _NOT_METALS
 
 
-def to_selfies(found: Standardised) -> list[str]:
+def to_selfies(found: Standardized) -> list[str]:
     """SELFIES of each molecule.
 
     Raises:

@@ -35,13 +35,13 @@ from .temporal import (
 from .tokens import (
     TokenEncoder as TokenEncoder,
     TokenGRU as TokenGRU,
-    TokenTeller as TokenTeller,
+    AutoregressiveTokenDecoder as AutoregressiveTokenDecoder,
     TokenTransformer as TokenTransformer,
     lengths_of as lengths_of,
 )
 from .wrappers import (
-    Beside as Beside,
-    BlurredDecoder as BlurredDecoder,
-    blurred_part as blurred_part,
+    ParallelDecoders as ParallelDecoders,
+    NoiseConditionedDecoder as NoiseConditionedDecoder,
+    noise_conditioned_part as noise_conditioned_part,
     with_numbers as with_numbers,
 )

@@ -31,7 +31,8 @@ class AutoregressiveCells(nn.Module):
 
     Args:
         num_codes: How many codes each column has; 0 stands for a cell that is not known.
-        told: Of each number that follows, the column and the code that say that there is one.
+        numeric_cells: Of each number that follows, the column and the code that say that there is
+            one.
         edges: Of each number, where its bins begin and end, as shares of the standard normal
             distribution: from 0 to 1.
         width: Of the features and of all layers.
@@ -58,7 +59,7 @@ class AutoregressiveCells(nn.Module):
     def __init__(
         self,
         num_codes: Sequence[int],
-        told: Sequence[tuple[int, int]],
+        numeric_cells: Sequence[tuple[int, int]],
         edges: Sequence[Sequence[float]],
         width: int,
         depth: int = 2,
@@ -71,24 +72,28 @@ class AutoregressiveCells(nn.Module):
                 f"a table must have columns of at least one code each; got num_codes={num_codes}."
             )
         self.num_codes, self.width = tuple(num_codes), width
-        self.told = tuple((column, code) for column, code in told)
+        self.numeric_cells = tuple((column, code) for column, code in numeric_cells)
         self.edges = tuple(tuple(ends) for ends in edges)
         self.depth, self.dropout, self.blind = depth, dropout, blind
         ends = list(itertools.accumulate(count + 1 for count in num_codes))
         self.register_buffer("starts", torch.tensor([0, *ends][:-1]), persistent=False)
         self.register_buffer("middle", _curves(torch.tensor(0.5)), persistent=False)
         self.codes = nn.Embedding(ends[-1], width)
-        self.numbers = nn.Parameter(torch.empty(len(self.told), _WAVES, width))
-        self.places = nn.Parameter(torch.empty(self.num_cells, width))
+        self.numbers = nn.Parameter(torch.empty(len(self.numeric_cells), _WAVES, width))
+        self.positions = nn.Parameter(torch.empty(self.num_cells, width))
         std = self.num_cells**-0.5
-        for weight, spread in ((self.codes.weight, std), (self.numbers, std), (self.places, 0.3)):
+        for weight, spread in (
+            (self.codes.weight, std),
+            (self.numbers, std),
+            (self.positions, 0.3),
+        ):
             nn.init.normal_(weight, std=spread)
         self.layers = nn.ModuleList(
             nn.Sequential(*self._read(), nn.Linear(width, width)) for _ in range(depth)
         )
         self.last = nn.Sequential(*self._read())
         codes = [_Code(width, place, count) for place, count in enumerate(num_codes)]
-        numbers = [_Number(width, *there, e) for there, e in zip(told, edges, strict=True)]
+        numbers = [_Number(width, *there, e) for there, e in zip(numeric_cells, edges, strict=True)]
         self.cells = nn.ModuleList([*codes, *numbers])
 
     def _read(self) -> tuple[nn.Module, ...]:
@@ -97,7 +102,7 @@ class AutoregressiveCells(nn.Module):
     @property
     def num_cells(self) -> int:
         """Codes and numbers of a row."""
-        return len(self.num_codes) + len(self.told)
+        return len(self.num_codes) + len(self.numeric_cells)
 
     def start_from(self, x: Float[Tensor, "rows cells"]) -> None:
         """Begin with the shares of codes and bins in these rows, whatever the features."""
@@ -105,7 +110,7 @@ class AutoregressiveCells(nn.Module):
             cell.start_from(values[cell.there(x)])
 
     @torch.no_grad()
-    def settle(self, seen: Iterable[tuple[Tensor, Tensor]]) -> None:
+    def calibrate(self, seen: Iterable[tuple[Tensor, Tensor]]) -> None:
         """Move the shares towards those with which known rows are predicted as they are.
 
         Args:
@@ -136,21 +141,21 @@ class AutoregressiveCells(nn.Module):
         self, features: Float[Tensor, "*draws width"], x: Float[Tensor, "*batch cells"]
     ) -> list[Tensor]:
         """Logits of each cell of known rows; all cells at once."""
-        told = self._tell_all(x)
+        numeric_cells = self._embed_all(x)
         if self.training and self.blind:
-            told = told * (torch.rand_like(told[..., :1]) > self.blind)
-        sums = itertools.accumulate(told[:-1], initial=torch.zeros_like(told[0]))
-        before = torch.stack([a + b for a, b in zip(sums, self.places, strict=True)])
+            numeric_cells = numeric_cells * (torch.rand_like(numeric_cells[..., :1]) > self.blind)
+        sums = itertools.accumulate(numeric_cells[:-1], initial=torch.zeros_like(numeric_cells[0]))
+        before = torch.stack([a + b for a, b in zip(sums, self.positions, strict=True)])
         lead = [1] * (features.ndim - x.ndim)
         h = self._trunk(before.view(len(before), *lead, *before.shape[1:]) + features)
         return [cell(h[place]) for place, cell in enumerate(self.cells)]
 
     def logits(self, cell: int, known: Float[Tensor, "*batch width"]) -> Tensor:
         """Logits of one cell, from the sum of what is known."""
-        out: Tensor = self.cells[cell](self._trunk(known + self.places[cell]))
+        out: Tensor = self.cells[cell](self._trunk(known + self.positions[cell]))
         return out
 
-    def tell(self, cell: int, x: Float[Tensor, "*batch cells"]) -> Float[Tensor, "*batch width"]:
+    def embed(self, cell: int, x: Float[Tensor, "*batch cells"]) -> Float[Tensor, "*batch width"]:
         """What one cell of rows adds to what is known."""
         if cell < len(self.num_codes):
             return F.embedding(x[..., cell].long() + self.starts[cell], self.codes.weight)
@@ -160,12 +165,12 @@ class AutoregressiveCells(nn.Module):
     def _own(self) -> "list[_Cell]":
         return list(self.cells)  # type: ignore[arg-type]
 
-    def _tell_all(self, x: Tensor) -> Tensor:
+    def _embed_all(self, x: Tensor) -> Tensor:
         """What each cell tells, cell by cell: that order is the fastest to go on with."""
         count = len(self.num_codes)
-        places = (x[..., :count].long() + self.starts).movedim(-1, 0).contiguous()
-        codes = F.embedding(places, self.codes.weight)
-        numbers = [self.tell(place, x) for place in range(count, self.num_cells)]
+        positions = (x[..., :count].long() + self.starts).movedim(-1, 0).contiguous()
+        codes = F.embedding(positions, self.codes.weight)
+        numbers = [self.embed(place, x) for place in range(count, self.num_cells)]
         return torch.cat([codes, torch.stack(numbers)]) if numbers else codes
 
     def _waves_of(self, numbers: Tensor) -> Tensor:
@@ -211,7 +216,7 @@ class _Cell(nn.Module, abc.ABC):
         """Which rows have this cell."""
 
     @abc.abstractmethod
-    def places(self, values: Tensor) -> Tensor:
+    def positions(self, values: Tensor) -> Tensor:
         """The places of values among the logits."""
 
     @torch.no_grad()
@@ -221,7 +226,7 @@ class _Cell(nn.Module, abc.ABC):
 
     def counts(self, values: Tensor) -> Tensor:
         """How often each code or bin is among the values."""
-        return torch.bincount(self.places(values), minlength=len(self.share))
+        return torch.bincount(self.positions(values), minlength=len(self.share))
 
 
 class _Code(_Cell):
@@ -231,7 +236,7 @@ class _Code(_Cell):
     def there(self, x: Tensor) -> Tensor:
         return x[..., self.column] > 0
 
-    def places(self, values: Tensor) -> Tensor:
+    def positions(self, values: Tensor) -> Tensor:
         return values.long() - 1
 
     def forward(self, h: Tensor) -> Tensor:
@@ -253,10 +258,10 @@ class _Number(_Cell):
     def there(self, x: Tensor) -> Tensor:
         return x[..., self.column] == self.code
 
-    def places(self, values: Tensor) -> Tensor:
+    def positions(self, values: Tensor) -> Tensor:
         rank = torch.special.ndtr(values).contiguous()
-        places = torch.searchsorted(self.ends, rank, right=True) - 1
-        return places.clamp(0, len(self.share) - 1)
+        positions = torch.searchsorted(self.ends, rank, right=True) - 1
+        return positions.clamp(0, len(self.share) - 1)
 
     def forward(self, h: Tensor) -> Tensor:
         out: Tensor = self.head(h) @ self.waves.T

@@ -101,7 +101,7 @@ class ConvEncoder(nn.Module):
     """Strided 3x3 convolutions with SiLU, then one linear layer.
 
     Args:
-        shape: (colours, height, width) of one image.
+        shape: (channels, height, width) of one image.
         channels: Channels of each stage; every stage halves height and width.
         features_dim: Size of the features.
 
@@ -126,7 +126,7 @@ class ConvEncoder(nn.Module):
         self.body = nn.Sequential(*stages, nn.Flatten())
         self.head = nn.Sequential(nn.Linear(channels[-1] * height * width, features_dim), nn.SiLU())
 
-    def forward(self, x: Float[Tensor, "batch colours height width"]) -> Tensor:
+    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Tensor:
         """Encode images."""
         h: Tensor = self.head(self.body(x))
         return h
@@ -187,7 +187,7 @@ def latent_grid(shape: Sequence[int], latent_dim: int) -> tuple[int, int, int]:
     """The (latents per place, height, width) of the latents of ``"spatial"`` networks.
 
     Args:
-        shape: (colours, height, width) of one image.
+        shape: (channels, height, width) of one image.
         latent_dim: Number of latents.
 
     Raises:
@@ -211,14 +211,14 @@ def grid_latents(shape: Sequence[int]) -> int:
     """How many latents suit ``"spatial"`` networks: up to 4 a place, half of an item's values.
 
     Args:
-        shape: (colours, height, width) of one image.
+        shape: (channels, height, width) of one image.
 
     Example:
         >>> grid_latents((3, 64, 64))
         1024
     """
-    places = math.prod(halved(shape[1:], grid_stages(shape))[-1])
-    return places * max(1, min(_PER_PLACE, math.prod(shape) // (2 * places)))
+    positions = math.prod(halved(shape[1:], grid_stages(shape))[-1])
+    return positions * max(1, min(_PER_PLACE, math.prod(shape) // (2 * positions)))
 
 
 def grid_stages(shape: Sequence[int]) -> int:
@@ -273,7 +273,7 @@ class SpatialEncoder(nn.Module):
     """Strided convolutions to a grid, residual blocks there, and two numbers for each latent.
 
     Args:
-        shape: (colours, height, width) of one image.
+        shape: (channels, height, width) of one image.
         channels: Channels of each stage; every stage halves height and width.
         per_place: Latents at each place of the grid.
 
@@ -308,7 +308,7 @@ class SpatialEncoder(nn.Module):
             nn.Flatten(),
         )
 
-    def forward(self, x: Float[Tensor, "batch colours height width"]) -> Tensor:
+    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Tensor:
         """Means of all latents, then the logarithms of their variances."""
         h: Tensor = self.body(x)
         return h
@@ -347,7 +347,7 @@ class SpatialDecoder(nn.Module):
         widths = (*channels, shape[0] * shape[1])
         self.stem = nn.Conv2d(grid[0], channels[0], 3, padding=1)
         # After the norm, which would take a shift of whole channels away.
-        self.tell = nn.Linear(context_dim, 2 * channels[0]) if context_dim else None
+        self.modulation = nn.Linear(context_dim, 2 * channels[0]) if context_dim else None
         self.head = nn.Sequential(Residual(channels[0]), Residual(channels[0]), norm(channels[0]))
         steps = zip(itertools.pairwise(widths), sizes[1:], strict=True)
         self.body = nn.Sequential(
@@ -358,8 +358,8 @@ class SpatialDecoder(nn.Module):
         """Decode."""
         latents, context = z.split([math.prod(self.grid), self.context_dim], dim=1)
         h = self.head(self.stem(latents.unflatten(1, self.grid)))
-        if self.tell is not None:
-            stretch, shift = self.tell(context)[..., None, None].chunk(2, 1)
+        if self.modulation is not None:
+            stretch, shift = self.modulation(context)[..., None, None].chunk(2, 1)
             h = h * (1 + stretch) + shift
         out: Tensor = self.body(h)
         return torch.unflatten(out, 1, self.shape[:2])
@@ -427,7 +427,7 @@ class ResidualEncoder(nn.Module):
     """Strided convolutions to a coarse grid, a residual block there, then one dense layer.
 
     Args:
-        shape: (colours, height, width) of one image.
+        shape: (channels, height, width) of one image.
         channels: Channels of each stage; every stage halves height and width.
         features_dim: Size of the features.
 
@@ -452,7 +452,7 @@ class ResidualEncoder(nn.Module):
             nn.Linear(channels[-1] * math.prod(sizes[-1]), features_dim), nn.SiLU()
         )
 
-    def forward(self, x: Float[Tensor, "batch colours height width"]) -> Tensor:
+    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Tensor:
         """Encode images."""
         h: Tensor = self.head(self.body(x))
         return h

@@ -68,7 +68,7 @@ class FeatureCritic(nn.Module):
         self.head = nn.Linear(features_dim, 1)
         self.weigh = nn.Linear(context_dim, features_dim, bias=False) if context_dim else None
         if spectral:
-            _normalise(self)
+            _normalize(self)
 
     def features(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch features"]:
         """What the critic looks at."""
@@ -92,7 +92,7 @@ class PatchCritic(nn.Module):
     """A verdict on each patch of an image: it judges texture and leaves the whole to others.
 
     Args:
-        colours: Channels of an image.
+        image_channels: Channels of an image.
         channels: Channels of each strided stage, first to last; two of them see 18x18 pixels.
 
     Source: Isola et al. 2017, "Image-to-image translation with conditional adversarial networks",
@@ -104,13 +104,13 @@ class PatchCritic(nn.Module):
         torch.Size([5, 1, 7, 7])
     """
 
-    def __init__(self, colours: int, channels: Sequence[int] = (32, 64)) -> None:
+    def __init__(self, image_channels: int, channels: Sequence[int] = (32, 64)) -> None:
         super().__init__()
-        self.colours = colours
+        self.image_channels = image_channels
         self.channels = tuple(channels)
         strided = [
             layer
-            for a, b in itertools.pairwise((colours, *channels))
+            for a, b in itertools.pairwise((image_channels, *channels))
             for layer in (nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.2))
         ]
         last = channels[-1]
@@ -120,10 +120,10 @@ class PatchCritic(nn.Module):
             nn.LeakyReLU(0.2),
             nn.Conv2d(last, 1, 1),
         )
-        _normalise(self)
+        _normalize(self)
 
     def forward(
-        self, x: Float[Tensor, "batch colours height width"]
+        self, x: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch 1 rows columns"]:
         """A logit for each patch, positive for real ones."""
         least = 2 ** len(self.channels)  # below that, halving leaves nothing to look at
@@ -132,7 +132,7 @@ class PatchCritic(nn.Module):
         return logits
 
 
-def _normalise(critic: nn.Module) -> None:
+def _normalize(critic: nn.Module) -> None:
     """Put spectral normalisation on each layer with weights."""
     for module in list(critic.modules()):
         if isinstance(module, nn.Linear | nn.Conv2d):

@@ -14,7 +14,7 @@ from vaekit.networks.conv import norm
 _FREQUENCIES = 8
 
 
-class Told(nn.Module):
+class TimestepEmbedding(nn.Module):
     """Time and context as one vector, for networks that are told both.
 
     Args:
@@ -27,18 +27,20 @@ class Told(nn.Module):
     def __init__(self, context_dim: int, width: int) -> None:
         super().__init__()
         self.register_buffer("frequencies", math.pi / 2 * torch.arange(1.0, _FREQUENCIES + 1))
-        told = 2 * _FREQUENCIES + context_dim
-        self.body = nn.Sequential(nn.Linear(told, width), nn.SiLU(), nn.Linear(width, width))
+        conditioning = 2 * _FREQUENCIES + context_dim
+        self.body = nn.Sequential(
+            nn.Linear(conditioning, width), nn.SiLU(), nn.Linear(width, width)
+        )
 
     def forward(self, t: Tensor, context: Tensor | None) -> Tensor:
         """Times (batch, 1) and context (batch, context) to vectors (batch, width)."""
         angles = t * self.frequencies
-        told = [angles.sin(), angles.cos()] + ([] if context is None else [context])
-        vector: Tensor = self.body(torch.cat(told, -1))
+        conditioning = [angles.sin(), angles.cos()] + ([] if context is None else [context])
+        vector: Tensor = self.body(torch.cat(conditioning, -1))
         return vector
 
 
-def silent_linear(in_dim: int, out_dim: int | None = None) -> nn.Linear:
+def zero_init_linear(in_dim: int, out_dim: int | None = None) -> nn.Linear:
     """A linear layer that adds nothing at first."""
     layer = nn.Linear(in_dim, out_dim or in_dim)
     nn.init.zeros_(layer.weight)
@@ -46,7 +48,7 @@ def silent_linear(in_dim: int, out_dim: int | None = None) -> nn.Linear:
     return layer
 
 
-def silent_conv(in_channels: int, channels: int, size: int = 3) -> nn.Conv2d:
+def zero_init_conv(in_channels: int, channels: int, size: int = 3) -> nn.Conv2d:
     """A convolution that adds nothing at first."""
     layer = nn.Conv2d(in_channels, channels, size, padding=size // 2)
     nn.init.zeros_(layer.weight)
@@ -75,23 +77,23 @@ class DenoisingMLP(nn.Module):
         self.hidden = tuple(hidden)
         self.context_dim = context_dim
         size, width = math.prod(shape), hidden[0]
-        self.told = Told(context_dim, width)
+        self.conditioning = TimestepEmbedding(context_dim, width)
         self.lift = nn.Linear(size, width)
         self.layers = nn.ModuleList(
             nn.Sequential(
-                nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), silent_linear(width)
+                nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), zero_init_linear(width)
             )
             for _ in hidden
         )
-        self.head = silent_linear(width, size)
+        self.head = zero_init_linear(width, size)
 
     def forward(
         self, x: Float[Tensor, "batch *event"], t: Float[Tensor, "batch 1"], context: Tensor | None
     ) -> Float[Tensor, "batch *event"]:
         """The velocity."""
-        told, h = self.told(t, context), self.lift(x.flatten(1))
+        conditioning, h = self.conditioning(t, context), self.lift(x.flatten(1))
         for layer in self.layers:
-            h = h + layer(h + told)
+            h = h + layer(h + conditioning)
         velocity: Tensor = self.head(F.silu(h))
         return velocity.view(x.shape)
 
@@ -103,7 +105,7 @@ class UNet(nn.Module):
     patches of 2.
 
     Args:
-        shape: (colours, height, width) of one image.
+        shape: (channels, height, width) of one image.
         channels: Channels of each stage, finest first; each further stage halves the image.
         patch: Height and width of a patch.
         context_dim: Size of the context; 0 for an unconditional model.
@@ -124,37 +126,39 @@ class UNet(nn.Module):
         self.channels = tuple(channels)
         self.patch = patch
         self.context_dim = context_dim
-        told, pixels = 2 * channels[0], shape[0] * patch**2
-        self.told = Told(context_dim, told)
+        conditioning, pixels = 2 * channels[0], shape[0] * patch**2
+        self.conditioning = TimestepEmbedding(context_dim, conditioning)
         self.stem = nn.Conv2d(pixels, channels[0], 3, padding=1)
         pairs = list(itertools.pairwise(channels))
-        self.downs = nn.ModuleList(_Block(c, c, told) for c in channels[:-1])
+        self.downs = nn.ModuleList(_Block(c, c, conditioning) for c in channels[:-1])
         self.halvings = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairs)
-        self.middle = nn.ModuleList(_Block(channels[-1], channels[-1], told) for _ in range(2))
+        self.middle = nn.ModuleList(
+            _Block(channels[-1], channels[-1], conditioning) for _ in range(2)
+        )
         self.attention = _Attention(channels[-1])
         self.doublings = nn.ModuleList(nn.Conv2d(b, a, 3, padding=1) for a, b in pairs)
-        self.ups = nn.ModuleList(_Block(2 * c, c, told) for c in channels[:-1])
-        self.head = nn.Sequential(norm(channels[0]), nn.SiLU(), silent_conv(channels[0], pixels))
+        self.ups = nn.ModuleList(_Block(2 * c, c, conditioning) for c in channels[:-1])
+        self.head = nn.Sequential(norm(channels[0]), nn.SiLU(), zero_init_conv(channels[0], pixels))
 
     def forward(
         self,
-        x: Float[Tensor, "batch colours height width"],
+        x: Float[Tensor, "batch channels height width"],
         t: Float[Tensor, "batch 1"],
         context: Tensor | None,
-    ) -> Float[Tensor, "batch colours height width"]:
+    ) -> Float[Tensor, "batch channels height width"]:
         """The velocity."""
-        told = self.told(t, context)
+        conditioning = self.conditioning(t, context)
         h, kept = self.stem(self._cut(x)), []
         for block, halve in zip(self.downs, self.halvings, strict=True):
-            h = block(h, told)
+            h = block(h, conditioning)
             kept.append(h)
             h = halve(h)
         first, second = self.middle
-        h = second(self.attention(first(h, told)), told)
+        h = second(self.attention(first(h, conditioning)), conditioning)
         for block, double in zip(reversed(self.ups), reversed(self.doublings), strict=True):
             beside = kept.pop()
             h = double(F.interpolate(h, size=beside.shape[-2:]))
-            h = block(torch.cat([h, beside], 1), told)
+            h = block(torch.cat([h, beside], 1), conditioning)
         return self._join(self.head(h))
 
     def _cut(self, x: Tensor) -> Tensor:
@@ -173,19 +177,19 @@ class UNet(nn.Module):
 class _Block(nn.Module):
     """Two convolutions around what is told, beside a shortcut."""
 
-    def __init__(self, in_channels: int, channels: int, told: int) -> None:
+    def __init__(self, in_channels: int, channels: int, conditioning: int) -> None:
         super().__init__()
         self.before = nn.Sequential(
             norm(in_channels), nn.SiLU(), nn.Conv2d(in_channels, channels, 3, padding=1)
         )
-        self.tell = nn.Linear(told, 2 * channels)
+        self.modulation = nn.Linear(conditioning, 2 * channels)
         self.norm = norm(channels)
-        self.after = silent_conv(channels, channels)
+        self.after = zero_init_conv(channels, channels)
         is_wider = in_channels != channels
         self.shortcut = nn.Conv2d(in_channels, channels, 1) if is_wider else nn.Identity()
 
-    def forward(self, x: Tensor, told: Tensor) -> Tensor:
-        stretch, shift = self.tell(F.silu(told))[..., None, None].chunk(2, 1)
+    def forward(self, x: Tensor, conditioning: Tensor) -> Tensor:
+        stretch, shift = self.modulation(F.silu(conditioning))[..., None, None].chunk(2, 1)
         h = self.norm(self.before(x)) * (1 + stretch) + shift
         out: Tensor = self.shortcut(x) + self.after(F.silu(h))
         return out
@@ -198,11 +202,11 @@ class _Attention(nn.Module):
         super().__init__()
         self.heads = max(1, channels // 32)
         self.norm = norm(channels)
-        self.look = nn.Conv2d(channels, 3 * channels, 1)
-        self.out = silent_conv(channels, channels, 1)
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.out = zero_init_conv(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        looks = self.look(self.norm(x)).flatten(2)
+        looks = self.qkv(self.norm(x)).flatten(2)
         q, k, v = looks.unflatten(1, (3, self.heads, -1)).transpose(-1, -2).unbind(1)
         seen = F.scaled_dot_product_attention(q, k, v).transpose(-1, -2)
         out: Tensor = x + self.out(seen.flatten(1, 2).view_as(x))

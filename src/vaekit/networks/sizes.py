@@ -40,7 +40,7 @@ _GRU_WIDTHS = {"small": 48, "medium": 96, "large": 192}
 _FEWEST_PATCHES = 7  # along the shorter side of what a U-Net sees
 _ATTENTIVE = 8  # height or width at which a U-Net looks at all places, and halves no more
 
-_IMAGES, _SERIES = "(colours, height, width)", "(channels, steps)"
+_IMAGES, _SERIES = "(channels, height, width)", "(channels, steps)"
 _TEMPORAL = ("temporal_conv", "gru")
 
 SIZES = tuple(_MLP_WIDTHS)
@@ -61,7 +61,7 @@ def make_networks(
         network: ``"mlp"``; for images ``"conv"``, ``"subpixel"``, ``"resnet"`` or ``"spatial"``;
             for series ``"temporal_conv"`` or ``"gru"``.
         size: ``"small"``, ``"medium"`` or ``"large"``.
-        shape: Shape of one item; (colours, height, width) for those for images,
+        shape: Shape of one item; (channels, height, width) for those for images,
             (channels, steps) for those for series.
         in_dim: Inputs of the decoder: latents and context.
         channels: Features that the likelihood needs for each value.

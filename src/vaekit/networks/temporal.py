@@ -198,14 +198,14 @@ class GRUDecoder(nn.Module):
         self.width = width
         self.shape = tuple(shape)
         self.start = nn.Linear(in_dim, width)
-        self.told = nn.Linear(in_dim, width)
+        self.conditioning = nn.Linear(in_dim, width)
         self.time = nn.Parameter(0.1 * torch.randn(shape[2], width))
         self.unit = nn.GRU(width, width, batch_first=True)
         self.head = nn.Linear(width, shape[0] * shape[1])
 
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch channels *event"]:
         """Decode."""
-        told = self.told(z).unsqueeze(1) + self.time
-        states, _ = self.unit(told, torch.tanh(self.start(z)).unsqueeze(0))
+        conditioning = self.conditioning(z).unsqueeze(1) + self.time
+        states, _ = self.unit(conditioning, torch.tanh(self.start(z)).unsqueeze(0))
         out: Tensor = self.head(states)
         return torch.unflatten(out.movedim(1, 2), 1, self.shape[:2])

@@ -14,7 +14,7 @@ from vaekit.distributions.sequences import BEGIN, END, PADDING
 from vaekit.errors import SpecError
 
 
-class TokenTeller(nn.Module, abc.ABC):
+class AutoregressiveTokenDecoder(nn.Module, abc.ABC):
     """Tells each code from features and the codes before it.
 
     The code of padding is never told, nor that of the beginning; in the last place stands nothing
@@ -51,12 +51,12 @@ class TokenTeller(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def step(
-        self, told: Tensor, state: Tensor, codes: Int[Tensor, "batch"], place: int
+        self, conditioning: Tensor, state: Tensor, codes: Int[Tensor, "batch"], place: int
     ) -> tuple[Float[Tensor, "batch codes"], Tensor]:
         """Logits of the codes from 2 on after these, and the next state; may write into the last.
 
         Args:
-            told: Of `start`.
+            conditioning: Of `start`.
             state: Of the step before.
             codes: The last of each sequence.
             place: How many were told before, 0 for the begin.
@@ -101,7 +101,7 @@ class TokenEncoder(nn.Module):
         num_codes: Codes of tokens; 0 pads.
         width: Of the embedding and of each direction.
         features_dim: Size of the features.
-        places: How many of the first places of a row hold codes; ``None`` for all.
+        positions: How many of the first places of a row hold codes; ``None`` for all.
 
     Source: Bowman et al. 2016, "Generating sentences from a continuous space", section 3.
 
@@ -111,27 +111,29 @@ class TokenEncoder(nn.Module):
     """
 
     def __init__(
-        self, num_codes: int, width: int, features_dim: int, places: int | None = None
+        self, num_codes: int, width: int, features_dim: int, positions: int | None = None
     ) -> None:
         super().__init__()
         self.num_codes, self.width, self.features_dim = num_codes, width, features_dim
-        self.places = places
+        self.positions = positions
         self.embedding = nn.Embedding(num_codes, width)
         self.unit = nn.GRU(width, width, batch_first=True, bidirectional=True)
         self.head = nn.Sequential(nn.Linear(2 * width, features_dim), nn.SiLU())
 
     def forward(self, x: Float[Tensor, "batch steps"]) -> Float[Tensor, "batch features"]:
         """Encode by the last state of each direction."""
-        codes = x[:, : self.places].long()
+        codes = x[:, : self.positions].long()
         lengths = lengths_of(codes)
-        told = self.embedding(codes[:, : int(lengths.max())])
-        packed = pack_padded_sequence(told, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        conditioning = self.embedding(codes[:, : int(lengths.max())])
+        packed = pack_padded_sequence(
+            conditioning, lengths.cpu(), batch_first=True, enforce_sorted=False
+        )
         _, last = self.unit(packed)
         h: Tensor = self.head(torch.cat([last[0], last[1]], dim=1))
         return h
 
 
-class TokenGRU(TokenTeller):
+class TokenGRU(AutoregressiveTokenDecoder):
     """Tells each code from features and the codes before it, by a gated recurrent unit.
 
     The features start its state and are told it again at every step, so that they are not
@@ -170,7 +172,7 @@ class TokenGRU(TokenTeller):
         self.width, self.embedding_dim = width, embedding_dim
         self.embedding = nn.Embedding(num_codes, embedding_dim)
         self.first = nn.Linear(in_dim, width)
-        self.told = nn.Linear(in_dim, embedding_dim)
+        self.conditioning = nn.Linear(in_dim, embedding_dim)
         self.unit = nn.GRU(2 * embedding_dim, width, batch_first=True)
         self.head = nn.Linear(width, num_codes - 2)
 
@@ -178,30 +180,30 @@ class TokenGRU(TokenTeller):
         self, features: Float[Tensor, "batch features"], before: Int[Tensor, "batch places"]
     ) -> Float[Tensor, "batch places codes"]:
         """All places in one call of the unit."""
-        told, state = self.start(features)
-        states, _ = self.unit(self._inputs(told.unsqueeze(1), before), state.unsqueeze(0))
+        conditioning, state = self.start(features)
+        states, _ = self.unit(self._inputs(conditioning.unsqueeze(1), before), state.unsqueeze(0))
         logits: Tensor = self.head(F.dropout(states, self.dropout, self.training))
         return logits
 
-    def _inputs(self, told: Tensor, codes: Int[Tensor, "*items"]) -> Tensor:
+    def _inputs(self, conditioning: Tensor, codes: Int[Tensor, "*items"]) -> Tensor:
         embedded = F.dropout(self.embedding(codes), self.dropout, self.training)
-        return torch.cat([embedded, told.expand_as(embedded)], -1)
+        return torch.cat([embedded, conditioning.expand_as(embedded)], -1)
 
     def start(
         self, features: Float[Tensor, "batch features"]
     ) -> tuple[Float[Tensor, "batch told"], Float[Tensor, "batch width"]]:
         """What is told at every step, and the first state."""
-        return self.told(features), torch.tanh(self.first(features))
+        return self.conditioning(features), torch.tanh(self.first(features))
 
     def step(
         self,
-        told: Float[Tensor, "batch told"],
+        conditioning: Float[Tensor, "batch told"],
         state: Float[Tensor, "batch width"],
         codes: Int[Tensor, "batch"],
         place: int,
     ) -> tuple[Float[Tensor, "batch codes"], Float[Tensor, "batch width"]]:
         """Logits of the codes from 2 on after these, and the next state."""
-        inputs = self._inputs(told, codes).unsqueeze(1)
+        inputs = self._inputs(conditioning, codes).unsqueeze(1)
         states, last = self.unit(inputs, state.unsqueeze(0).contiguous())
         logits: Tensor = self.head(states.squeeze(1))
         return logits, last.squeeze(0)
@@ -211,7 +213,7 @@ _SMALL = 0.02
 _ROOM = 8  # places that the state grows by, so that it is not copied at each
 
 
-class TokenTransformer(TokenTeller):
+class TokenTransformer(AutoregressiveTokenDecoder):
     """Tells each code from features and the codes before it, by attention to all of them.
 
     The features are told at the beginning and, in another form, at every step. The state that
@@ -259,20 +261,20 @@ class TokenTransformer(TokenTeller):
             raise SpecError(f"width must be a multiple of heads; got {width} and {heads}.")
         self.width, self.layers, self.heads = width, layers, heads
         self.embedding = nn.Embedding(num_codes, width)
-        self.places = nn.Embedding(steps, width)
+        self.positions = nn.Embedding(steps, width)
         self.first = nn.Linear(in_dim, width)
-        self.told = nn.Linear(in_dim, width)
+        self.conditioning = nn.Linear(in_dim, width)
         self.body = nn.ModuleList(_Layer(width, heads, dropout, layers) for _ in range(layers))
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, num_codes - 2))
         nn.init.normal_(self.embedding.weight, std=5 * _SMALL)
-        nn.init.normal_(self.places.weight, std=_SMALL)
+        nn.init.normal_(self.positions.weight, std=_SMALL)
 
     def logits(
         self, features: Float[Tensor, "batch features"], before: Int[Tensor, "batch places"]
     ) -> Float[Tensor, "batch places codes"]:
         """All places at once, none of which sees those after it."""
-        told = self.told(features).unsqueeze(1)
-        x = self.embedding(before) + self.places.weight[: before.shape[1]] + told
+        conditioning = self.conditioning(features).unsqueeze(1)
+        x = self.embedding(before) + self.positions.weight[: before.shape[1]] + conditioning
         x = x + F.pad(self.first(features).unsqueeze(1), (0, 0, 0, before.shape[1] - 1))
         for layer in self.body:
             x = layer(x, None)
@@ -281,18 +283,18 @@ class TokenTransformer(TokenTeller):
 
     def start(self, features: Float[Tensor, "batch features"]) -> tuple[Tensor, Tensor]:
         """What is told at the beginning and at every step; no place is known yet."""
-        told = torch.stack([self.told(features), self.first(features)], 1)
+        conditioning = torch.stack([self.conditioning(features), self.first(features)], 1)
         size = (len(features), self.layers, 2, self.heads, 0, self.width // self.heads)
-        return told, features.new_zeros(size)
+        return conditioning, features.new_zeros(size)
 
     def step(
-        self, told: Tensor, state: Tensor, codes: Int[Tensor, "batch"], place: int
+        self, conditioning: Tensor, state: Tensor, codes: Int[Tensor, "batch"], place: int
     ) -> tuple[Float[Tensor, "batch codes"], Tensor]:
         """Logits of the codes from 2 on after these, and the keys and values with theirs."""
         if place == state.shape[-2]:
             state = F.pad(state, (0, 0, 0, _ROOM))
-        x = self.embedding(codes) + self.places.weight[place] + told[:, 0]
-        x = (x + told[:, 1] if place == 0 else x).unsqueeze(1)
+        x = self.embedding(codes) + self.positions.weight[place] + conditioning[:, 0]
+        x = (x + conditioning[:, 1] if place == 0 else x).unsqueeze(1)
         for number, layer in enumerate(self.body):
             x = layer(x, state[:, number, ..., : place + 1, :])
         return self.head(x).squeeze(1), state

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from vaekit.errors import SpecError
 from vaekit.networks.conv import dense
-from vaekit.networks.denoisers import Told, silent_linear
+from vaekit.networks.denoisers import TimestepEmbedding, zero_init_linear
 from vaekit.networks.mlp import MLPDecoder
 
 
-class BlurredDecoder(nn.Module):
+class NoiseConditionedDecoder(nn.Module):
     """Decodes latents mixed with noise of the prior N(0, I), and is told how much.
 
     In training a share of the latents stays as it is; the others become sqrt(1 - s^2) z + s e with
@@ -35,7 +35,7 @@ class BlurredDecoder(nn.Module):
     4.2, which calls it conditioning augmentation; here the latents are what is conditioned on.
 
     Example:
-        >>> decoder = BlurredDecoder(nn.Linear(2, 3), 2).eval()
+        >>> decoder = NoiseConditionedDecoder(nn.Linear(2, 3), 2).eval()
         >>> decoder(torch.zeros(5, 2)).shape
         torch.Size([5, 3])
     """
@@ -55,9 +55,9 @@ class BlurredDecoder(nn.Module):
         self.body, self.latent_dim = body, latent_dim
         self.clean, self.noise, self.drawn_noise = clean, noise, drawn_noise
         width = 4 * latent_dim
-        self.told = Told(0, width)
+        self.told = TimestepEmbedding(0, width)
         self.shift = nn.Sequential(
-            dense((latent_dim + width, width)), silent_linear(width, latent_dim)
+            dense((latent_dim + width, width)), zero_init_linear(width, latent_dim)
         )
 
     def forward(self, z: Float[Tensor, "batch latent"]) -> Tensor:
@@ -86,18 +86,18 @@ class BlurredDecoder(nn.Module):
 _WIDTH = 384
 
 
-class Beside(nn.Module):
+class ParallelDecoders(nn.Module):
     """Decodes latents twice, the features of the second decoder behind those of the first.
 
     So the second may stay out of what is done to the first: properties are told by latents as they
-    are, while noise is mixed into what the tokens are told by (see `BlurredDecoder`).
+    are, while noise is mixed into what the tokens are told by (see `NoiseConditionedDecoder`).
 
     Args:
         first: Of shape (batch, latent + context) -> (batch, *places, features).
         second: Likewise, with the same places.
 
     Example:
-        >>> Beside(nn.Linear(2, 3), nn.Linear(2, 4))(torch.zeros(5, 2)).shape
+        >>> ParallelDecoders(nn.Linear(2, 3), nn.Linear(2, 4))(torch.zeros(5, 2)).shape
         torch.Size([5, 7])
     """
 
@@ -110,20 +110,20 @@ class Beside(nn.Module):
         return torch.cat([self.first(z), self.second(z)], -1)
 
     def for_draws(self) -> Callable[[Tensor], Tensor]:
-        """The decoder of new items; see `BlurredDecoder.for_draws`."""
-        blurred = blurred_part(self)
+        """The decoder of new items; see `NoiseConditionedDecoder.for_draws`."""
+        blurred = noise_conditioned_part(self)
         first = self.first if blurred is None else blurred.for_draws()
         return lambda z: torch.cat([first(z), self.second(z)], -1)
 
 
-def blurred_part(decoder: nn.Module) -> BlurredDecoder | None:
+def noise_conditioned_part(decoder: nn.Module) -> NoiseConditionedDecoder | None:
     """Where noise is mixed in: the decoder itself, or the first of two; ``None`` of others."""
-    if isinstance(decoder, Beside):
+    if isinstance(decoder, ParallelDecoders):
         decoder = decoder.first
-    return decoder if isinstance(decoder, BlurredDecoder) else None
+    return decoder if isinstance(decoder, NoiseConditionedDecoder) else None
 
 
-def with_numbers(decoder: nn.Module, in_dim: int, count: int) -> Beside:
+def with_numbers(decoder: nn.Module, in_dim: int, count: int) -> ParallelDecoders:
     """A decoder of tokens, and beside it one that tells numbers.
 
     Args:
@@ -131,4 +131,4 @@ def with_numbers(decoder: nn.Module, in_dim: int, count: int) -> Beside:
         in_dim: Latents and context.
         count: How many numbers.
     """
-    return Beside(decoder, MLPDecoder(in_dim, (_WIDTH,), (1, count), True))
+    return ParallelDecoders(decoder, MLPDecoder(in_dim, (_WIDTH,), (1, count), True))

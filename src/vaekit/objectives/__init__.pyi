@@ -11,7 +11,7 @@ from .base import (
     CapacityKL as CapacityKL,
     KL as KL,
     Objective as Objective,
-    Pace as Pace,
+    OptimizerOptions as OptimizerOptions,
     Reconstruction as Reconstruction,
     Term as Term,
     check_composition as check_composition,
@@ -42,7 +42,7 @@ from .regularizers import (
     MeanDiscrepancy as MeanDiscrepancy,
 )
 from .schedules import (
-    Arrived as Arrived,
+    FixedSchedule as FixedSchedule,
     Cosine as Cosine,
     Cyclical as Cyclical,
     Linear as Linear,

@@ -11,9 +11,9 @@ from vaekit.errors import CompositionError, SpecError, unknown_name
 from vaekit.models.samplers import GAN
 from vaekit.models.vae import VAE, Model
 from vaekit.networks.critics import FeatureCritic
-from vaekit.objectives.base import Objective, Pace, kl_of, vae_of
+from vaekit.objectives.base import Objective, OptimizerOptions, kl_of, require_vae
 from vaekit.objectives.evidence_bounds import Sum, coder_groups
-from vaekit.types import Batch, Clock, Evidence, Update
+from vaekit.types import Batch, Evidence, TrainingProgress, Update
 
 
 class LatentCritic(Objective, abc.ABC):
@@ -40,11 +40,11 @@ class LatentCritic(Objective, abc.ABC):
         """The model, and its critic."""
         return {"model": model.parameters(), "critic": self.critic.parameters()}
 
-    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+    def losses(self, model: Model, batch: Batch, progress: TrainingProgress) -> Iterator[Update]:
         """Yield one update of both."""
-        vae = vae_of(model, self)
+        vae = require_vae(model, self)
         evidence = vae.evidence(batch, self.base.draws)
-        loss, terms = self.base.total(evidence, vae, clock)
+        loss, terms = self.base.total(evidence, vae, progress)
         # One pass of the critic serves both: each loss goes back into its own group alone.
         said = self.critic(evidence.draw.z[0])
         penalty, judged = self.penalty(said, evidence), self.judge(said, evidence)
@@ -227,11 +227,11 @@ class Adversarial(Objective):
         """The generator, and its critic."""
         return {"model": model.parameters(), "critic": self.critic.parameters()}
 
-    def pace(self, group: str) -> Pace:
+    def pace(self, group: str) -> OptimizerOptions:
         """Little momentum, with which the two would circle each other (Miyato et al. 2018)."""
-        return Pace(betas=(0.0, 0.99))
+        return OptimizerOptions(betas=(0.0, 0.99))
 
-    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+    def losses(self, model: Model, batch: Batch, progress: TrainingProgress) -> Iterator[Update]:
         """Yield the critic's updates, then the generator's."""
         gan, x, context = _gan_of(model), batch.visible, batch.context
         judge, please = _GAMES[self.loss]
@@ -306,11 +306,11 @@ class VAEGAN(Objective):
 
     def groups(self, model: Model) -> Mapping[str, Iterable[nn.Parameter]]:
         """Encoder and latent; decoder and likelihood; critic."""
-        return {**coder_groups(vae_of(model, self)), "critic": self.critic.parameters()}
+        return {**coder_groups(require_vae(model, self)), "critic": self.critic.parameters()}
 
-    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+    def losses(self, model: Model, batch: Batch, progress: TrainingProgress) -> Iterator[Update]:
         """Yield one update of all three."""
-        vae = vae_of(model, self)
+        vae = require_vae(model, self)
         evidence = vae.evidence(batch)
         shown = vae.likelihood.point(evidence.px)[0]
         generated = vae.show(vae.generate(len(batch.x), batch.context, fitted=False), batch.context)
@@ -396,7 +396,7 @@ class PatchAdversary(Objective):
         return self.base.requires
 
     @property
-    def settled(self) -> bool:
+    def is_checkpointable(self) -> bool:
         """Never: the bound is best before the critic joins."""
         return False
 
@@ -404,17 +404,17 @@ class PatchAdversary(Objective):
         """The model, and its critic."""
         return {"model": model.parameters(), "critic": self.critic.parameters()}
 
-    def pace(self, group: str) -> Pace:
+    def pace(self, group: str) -> OptimizerOptions:
         """A critic without momentum: what it judges moves."""
-        return Pace(betas=(0.0, 0.99)) if group == "critic" else Pace()
+        return OptimizerOptions(betas=(0.0, 0.99)) if group == "critic" else OptimizerOptions()
 
-    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+    def losses(self, model: Model, batch: Batch, progress: TrainingProgress) -> Iterator[Update]:
         """Yield one update of the model, and of the critic once it has joined."""
-        vae = vae_of(model, self)
+        vae = require_vae(model, self)
         evidence = vae.evidence(batch, self.base.draws)
-        loss, terms = self.base.total(evidence, vae, clock)
+        loss, terms = self.base.total(evidence, vae, progress)
         made = self._made(evidence, vae)
-        joined = clock.step / clock.total - self.start
+        joined = progress.step / progress.total - self.start
         if joined < 0:
             yield Update({"model": loss}, terms)
             return

@@ -10,11 +10,11 @@ from torch.distributions import kl_divergence
 
 from vaekit.errors import CompositionError
 from vaekit.models.vae import VAE, Model
-from vaekit.types import Batch, Clock, Draw, Evidence, Schedule, Update
+from vaekit.types import Batch, Draw, Evidence, Schedule, TrainingProgress, Update
 
 
 @dataclass(frozen=True)
-class Pace:
+class OptimizerOptions:
     """How the optimiser of a group moves.
 
     Attributes:
@@ -39,17 +39,17 @@ class Objective(nn.Module, abc.ABC):
         """Parameters by group; each group has an optimiser of its own."""
         return {"model": model.parameters()}
 
-    def pace(self, group: str) -> Pace:
+    def pace(self, group: str) -> OptimizerOptions:
         """How the optimiser of a group moves."""
-        return Pace()
+        return OptimizerOptions()
 
     @property
-    def settled(self) -> bool:
+    def is_checkpointable(self) -> bool:
         """Whether weights of this moment may be the ones to keep; not during a start."""
         return True
 
     @abc.abstractmethod
-    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+    def losses(self, model: Model, batch: Batch, progress: TrainingProgress) -> Iterator[Update]:
         """Yield one `Update` for each optimiser update; it has happened when this resumes."""
 
 
@@ -65,11 +65,11 @@ class Term(abc.ABC):
     requires: ClassVar[frozenset[str]] = frozenset()
 
     @abc.abstractmethod
-    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+    def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
         """Nats to minimise, of any shape: the mean over draws and items is taken last."""
 
 
-def vae_of(model: Model, objective: Objective) -> VAE:
+def require_vae(model: Model, objective: Objective) -> VAE:
     """The model, if it is a VAE.
 
     Raises:
@@ -88,7 +88,7 @@ _MEANING = {
     "path": "a posterior whose parameters can be held fast (DiagonalGaussian, FullGaussian)",
     "components": "a prior of components (LearnedMixture)",
     "context": "a model fitted with a context (fit(X, context=...))",
-    "codes": "a posterior over codes (VectorQuantised, FiniteScalar, Categorical)",
+    "codes": "a posterior over codes (VectorQuantized, FiniteScalar, Categorical)",
     "generator": "a model that decodes noise (GAN)",
     "velocity": "a model of velocities (Diffusion)",
     "smooth": "a likelihood whose point moves smoothly (Gaussian, Bernoulli; not codes)",
@@ -117,7 +117,7 @@ class Reconstruction(Term):
 
     name: ClassVar[str] = "reconstruction"
 
-    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+    def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
         """One cost per draw and item."""
         return -evidence.log_px
 
@@ -129,7 +129,7 @@ class KL(Term):
     name: ClassVar[str] = "kl"
     requires: ClassVar[frozenset[str]] = frozenset({"density"})
 
-    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+    def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
         """In closed form where there is one, else estimated from the draws."""
         return kl_of(evidence.draw)
 
@@ -149,9 +149,9 @@ class CapacityKL(Term):
 
     capacity: Schedule
 
-    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+    def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
         """Distance of the batch's mean KL from the capacity now."""
-        return (kl_of(evidence.draw).mean() - self.capacity(clock)).abs()
+        return (kl_of(evidence.draw).mean() - self.capacity(progress)).abs()
 
 
 def kl_of(draw: Draw) -> Tensor:

@@ -13,7 +13,7 @@ from vaekit.errors import CompositionError, SpecError, unknown_name
 from vaekit.models.samplers import Diffusion
 from vaekit.models.vae import Model
 from vaekit.objectives.base import Objective
-from vaekit.types import Batch, Clock, Update
+from vaekit.types import Batch, TrainingProgress, Update
 
 
 class Denoising(Objective):
@@ -41,10 +41,10 @@ class Denoising(Objective):
         """A velocity field."""
         return frozenset({"velocity"})
 
-    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+    def losses(self, model: Model, batch: Batch, progress: TrainingProgress) -> Iterator[Update]:
         """Yield the one update."""
         field = _diffusion_of(model)
-        x = field.standardise(batch.visible)
+        x = field.standardize(batch.visible)
         t = draw_times(self.times, x)
         a, s, da, ds = (v.view(-1, *[1] * (x.dim() - 1)) for v in find_path(field.path)(t))
         noise = torch.randn_like(x)
@@ -136,6 +136,6 @@ class HideColumns(Corruption):
         share = self.most * torch.rand(len(x), 1, device=x.device)
         seen = torch.rand(len(x), len(columns), device=x.device) >= share
         owner = torch.empty(x[0].numel(), dtype=torch.long, device=x.device)
-        for number, places in enumerate(columns):
-            owner[list(places)] = number
+        for number, positions in enumerate(columns):
+            owner[list(positions)] = number
         return x * seen[:, owner].view_as(x)

@@ -14,10 +14,10 @@ from vaekit.distributions.wrappers import frozen
 from vaekit.errors import SpecError, unknown_name
 from vaekit.latents.base import Single
 from vaekit.models.vae import VAE, Model
-from vaekit.objectives.base import KL, Objective, Reconstruction, Term, vae_of
+from vaekit.objectives.base import KL, Objective, Reconstruction, Term, require_vae
 from vaekit.objectives.denoising import Corruption
 from vaekit.priors.mixture import LearnedMixture
-from vaekit.types import Batch, Clock, Evidence, Schedule, Update
+from vaekit.types import Batch, Evidence, Schedule, TrainingProgress, Update
 
 Weight = float | Schedule
 Addend = Term | tuple[Weight, Term]
@@ -53,23 +53,23 @@ class Sum(Objective):
         """All that any of the terms requires."""
         return frozenset().union(*(term.requires for _, term in self._weighted))
 
-    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+    def losses(self, model: Model, batch: Batch, progress: TrainingProgress) -> Iterator[Update]:
         """Yield the one update."""
-        vae = vae_of(model, self)
+        vae = require_vae(model, self)
         seen = None if self.corrupt is None else self.corrupt(batch.visible)
-        loss, terms = self.total(vae.evidence(batch, self.draws, seen), vae, clock)
+        loss, terms = self.total(vae.evidence(batch, self.draws, seen), vae, progress)
         yield Update({"model": loss}, terms)
 
     def total(
-        self, evidence: Evidence, model: VAE, clock: Clock
+        self, evidence: Evidence, model: VAE, progress: TrainingProgress
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum, and each term's mean without its weight, detached."""
         parts: dict[str, Tensor] = {}
         addends = []
         for weight, term in self._weighted:
-            value = term(evidence, model, clock).mean()
+            value = term(evidence, model, progress).mean()
             parts[term.name] = value.detach()
-            addends.append(_scaled(value, _at(weight, clock)))
+            addends.append(_scaled(value, _at(weight, progress)))
         loss = functools.reduce(operator.add, addends)
         return loss, {"loss": loss.detach(), **parts}
 
@@ -107,8 +107,8 @@ def _scaled(value: Tensor, weight: float) -> Tensor:
     return value if weight == 1.0 else weight * value
 
 
-def _at(weight: float | Callable[[Clock], float], clock: Clock) -> float:
-    return weight(clock) if callable(weight) else weight
+def _at(weight: float | Callable[[TrainingProgress], float], progress: TrainingProgress) -> float:
+    return weight(progress) if callable(weight) else weight
 
 
 _NEGLIGIBLE = 20.0
@@ -133,7 +133,7 @@ class ImportanceBound(Term):
     def __post_init__(self) -> None:
         _check_groups(self.groups)
 
-    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+    def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
         """One bound per group and item."""
         return _bounds(evidence.log_w.unflatten(0, (self.groups, -1)))
 
@@ -164,7 +164,7 @@ class PathImportanceBound(Term):
     def __post_init__(self) -> None:
         _check_groups(self.groups)
 
-    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+    def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
         """One bound per group and item."""
         draw = evidence.draw
         assert draw.log_p is not None
@@ -249,14 +249,14 @@ class PartialImportance(Objective):
 
     def groups(self, model: Model) -> Mapping[str, Iterable[nn.Parameter]]:
         """Encoder and latent; decoder and likelihood."""
-        return coder_groups(vae_of(model, self))
+        return coder_groups(require_vae(model, self))
 
-    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+    def losses(self, model: Model, batch: Batch, progress: TrainingProgress) -> Iterator[Update]:
         """Yield one update of both."""
-        vae = vae_of(model, self)
+        vae = require_vae(model, self)
         evidence = vae.evidence(batch, self.k * self.bounds)
-        encoder = self._encoder(evidence, vae, clock).mean()
-        decoder = self._decoder(evidence, vae, clock).mean()
+        encoder = self._encoder(evidence, vae, progress).mean()
+        decoder = self._decoder(evidence, vae, progress).mean()
         terms = {"loss": decoder, "encoder_bound": encoder}
         yield Update(
             {"encoder": encoder, "decoder": decoder}, {k: v.detach() for k, v in terms.items()}
@@ -309,25 +309,25 @@ class ClusterStart(Objective):
         return self.base.requires | {"components"}
 
     @property
-    def settled(self) -> bool:
+    def is_checkpointable(self) -> bool:
         """Once the clusters are placed: before, the bound is that of a prior not yet in place."""
         return bool(self.placed)
 
-    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+    def losses(self, model: Model, batch: Batch, progress: TrainingProgress) -> Iterator[Update]:
         """Yield the one update, of the start or of the base."""
-        vae = vae_of(model, self)
-        starting = clock.step < self.share * clock.total
+        vae = require_vae(model, self)
+        starting = progress.step < self.share * progress.total
         if self.training and not starting and not self.placed:
             self._place(vae)
         evidence = vae.evidence(batch, self.base.draws)
         if self.training and starting:
             self._remember(evidence.draw.z[0].detach())
-        loss, terms = (self._start if starting else self.base).total(evidence, vae, clock)
+        loss, terms = (self._start if starting else self.base).total(evidence, vae, progress)
         yield Update({"model": loss}, terms)
 
     def _remember(self, z: Tensor) -> None:
-        places = (self.seen + torch.arange(len(z), device=z.device)) % self.memory
-        self.latents[places] = z
+        positions = (self.seen + torch.arange(len(z), device=z.device)) % self.memory
+        self.latents[positions] = z
         self.seen += len(z)
 
     def _place(self, model: VAE) -> None:

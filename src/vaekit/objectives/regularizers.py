@@ -12,7 +12,7 @@ from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.errors import unknown_name
 from vaekit.models.vae import VAE
 from vaekit.objectives.base import Term
-from vaekit.types import Clock, Evidence
+from vaekit.types import Evidence, TrainingProgress
 
 _SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -50,7 +50,7 @@ class MeanDiscrepancy(Term):
         if self.kernel not in _KERNELS:
             raise unknown_name("kernel", self.kernel, _KERNELS)
 
-    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+    def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
         """One value for the batch."""
         z, p = evidence.draw.z[0], evidence.draw.p
         drawn = p.sample(torch.Size((len(z),)) if not p.batch_shape else torch.Size())
@@ -81,7 +81,7 @@ class DecoderNorm(Term):
 
     name: ClassVar[str] = "decoder_norm"
 
-    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+    def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
         """One value for the batch."""
         weights = [p for p in model.decoder.parameters() if p.dim() > 1]
         return torch.stack([w.square().sum() for w in weights]).sum() / 2
@@ -97,7 +97,7 @@ class GradientPenalty(Term):
     name: ClassVar[str] = "gradient_penalty"
     requires: ClassVar[frozenset[str]] = frozenset({"smooth"})
 
-    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+    def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
         """One value per item."""
         with torch.enable_grad():
             z = evidence.draw.z[0].detach().requires_grad_()
@@ -134,12 +134,12 @@ class DecomposedKL(Term):
     total_correlation: float = 6.0
     marginals: float = 1.0
 
-    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+    def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
         """One value per item, of its first draw."""
         draw = evidence.draw
         assert isinstance(draw.q, DiagonalNormal)
         each = _log_prob_per_latent(draw.z[0], draw.q)
-        log_all = math.log(len(each) * max(clock.items, len(each)))
+        log_all = math.log(len(each) * max(progress.items, len(each)))
         log_q_z = torch.logsumexp(each.sum(-1), dim=1) - log_all
         log_marginals = (torch.logsumexp(each, dim=1) - log_all).sum(-1)
         log_q, log_p = draw.q.log_prob(draw.z[0]), draw.p.log_prob(draw.z[0])
@@ -180,11 +180,11 @@ class CovariancePenalty(Term):
         if self.kind not in ("means", "draws"):
             raise unknown_name("kind", self.kind, ("means", "draws"))
 
-    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+    def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
         """One value for the batch."""
         q = evidence.draw.q
-        centred = q.mean - q.mean.mean(0)
-        covariance = centred.mT @ centred / max(1, len(centred) - 1)
+        centerd = q.mean - q.mean.mean(0)
+        covariance = centerd.mT @ centerd / max(1, len(centerd) - 1)
         if self.kind == "draws":
             covariance = covariance + torch.diag(q.variance.mean(0))
         variances = covariance.diagonal()
@@ -201,7 +201,7 @@ class LatentNorm(Term):
 
     name: ClassVar[str] = "latent_norm"
 
-    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+    def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
         """One value per draw and item."""
         return evidence.draw.z.square().sum(-1) / 2
 
@@ -216,7 +216,7 @@ class Commitment(Term):
     name: ClassVar[str] = "commitment"
     requires: ClassVar[frozenset[str]] = frozenset({"codes"})
 
-    def __call__(self, evidence: Evidence, model: VAE, clock: Clock) -> Tensor:
+    def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
         """One value per item."""
         q = evidence.draw.q
         assert isinstance(q, Codes)

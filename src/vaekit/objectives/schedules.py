@@ -1,4 +1,4 @@
-"""Schedules: weights that change while training, as functions of the `Clock` alone."""
+"""Schedules: weights that change while training, as functions of the `TrainingProgress` alone."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,10 +9,10 @@ from torch import nn
 
 from vaekit.errors import SpecError
 from vaekit.models.vae import Model
-from vaekit.objectives.base import Objective, Pace
+from vaekit.objectives.base import Objective, OptimizerOptions
 from vaekit.registry import name_of
 from vaekit.spec import arguments
-from vaekit.types import Batch, Clock, Update
+from vaekit.types import Batch, TrainingProgress, Update
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Linear:
     Source: Bowman et al. 2016, "Generating sentences from a continuous space" (KL annealing).
 
     Example:
-        >>> Linear(0.0, 1.0, share=0.5)(Clock(step=25, total=100, items=1))
+        >>> Linear(0.0, 1.0, share=0.5)(TrainingProgress(step=25, total=100, items=1))
         0.5
     """
 
@@ -41,9 +41,9 @@ class Linear:
         _check_share(self.share)
         _check_steps(self.steps)
 
-    def __call__(self, clock: Clock) -> float:
+    def __call__(self, progress: TrainingProgress) -> float:
         """The value now."""
-        return self.start + (self.end - self.start) * _progress(clock, self.share, self.steps)
+        return self.start + (self.end - self.start) * _progress(progress, self.share, self.steps)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Cosine:
     Source: Loshchilov & Hutter 2017, "SGDR", eq. 5.
 
     Example:
-        >>> round(Cosine(0.0, 1.0)(Clock(step=25, total=100, items=1)), 4)
+        >>> round(Cosine(0.0, 1.0)(TrainingProgress(step=25, total=100, items=1)), 4)
         0.1464
     """
 
@@ -72,9 +72,9 @@ class Cosine:
         _check_share(self.share)
         _check_steps(self.steps)
 
-    def __call__(self, clock: Clock) -> float:
+    def __call__(self, progress: TrainingProgress) -> float:
         """The value now."""
-        bend = (1 - math.cos(math.pi * _progress(clock, self.share, self.steps))) / 2
+        bend = (1 - math.cos(math.pi * _progress(progress, self.share, self.steps))) / 2
         return self.start + (self.end - self.start) * bend
 
 
@@ -92,7 +92,7 @@ class Cyclical:
 
     Example:
         >>> schedule = Cyclical(0.0, 1.0, cycles=2, ramp=0.5)
-        >>> [schedule(Clock(step, 100, 1)) for step in (0, 25, 49, 50)]
+        >>> [schedule(TrainingProgress(step, 100, 1)) for step in (0, 25, 49, 50)]
         [0.0, 1.0, 1.0, 0.0]
     """
 
@@ -106,9 +106,9 @@ class Cyclical:
         if self.cycles < 1:
             raise SpecError(f"cycles must be at least 1; got {self.cycles}.")
 
-    def __call__(self, clock: Clock) -> float:
+    def __call__(self, progress: TrainingProgress) -> float:
         """The value now."""
-        place = (clock.step * self.cycles / clock.total) % 1.0
+        place = (progress.step * self.cycles / progress.total) % 1.0
         return self.start + (self.end - self.start) * min(1.0, place / self.ramp)
 
 
@@ -125,7 +125,7 @@ class WarmUpCosine:
 
     Example:
         >>> schedule = WarmUpCosine(1.0, warm_up=0.1)
-        >>> [round(schedule(Clock(step, 100, 1)), 3) for step in (0, 9, 10, 55, 99)]
+        >>> [round(schedule(TrainingProgress(step, 100, 1)), 3) for step in (0, 9, 10, 55, 99)]
         [0.1, 1.0, 1.0, 0.5, 0.0]
     """
 
@@ -137,18 +137,18 @@ class WarmUpCosine:
         if not 0 <= self.warm_up < 1:
             raise SpecError(f"warm_up must be in [0, 1); got {self.warm_up}.")
 
-    def __call__(self, clock: Clock) -> float:
+    def __call__(self, progress: TrainingProgress) -> float:
         """The value now."""
-        rise = self.warm_up * clock.total
-        if clock.step < rise:
-            return self.peak * min(1.0, (clock.step + 1) / rise)
-        place = min(1.0, (clock.step - rise) / max(1.0, clock.total - rise))
+        rise = self.warm_up * progress.total
+        if progress.step < rise:
+            return self.peak * min(1.0, (progress.step + 1) / rise)
+        place = min(1.0, (progress.step - rise) / max(1.0, progress.total - rise))
         return self.peak * (self.final + (1 - self.final) * (1 + math.cos(math.pi * place)) / 2)
 
 
-def _progress(clock: Clock, share: float, steps: int | None) -> float:
-    way = share * clock.total if steps is None else steps
-    return min(1.0, clock.step / max(1.0, way))
+def _progress(progress: TrainingProgress, share: float, steps: int | None) -> float:
+    way = share * progress.total if steps is None else steps
+    return min(1.0, progress.step / max(1.0, way))
 
 
 def _check_steps(steps: int | None) -> None:
@@ -161,7 +161,7 @@ def _check_share(share: float) -> None:
         raise SpecError(f"a share of the training must be in (0, 1]; got {share}.")
 
 
-class Arrived(Objective):
+class FixedSchedule(Objective):
     """Another objective whose schedules all stand where they end.
 
     A weight of the KL that rises from 0 lets new latents come to life; latents that are alive
@@ -172,7 +172,7 @@ class Arrived(Objective):
 
     Example:
         >>> from vaekit.objectives import Linear, elbo
-        >>> Arrived(elbo(Linear(0.0, 0.5)))
+        >>> FixedSchedule(elbo(Linear(0.0, 0.5)))
         Arrived(Sum(reconstruction + Linear(start=0.0, end=0.5, share=1.0, steps=None) * kl))
     """
 
@@ -189,18 +189,18 @@ class Arrived(Objective):
         """Those of the other one."""
         return self.objective.groups(model)
 
-    def pace(self, group: str) -> Pace:
+    def pace(self, group: str) -> OptimizerOptions:
         """That of the other one."""
         return self.objective.pace(group)
 
     @property
-    def settled(self) -> bool:
+    def is_checkpointable(self) -> bool:
         """Whether the other one is."""
-        return self.objective.settled
+        return self.objective.is_checkpointable
 
-    def losses(self, model: Model, batch: Batch, clock: Clock) -> Iterator[Update]:
+    def losses(self, model: Model, batch: Batch, progress: TrainingProgress) -> Iterator[Update]:
         """Those of the other one at the end of its time."""
-        return self.objective.losses(model, batch, replace(clock, step=clock.total))
+        return self.objective.losses(model, batch, replace(progress, step=progress.total))
 
     def __repr__(self) -> str:
         """Name what it wraps."""

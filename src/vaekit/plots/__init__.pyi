@@ -12,7 +12,7 @@ from .images import (
     interpolation_strips as interpolation_strips,
     reconstruction_pairs as reconstruction_pairs,
     save_animation as save_animation,
-    way_frames as way_frames,
+    path_frames as path_frames,
 )
 from .latent_maps import (
     cluster_bars as cluster_bars,

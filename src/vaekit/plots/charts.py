@@ -112,12 +112,12 @@ def _panel(axes: Axes, history: Sequence[_Row], term: str, best: float | None) -
     axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
-def _line(axes: Axes, series: tuple[list[float], list[float]], colour: str, label: str) -> None:
+def _line(axes: Axes, series: tuple[list[float], list[float]], color: str, label: str) -> None:
     epochs, values = series
     if epochs:
         marker = "o" if len(epochs) == 1 else None
         axes.plot(
-            epochs, values, color=colour, linewidth=1.4, marker=marker, markersize=4, label=label
+            epochs, values, color=color, linewidth=1.4, marker=marker, markersize=4, label=label
         )
 
 
@@ -162,23 +162,23 @@ def tradeoff_curves(panels: Sequence[Panel]) -> Figure:
     models = list(dict.fromkeys(model for panel in panels for model in panel.curves))
     if not models:
         raise DataError("panels must have at least one curve; got none. Train a model first.")
-    colours = {model: PALETTE[i % len(PALETTE)] for i, model in enumerate(models)}
+    colors = {model: PALETTE[i % len(PALETTE)] for i, model in enumerate(models)}
     size = (max(_TRADEOFF_LEAST_WIDTH, _TRADEOFF_PANEL[0] * len(panels)), _TRADEOFF_PANEL[1] + 0.3)
     figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     for place, panel in enumerate(panels, 1):
-        _draw(figure.add_subplot(1, len(panels), place), panel, colours)
-    keys = [Line2D([], [], color=colour, label=model) for model, colour in colours.items()]
+        _draw(figure.add_subplot(1, len(panels), place), panel, colors)
+    keys = [Line2D([], [], color=color, label=model) for model, color in colors.items()]
     if any(panel.target is not None for panel in panels):
         keys.append(Line2D([], [], color=FAINT, linestyle="--", label="real items"))
     write_key(figure, keys)
     return figure
 
 
-def _draw(axes: Axes, panel: Panel, colours: Mapping[str, str]) -> None:
+def _draw(axes: Axes, panel: Panel, colors: Mapping[str, str]) -> None:
     bare_frame(axes)
     for model, curves in panel.curves.items():
         for x, y in curves:
-            axes.plot(x, y, color=colours[model], linewidth=1.3, marker="o", markersize=3)
+            axes.plot(x, y, color=colors[model], linewidth=1.3, marker="o", markersize=3)
     if panel.target is not None:
         axes.axhline(panel.target, color=FAINT, linewidth=1, linestyle="--", zorder=0)
     if panel.log_x:
@@ -248,8 +248,8 @@ def _name_latents(axes: Axes, order: NDArray[np.intp]) -> None:
 
 def _explain(figure: Figure, axes: Axes, num_active: int, latents: int) -> None:
     handles = [
-        Patch(color=colour, label=f"{count} {state}")
-        for colour, count, state in (
+        Patch(color=color, label=f"{count} {state}")
+        for color, count, state in (
             (PLAIN, num_active, "active"),
             (FAINT, latents - num_active, "inactive"),
         )

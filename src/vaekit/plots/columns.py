@@ -56,13 +56,13 @@ def _write_names(axes: Any, names: list[str], *, down: bool) -> None:
     if len(names) > _MOST_COLUMNS:
         axes.set_xticks([])
         return
-    places = range(len(names))
+    positions = range(len(names))
     shown = [
         n if len(n) <= _LONGEST_COLUMN_NAME else n[: _LONGEST_COLUMN_NAME - 1] + "…" for n in names
     ]
-    axes.set_xticks(places, shown, rotation=90, fontsize=_COLUMN_NAME_SIZE)
+    axes.set_xticks(positions, shown, rotation=90, fontsize=_COLUMN_NAME_SIZE)
     if down:
-        axes.set_yticks(places, shown, fontsize=_COLUMN_NAME_SIZE)
+        axes.set_yticks(positions, shown, fontsize=_COLUMN_NAME_SIZE)
     axes.tick_params(length=0)
 
 
@@ -145,12 +145,12 @@ def _bars(axes: Axes, real: Any, synthetic: Any) -> None:
     texts = [v.astype(object).where(v.notna(), "(missing)").astype(str) for v in (real, synthetic)]
     shares = [text.value_counts(normalize=True) for text in texts]
     labels = list(shares[0].index[:_LABELS])
-    places = np.arange(len(labels))
-    axes.bar(places, [shares[0][label] for label in labels], color=FAINT, width=0.9)
+    positions = np.arange(len(labels))
+    axes.bar(positions, [shares[0][label] for label in labels], color=FAINT, width=0.9)
     heights = [float(shares[1].get(label, 0.0)) for label in labels]
-    axes.hlines(heights, places - 0.45, places + 0.45, color=PLAIN, linewidth=1.6)
+    axes.hlines(heights, positions - 0.45, positions + 0.45, color=PLAIN, linewidth=1.6)
     shown = [_short(label) for label in labels]
-    axes.set_xticks(places, shown, fontsize=_PANEL_NAME_SIZE, rotation=40, ha="right")
+    axes.set_xticks(positions, shown, fontsize=_PANEL_NAME_SIZE, rotation=40, ha="right")
 
 
 def _short(value: Any) -> str:

@@ -125,7 +125,7 @@ def image_grid(
     """Draw images row by row, enlarged by a whole factor so that their pixels stay crisp.
 
     Args:
-        images: Axes NHW, NHWC or NCHW with 1, 3 or 4 colours; uint8, or floats from 0 to 1.
+        images: Axes NHW, NHWC or NCHW with 1, 3 or 4 channels; uint8, or floats from 0 to 1.
         columns: Images in a row; ``None`` fills the rows evenly where it can.
         title: Above the images.
         captions: One below each image; long ones are wrapped and, after two lines, cut.
@@ -271,7 +271,7 @@ def reconstruction_pairs(
     """Draw each image over its reconstruction, up to ten pairs side by side, then a new block.
 
     Args:
-        originals: Axes NHW, NHWC or NCHW with 1, 3 or 4 colours; uint8, or floats from 0 to 1.
+        originals: Axes NHW, NHWC or NCHW with 1, 3 or 4 channels; uint8, or floats from 0 to 1.
         reconstructions: As many, of the same height and width.
         title: Above the images.
 
@@ -314,7 +314,7 @@ _SHORTEST = 20  # milliseconds; browsers slow down what is shorter
 _UNIT = 10  # milliseconds that GIF counts in
 
 
-def way_frames(strips: Any) -> NDArray[np.uint8]:
+def path_frames(strips: Any) -> NDArray[np.uint8]:
     """All ways at once, side by side: one frame per step, enlarged by a whole factor.
 
     Args:
@@ -328,7 +328,7 @@ def way_frames(strips: Any) -> NDArray[np.uint8]:
         DataError: Another layout, dtype or range.
 
     Example:
-        >>> way_frames(np.zeros((2, 5, 8, 8))).shape
+        >>> path_frames(np.zeros((2, 5, 8, 8))).shape
         (5, 96, 195, 3)
     """
     rgb = as_rgb_rows("strips", strips)
@@ -343,7 +343,7 @@ def save_animation(frames: Any, path: str | Path, *, seconds: float = 4.0) -> No
     palette of 256 colours. Frames that agree with their neighbours are stored as one that lasts.
 
     Args:
-        frames: Axes NHW, NHWC or NCHW with 1, 3 or 4 colours; uint8, or floats from 0 to 1.
+        frames: Axes NHW, NHWC or NCHW with 1, 3 or 4 channels; uint8, or floats from 0 to 1.
         path: Ends in .gif; missing folders are made.
         seconds: From the first frame to the last and back; frames last at least 0.02 each.
 

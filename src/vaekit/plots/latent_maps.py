@@ -58,8 +58,8 @@ def project(z: NDArray[np.float64], how: str) -> Projected:
 
 
 def _principal(z: NDArray[np.float64]) -> Projected:
-    centred = z - z.mean(0)
-    _, spread, directions = np.linalg.svd(centred, full_matrices=False)
+    centerd = z - z.mean(0)
+    _, spread, directions = np.linalg.svd(centerd, full_matrices=False)
     # The sign of a component is arbitrary; this choice makes the picture reproducible.
     largest = np.abs(directions[:2]).argmax(1)
     directions = directions[:2] * np.sign(directions[[0, 1], largest])[:, None]
@@ -67,7 +67,7 @@ def _principal(z: NDArray[np.float64]) -> Projected:
     first, second = (
         f"principal component {i + 1} ({share[i]:.0f} % of the variance)" for i in (0, 1)
     )
-    return centred @ directions.T, (first, second)
+    return centerd @ directions.T, (first, second)
 
 
 def _umap(z: NDArray[np.float64]) -> Projected:
@@ -78,9 +78,9 @@ def _umap(z: NDArray[np.float64]) -> Projected:
         raise MissingExtraError(
             "a map by UMAP needs a package that is not installed: pip install 'vaekit[umap]'"
         ) from error
-    neighbours = min(15, len(z) - 1)
+    neighbors = min(15, len(z) - 1)
     start = "random" if len(z) < 20 else "spectral"  # few items have too few eigenvectors
-    fitted = UMAP(n_neighbors=neighbours, init=start, random_state=0, n_jobs=1).fit_transform(z)
+    fitted = UMAP(n_neighbors=neighbors, init=start, random_state=0, n_jobs=1).fit_transform(z)
     return np.asarray(fitted, dtype=np.float64), ("UMAP 1", "UMAP 2")
 
 
@@ -156,13 +156,13 @@ def latent_map(
 
 
 def _scatter(
-    axes: Axes, points: NDArray[np.float64], colours: Any, marker: str = "o", of: int = 0
+    axes: Axes, points: NDArray[np.float64], colors: Any, marker: str = "o", of: int = 0
 ) -> PathCollection:
     """Points, smaller and more transparent the more there are in all: ``of``, or these."""
     n = max(of, len(points))
     size, alpha = float(np.clip(4000 / n, 5, 18)), float(np.clip(30 / np.sqrt(n), 0.45, 0.85))
     x, y = points.T
-    return axes.scatter(x, y, s=size, c=colours, marker=marker, alpha=alpha, linewidths=0)
+    return axes.scatter(x, y, s=size, c=colors, marker=marker, alpha=alpha, linewidths=0)
 
 
 def _is_continuous(values: NDArray[Any]) -> bool:
@@ -207,11 +207,11 @@ def _classes(
 def _draw_classes(
     axes: Axes, points: NDArray[np.float64], codes: NDArray[np.int64], names: list[str]
 ) -> None:
-    colours = np.array(PALETTE)[codes % len(PALETTE)]
+    colors = np.array(PALETTE)[codes % len(PALETTE)]
     turns = codes // len(PALETTE)
     for turn in np.unique(turns):
         rows, marker = turns == turn, _MARKERS[turn % len(_MARKERS)]
-        _scatter(axes, points[rows], colours[rows], marker, of=len(points))
+        _scatter(axes, points[rows], colors[rows], marker, of=len(points))
     handles = [_handle(code, names[code]) for code in np.unique(codes)]
     axes.legend(
         handles=handles,
@@ -226,8 +226,8 @@ def _draw_classes(
 
 def _handle(code: int, name: str) -> Line2D:
     marker = _MARKERS[code // len(PALETTE) % len(_MARKERS)]
-    colour = PALETTE[code % len(PALETTE)]
-    return Line2D([], [], linestyle="", marker=marker, markersize=5, color=colour, label=name)
+    color = PALETTE[code % len(PALETTE)]
+    return Line2D([], [], linestyle="", marker=marker, markersize=5, color=color, label=name)
 
 
 _MARGIN = 1.7  # inches, for the words at the left
@@ -243,7 +243,7 @@ def cluster_cards(groups: Mapping[str, Any], *, title: str | None = None) -> Fig
 
     Args:
         groups: The images of each cluster by its words, up to three lines; all images of one
-            size, axes NHW, NHWC or NCHW with 1, 3 or 4 colours; uint8, or floats from 0 to 1.
+            size, axes NHW, NHWC or NCHW with 1, 3 or 4 channels; uint8, or floats from 0 to 1.
         title: Above the rows.
 
     Raises:

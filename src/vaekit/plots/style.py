@@ -148,12 +148,12 @@ def as_rgb(what: str, images: Any) -> NDArray[np.uint8]:
 
     Args:
         what: The name of the argument, for errors.
-        images: Axes NHW, NHWC or NCHW with 1, 3 or 4 colours; uint8, or floats from 0 to 1.
+        images: Axes NHW, NHWC or NCHW with 1, 3 or 4 channels; uint8, or floats from 0 to 1.
 
     Raises:
         DataError: Another layout, dtype or range.
     """
-    array = _colours_last(what, as_array(images))
+    array = _colors_last(what, as_array(images))
     if array.dtype.kind == "f":
         array = _scaled(what, array)
     if array.dtype != np.uint8:
@@ -182,7 +182,7 @@ def as_rgb_rows(what: str, images: Any) -> NDArray[np.uint8]:
     return flat.reshape(*array.shape[:2], *flat.shape[1:])
 
 
-def _colours_last(what: str, array: NDArray[Any]) -> NDArray[Any]:
+def _colors_last(what: str, array: NDArray[Any]) -> NDArray[Any]:
     if 0 in array.shape or array.ndim not in (3, 4):
         raise DataError(
             f"{what} must have axes NHW, NHWC or NCHW, at least one along each; got shape "
@@ -192,9 +192,9 @@ def _colours_last(what: str, array: NDArray[Any]) -> NDArray[Any]:
         return array[..., None]
     first, last = array.shape[1] in _COLOURS, array.shape[3] in _COLOURS
     if first == last:
-        why = "where both fit" if first else "where neither has 1, 3 or 4 colours"
+        why = "where both fit" if first else "where neither has 1, 3 or 4 channels"
         raise DataError(
-            f"{what} must be NHWC or NCHW with 1, 3 or 4 colours; got shape {array.shape}, "
+            f"{what} must be NHWC or NCHW with 1, 3 or 4 channels; got shape {array.shape}, "
             f"{why}. Move the colours to the end, or pass grey images as (n, height, width)."
         )
     return np.moveaxis(array, 1, -1) if first else array

@@ -54,8 +54,8 @@ def score_histogram(scores: Any, threshold: float) -> Figure:
     figure = Figure(figsize=_SIZE, dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
     bare_frame(axes)
-    for part, colour in ((values <= threshold, FAINT), (values > threshold, ACCENT)):
-        axes.stairs(np.histogram(values[part], edges)[0], edges, fill=True, color=colour)
+    for part, color in ((values <= threshold, FAINT), (values > threshold, ACCENT)):
+        axes.stairs(np.histogram(values[part], edges)[0], edges, fill=True, color=color)
     axes.axvline(threshold, color=INK, linewidth=1.0)
     flagged = int((values > threshold).sum())
     axes.text(
@@ -100,8 +100,8 @@ def unusual_map(usual: Any, unusual: Any, *, projection: str = "pca") -> Figure:
     axes.set_xlabel(names[0], fontsize=LABEL_SIZE, color=INK)
     axes.set_ylabel(names[1], fontsize=LABEL_SIZE, color=INK)
     drawn = [
-        axes.scatter(part[:, 0], part[:, 1], s=size, color=colour, linewidths=0, label=label)
-        for part, size, colour, label in (
+        axes.scatter(part[:, 0], part[:, 1], s=size, color=color, linewidths=0, label=label)
+        for part, size, color, label in (
             (points[: len(first)], 6, FAINT, "training items"),
             (points[len(first) :], 12, ACCENT, "flagged"),
         )
@@ -147,9 +147,9 @@ def _reddened(images: NDArray[np.uint8], heat: NDArray[np.float64]) -> NDArray[n
     tops = heat.max((1, 2))
     full = np.maximum(tops, 0.1 * max(tops.max(), 1e-9))
     share = (heat / full[:, None, None])[..., None]
-    grey = np.broadcast_to(0.35 * images.mean(-1, keepdims=True) + 0.3 * 255, images.shape)
+    gray = np.broadcast_to(0.35 * images.mean(-1, keepdims=True) + 0.3 * 255, images.shape)
     red = 255 * np.asarray(to_rgb(ACCENT))
-    mixed: NDArray[np.uint8] = np.rint((1 - share) * grey + share * red).astype(np.uint8)
+    mixed: NDArray[np.uint8] = np.rint((1 - share) * gray + share * red).astype(np.uint8)
     return mixed
 
 
@@ -234,8 +234,8 @@ def _over_strength(
 ) -> None:
     bare_frame(axes)
     for place, (name, shares) in enumerate(kept.items()):
-        colour = PALETTE[place % len(PALETTE)]
-        axes.plot(strengths, shares, color=colour, linewidth=0.8, label=f"kept: {name}")
+        color = PALETTE[place % len(PALETTE)]
+        axes.plot(strengths, shares, color=color, linewidth=0.8, label=f"kept: {name}")
     axes.plot(strengths, flip, color=ACCENT, linewidth=1.8, marker="o", markersize=3, label="flip")
     axes.set_ylim(-0.03, 1.03)
     axes.set_xlabel("strength", fontsize=LABEL_SIZE, color=INK)

@@ -2,8 +2,8 @@ from .base import Posterior as Posterior
 from .discrete import (
     Categorical as Categorical,
     FiniteScalar as FiniteScalar,
-    Quantiser as Quantiser,
-    VectorQuantised as VectorQuantised,
+    Quantizer as Quantizer,
+    VectorQuantized as VectorQuantized,
 )
 from .flow import InverseAutoregressive as InverseAutoregressive, LinearFlow as LinearFlow
 from .gaussian import (

@@ -15,7 +15,7 @@ from vaekit.posteriors.base import Posterior
 from vaekit.types import LogDensity
 
 
-class Quantiser(Posterior, abc.ABC):
+class Quantizer(Posterior, abc.ABC):
     """Turns features into codes, and codes into what the decoder reads.
 
     Attributes:
@@ -87,7 +87,7 @@ _DEAD = 0.02
 """A code used less than this share of its even part is moved to where encodings are."""
 
 
-class RunningBook(nn.Module):
+class EMACodebook(nn.Module):
     """One codebook for each piece of a vector; learns without gradients.
 
     Args:
@@ -121,8 +121,8 @@ class RunningBook(nn.Module):
         pieces, chosen = self._pieces(z), indices.T
         share = torch.full(chosen.shape, self.num_codes / len(z)).to(z)
         used = torch.zeros_like(self.usage).scatter_add_(1, chosen, share)
-        places = chosen.unsqueeze(-1).expand(pieces.shape)
-        sums = torch.zeros_like(self.entries).scatter_add_(1, places, pieces * share[0, 0])
+        positions = chosen.unsqueeze(-1).expand(pieces.shape)
+        sums = torch.zeros_like(self.entries).scatter_add_(1, positions, pieces * share[0, 0])
         mean_over_group(used)
         mean_over_group(sums)
         total = self.usage.unsqueeze(-1) * self.entries
@@ -149,7 +149,7 @@ class RunningBook(nn.Module):
         return z.view(len(z), self.num_pieces, self.piece).transpose(0, 1)
 
 
-class VectorQuantised(Quantiser):
+class VectorQuantized(Quantizer):
     """Each piece of the encoding is replaced by the nearest entry of a learned codebook.
 
     Entries are running means of the encodings they stand for (appendix A.1 of the source), which
@@ -169,8 +169,8 @@ class VectorQuantised(Quantiser):
     al. 2022, "Autoregressive image generation using residual quantization", eq. 2 for depth.
 
     Example:
-        >>> quantiser = VectorQuantised(8, 4, num_codes=16, num_pieces=2)
-        >>> quantiser(torch.randn(5, 8), log_joint=lambda z: z.sum(-1)).indices.shape
+        >>> quantizer = VectorQuantized(8, 4, num_codes=16, num_pieces=2)
+        >>> quantizer(torch.randn(5, 8), log_joint=lambda z: z.sum(-1)).indices.shape
         torch.Size([5, 2])
     """
 
@@ -189,12 +189,12 @@ class VectorQuantised(Quantiser):
         self.num_pieces = num_pieces
         self.depth = depth
         self.head = nn.Linear(features_dim, latent_dim)
-        self.books = nn.ModuleList(RunningBook(num_pieces, num_codes, piece) for _ in range(depth))
+        self.books = nn.ModuleList(EMACodebook(num_pieces, num_codes, piece) for _ in range(depth))
 
     def forward(self, h: Float[Tensor, "batch features"], log_joint: LogDensity) -> PointCodes:
         """Quantise; gradients pass straight through to the encoder."""
         encoding = self.head(h).float()
-        indices = self._quantise(encoding.detach(), learn=self.training)
+        indices = self._quantize(encoding.detach(), learn=self.training)
         z = self.embed(indices)
         distance = (encoding - z).square().sum(-1)
         straight = z + (encoding - encoding.detach())  # this order adds an exact zero
@@ -206,11 +206,11 @@ class VectorQuantised(Quantiser):
         parts = [book.embed(level) for book, level in zip(self._books(), levels, strict=True)]
         return torch.stack(parts).sum(0)
 
-    def _books(self) -> list[RunningBook]:
-        return [book for book in self.books if isinstance(book, RunningBook)]
+    def _books(self) -> list[EMACodebook]:
+        return [book for book in self.books if isinstance(book, EMACodebook)]
 
     @torch.no_grad()
-    def _quantise(self, rest: Tensor, *, learn: bool) -> Tensor:
+    def _quantize(self, rest: Tensor, *, learn: bool) -> Tensor:
         levels = []
         for book in self._books():
             if learn:
@@ -223,7 +223,7 @@ class VectorQuantised(Quantiser):
         return torch.cat(levels, dim=-1)
 
 
-class FiniteScalar(Quantiser):
+class FiniteScalar(Quantizer):
     """Each latent is bounded and rounded to one of a few levels: a codebook without learning.
 
     Args:
@@ -263,7 +263,7 @@ class FiniteScalar(Quantiser):
         return place.round().clamp(0, self.levels - 1).long()
 
 
-class Categorical(Quantiser):
+class Categorical(Quantizer):
     """Independent categorical latents with a learned embedding of each value.
 
     While training, draws are relaxed (Gumbel-softmax) so that gradients pass; otherwise they

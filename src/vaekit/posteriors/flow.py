@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit.distributions.wrappers import Pushed
+from vaekit.distributions.wrappers import PushforwardDistribution
 from vaekit.posteriors.base import Posterior
 from vaekit.posteriors.gaussian import DiagonalGaussian
 from vaekit.types import LogDensity
@@ -47,7 +47,7 @@ class LinearFlow(Posterior):
 
     def forward(self, h: Float[Tensor, "batch features"], log_joint: LogDensity) -> Distribution:
         """Return the moved Gaussian."""
-        return Pushed(self.base(h, log_joint), self._push)
+        return PushforwardDistribution(self.base(h, log_joint), self._push)
 
     def _push(self, z: Tensor) -> tuple[Tensor, Tensor]:
         total = z.new_zeros(z.shape[:-1])
@@ -80,14 +80,14 @@ class _Radial(nn.Module):
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
-        self.centre = nn.Parameter(torch.randn(latent_dim) * 0.1)
+        self.center = nn.Parameter(torch.randn(latent_dim) * 0.1)
         self.log_alpha = nn.Parameter(torch.zeros(()))
         self.raw_beta = nn.Parameter(torch.tensor(1.0).expm1().log())  # beta 0: starts as identity
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         alpha = self.log_alpha.exp()
         beta = F.softplus(self.raw_beta) - alpha
-        away = z - self.centre
+        away = z - self.center
         distance = (away.square().sum(-1) + 1e-12).sqrt()
         pull = beta / (alpha + distance)
         log_det = (z.shape[-1] - 1) * torch.log1p(pull)
@@ -157,4 +157,4 @@ class InverseAutoregressive(Posterior):
                 total = total + log_det
             return z, total
 
-        return Pushed(self.base(h, log_joint), push)
+        return PushforwardDistribution(self.base(h, log_joint), push)

@@ -10,7 +10,7 @@ from torch import Size, Tensor, nn
 from torch.distributions import Distribution, constraints
 
 from vaekit.distributions.manifolds import Metric
-from vaekit.distributions.wrappers import Traced
+from vaekit.distributions.wrappers import SampleWithLogProb
 from vaekit.posteriors.base import Posterior
 from vaekit.posteriors.gaussian import DiagonalGaussian
 from vaekit.types import LogDensity
@@ -124,7 +124,7 @@ class Hamiltonian(Posterior):
         return gradient_of(log_joint, z, second_order=self.second_order)
 
 
-class _Trajectory(Traced):
+class _Trajectory(SampleWithLogProb):
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
 
     def __init__(self, base: Distribution, posterior: Hamiltonian, log_joint: LogDensity) -> None:
@@ -163,7 +163,7 @@ class Riemannian(Posterior):
         temperature: Inverse temperature at the start, in (0, 1].
         num_centroids: Centroids of the metric.
         reach: Reach of a centroid.
-        regularisation: The inverse metric far from all centroids.
+        regularization: The inverse metric far from all centroids.
         iterations: Fixed-point iterations of each implicit step.
 
     Source: Chadebec et al. 2020, "Geometry-aware Hamiltonian variational auto-encoder", eq. 6-9;
@@ -187,7 +187,7 @@ class Riemannian(Posterior):
         temperature: float = 0.3,
         num_centroids: int = 50,
         reach: float = 3.0,
-        regularisation: float = 0.1,
+        regularization: float = 0.1,
         iterations: int = 5,
     ) -> None:
         super().__init__(features_dim, latent_dim)
@@ -197,10 +197,10 @@ class Riemannian(Posterior):
         self.temperature = temperature
         self.num_centroids = num_centroids
         self.reach = reach
-        self.regularisation = regularisation
+        self.regularization = regularization
         self.iterations = iterations
         self.base = DiagonalGaussian(features_dim, latent_dim)
-        self.metric = Metric(latent_dim, num_centroids, reach, regularisation)
+        self.metric = Metric(latent_dim, num_centroids, reach, regularization)
         self.log_step = nn.Parameter(torch.tensor(step_size).log())
 
     def forward(self, h: Float[Tensor, "batch features"], log_joint: LogDensity) -> Distribution:
@@ -250,7 +250,7 @@ class Riemannian(Posterior):
         return self.metric.log_volume(z) - self.energy(z, momentum)
 
 
-class _RiemannianTrajectory(Traced):
+class _RiemannianTrajectory(SampleWithLogProb):
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
 
     def __init__(self, base: Distribution, posterior: Riemannian, log_joint: LogDensity) -> None:

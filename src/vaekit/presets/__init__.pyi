@@ -29,7 +29,7 @@ from .base import (
     Preset as Preset,
     Recipe as Recipe,
     choose_preset as choose_preset,
-    find_preset as find_preset,
+    get_preset as get_preset,
     preset as preset,
     preset_for as preset_for,
     preset_names as preset_names,

@@ -86,7 +86,7 @@ class Parts:
         return self.features_dim + self.context_dim
 
     @property
-    def colours(self) -> int:
+    def channels(self) -> int:
         """Channels of an image.
 
         Raises:
@@ -95,7 +95,7 @@ class Parts:
         shape = self.some_items(1).shape[1:]
         if len(shape) != 3:
             raise CompositionError(
-                f"this preset needs images of shape (colours, height, width); got items of shape "
+                f"this preset needs images of shape (channels, height, width); got items of shape "
                 f"{tuple(shape)}."
             )
         return shape[0]
@@ -178,7 +178,7 @@ class Preset:
         """The number of latents for items of a shape, at most half of their values.
 
         Example:
-            >>> [find_preset("vae").latents_for(shape) for shape in ((1, 28, 28), (6,))]
+            >>> [get_preset("vae").latents_for(shape) for shape in ((1, 28, 28), (6,))]
             [16, 3]
         """
         if not isinstance(self.latent_dim, int):
@@ -189,7 +189,7 @@ class Preset:
         """Options of the training for so many items.
 
         Example:
-            >>> find_preset("table_vae").training_for(1000)["steps"]
+            >>> get_preset("table_vae").training_for(1000)["steps"]
             400
         """
         return {k: v(items) if callable(v) else v for k, v in self.training.items()}
@@ -278,14 +278,14 @@ def preset_names() -> list[str]:
     return [name for name in names("presets") if name not in _NOT_PRESETS]
 
 
-def find_preset(chosen: str | Preset) -> Preset:
+def get_preset(chosen: str | Preset) -> Preset:
     """The preset of that name with its default options, or the one given.
 
     Raises:
         SpecError: No preset has that name; suggests the nearest.
 
     Example:
-        >>> find_preset("beta_vae").name
+        >>> get_preset("beta_vae").name
         'beta_vae'
     """
     return chosen if isinstance(chosen, Preset) else choose_preset(chosen, {})

@@ -9,7 +9,7 @@ from vaekit.latents.base import Single
 from vaekit.models.samplers import GAN
 from vaekit.networks.conv import grid_latents, latent_grid
 from vaekit.networks.critics import FeatureCritic, PatchCritic
-from vaekit.networks.wrappers import Beside, BlurredDecoder
+from vaekit.networks.wrappers import NoiseConditionedDecoder, ParallelDecoders
 from vaekit.objectives.adversarial import Adversarial, PatchAdversary
 from vaekit.objectives.base import KL, Reconstruction
 from vaekit.objectives.denoising import Denoising, HideColumns
@@ -34,7 +34,7 @@ def image_vae(
 
     Source: Rombach et al. 2022, "High-resolution image synthesis with latent diffusion models".
     """
-    critic = PatchCritic(parts.colours)
+    critic = PatchCritic(parts.channels)
     return Recipe(parts.vae(), PatchAdversary(elbo(beta), critic, adversarial, start))
 
 
@@ -55,7 +55,7 @@ def latent_diffusion(
     """
     grid = latent_grid(parts.some_items(1).shape[1:], parts.latent_dim)
     latent = Single(GridGaussian(parts.posterior_dim, grid), StandardNormal(parts.latent_dim))
-    critic = PatchCritic(parts.colours)
+    critic = PatchCritic(parts.channels)
     return Recipe(parts.vae(latent), PatchAdversary(elbo(beta), critic, adversarial, start))
 
 
@@ -86,8 +86,8 @@ def sequence_vae(
     The weight of the KL rises from 0 to beta within a share of the training. At 1 such a decoder
     learns to do without latents; the lower beta, the more is reconstructed, and the less of what
     the prior draws makes sense. Therefore a share ``blur`` of the latents reaches the decoder with
-    noise mixed in, and it is told how much (see `BlurredDecoder`): what is drawn can then lean on
-    what is known of all sequences, while what is reconstructed leans on its latents. 0 does
+    noise mixed in, and it is told how much (see `NoiseConditionedDecoder`): what is drawn can then
+    lean on what is known of all sequences, while what is reconstructed leans on its latents. 0 does
     without.
 
     Source: Bowman et al. 2016, "Generating sentences from a continuous space", section 3.1, for
@@ -100,9 +100,9 @@ def sequence_vae(
 
 def _blurred(decoder: nn.Module, latent_dim: int, clean: float) -> nn.Module:
     """What stands beside the tokens is told by latents without noise."""
-    if isinstance(decoder, Beside):
-        return Beside(_blurred(decoder.first, latent_dim, clean), decoder.second)
-    return BlurredDecoder(decoder, latent_dim, clean=clean)
+    if isinstance(decoder, ParallelDecoders):
+        return ParallelDecoders(_blurred(decoder.first, latent_dim, clean), decoder.second)
+    return NoiseConditionedDecoder(decoder, latent_dim, clean=clean)
 
 
 _ROW_BATCH, _ROW_STEPS, _ROW_PASSES = 256, (400, 4000), 30

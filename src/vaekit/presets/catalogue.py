@@ -14,7 +14,7 @@ from vaekit.latents.base import Single
 from vaekit.likelihoods.elementwise import Bernoulli
 from vaekit.models.vae import VAE
 from vaekit.networks.sizes import make_networks
-from vaekit.presets.base import Parts, Recipe, find_preset, preset_names
+from vaekit.presets.base import Parts, Recipe, get_preset, preset_names
 from vaekit.randomness import seeded
 from vaekit.registry import provider
 
@@ -77,7 +77,7 @@ def card(name: str) -> Card:
         >>> card("beta_vae").options
         {'beta': 4.0}
     """
-    chosen = find_preset(name)
+    chosen = get_preset(name)
     text, _, source = inspect.cleandoc(chosen.make.__doc__ or "").partition("Source: ")
     summary, *details = [re.sub(r"\s+", " ", part) for part in text.strip().split("\n\n")]
     parameters = list(inspect.signature(chosen.make).parameters.values())[1:]
@@ -96,7 +96,7 @@ def card(name: str) -> Card:
 
 def _built(name: str) -> Recipe:
     """The preset on small made-up parts: it shows what fills the slots."""
-    chosen, network, latents = find_preset(name), "mlp", _LATENTS
+    chosen, network, latents = get_preset(name), "mlp", _LATENTS
     if not isinstance(chosen.latent_dim, int):  # then its own networks matter
         network, latents = chosen.image_network, chosen.latents_for(_SHAPE)
     with seeded(0):
@@ -109,7 +109,7 @@ def _built(name: str) -> Recipe:
 
 def _needs(name: str) -> list[str]:
     needs = ["labels or properties"] if name in _CONDITIONAL else []
-    return needs + (["images"] if find_preset(name).likelihood == _ENERGY else [])
+    return needs + (["images"] if get_preset(name).likelihood == _ENERGY else [])
 
 
 def _gives(provides: frozenset[str], likelihood: str) -> list[str]:

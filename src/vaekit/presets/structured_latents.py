@@ -9,7 +9,7 @@ from vaekit.objectives.evidence_bounds import ClusterStart, Sum, elbo
 from vaekit.objectives.regularizers import Commitment
 from vaekit.objectives.schedules import Linear
 from vaekit.posteriors.base import Posterior
-from vaekit.posteriors.discrete import Categorical, FiniteScalar, VectorQuantised
+from vaekit.posteriors.discrete import Categorical, FiniteScalar, VectorQuantized
 from vaekit.posteriors.flow import InverseAutoregressive, LinearFlow
 from vaekit.posteriors.gaussian import DiagonalGaussian
 from vaekit.posteriors.hamiltonian import Hamiltonian, Riemannian
@@ -184,9 +184,9 @@ def vq_vae(
     Source: van den Oord et al. 2017, "Neural discrete representation learning".
     """
     size = parts.posterior_dim, parts.latent_dim
-    quantiser = VectorQuantised(*size, num_codes, _pieces(parts, pieces))
+    quantizer = VectorQuantized(*size, num_codes, _pieces(parts, pieces))
     objective = Sum(Reconstruction(), (commitment, Commitment()))
-    return Recipe(parts.vae(Discrete(quantiser)), objective)
+    return Recipe(parts.vae(Discrete(quantizer)), objective)
 
 
 @preset
@@ -198,9 +198,9 @@ def residual_vq_vae(
     Source: Lee et al. 2022, "Autoregressive image generation using residual quantization".
     """
     size = parts.posterior_dim, parts.latent_dim
-    quantiser = VectorQuantised(*size, num_codes, num_pieces=1, depth=depth)
+    quantizer = VectorQuantized(*size, num_codes, num_pieces=1, depth=depth)
     objective = Sum(Reconstruction(), (commitment, Commitment()))
-    return Recipe(parts.vae(Discrete(quantiser)), objective)
+    return Recipe(parts.vae(Discrete(quantizer)), objective)
 
 
 @preset
@@ -209,8 +209,8 @@ def fsq_vae(parts: Parts, *, levels: int = 8) -> Recipe:
 
     Source: Mentzer et al. 2024, "Finite scalar quantization: VQ-VAE made simple".
     """
-    quantiser = FiniteScalar(parts.posterior_dim, parts.latent_dim, levels)
-    return Recipe(parts.vae(Discrete(quantiser)), Sum(Reconstruction()))
+    quantizer = FiniteScalar(parts.posterior_dim, parts.latent_dim, levels)
+    return Recipe(parts.vae(Discrete(quantizer)), Sum(Reconstruction()))
 
 
 @preset
@@ -220,5 +220,5 @@ def categorical_vae(parts: Parts, *, num_codes: int = 16, temperature: float = 0
     Source: Jang et al. 2017, "Categorical reparameterization with Gumbel-softmax".
     """
     size = parts.posterior_dim, parts.latent_dim
-    quantiser = Categorical(*size, num_codes, temperature=temperature)
-    return Recipe(parts.vae(Discrete(quantiser)), elbo())
+    quantizer = Categorical(*size, num_codes, temperature=temperature)
+    return Recipe(parts.vae(Discrete(quantizer)), elbo())

@@ -18,14 +18,14 @@ class Prior(nn.Module, abc.ABC):
     Attributes:
         requires: What the posterior must provide.
         provides: What objectives may count on: ``"components"`` that can be put somewhere.
-        normalised: Whether ``log_prob`` is the log of a density; else it is a lower bound, or
+        normalized: Whether ``log_prob`` is the log of a density; else it is a lower bound, or
             refused.
         manifold: The space that its draws lie in.
     """
 
     requires: ClassVar[frozenset[str]] = frozenset()
     provides: ClassVar[frozenset[str]] = frozenset()
-    normalised: ClassVar[bool] = True
+    normalized: ClassVar[bool] = True
 
     def __init__(self, latent_dim: int, manifold: Manifold = REAL) -> None:
         super().__init__()

@@ -129,7 +129,7 @@ class _Network(nn.Module):
         super().__init__()
         self.start = num_codes  # stands before the first token
         self.codes = nn.Embedding(num_codes + 1, width)
-        self.places = nn.Embedding(tokens, width)
+        self.positions = nn.Embedding(tokens, width)
         self.context = nn.Linear(context_dim, width) if context_dim else None
         self.gru = nn.GRU(width, width, batch_first=True)
         self.head = nn.Linear(width, num_codes)
@@ -137,7 +137,7 @@ class _Network(nn.Module):
     def forward(self, codes: Tensor, context: Tensor | None) -> Tensor:
         """Logits of every token, shape (batch, tokens, codes)."""
         before = F.pad(codes[:, :-1], (1, 0), value=self.start)
-        logits: Tensor = self.head(self.gru(self._read(before, self.places.weight, context))[0])
+        logits: Tensor = self.head(self.gru(self._read(before, self.positions.weight, context))[0])
         return logits
 
     def draw(self, n: int, context: Tensor | None) -> Tensor:
@@ -145,12 +145,12 @@ class _Network(nn.Module):
         code = torch.full((n, 1), self.start, device=self.head.weight.device)
         state: Any = None
         drawn = []
-        for place in self.places.weight.split(1):
+        for place in self.positions.weight.split(1):
             h, state = self.gru(self._read(code, place, context), state)
             code = self.head(h[:, 0]).softmax(-1).multinomial(1)
             drawn.append(code)
         return torch.cat(drawn, dim=1)
 
-    def _read(self, before: Tensor, places: Tensor, context: Tensor | None) -> Tensor:
-        h: Tensor = self.codes(before) + places
+    def _read(self, before: Tensor, positions: Tensor, context: Tensor | None) -> Tensor:
+        h: Tensor = self.codes(before) + positions
         return h if self.context is None else h + self.context(context).unsqueeze(1)

@@ -205,7 +205,7 @@ class KernelDensity(FittedPrior):
 
     Args:
         latent_dim: Number of latents.
-        count: How many latents it has learnt; ``None`` before the fit.
+        count: How many latents it has learned; ``None`` before the fit.
         context_dim: Size of the context; with one, latents count by how near theirs is.
 
     Source: Silverman & Young 1987, "The bootstrap: to smooth or not to smooth?", section 2.
@@ -267,10 +267,10 @@ class KernelDensity(FittedPrior):
 
     def _draw(self, n: int, context: Tensor | None) -> Tensor:
         if context is None:
-            places = torch.randint(len(self.points), (n,), device=self.points.device)
+            positions = torch.randint(len(self.points), (n,), device=self.points.device)
         else:
-            places = torch.multinomial(self._log_weights(context).exp(), 1).squeeze(1)
-        points = self.points[places]
+            positions = torch.multinomial(self._log_weights(context).exp(), 1).squeeze(1)
+        points = self.points[positions]
         return points + self.scale * torch.randn_like(points)
 
     def _score(self, u: Tensor, context: Tensor | None) -> Tensor:

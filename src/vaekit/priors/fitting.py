@@ -115,18 +115,18 @@ def train(
         deadline: Reading of `time.monotonic` at which to stop, if there are steps left.
     """
     held_out, rest = _split(len(rows[0]))
-    optimiser = Adam(net.parameters(), learning_rate, fused=True)
+    optimizer = Adam(net.parameters(), learning_rate, fused=True)
     progress = _progress(steps, deadline)
     best, weights = _score(losses, rows, held_out), copy.deepcopy(net.state_dict())
     for step, index in enumerate(_batches(rest, batch_size, steps), start=1):
         with torch.enable_grad():
             loss = losses(*(row[index] for row in rows)).mean()
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
         clip_grad_norm_(net.parameters(), _LARGEST_GRADIENT)
-        optimiser.step()
+        optimizer.step()
         done = progress(step)
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = learning_rate * (1 + math.cos(math.pi * done)) / 2
         if step % max(1, steps // _LOOKS) == 0 or done >= 1:
             score = _score(losses, rows, held_out)

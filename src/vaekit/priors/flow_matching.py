@@ -16,11 +16,11 @@ from vaekit.priors.flow import NetworkPrior, standard_normal
 
 _EXACT, _WAYS = 64, 16
 
-Field = Callable[[Tensor, float], Tensor]
+VelocityField = Callable[[Tensor, float], Tensor]
 """Points of shape (batch, size) and a time -> their velocities."""
 
 
-def follow(field: Field, x: Tensor, start: float, end: float, steps: int) -> Tensor:
+def follow(field: VelocityField, x: Tensor, start: float, end: float, steps: int) -> Tensor:
     """Integrate dx/dt = field(x, t) by the classical Runge-Kutta method, of fourth order.
 
     Args:
@@ -45,7 +45,7 @@ def follow(field: Field, x: Tensor, start: float, end: float, steps: int) -> Ten
     return x
 
 
-def with_divergence(field: Field) -> Field:
+def with_divergence(field: VelocityField) -> VelocityField:
     """A field over points with one more column, which gathers the field's divergence.
 
     It is exact for up to 64 coordinates; of more it is estimated along 16 directions, the same
@@ -60,9 +60,9 @@ def with_divergence(field: Field) -> Field:
         # Backward: forward differentiation imports parts of torch that warn.
         result: Any = torch.func.vjp(lambda x: field(x, t), x)
         velocity, pull = result
-        ways = _directions(x.shape[-1]).to(x)
-        (gradients,) = torch.func.vmap(pull)(ways.unsqueeze(1).expand(-1, *x.shape))
-        divergence = torch.einsum("wi,wni->n", ways, gradients)
+        paths = _directions(x.shape[-1]).to(x)
+        (gradients,) = torch.func.vmap(pull)(paths.unsqueeze(1).expand(-1, *x.shape))
+        divergence = torch.einsum("wi,wni->n", paths, gradients)
         return torch.cat([velocity, divergence.unsqueeze(-1)], -1)
 
     return extended
@@ -177,7 +177,7 @@ class FlowMatching(NetworkPrior):
         state = follow(field, F.pad(u, (0, 1)), 1.0, 0.0, self.solver_steps)
         return standard_normal(self.location).log_prob(state[:, :-1]) + state[:, -1]
 
-    def _field(self, context: Tensor | None) -> Field:
+    def _field(self, context: Tensor | None) -> VelocityField:
         return lambda x, t: self._velocity(x, x.new_full((len(x), 1), t), context)
 
 
@@ -203,9 +203,9 @@ class _Velocity(nn.Module):
     def __init__(self, latent_dim: int, context_dim: int, width: int, depth: int) -> None:
         super().__init__()
         self.register_buffer("frequencies", math.pi * torch.arange(1.0, _FREQUENCIES + 1))
-        told = 2 * _FREQUENCIES + context_dim
+        conditioning = 2 * _FREQUENCIES + context_dim
         self.lift = nn.Linear(latent_dim, width)
-        self.tell = nn.Linear(told, width)
+        self.modulation = nn.Linear(conditioning, width)
         self.blocks = nn.ModuleList(
             nn.Sequential(
                 nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)
@@ -219,8 +219,8 @@ class _Velocity(nn.Module):
     def forward(self, x: Tensor, t: Tensor, context: Tensor | None) -> Tensor:
         """Velocities at points x (batch, latent) and times t (batch, 1)."""
         angles = t * self.frequencies
-        told = [angles.sin(), angles.cos()] + ([] if context is None else [context])
-        time = self.tell(torch.cat(told, -1))
+        conditioning = [angles.sin(), angles.cos()] + ([] if context is None else [context])
+        time = self.modulation(torch.cat(conditioning, -1))
         h = self.lift(x)
         for block in self.blocks:
             h = h + block(h + time)

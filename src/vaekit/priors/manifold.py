@@ -28,8 +28,8 @@ class RiemannianManifold(FittedPrior):
     Args:
         latent_dim: Number of coordinates.
         num_centroids: Latents around which the metric is built.
-        neighbours: Latents whose covariance each of them takes.
-        regularisation: The inverse metric far from all latents, relative to near them.
+        neighbors: Latents whose covariance each of them takes.
+        regularization: The inverse metric far from all latents, relative to near them.
         steps: Monte Carlo steps per draw.
 
     Source: Chadebec & Allassonnière 2022, "A geometric perspective on variational autoencoders",
@@ -42,25 +42,25 @@ class RiemannianManifold(FittedPrior):
         torch.Size([4, 2])
     """
 
-    normalised: ClassVar[bool] = False
-    centre: Tensor
+    normalized: ClassVar[bool] = False
+    center: Tensor
     spread: Tensor
 
     def __init__(
         self,
         latent_dim: int,
         num_centroids: int = 200,
-        neighbours: int = 20,
-        regularisation: float = 1e-2,
+        neighbors: int = 20,
+        regularization: float = 1e-2,
         steps: int = 20,
     ) -> None:
         super().__init__(latent_dim)
-        check_whole(1, num_centroids=num_centroids, neighbours=neighbours, steps=steps)
+        check_whole(1, num_centroids=num_centroids, neighbors=neighbors, steps=steps)
         self.num_centroids = num_centroids
-        self.neighbours = neighbours
-        self.regularisation = regularisation
+        self.neighbors = neighbors
+        self.regularization = regularization
         self.steps = steps
-        self.metric = Metric(latent_dim, num_centroids, 1.0, regularisation)
+        self.metric = Metric(latent_dim, num_centroids, 1.0, regularization)
         self.register_buffer("centre", torch.zeros(latent_dim))
         self.register_buffer("spread", torch.ones(latent_dim))
 
@@ -75,17 +75,17 @@ class RiemannianManifold(FittedPrior):
 
         The context is ignored: the metric is that of all items.
         """
-        needed = max(self.num_centroids, self.neighbours) + 1
+        needed = max(self.num_centroids, self.neighbors) + 1
         check_latents(self, u, None, 0, needed)
-        self.centre.copy_(u.mean(0))
+        self.center.copy_(u.mean(0))
         self.spread.copy_(u.std(0).clamp_min(_FLOOR))
-        points = (u - self.centre) / self.spread
+        points = (u - self.center) / self.spread
         with seeded(generator):
             chosen = points[torch.randperm(len(u), device=u.device)[: self.num_centroids]]
-        near = torch.cdist(chosen, points).topk(self.neighbours, largest=False).indices
+        near = torch.cdist(chosen, points).topk(self.neighbors, largest=False).indices
         around = points[near] - chosen.unsqueeze(1)
         ridge = _FLOOR * torch.eye(self.latent_dim, device=u.device)
-        factors = torch.linalg.cholesky(around.mT @ around / self.neighbours + ridge)
+        factors = torch.linalg.cholesky(around.mT @ around / self.neighbors + ridge)
         gaps = torch.cdist(chosen, chosen).fill_diagonal_(torch.inf).min(1).values
         with torch.no_grad():
             self.metric.centroids.copy_(chosen)
@@ -115,7 +115,7 @@ class _VolumeDraws(Distribution):
             z = metric.centroids[start]
             for _ in range(self.prior.steps):
                 z = _move(z, metric)
-        z = self.prior.centre + self.prior.spread * z
+        z = self.prior.center + self.prior.spread * z
         return z.view(*sample_shape, -1)
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ class SecondStage(NetworkPrior):
         torch.Size([4, 2])
     """
 
-    normalised: ClassVar[bool] = False
+    normalized: ClassVar[bool] = False
     learning_rate: ClassVar[float] = 5e-3
     net: _SmallVAE
 

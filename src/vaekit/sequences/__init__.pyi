@@ -4,6 +4,6 @@ from .tokenizers import (
     Characters as Characters,
     SelfiesSymbols as SelfiesSymbols,
     SmilesAtoms as SmilesAtoms,
-    Tokeniser as Tokeniser,
+    Tokenizer as Tokenizer,
     Vocabulary as Vocabulary,
 )

@@ -13,14 +13,20 @@ from vaekit.errors import CompositionError, DataError, DataTypeError
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.tokens import TargetedTokens, Tokens
 from vaekit.networks.mlp import MLPDecoder
-from vaekit.networks.tokens import TokenEncoder, TokenGRU, TokenTeller, TokenTransformer, lengths_of
+from vaekit.networks.tokens import (
+    AutoregressiveTokenDecoder,
+    TokenEncoder,
+    TokenGRU,
+    TokenTransformer,
+    lengths_of,
+)
 from vaekit.networks.wrappers import with_numbers
 from vaekit.presets.base import Parts
 from vaekit.sequences.tokenizers import (
     Characters,
-    Tokeniser,
+    Tokenizer,
     Vocabulary,
-    learn_tokeniser,
+    learn_tokenizer,
     tokens_of,
 )
 
@@ -82,7 +88,7 @@ def _likelihood(words: Vocabulary, network: str, width: int, chosen: str | Likel
     return Tokens(_teller(words, network, width))
 
 
-def _teller(words: Vocabulary, network: str, width: int) -> TokenTeller:
+def _teller(words: Vocabulary, network: str, width: int) -> AutoregressiveTokenDecoder:
     """Networks of about as many weights."""
     if network in ("auto", "gru"):
         return TokenGRU(words.num_codes, words.steps, width // 2, width, width // 2)
@@ -102,8 +108,8 @@ class SequenceDomain(Domain):
     which tokens there are and how long a sequence may be.
 
     Attributes:
-        tokeniser: Splits strings; lists of tokens are taken as they are.
-        vocabulary: Learnt tokens and longest length.
+        tokenizer: Splits strings; lists of tokens are taken as they are.
+        vocabulary: Learned tokens and longest length.
         are_split: Whether the training data were lists of tokens.
 
     Example:
@@ -114,7 +120,7 @@ class SequenceDomain(Domain):
         ['CA']
     """
 
-    tokeniser: Tokeniser = field(default_factory=Characters)
+    tokenizer: Tokenizer = field(default_factory=Characters)
     vocabulary: Vocabulary | None = None
     are_split: bool = False
 
@@ -123,18 +129,18 @@ class SequenceDomain(Domain):
         items = _checked(self.read(raw))
         check_several(items)
         are_split = not isinstance(items[0], str)
-        tokeniser = self.tokeniser if are_split else learn_tokeniser(self.tokeniser, items)
-        learnt = replace(self, tokeniser=tokeniser, are_split=are_split)
-        vocabulary = Vocabulary.of(learnt._split(items), () if are_split else tokens_of(tokeniser))
+        tokenizer = self.tokenizer if are_split else learn_tokenizer(self.tokenizer, items)
+        learned = replace(self, tokenizer=tokenizer, are_split=are_split)
+        vocabulary = Vocabulary.of(learned._split(items), () if are_split else tokens_of(tokenizer))
         if not vocabulary.tokens:
             raise DataError("sequences must have a token; got empty ones only.")
-        return replace(learnt, vocabulary=vocabulary)
+        return replace(learned, vocabulary=vocabulary)
 
     def _split(self, items: Sequence[Any]) -> list[list[str]]:
         if self.are_split != (not isinstance(items[0], str)):
             wanted = "lists of tokens" if self.are_split else "strings"
             raise DataError(f"sequences must be {wanted}, as those of training; got {items[0]!r}.")
-        return [list(item) for item in items] if self.are_split else self.tokeniser.split(items)
+        return [list(item) for item in items] if self.are_split else self.tokenizer.split(items)
 
     def prepare(self, raw: Any) -> Tensor:
         """Codes, shape (sequences, steps)."""

@@ -42,7 +42,7 @@ class Vocabulary:
     stands before the first token; it is told to decoders and is in no row.
 
     Attributes:
-        tokens: Learnt tokens, the most frequent first; the first has code 3.
+        tokens: Learned tokens, the most frequent first; the first has code 3.
         longest: The most tokens of a sequence.
 
     Example:
@@ -127,7 +127,7 @@ class Vocabulary:
 _ATOMS = re.compile(r"\[[^\]]*\]|Br|Cl|@@|%\d\d|%\(\d+\)|.", re.DOTALL)
 
 
-class Tokeniser(abc.ABC):
+class Tokenizer(abc.ABC):
     """Splits strings into tokens that give the string again when they are joined.
 
     Immutable and made of JSON, like a domain.
@@ -139,7 +139,7 @@ class Tokeniser(abc.ABC):
 
 
 @dataclass(frozen=True)
-class Characters(Tokeniser):
+class Characters(Tokenizer):
     """Each character is a token.
 
     Example:
@@ -153,7 +153,7 @@ class Characters(Tokeniser):
 
 
 @dataclass(frozen=True)
-class SmilesAtoms(Tokeniser):
+class SmilesAtoms(Tokenizer):
     """Atoms, bonds, brackets and ring numbers of SMILES; what is none of them stays a character.
 
     Source: Schwaller et al. 2018, "Found in translation", section 3.1, for the expression.
@@ -169,7 +169,7 @@ class SmilesAtoms(Tokeniser):
 
 
 @dataclass(frozen=True)
-class SelfiesSymbols(Tokeniser):
+class SelfiesSymbols(Tokenizer):
     """Symbols of SELFIES, in brackets each.
 
     Raises:
@@ -210,7 +210,7 @@ Codes = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class BytePairs(Tokeniser):
+class BytePairs(Tokenizer):
     """Byte-pair encoding over the tokens of another tokeniser.
 
     `fit` puts the two tokens together that most often stand side by side, and again, until there
@@ -220,7 +220,7 @@ class BytePairs(Tokeniser):
     Attributes:
         base: Splits the strings first.
         num_merges: How many pairs are put together at most.
-        merges: Learnt pairs, in order.
+        merges: Learned pairs, in order.
 
     Raises:
         SpecError: Fewer than 0 merges, or a base that is itself made of merges.
@@ -236,7 +236,7 @@ class BytePairs(Tokeniser):
         [['abab', 'c']]
     """
 
-    base: Tokeniser = field(default_factory=Characters)
+    base: Tokenizer = field(default_factory=Characters)
     num_merges: int = 400
     merges: Sequence[Sequence[str]] | None = None
 
@@ -248,8 +248,8 @@ class BytePairs(Tokeniser):
 
     def fit(self, texts: Sequence[str]) -> Self:
         """Learn the merges of these strings, of 50,000 spread over them where there are more."""
-        places = np.linspace(0, len(texts) - 1, min(len(texts), _MOST_STRINGS)).astype(int)
-        tokens = self.base.split([texts[place] for place in places])
+        positions = np.linspace(0, len(texts) - 1, min(len(texts), _MOST_STRINGS)).astype(int)
+        tokens = self.base.split([texts[place] for place in positions])
         names = sorted({token for each in tokens for token in each})
         codes = _joined(tokens, {name: code for code, name in enumerate(names)})
         merges = []
@@ -263,10 +263,10 @@ class BytePairs(Tokeniser):
         return replace(self, merges=tuple(merges))
 
     def split(self, texts: Sequence[str]) -> list[list[str]]:
-        """The base's tokens, merged pair by pair in the order learnt.
+        """The base's tokens, merged pair by pair in the order learned.
 
         Raises:
-            NotFittedError: No merges were learnt.
+            NotFittedError: No merges were learned.
         """
         if self.merges is None:
             raise NotFittedError("these BytePairs have learnt no merges; call fit first.")
@@ -275,16 +275,16 @@ class BytePairs(Tokeniser):
         return [merged for chunk in chunks for merged in self._merge(chunk)]
 
     def _merge(self, tokens: list[list[str]]) -> list[list[str]]:
-        codes_of: dict[str, int] = {}
+        encode_items: dict[str, int] = {}
         for each in tokens:
             for token in each:
-                codes_of.setdefault(token, len(codes_of))
-        codes = _joined(tokens, codes_of)
+                encode_items.setdefault(token, len(encode_items))
+        codes = _joined(tokens, encode_items)
         for left, right in self.merges or ():
-            if left in codes_of and right in codes_of:
-                new = codes_of.setdefault(left + right, len(codes_of))
-                codes = _merged(codes, codes_of[left], codes_of[right], new)
-        names = list(codes_of)
+            if left in encode_items and right in encode_items:
+                new = encode_items.setdefault(left + right, len(encode_items))
+                codes = _merged(codes, encode_items[left], encode_items[right], new)
+        names = list(encode_items)
         out: list[list[str]] = [[]]
         for code in codes.tolist():
             if code == _END:
@@ -294,26 +294,26 @@ class BytePairs(Tokeniser):
         return out[:-1]
 
 
-def learn_tokeniser(chosen: Tokeniser, texts: Sequence[str]) -> Tokeniser:
-    """The tokeniser, with its merges learnt if it has some and has not yet."""
+def learn_tokenizer(chosen: Tokenizer, texts: Sequence[str]) -> Tokenizer:
+    """The tokeniser, with its merges learned if it has some and has not yet."""
     learns = isinstance(chosen, BytePairs) and chosen.merges is None
     return chosen.fit(texts) if isinstance(chosen, BytePairs) and learns else chosen
 
 
-def tokens_of(tokeniser: Tokeniser) -> set[str]:
+def tokens_of(tokenizer: Tokenizer) -> set[str]:
     """All tokens that merges are made of and make.
 
     Training strings may have none of some, where each was put together further; others have.
     """
-    merges = (tokeniser.merges or ()) if isinstance(tokeniser, BytePairs) else ()
+    merges = (tokenizer.merges or ()) if isinstance(tokenizer, BytePairs) else ()
     return {token for left, right in merges for token in (left, right, left + right)}
 
 
-def _joined(tokens: Iterable[Sequence[str]], codes_of: dict[str, int]) -> Codes:
+def _joined(tokens: Iterable[Sequence[str]], encode_items: dict[str, int]) -> Codes:
     """All strings after one another, each with a mark behind it."""
     codes: list[int] = []
     for each in tokens:
-        codes.extend(codes_of[token] for token in each)
+        codes.extend(encode_items[token] for token in each)
         codes.append(_END)
     return np.array(codes, dtype=np.int32)
 
@@ -332,23 +332,23 @@ def _most_frequent(codes: Codes, names: Sequence[str]) -> tuple[int, int] | None
 
 def _merged(codes: Codes, left: int, right: int, new: int) -> Codes:
     """The codes with each such pair, from the left, replaced."""
-    (places,) = np.nonzero((codes[:-1] == left) & (codes[1:] == right))
+    (positions,) = np.nonzero((codes[:-1] == left) & (codes[1:] == right))
     if left == right:
-        places = _apart(places)
-    if len(places) == 0:
+        positions = _apart(positions)
+    if len(positions) == 0:
         return codes
     codes = codes.copy()
-    codes[places] = new
+    codes[positions] = new
     keep = np.ones(len(codes), dtype=bool)
-    keep[places + 1] = False
+    keep[positions + 1] = False
     return codes[keep]
 
 
-def _apart(places: NDArray[np.int64]) -> NDArray[np.int64]:
+def _apart(positions: NDArray[np.int64]) -> NDArray[np.int64]:
     """Every second place of each run of neighbours: in "aaa" only the first two are a pair."""
-    if len(places) == 0:
-        return places
-    starts = np.flatnonzero(np.diff(places, prepend=-2) != 1)
-    run = np.repeat(starts, np.diff(starts, append=len(places)))
-    apart: NDArray[np.int64] = places[(np.arange(len(places)) - run) % 2 == 0]
+    if len(positions) == 0:
+        return positions
+    starts = np.flatnonzero(np.diff(positions, prepend=-2) != 1)
+    run = np.repeat(starts, np.diff(starts, append=len(positions)))
+    apart: NDArray[np.int64] = positions[(np.arange(len(positions)) - run) % 2 == 0]
     return apart

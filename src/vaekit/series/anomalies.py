@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.anomalies.detector import Detector
-from vaekit.anomalies.inputs import look
-from vaekit.anomalies.marginals import Rarity, Standing
+from vaekit.anomalies.inputs import prepare_inputs
+from vaekit.anomalies.marginals import RobustDeviation, TailProbability
 from vaekit.anomalies.steps import Event
 from vaekit.anomalies.threshold import automatic_threshold
 from vaekit.domains.checks import is_frame
@@ -259,13 +259,13 @@ class StepDetector:
     """
 
     detector: Detector
-    rarities: Sequence[Rarity | Standing]
+    rarities: Sequence[TailProbability | RobustDeviation]
     training: Floats = field(repr=False)
     usual: Floats = field(repr=False)
 
     @property
     def arrays(self) -> dict[str, Floats]:
-        """All that was learnt, by name: what `restore_steps` takes."""
+        """All that was learned, by name: what `restore_steps` takes."""
         rarities = {f"steps.rarity.{i}": r.known for i, r in enumerate(self.rarities)}
         return {"steps.training": self.training, "steps.usual": self.usual, **rarities}
 
@@ -378,8 +378,8 @@ def restore_steps(detector: Detector, arrays: Mapping[str, NDArray[Any]]) -> Ste
     return StepDetector(detector, rarities, arrays["steps.training"], arrays["steps.usual"])
 
 
-def _scale(detector: Detector) -> type[Rarity | Standing]:
-    return Standing if detector.name == "window_novelty" else Rarity
+def _scale(detector: Detector) -> type[TailProbability | RobustDeviation]:
+    return RobustDeviation if detector.name == "window_novelty" else TailProbability
 
 
 def _domain(detector: Detector) -> SeriesDomain:
@@ -415,14 +415,16 @@ def _values(detector: Detector, rows: Tensor, *, are_training: bool) -> list[Flo
     found: list[list[Floats]] = [[] for _ in detector.scores]
     times = np.arange(len(rows))
     for part, batches in enumerate(_parts(detector, rows)):
-        places = slice(part * _WINDOWS_AT_ONCE, (part + 1) * _WINDOWS_AT_ONCE)
-        seen = look(detector.trained.vae, detector.frame, batches, times[places])
+        positions = slice(part * _WINDOWS_AT_ONCE, (part + 1) * _WINDOWS_AT_ONCE)
+        seen = prepare_inputs(detector.trained.vae, detector.frame, batches, times[positions])
         for values, score in zip(found, detector.scores, strict=True):
             values.append(score.of_training(seen) if are_training else score.of(seen))
     return [_over_steps(np.concatenate(values), rows.shape[-1]) for values in found]
 
 
-def _rare(rarities: Sequence[Rarity | Standing], values: Sequence[Floats]) -> Floats:
+def _rare(
+    rarities: Sequence[TailProbability | RobustDeviation], values: Sequence[Floats]
+) -> Floats:
     rare = [rarity(value) for rarity, value in zip(rarities, values, strict=True)]
     mean: Floats = np.mean(rare, axis=0)
     return mean
@@ -460,9 +462,9 @@ def _surprise(detector: Detector, rows: Tensor) -> Floats:
     for cells in parts:
         known = ~np.isnan(cells)
         for step in range(width):
-            places = slice(start + step, start + step + len(cells))
-            total[places] += np.where(known[..., step], cells[..., step], 0.0)
-            count[places] += known[..., step]
+            positions = slice(start + step, start + step + len(cells))
+            total[positions] += np.where(known[..., step], cells[..., step], 0.0)
+            count[positions] += known[..., step]
         start += len(cells)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
-from vaekit.domains.hooks import Suited
+from vaekit.domains.hooks import DetectorDefaults
 from vaekit.domains.sources import read_source
 from vaekit.errors import DataError, SpecError
 from vaekit.likelihoods.base import Likelihood
@@ -49,15 +49,15 @@ def learn_scaling(values: Floats, columns: tuple[str, ...] | None) -> tuple[Floa
         name = columns[place] if columns and len(columns) == flat.shape[1] else place
         raise DataError(f"a channel must have a value; those of {name!r} are all missing. Drop it.")
     with np.errstate(over="ignore", invalid="ignore"):
-        centre, scale = np.nanmedian(flat, axis=0), np.nanstd(flat, axis=0)
-    if not (np.isfinite(centre).all() and np.isfinite(scale).all()):
+        center, scale = np.nanmedian(flat, axis=0), np.nanstd(flat, axis=0)
+    if not (np.isfinite(center).all() and np.isfinite(scale).all()):
         raise DataError(
             "series must have a finite variance; got values so large that their squares overflow "
             f"(largest {np.nanmax(np.abs(flat)):g}). Rescale or take logarithms first."
         )
     # Rounding leaves a constant channel with a tiny deviation; see ArrayDomain.
     constant = np.nanmax(flat, axis=0) == np.nanmin(flat, axis=0)
-    return centre, np.where(constant, 1.0, scale)
+    return center, np.where(constant, 1.0, scale)
 
 
 if TYPE_CHECKING:
@@ -86,11 +86,11 @@ class SeriesDomain(Domain):
         time: The column of a data frame that holds times; ``None`` takes its only column of
             moments, or an index of moments, and else none. Times must rise, and be even but for a
             few gaps.
-        steps: Learnt steps of an item.
-        centre: Learnt median of each channel.
-        scale: Learnt spread of each channel; 1 for a constant one.
+        steps: Learned steps of an item.
+        center: Learned median of each channel.
+        scale: Learned spread of each channel; 1 for a constant one.
         columns: Names of the channels, or of the steps of a set, where the data had them.
-        interval: Learnt time between steps: seconds, if times are moments.
+        interval: Learned time between steps: seconds, if times are moments.
         is_flat: Whether the data had no axis of channels.
         is_torch: Whether they were tensors: what `decode` returns.
         dtype: The float type that `decode` returns.
@@ -105,7 +105,7 @@ class SeriesDomain(Domain):
     stride: int = 1
     time: str | None = None
     steps: int | None = None
-    centre: Sequence[float] | None = None
+    center: Sequence[float] | None = None
     scale: Sequence[float] | None = None
     columns: Sequence[str] | None = None
     interval: float | None = None
@@ -117,11 +117,11 @@ class SeriesDomain(Domain):
         """Learn channels, steps and scaling."""
         self._check_options()
         found = self._read(raw)
-        centre, scale = learn_scaling(found.values, found.columns)
-        learnt = replace(
+        center, scale = learn_scaling(found.values, found.columns)
+        learned = replace(
             self,
             steps=self._steps_of(found.values),
-            centre=tuple(centre.tolist()),
+            center=tuple(center.tolist()),
             scale=tuple(scale.tolist()),
             columns=found.columns,
             interval=found.interval,
@@ -129,8 +129,8 @@ class SeriesDomain(Domain):
             is_torch=isinstance(raw, Tensor),
             dtype=found.dtype,
         )
-        learnt._check_count(found.values)
-        return learnt
+        learned._check_count(found.values)
+        return learned
 
     def _check_options(self) -> None:
         fine = self.window in (None, "auto") or _is_count(self.window, 2)
@@ -155,7 +155,7 @@ class SeriesDomain(Domain):
         return auto_window(values) if isinstance(self.window, str) else self.window
 
     def _check_count(self, values: Floats) -> None:
-        """A distribution cannot be learnt from one item."""
+        """A distribution cannot be learned from one item."""
         if self.window is None and len(values) < 2:
             raise DataError(
                 f"X must have at least 2 series to fit; got 1 sample of {values.shape[1]} steps. "
@@ -174,17 +174,17 @@ class SeriesDomain(Domain):
 
     def prepare(self, raw: Any) -> Tensor:
         """Check and scale; of a long series the windows, which share their memory."""
-        centre = np.asarray(require_fitted(self.centre, self))
+        center = np.asarray(require_fitted(self.center, self))
         found = self._read(raw)
         self._check_schema(found)
-        scaled = (found.values - centre) / np.asarray(self.scale)
+        scaled = (found.values - center) / np.asarray(self.scale)
         rows = torch.from_numpy(np.moveaxis(scaled, -1, -2).astype(np.float32))
         if self.window is None:
             return self._padded(rows)
         return rows.unfold(1, self._width, self.stride).movedim(1, 0)
 
     def _check_schema(self, found: Read) -> None:
-        channels, length = len(require_fitted(self.centre, self)), found.values.shape[-2]
+        channels, length = len(require_fitted(self.center, self)), found.values.shape[-2]
         if found.values.shape[-1] != channels:
             raise DataError(
                 f"series must have the {channels} channels of training; got "
@@ -231,8 +231,8 @@ class SeriesDomain(Domain):
 
     def decode(self, x: Tensor) -> Any:
         """Undo the scaling; shape (items, steps), or (items, steps, channels)."""
-        scale, centre = np.asarray(self.scale), np.asarray(require_fitted(self.centre, self))
-        array = x.detach().cpu().double().movedim(-2, -1).numpy() * scale + centre
+        scale, center = np.asarray(self.scale), np.asarray(require_fitted(self.center, self))
+        array = x.detach().cpu().double().movedim(-2, -1).numpy() * scale + center
         array = (array[..., 0] if self.is_flat else array).astype(self.dtype)
         return torch.from_numpy(array) if self.is_torch else array
 
@@ -244,10 +244,10 @@ class SeriesDomain(Domain):
     @property
     def event_shape(self) -> tuple[int, ...]:
         """(channels, steps)."""
-        return len(require_fitted(self.centre, self)), self._width
+        return len(require_fitted(self.center, self)), self._width
 
     @property
-    def fills_missing_costs(self) -> bool:
+    def imputes_missing_costs(self) -> bool:
         """Always: else a shorter series would differ from a longer one by its length alone."""
         return True
 
@@ -260,11 +260,11 @@ class SeriesDomain(Domain):
         """Return the first step of each window."""
         return None if self.window is None else self.stride * np.arange(items)
 
-    def detector_defaults(self, clean: bool, X: Any) -> Suited:
+    def detector_defaults(self, clean: bool, X: Any) -> DetectorDefaults:
         """Return few latents: with more, anomalies are reconstructed as well as the rest."""
         kind = "window" if self.window is not None and clean else "series"
         score = f"{kind}_novelty" if clean else f"{kind}_contaminated"
-        return Suited(self, vae(), _DETECTOR_LATENTS, "auto", score)
+        return DetectorDefaults(self, vae(), _DETECTOR_LATENTS, "auto", score)
 
     def fit_step_detector(self, detector: "Detector", X: Any) -> "StepDetector":
         """Return what scores the steps of series."""

@@ -43,10 +43,10 @@ def dominant_period(series: Floats) -> int | None:
 
 def _autocorrelation(channel: Floats) -> Floats:
     """By lag; what is missing counts as the mean. 0 for a constant."""
-    centred = np.nan_to_num(channel - np.nanmean(channel))
-    power = np.abs(np.fft.rfft(centred, 2 * len(centred))) ** 2
-    products: Floats = np.fft.irfft(power)[: len(centred)]
-    return products / products[0] if products[0] > 0 else np.zeros(len(centred))
+    centerd = np.nan_to_num(channel - np.nanmean(channel))
+    power = np.abs(np.fft.rfft(centerd, 2 * len(centerd))) ** 2
+    products: Floats = np.fft.irfft(power)[: len(centerd)]
+    return products / products[0] if products[0] > 0 else np.zeros(len(centerd))
 
 
 def auto_window(series: Floats) -> int:
@@ -148,16 +148,16 @@ def check_times(times: Floats) -> float | None:
     return usual
 
 
-def same_interval(learnt: float | None, found: float | None) -> None:
+def same_interval(learned: float | None, found: float | None) -> None:
     """Refuse steps of another length.
 
     Raises:
         DataError: Says both.
     """
-    if learnt is None or found is None or np.isclose(learnt, found, rtol=_TOLERANCE):
+    if learned is None or found is None or np.isclose(learned, found, rtol=_TOLERANCE):
         return
     raise DataError(
-        f"steps must be as long as in training, {learnt:g} (seconds, if times are moments); got "
+        f"steps must be as long as in training, {learned:g} (seconds, if times are moments); got "
         f"{found:g}. Resample to the interval of training."
     )
 

@@ -1,4 +1,4 @@
-from .loading import PRETRAINED as PRETRAINED, find_run as find_run
+from .loading import PRETRAINED as PRETRAINED, locate_run as locate_run
 from .loading import load as load, load_model as load_model
 from .runs import check_destination as check_destination
 from .runs import versions as versions

@@ -12,11 +12,11 @@ PRETRAINED = {
 """What there is, each in a folder of that name with a ``CARD.md``."""
 
 
-def find_run(path: str | Path) -> Path:
+def locate_run(path: str | Path) -> Path:
     """The folder of a run: the one given, or where there is none that of a model of the package.
 
     Example:
-        >>> find_run("moses").name, find_run("runs/mine").as_posix()
+        >>> locate_run("moses").name, locate_run("runs/mine").as_posix()
         ('moses', 'runs/mine')
     """
     folder = Path(path)
@@ -54,7 +54,7 @@ def load(path: str | Path, components: Mapping[str, Any] | None = None) -> Any:
         ...     load(f"{folder}/run").latent_dim
         2
     """
-    folder = find_run(path)
+    folder = locate_run(path)
     kinds = [name for name in names("stored") if name != "model"]  # all have a model as well
     kind = next((name for name in kinds if (folder / f"{name}.json").exists()), "model")
     return get("stored", kind)(folder, components)
@@ -71,4 +71,4 @@ def load_model(path: str | Path, components: Mapping[str, Any] | None = None) ->
         FormatError: As of `load`.
         SpecError: As of `load`.
     """
-    return get("stored", "model")(find_run(path), components)
+    return get("stored", "model")(locate_run(path), components)

@@ -2,7 +2,7 @@
 
 ``model.json``         format version and the spec of the model
 ``model.safetensors``  its weights
-``domain.json``        the schema learnt from the data, and the context's
+``domain.json``        the schema learned from the data, and the context's
 ``train.json``         options, history, versions: what was done, not needed to load
 ``history.csv``        the history as a table
 """
@@ -27,7 +27,7 @@ from vaekit.files import atomic_folder, read_json, to_json
 from vaekit.models.vae import Model
 from vaekit.presets.base import Preset, choose_preset
 from vaekit.spec import build, describe
-from vaekit.storage.migration import upgraded
+from vaekit.storage.migration import upgraded, upgraded_option, upgraded_weights
 from vaekit.training.callbacks import HISTORY_NAME, history_csv
 from vaekit.training.state import FILE_NAME as CHECKPOINT_NAME
 
@@ -191,6 +191,7 @@ def _build_model(spec: Any, components: Mapping[str, Any] | None, folder: Path) 
         skeleton = build(spec, components)
     shapes = _stored_shapes(folder / "model.safetensors")
     expected = {k: tuple(v.shape) for k, v in _typed(skeleton, Model, folder).state_dict().items()}
+    shapes = upgraded_weights(shapes, expected)
     if expected != shapes:
         wrong = sorted(
             k for k in expected.keys() | shapes.keys() if expected.get(k) != shapes.get(k)
@@ -217,7 +218,7 @@ def _load_weights(model: Model, path: Path) -> None:
     for name, tensor in weights.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise FormatError(f"{path} must hold finite weights; {name!r} does not.")
-    model.load_state_dict(weights)
+    model.load_state_dict(upgraded_weights(weights, model.state_dict()))
 
 
 def options_to_json(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,7 +249,7 @@ def options_from_json(stored: Any, estimator: type) -> dict[str, Any]:
     for name in stored:
         if name not in known:
             raise unknown_name("option", name, known)
-    return {name: _built_option(upgraded(value)) for name, value in stored.items()}
+    return {name: _built_option(upgraded_option(name, value)) for name, value in stored.items()}
 
 
 def _built_option(value: Any) -> Any:

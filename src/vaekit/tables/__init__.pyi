@@ -1,19 +1,19 @@
 from .columns import (
-    Category as Category,
+    CategoricalColumn as CategoricalColumn,
     Column as Column,
-    Constant as Constant,
-    Key as Key,
-    Text as Text,
+    ConstantColumn as ConstantColumn,
+    KeyColumn as KeyColumn,
+    TextColumn as TextColumn,
 )
 from .constraints import (
     Allowed as Allowed,
-    Below as Below,
+    Inequality as Inequality,
     Condition as Condition,
     Constraint as Constraint,
-    Together as Together,
+    FixedCombinations as FixedCombinations,
     Unique as Unique,
 )
-from .dates import Moment as Moment
+from .dates import DatetimeColumn as DatetimeColumn
 from .domain import TableDomain as TableDomain
 from .imputation import ESTIMATES as ESTIMATES, impute as impute
 from .imputer import VAEImputer as VAEImputer
@@ -25,10 +25,14 @@ from .metrics import (
     trend_errors as trend_errors,
     two_sample_auc as two_sample_auc,
 )
-from .numbers import Number as Number, Ranks as Ranks, Straight as Straight
+from .numbers import (
+    NumericColumn as NumericColumn,
+    QuantileTransform as QuantileTransform,
+    StandardScaling as StandardScaling,
+)
 from .privacy import (
     RowFidelity as RowFidelity,
-    blended_neighbours as blended_neighbours,
+    blended_neighbors as blended_neighbors,
     closest_record_share as closest_record_share,
     row_fidelity as row_fidelity,
 )

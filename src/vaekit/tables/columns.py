@@ -20,7 +20,7 @@ Cell = tuple[Floats, Floats | None]
 
 @dataclass(frozen=True)
 class Column(abc.ABC):
-    """One column of a table, as learnt from training rows.
+    """One column of a table, as learned from training rows.
 
     Attributes:
         name: Its name.
@@ -35,7 +35,7 @@ class Column(abc.ABC):
     @property
     @abc.abstractmethod
     def num_codes(self) -> int:
-        """How many codes it has; 0 for a column that is not learnt."""
+        """How many codes it has; 0 for a column that is not learned."""
 
     @property
     def number_code(self) -> int:
@@ -140,7 +140,7 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Category(Column):
+class CategoricalColumn(Column):
     """A column of labels: text, truth values, or numbers that are names.
 
     Attributes:
@@ -166,9 +166,11 @@ class Category(Column):
     def encode(self, values: Any) -> Cell:
         """Places among the labels, from 1."""
         missing = missing_in(self, values)
-        places = {label: place for place, label in enumerate(self.labels, 1)}
+        positions = {label: place for place, label in enumerate(self.labels, 1)}
         codes = (
-            values.astype(object).map(places).to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+            values.astype(object)
+            .map(positions)
+            .to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
         )
         codes[missing] = self.num_codes
         bad = np.isnan(codes)
@@ -248,7 +250,7 @@ class _Outside(Column):
 
 
 @dataclass(frozen=True)
-class Constant(_Outside):
+class ConstantColumn(_Outside):
     """One value in every row, and so in every new one.
 
     Attributes:
@@ -268,7 +270,7 @@ class Constant(_Outside):
 
 
 @dataclass(frozen=True)
-class Key(_Outside):
+class KeyColumn(_Outside):
     """A different value in every row, which tells nothing of it; new rows are numbered on.
 
     Attributes:
@@ -300,7 +302,7 @@ class Key(_Outside):
 
 
 @dataclass(frozen=True)
-class Text(_Outside):
+class TextColumn(_Outside):
     """Free text, or keys without a number: left out, as nothing here can write it."""
 
     @property
@@ -316,7 +318,7 @@ class Text(_Outside):
 _NUMBERED = re.compile(r"^(\D*)(\d+)(\D*)$")
 
 
-def key_of(name: str, dtype: str, texts: list[str]) -> Key | None:
+def key_of(name: str, dtype: str, texts: list[str]) -> KeyColumn | None:
     """The key whose values these are; ``None`` if they are not numbered alike."""
     matches = [_NUMBERED.match(text) for text in texts]
     parts = [match.groups() for match in matches if match]
@@ -326,4 +328,4 @@ def key_of(name: str, dtype: str, texts: list[str]) -> Key | None:
     lengths = {len(p[1]) for p in parts}
     digits = lengths.pop() if len(lengths) == 1 else 0
     last = max(int(p[1]) for p in parts)
-    return Key(name, dtype, False, before, after, digits, last)
+    return KeyColumn(name, dtype, False, before, after, digits, last)

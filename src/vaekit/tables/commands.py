@@ -86,7 +86,7 @@ def impute(
 
 
 def _trained(frame: Any, preset: str, max_epochs: int | None, seed: int) -> vaekit.Autoencoder:
-    domain = tables.TableDomain(missing="hole", scale="straight")
+    domain = tables.TableDomain(missing="unobserved", scale="standard")
     model = vaekit.Autoencoder(
         presets.choose_preset(preset, {}), domain=domain, max_epochs=max_epochs, seed=seed
     )

@@ -11,7 +11,7 @@ from torch.distributions import Categorical, Distribution
 from vaekit.distributions.rows import as_row, drawn
 from vaekit.domains.hooks import Proposals
 from vaekit.errors import unknown_name
-from vaekit.fitting.trained import Trained
+from vaekit.fitting.trained import TrainedModel
 from vaekit.tables.constraints import Allowed, Condition
 from vaekit.tables.domain import TableDomain
 
@@ -20,7 +20,7 @@ _SMALLEST = 1e-30
 
 def guided_rows(
     domain: TableDomain,
-    trained: Trained,
+    trained: TrainedModel,
     context: Tensor | None,
     fitted: bool,
     where: Mapping[str, Any],
@@ -47,7 +47,7 @@ class _GuidedRows:
 
     most: ClassVar[int] = 400_000
 
-    trained: Trained
+    trained: TrainedModel
     rows: Tensor | None
     fitted: bool
     limits: Mapping[int, Allowed]

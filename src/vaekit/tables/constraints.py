@@ -95,7 +95,7 @@ class Constraint(abc.ABC):
 
     @abc.abstractmethod
     def apply(self, frame: Any) -> Any:
-        """The table as it is learnt.
+        """The table as it is learned.
 
         Raises:
             DataError: A row that breaks the constraint, named.
@@ -117,10 +117,10 @@ class Constraint(abc.ABC):
 
 
 @dataclass(frozen=True)
-class Below(Constraint):
+class Inequality(Constraint):
     """One column is never above another: numbers, dates or durations.
 
-    What is learnt of the second is how far it is above the first, so that it is above it in every
+    What is learned of the second is how far it is above the first, so that it is above it in every
     new row. Where either is missing, the second is.
 
     Attributes:
@@ -130,7 +130,7 @@ class Below(Constraint):
     Example:
         >>> import pandas as pd
         >>> frame = pd.DataFrame({"start": [1, 5], "end": [4, 5]})
-        >>> Below("start", "end").apply(frame)
+        >>> Inequality("start", "end").apply(frame)
            start  end
         0      1    3
         1      5    0
@@ -172,7 +172,7 @@ class Below(Constraint):
 
 
 @dataclass(frozen=True)
-class Together(Constraint):
+class FixedCombinations(Constraint):
     """Columns whose values occur in the combinations of training only, such as city and country.
 
     Attributes:
@@ -181,7 +181,7 @@ class Together(Constraint):
     Example:
         >>> import pandas as pd
         >>> frame = pd.DataFrame({"city": ["Rome", "Lyon"], "country": ["IT", "FR"]})
-        >>> Together(("city", "country")).apply(frame).columns.tolist()
+        >>> FixedCombinations(("city", "country")).apply(frame).columns.tolist()
         ['city+country']
     """
 
@@ -224,7 +224,7 @@ class Together(Constraint):
 class Unique(Constraint):
     """Columns whose values together occur once only, such as customer and day.
 
-    It is met by drawing rows again; so it has no effect on what is learnt. A column that is unique
+    It is met by drawing rows again; so it has no effect on what is learned. A column that is unique
     alone is recognised as a key and needs no constraint.
 
     Attributes:

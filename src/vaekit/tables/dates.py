@@ -10,21 +10,23 @@ from numpy.typing import NDArray
 from vaekit.errors import DataError
 from vaekit.tables.columns import Cell, Column, Floats
 from vaekit.tables.constraints import Allowed, Condition
-from vaekit.tables.numbers import Number
+from vaekit.tables.numbers import NumericColumn
 
 _UNITS = (86_400, 3600, 60)  # seconds
 
 
 @dataclass(frozen=True)
-class Moment(Column):
-    """Dates and times or durations, learnt as a number of days, hours, minutes or seconds.
+class DatetimeColumn(Column):
+    """Dates and times or durations, learned as a number of days, hours, minutes or seconds.
 
     Attributes:
         count: That number, since 1970 for dates.
         unit: Seconds of one: the longest unit of which all training values are whole numbers.
     """
 
-    count: Number = field(default_factory=lambda: Number("", "float64", has_missing=False))
+    count: NumericColumn = field(
+        default_factory=lambda: NumericColumn("", "float64", has_missing=False)
+    )
     unit: int = 1
 
     @property

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import check_rows, is_foreign_table, is_frame
-from vaekit.domains.hooks import Conditions, Proposals, Suited
+from vaekit.domains.hooks import Conditions, DetectorDefaults, Proposals
 from vaekit.domains.sources import read_source
 from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
 from vaekit.fitting.conditional import read_number
@@ -25,17 +25,17 @@ from vaekit.networks.conv import Chain, Offset
 from vaekit.networks.mlp import MLPDecoder, TabularEncoder
 from vaekit.networks.sizes import make_denoiser
 from vaekit.presets.base import Parts
-from vaekit.tables.columns import Category, Cell, Column, Constant, encode_known
+from vaekit.tables.columns import CategoricalColumn, Cell, Column, ConstantColumn, encode_known
 from vaekit.tables.constraints import Constraint, Unique
 from vaekit.tables.infer import learn_column
-from vaekit.tables.numbers import SCALES, Number
+from vaekit.tables.numbers import SCALES, NumericColumn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vaekit.evaluation.measures import Measure
-    from vaekit.evaluation.subject import Subject
-    from vaekit.fitting.trained import Trained
+    from vaekit.evaluation.subject import EvaluationContext
+    from vaekit.fitting.trained import TrainedModel
 
 
 def possible_dtypes(frame: Any, dtypes: Mapping[str, str]) -> dict[str, str]:
@@ -91,20 +91,21 @@ class TableDomain(Domain):
     The networks see one row as codes, one for each column, and then numbers, one for each column
     that has some: a value that many rows share is a code, other numbers are the normal scores of
     their ranks, and a missing cell is a code like any other. Columns that are constant, keys or
-    free text are not learnt; they are filled in afterwards.
+    free text are not learned; they are filled in afterwards.
 
     Attributes:
         kinds: What columns are, where you know better than their values tell: name -> one of
-            ``"category"``, ``"number"``, ``"moment"``, ``"key"``, ``"text"``.
+            ``"category"``, ``"number"``, ``"datetime"``, ``"key"``, ``"text"``.
         missing: What a missing cell is: a ``"value"`` of its column, which new rows have as often,
-            or a ``"hole"``, of which the model knows nothing and which it can fill.
+            or ``"unobserved"``, of which the model knows nothing and which it can fill.
         unseen: What a cell is that training did not know: a new label, a number among labels, a
-            missing cell where there was none. Either ``"refuse"``, or a ``"hole"``; then
-            constants are learnt as labels, so that another value is one.
-        scale: What the networks see of numbers: ``"ranks"``, the normal scores of their ranks, or
-            ``"straight"``, standard deviations, by which what is linear stays so.
-        constraints: What every row obeys: `Below`, `Together`, `Unique`.
-        columns: What was learnt of each column, in order.
+            missing cell where there was none. Either ``"refuse"``, or ``"missing"``; then
+            constants are learned as labels, so that another value is one.
+        scale: What the networks see of numbers: ``"quantiles"``, the normal scores of their ranks,
+            or
+            ``"standard"``, standard deviations, by which what is linear stays so.
+        constraints: What every row obeys: `Inequality`, `FixedCombinations`, `Unique`.
+        columns: What was learned of each column, in order.
         dtypes: Names and dtypes of the columns of training, where constraints change some.
 
     Example:
@@ -119,17 +120,17 @@ class TableDomain(Domain):
     kinds: Mapping[str, str] = field(default_factory=dict)
     missing: str = "value"
     unseen: str = "refuse"
-    scale: str = "ranks"
+    scale: str = "quantiles"
     constraints: Sequence[Constraint] = ()
     columns: Sequence[Column] | None = None
     dtypes: Mapping[str, str] = field(default_factory=dict)
 
     def fit(self, raw: Any) -> Self:
         """Learn the columns."""
-        if self.missing not in ("value", "hole"):
-            raise SpecError(f"missing must be 'value' or 'hole'; got {self.missing!r}.")
-        if self.unseen not in ("refuse", "hole"):
-            raise SpecError(f"unseen must be 'refuse' or 'hole'; got {self.unseen!r}.")
+        if self.missing not in ("value", "unobserved"):
+            raise SpecError(f"missing must be 'value' or 'unobserved'; got {self.missing!r}.")
+        if self.unseen not in ("refuse", "missing"):
+            raise SpecError(f"unseen must be 'refuse' or 'missing'; got {self.unseen!r}.")
         if self.scale not in SCALES:
             raise unknown_name("scale", self.scale, SCALES)
         frame = checked_frame(self.read(raw))
@@ -153,10 +154,10 @@ class TableDomain(Domain):
         return frame
 
     def _learn(self, values: Any) -> Column:
-        known = values.dropna() if self.missing == "hole" else values
+        known = values.dropna() if self.missing == "unobserved" else values
         column = learn_column(known, self.kinds.get(str(values.name)), self.scale)
-        is_label = isinstance(column, Constant) and column.value is not None
-        return learn_column(known, "category") if is_label and self.unseen == "hole" else column
+        is_label = isinstance(column, ConstantColumn) and column.value is not None
+        return learn_column(known, "category") if is_label and self.unseen == "missing" else column
 
     def read(self, raw: Any) -> Any:
         """Read a .csv or .parquet file; tables of polars and pyarrow become those of pandas."""
@@ -164,41 +165,41 @@ class TableDomain(Domain):
         return raw.to_pandas() if is_foreign_table(raw) else raw
 
     @property
-    def learnt(self) -> list[Column]:
+    def learned(self) -> list[Column]:
         """The columns that the networks see."""
         return [c for c in require_fitted(self.columns, self) if c.num_codes]
 
     @property
     def cells(self) -> Mapping[str, Sequence[int]]:
-        """The places of each learnt column among the cells: of its code, and of its number."""
-        learnt = self.learnt
-        numbers = itertools.count(len(learnt))
+        """The places of each learned column among the cells: of its code, and of its number."""
+        learned = self.learned
+        numbers = itertools.count(len(learned))
         return {
             column.name: (place, next(numbers)) if column.has_number else (place,)
-            for place, column in enumerate(learnt)
+            for place, column in enumerate(learned)
         }
 
     def prepare(self, raw: Any) -> Tensor:
         """Codes, then numbers, NaN where there is none; columns are matched by name."""
-        learnt = self.learnt
+        learned = self.learned
         frame = self._applied(checked_frame(self.read(raw)))
         self._check_columns(frame)
         check_rows(frame)
-        cells = [self._cells(column, frame[column.name]) for column in learnt]
+        cells = [self._cells(column, frame[column.name]) for column in learned]
         numbers = [number for _, number in cells if number is not None]
         array = np.stack([code for code, _ in cells] + numbers, axis=1)
         return torch.from_numpy(array.astype(np.float32))
 
     def _cells(self, column: Column, values: Any) -> Cell:
         """Codes and numbers; of a hole neither."""
-        if self.unseen == "hole":
+        if self.unseen == "missing":
             return encode_known(column, values, column.knows(values))
-        if self.missing == "hole":
+        if self.missing == "unobserved":
             return encode_known(column, values, values.notna().to_numpy())
         return column.encode(values)
 
     def _check_columns(self, frame: Any) -> None:
-        wanted = {column.name for column in self.learnt}
+        wanted = {column.name for column in self.learned}
         lacking = [name for name in wanted if name not in frame.columns]
         if lacking:
             raise DataError(
@@ -219,12 +220,12 @@ class TableDomain(Domain):
         import pandas as pd
 
         cells = x.detach().cpu().double().numpy()
-        codes = cells[:, : len(self.learnt)].round().astype(np.int64)
-        numbers = iter(cells[:, len(self.learnt) :].T)
-        places = iter(range(len(self.learnt)))
+        codes = cells[:, : len(self.learned)].round().astype(np.int64)
+        numbers = iter(cells[:, len(self.learned) :].T)
+        positions = iter(range(len(self.learned)))
         blank, values = np.zeros(len(cells), dtype=np.int64), {}
         for column in require_fitted(self.columns, self):
-            own = codes[:, next(places)] if column.num_codes else blank
+            own = codes[:, next(positions)] if column.num_codes else blank
             values[column.name] = column.decode(own, next(numbers) if column.has_number else None)
         frame = pd.DataFrame(values)
         for constraint in reversed(self.constraints):
@@ -244,17 +245,17 @@ class TableDomain(Domain):
     @property
     def feature_names(self) -> tuple[str, ...] | None:
         """Names of the cells that the networks see."""
-        learnt = self.learnt
-        return tuple(c.name for c in learnt) + tuple(c.name for c in learnt if c.has_number)
+        learned = self.learned
+        return tuple(c.name for c in learned) + tuple(c.name for c in learned if c.has_number)
 
     @property
     def event_shape(self) -> tuple[int, ...]:
         """(cells,)."""
-        return (len(self.learnt) + self._num_numbers,)
+        return (len(self.learned) + self._num_numbers,)
 
     @property
     def _num_numbers(self) -> int:
-        return sum(column.has_number for column in self.learnt)
+        return sum(column.has_number for column in self.learned)
 
     @classmethod
     def confidence(cls, raw: Any) -> float:
@@ -267,18 +268,18 @@ class TableDomain(Domain):
         """Return text for columns of text labels, as they were in training."""
         return {
             column.name: "str"
-            for column in self.learnt
-            if isinstance(column, Category) and isinstance(column.labels[0], str)
+            for column in self.learned
+            if isinstance(column, CategoricalColumn) and isinstance(column.labels[0], str)
         }
 
     @property
     def category_counts(self) -> tuple[int, ...]:
         """Number of codes of each learned column."""
-        return tuple(column.num_codes for column in self.learnt)
+        return tuple(column.num_codes for column in self.learned)
 
     def observed_after(self, x: Tensor, observed: Tensor) -> Tensor:
         """Return which cells count: a number, where the code of its column says that it is one."""
-        for code, column in enumerate(self.learnt):
+        for code, column in enumerate(self.learned):
             if column.has_number:
                 observed[:, self.cells[column.name][1]] = x[:, code] == column.number_code
         return observed
@@ -288,19 +289,25 @@ class TableDomain(Domain):
         """Whether a missing cell is a value of its column."""
         return self.missing == "value"
 
-    def detector_defaults(self, clean: bool, X: Any) -> Suited:
+    def detector_defaults(self, clean: bool, X: Any) -> DetectorDefaults:
         """Return standard scaling, since among ranks the largest is never far away."""
-        domain = replace(self, scale="straight", unseen="hole")
+        domain = replace(self, scale="standard", unseen="missing")
         return super(TableDomain, domain).detector_defaults(clean, X)
 
     def conditions(self) -> Conditions:
         """Return readers of the cells of each column."""
         columns = self.columns or ()
         readers = {column.name: partial(_read_cell, column) for column in columns}
-        return Conditions(readers, frozenset(c.name for c in columns if isinstance(c, Number)))
+        return Conditions(
+            readers, frozenset(c.name for c in columns if isinstance(c, NumericColumn))
+        )
 
     def proposals(
-        self, trained: "Trained", context: Tensor | None, fitted: bool, where: Mapping[str, Any]
+        self,
+        trained: "TrainedModel",
+        context: Tensor | None,
+        fitted: bool,
+        where: Mapping[str, Any],
     ) -> Proposals:
         """Return rows that meet conditions on any of their columns."""
         from vaekit.tables.conditional import guided_rows
@@ -312,7 +319,7 @@ class TableDomain(Domain):
         return self.encode(self.prepare(training))
 
     def evaluation_measures(
-        self, subject: "Subject", usual: "tuple[Measure, ...]"
+        self, subject: "EvaluationContext", usual: "tuple[Measure, ...]"
     ) -> "tuple[Measure, ...]":
         """Return measures of rows in place of squared errors and Frechet distances."""
         from vaekit.tables.evaluation import TABLE_MEASURES
@@ -320,7 +327,7 @@ class TableDomain(Domain):
         others = tuple(m for m in usual if m.group not in ("reconstruction", "samples"))
         return (*others, *TABLE_MEASURES)
 
-    def evaluation_pictures(self, subject: "Subject") -> "dict[str, Figure]":
+    def evaluation_pictures(self, subject: "EvaluationContext") -> "dict[str, Figure]":
         """Return the distributions of columns, and how associations differ."""
         from vaekit.tables.evaluation import evaluation_pictures
 
@@ -343,7 +350,7 @@ class TableDomain(Domain):
 
     def _likelihood(self, chosen: str | Likelihood, rows: Tensor, size: str) -> AnyTable:
         """The one for these columns; nothing else fits cells of several kinds."""
-        codes = [column.num_codes for column in self.learnt]
+        codes = [column.num_codes for column in self.learned]
         if chosen == "auto":
             return Table(codes, self._num_numbers)
         if chosen != "autoregressive":
@@ -351,9 +358,9 @@ class TableDomain(Domain):
                 "a table of several kinds of columns has likelihoods of its own, 'auto' and "
                 f"'autoregressive'; got {chosen!r}. Choose one, or a preset that does."
             )
-        told = [(i, c.number_code) for i, c in enumerate(self.learnt) if c.has_number]
+        told = [(i, c.number_code) for i, c in enumerate(self.learned) if c.has_number]
         most = max(_FEWEST_BINS, min(_MOST_BINS, len(rows) // _ROWS_OF_A_BIN))
-        bins = [column.bins(most) for column in self.learnt if column.has_number]
+        bins = [column.bins(most) for column in self.learned if column.has_number]
         width = _WIDTHS[size] // 2
         dropout = _DROPOUT * min(1.0, (_FEW_ROWS / len(rows)) ** 0.5)
         cells = AutoregressiveCells(codes, told, bins, width, _DEPTH, dropout, _BLIND)
@@ -379,7 +386,7 @@ class TableDomain(Domain):
         if network not in ("auto", "mlp"):
             raise CompositionError(f"tables have networks 'mlp'; got {network!r}.")
         width = _WIDTHS[size]
-        codes = [column.num_codes for column in self.learnt]
+        codes = [column.num_codes for column in self.learned]
         by_itself = isinstance(chosen, Table)  # else numbers are told from numbers, not by latents
         encoder = TabularEncoder(codes, self._num_numbers, (width, width), by_itself)
         start = Offset((1, chosen.num_features))
@@ -403,7 +410,7 @@ class TableDomain(Domain):
         """Logits under which codes are as frequent as in training; 0 for the numbers."""
         counts = [
             torch.bincount(codes[codes > 0].long() - 1, minlength=column.num_codes) + _RARE
-            for column, codes in zip(self.learnt, rows.T, strict=False)
+            for column, codes in zip(self.learned, rows.T, strict=False)
         ]
         logits = torch.cat([(count / count.sum()).log() for count in counts])
         return torch.cat([logits, torch.zeros(self._num_numbers)])
@@ -423,8 +430,8 @@ def _read_cell(column: Column, text: str) -> Any:
         text = text[1:-1]
     if not text:
         return None
-    if isinstance(column, Number):
+    if isinstance(column, NumericColumn):
         return read_number(column.name, text)
-    if isinstance(column, Category):  # labels may be numbers or truth values
+    if isinstance(column, CategoricalColumn):  # labels may be numbers or truth values
         return next((label for label in column.labels if str(label) == text), text)
     return text

@@ -11,7 +11,7 @@ import torch
 from vaekit.errors import DataError
 from vaekit.evaluation.measures import Measure, Row
 from vaekit.evaluation.settings import RECONSTRUCTION_ITEMS
-from vaekit.evaluation.subject import Subject
+from vaekit.evaluation.subject import EvaluationContext
 from vaekit.fitting.trained import batches_of
 from vaekit.tables.domain import TableDomain
 from vaekit.tables.metrics import (
@@ -21,7 +21,7 @@ from vaekit.tables.metrics import (
     trend_errors,
     two_sample_auc,
 )
-from vaekit.tables.privacy import blended_neighbours, closest_record_share, row_fidelity
+from vaekit.tables.privacy import blended_neighbors, closest_record_share, row_fidelity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,54 +29,54 @@ if TYPE_CHECKING:
 _ALARM = 0.57  # with some thousands of rows, more than chance explains
 
 
-def _samples(subject: Subject) -> Any:
+def _samples(subject: EvaluationContext) -> Any:
     return subject.trained.domain.decode(subject.sampled(subject.reference))
 
 
-def _model_prior(subject: Subject) -> Any:
+def _model_prior(subject: EvaluationContext) -> Any:
     return subject.trained.domain.decode(subject.drawn_from_prior(subject.reference))
 
 
-def _real(subject: Subject) -> Any:
+def _real(subject: EvaluationContext) -> Any:
     return subject.trained.domain.decode(subject.x(subject.others))
 
 
-def _lone_columns(subject: Subject) -> Any:
+def _lone_columns(subject: EvaluationContext) -> Any:
     """Real cells, each column in an order of its own: right shapes, no trends."""
     rows = _real(subject)
     rng = np.random.default_rng(subject.settings.seed)
     return rows.assign(**{name: rows[name].array[rng.permutation(len(rows))] for name in rows})
 
 
-def _blends(subject: Subject) -> Any:
+def _blends(subject: EvaluationContext) -> Any:
     """Rows between neighbours among the training rows, or, where those are not told, real ones."""
     rows = _real(subject) if subject.training is None else _training(subject)
-    return blended_neighbours(rows, subject.compared, subject.settings.seed)
+    return blended_neighbors(rows, subject.compared, subject.settings.seed)
 
 
-def _training(subject: Subject) -> Any:
-    """Rows that the model learnt from, at most as many as are held out, as it gives rows back."""
+def _training(subject: EvaluationContext) -> Any:
+    """Rows that the model learned from, at most as many as are held out, as it gives rows back."""
     if (x := subject.training) is None:
         raise DataError("needs the rows that the model learnt from (--training).")
     order = torch.randperm(len(x), generator=subject.generator())
     return subject.trained.domain.decode(x[order[: len(subject.items)]])
 
 
-def _repeats(subject: Subject) -> list[Row]:
+def _repeats(subject: EvaluationContext) -> list[Row]:
     """Whether samples are nearer to training rows than to others, and blends of neighbours too."""
-    learnt = [column.name for column in _domain(subject).learnt]
-    training = _training(subject)[learnt]
-    held_out = subject.trained.domain.decode(subject.x(subject.items))[learnt]
+    learned = [column.name for column in _domain(subject).learned]
+    training = _training(subject)[learned]
+    held_out = subject.trained.domain.decode(subject.x(subject.items))[learned]
     found = []
     for name in ("samples", "blended neighbours"):
-        share = closest_record_share(_SOURCES[name](subject)[learnt], training, held_out)
+        share = closest_record_share(_SOURCES[name](subject)[learned], training, held_out)
         alarm = f"ALARM, above {_ALARM}: they repeat training rows"
         note = alarm if share > _ALARM else "0.5: training rows are known no better than others"
         found.append(Row(f"{name} nearer to training rows", share, note=note))
     return found
 
 
-_SOURCES: dict[str, Callable[[Subject], Any]] = {
+_SOURCES: dict[str, Callable[[EvaluationContext], Any]] = {
     "samples": _samples,
     "model prior": _model_prior,
     "real items": _real,
@@ -85,11 +85,11 @@ _SOURCES: dict[str, Callable[[Subject], Any]] = {
 }
 
 
-def _compare(subject: Subject, source: str) -> list[Row]:
-    """All figures of one kind of rows, of the columns that are learnt."""
-    learnt = [column.name for column in _domain(subject).learnt]
-    real = subject.trained.domain.decode(subject.x(subject.reference))[learnt]
-    rows = _SOURCES[source](subject)[learnt]
+def _compare(subject: EvaluationContext, source: str) -> list[Row]:
+    """All figures of one kind of rows, of the columns that are learned."""
+    learned = [column.name for column in _domain(subject).learned]
+    real = subject.trained.domain.decode(subject.x(subject.reference))[learned]
+    rows = _SOURCES[source](subject)[learned]
     fidelity = row_fidelity(real, rows)
     found = [
         _errors("shape error", shape_errors(real, rows), len(rows)),
@@ -121,9 +121,9 @@ def _errors(name: str, errors: Mapping[Any, float], items: int) -> Row:
     return Row(name, float(np.mean(parts)), items=items, note=note, parts=parts)
 
 
-def _given_back(subject: Subject) -> list[Row]:
+def _given_back(subject: EvaluationContext) -> list[Row]:
     """Codes that come back the same, and how far numbers come back elsewhere."""
-    items, count = subject.some(RECONSTRUCTION_ITEMS), len(_domain(subject).learnt)
+    items, count = subject.some(RECONSTRUCTION_ITEMS), len(_domain(subject).learned)
     batches = list(batches_of(items, torch.device("cpu")))
     x, back = torch.cat([batch.x for batch in batches]), subject.reconstructed(items)
     same = float((x[:, :count] == back[:, :count]).float().mean())
@@ -135,7 +135,7 @@ def _given_back(subject: Subject) -> list[Row]:
     return rows
 
 
-def _domain(subject: Subject) -> TableDomain:
+def _domain(subject: EvaluationContext) -> TableDomain:
     return cast(TableDomain, subject.trained.domain)
 
 
@@ -147,14 +147,14 @@ TABLE_MEASURES = (
 """What is measured of tables, in place of squared errors and Frechet distances."""
 
 
-def evaluation_pictures(subject: Subject) -> "dict[str, Figure]":
+def evaluation_pictures(subject: EvaluationContext) -> "dict[str, Figure]":
     """Return ``columns``, real and synthetic, and how their ``associations`` differ."""
     from vaekit.plots.columns import association_difference, marginals
 
-    learnt = [column.name for column in _domain(subject).learnt]
+    learned = [column.name for column in _domain(subject).learned]
     decode = subject.trained.domain.decode
-    real = decode(subject.x(subject.reference))[learnt]
-    new = decode(subject.sampled(subject.reference))[learnt]
+    real = decode(subject.x(subject.reference))[learned]
+    new = decode(subject.sampled(subject.reference))[learned]
     return {
         "columns": marginals(real, new),
         "associations": association_difference(associations(real), associations(new)),

@@ -12,13 +12,13 @@ from torch.distributions import Categorical, Distribution
 
 from vaekit.distributions.rows import as_row, drawn
 from vaekit.errors import CompositionError, SpecError, unknown_name
-from vaekit.fitting.trained import Trained
-from vaekit.presets.base import Preset, find_preset
+from vaekit.fitting.trained import TrainedModel
+from vaekit.presets.base import Preset, get_preset
 from vaekit.randomness import seeded
 from vaekit.tables.columns import Column
-from vaekit.tables.dates import Moment
+from vaekit.tables.dates import DatetimeColumn
 from vaekit.tables.domain import TableDomain
-from vaekit.tables.numbers import Number
+from vaekit.tables.numbers import NumericColumn
 from vaekit.types import Batch
 
 ESTIMATES = ("mean", "draw")
@@ -36,12 +36,12 @@ def is_weighted(preset: str | Preset) -> bool:
         >>> is_weighted("iwae"), is_weighted("masked_vae")
         (True, False)
     """
-    return preset == "auto" or find_preset(preset).name != "masked_vae"
+    return preset == "auto" or get_preset(preset).name != "masked_vae"
 
 
 @torch.no_grad()
 def impute(
-    trained: Trained,
+    trained: TrainedModel,
     X: Any,
     context: Any = None,
     *,
@@ -64,7 +64,7 @@ def impute(
     how far the conclusions depend on it.
 
     Args:
-        trained: A model of a table, fitted with ``TableDomain(missing="hole")``.
+        trained: A model of a table, fitted with ``TableDomain(missing="unobserved")``.
         X: A pandas data frame, or a path to one, with the columns of training.
         context: Labels or properties, for conditional models.
         estimate: ``"mean"``, the best guess; ``"draw"``, a value that might have been, so that a
@@ -76,7 +76,7 @@ def impute(
         seed: Of the draws.
 
     Returns:
-        The same rows, in which only missing cells of learnt columns are changed.
+        The same rows, in which only missing cells of learned columns are changed.
 
     Raises:
         CompositionError: The model is of other data, or takes missing cells for values.
@@ -91,7 +91,7 @@ def impute(
         >>> import pandas as pd
         >>> from vaekit import Autoencoder
         >>> frame = pd.DataFrame({"size": [1.5, None, 2.5, 4.0] * 9, "kind": list("aabb") * 9})
-        >>> domain = TableDomain(missing="hole")
+        >>> domain = TableDomain(missing="unobserved")
         >>> model = Autoencoder(domain=domain, max_epochs=2, progress=False).fit(frame)
         >>> impute(model.trained_, frame)["size"].isna().sum()
         np.int64(0)
@@ -103,7 +103,7 @@ def impute(
         parts = _drawn(trained, frame, context, draws, weighted)
         chosen = [choose(domain, *drawn) for drawn in parts]
     filled = frame.copy()
-    for column in domain.learnt:
+    for column in domain.learned:
         holes = frame[column.name].isna().to_numpy()
         values = np.concatenate([part[column.name].to_numpy() for part in chosen])[holes]
         if column.name in shifts:
@@ -113,7 +113,7 @@ def impute(
 
 
 def _shifts(domain: TableDomain, shift: Mapping[str, float]) -> Mapping[str, float]:
-    numbers = [column.name for column in domain.learnt if isinstance(column, Number)]
+    numbers = [column.name for column in domain.learned if isinstance(column, NumericColumn)]
     for name in shift:
         if name not in numbers:
             raise unknown_name("column of numbers", name, numbers)
@@ -129,7 +129,7 @@ def _shifted(values: Any, by: float, known: Any) -> Any:
 
 
 def _drawn(
-    trained: Trained, frame: Any, context: Any, draws: int, weighted: bool
+    trained: TrainedModel, frame: Any, context: Any, draws: int, weighted: bool
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Rows drawn for some rows, shape (draws, rows, cells), and their weights (draws, rows)."""
     for batch in trained.batches(frame, context):
@@ -160,8 +160,8 @@ class _Known:
 
 def _one_draw(domain: TableDomain, x: Tensor, weights: Tensor) -> Any:
     """One of the draws of each row, by their weights."""
-    places = torch.multinomial(weights.T, 1).squeeze(1)
-    return domain.decode(x[places, torch.arange(x.shape[1])])
+    positions = torch.multinomial(weights.T, 1).squeeze(1)
+    return domain.decode(x[positions, torch.arange(x.shape[1])])
 
 
 def _best_guess(domain: TableDomain, x: Tensor, weights: Tensor) -> Any:
@@ -169,37 +169,37 @@ def _best_guess(domain: TableDomain, x: Tensor, weights: Tensor) -> Any:
     import pandas as pd
 
     rows, shares = domain.decode(x.flatten(0, 1)), weights.double().cpu().numpy()
-    return pd.DataFrame({c.name: _guess(c, rows[c.name], shares) for c in domain.learnt})
+    return pd.DataFrame({c.name: _guess(c, rows[c.name], shares) for c in domain.learned})
 
 
 def _guess(column: Column, values: Any, weights: Floats) -> Any:
     import pandas as pd
 
-    if isinstance(column, Number):
+    if isinstance(column, NumericColumn):
         numbers = values.to_numpy(dtype=np.float64).reshape(weights.shape)
         means = (numbers * weights).sum(0)
         return np.round(means) if "int" in column.dtype.lower() else means
-    if isinstance(column, Moment):
+    if isinstance(column, DatetimeColumn):
         whole = values.astype("int64").to_numpy().reshape(weights.shape)
         first = whole.min(0)  # of large numbers only differences keep their last digits
         means = first + ((whole - first) * weights).sum(0).round().astype(np.int64)
         return pd.Series(means).astype(values.dtype)
-    places, labels = pd.factorize(values.astype(object))
+    positions, labels = pd.factorize(values.astype(object))
     votes = np.zeros((len(labels), weights.shape[1]))
-    np.add.at(votes, (places.reshape(weights.shape), np.arange(weights.shape[1])), weights)
+    np.add.at(votes, (positions.reshape(weights.shape), np.arange(weights.shape[1])), weights)
     return pd.Series(labels[votes.argmax(0)]).astype(values.dtype)
 
 
-def _check(trained: Trained, estimate: str, draws: int) -> TableDomain:
+def _check(trained: TrainedModel, estimate: str, draws: int) -> TableDomain:
     if estimate not in ESTIMATES:
         raise unknown_name("estimate", estimate, ESTIMATES)
     if draws < 1:
         raise SpecError(f"draws must be at least 1; got {draws}.")
     domain = trained.domain
-    if not isinstance(domain, TableDomain) or domain.missing != "hole":
+    if not isinstance(domain, TableDomain) or domain.missing != "unobserved":
         raise CompositionError(
             "filling holes needs a model that learnt from rows with holes: fit it with "
-            "domain=TableDomain(missing='hole')."
+            "domain=TableDomain(missing='unobserved')."
         )
     if "density" not in trained.vae.provides:
         raise CompositionError(

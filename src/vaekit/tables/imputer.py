@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, validate_data
 
-from vaekit.autoencoder import Autoencoder, trained_of
+from vaekit.autoencoder import Autoencoder, require_trained
 from vaekit.domains.checks import is_frame
 from vaekit.presets.base import Preset
 from vaekit.tables.domain import TableDomain
@@ -26,8 +26,8 @@ class VAEImputer(TransformerMixin, BaseEstimator):
             once and transform with several seeds for multiple imputation.
         preset: The model, by name or with options: `masked_vae`, or one with a density such as
             ``"iwae"``, whose draws are then weighted by importance.
-        scale: What the model sees of numbers: ``"straight"``, or ``"ranks"`` for shapes far from
-            normal; see `TableDomain`.
+        scale: What the model sees of numbers: ``"standard"``, or ``"quantiles"`` for shapes far
+            from normal; see `TableDomain`.
         shift: By column of numbers: how many standard deviations missing values are above what
             the other cells let expect, where they are not missing at random. See
             `vaekit.tables.imputation`.
@@ -55,7 +55,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         estimate: str = "mean",
         *,
         preset: str | Preset = "masked_vae",
-        scale: str = "straight",
+        scale: str = "standard",
         shift: Mapping[str, float] | None = None,
         latent_dim: int | None = None,
         max_epochs: int | None = None,
@@ -87,7 +87,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         model = Autoencoder(
             self.preset,
             self.latent_dim,
-            domain=TableDomain(missing="hole", scale=self.scale),
+            domain=TableDomain(missing="unobserved", scale=self.scale),
             max_epochs=self.max_epochs,
             seed=self.seed,
             progress=self.progress,
@@ -101,7 +101,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         Args:
             X: Rows with the columns of training.
         """
-        trained = trained_of(self, "transform")
+        trained = require_trained(self, "transform")
         frame = self._frame(X, reset=False)
         filled = impute(
             trained,

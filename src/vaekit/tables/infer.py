@@ -7,11 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError, unknown_name
-from vaekit.tables.columns import Category, Column, Constant, Text, key_of, refuse
-from vaekit.tables.dates import Moment, seconds_of, unit_of
-from vaekit.tables.numbers import Number
+from vaekit.tables.columns import (
+    CategoricalColumn,
+    Column,
+    ConstantColumn,
+    TextColumn,
+    key_of,
+    refuse,
+)
+from vaekit.tables.dates import DatetimeColumn, seconds_of, unit_of
+from vaekit.tables.numbers import NumericColumn
 
-KINDS = ("category", "number", "moment", "key", "text")
+KINDS = ("category", "number", "datetime", "key", "text")
 """What a user may say that a column is."""
 
 _FEWEST_KEYS = 20  # rows below which different values may be different by chance
@@ -26,7 +33,7 @@ class _About(NamedTuple):
     scale: str
 
 
-def learn_column(values: Any, kind: str | None = None, scale: str = "ranks") -> Column:
+def learn_column(values: Any, kind: str | None = None, scale: str = "quantiles") -> Column:
     """Learn a column from its training values.
 
     Args:
@@ -48,7 +55,9 @@ def learn_column(values: Any, kind: str | None = None, scale: str = "ranks") -> 
     known = values.dropna()
     name, dtype, has_missing = str(values.name), str(values.dtype), len(known) < len(values)
     if kind is None and _distinct(known) <= 1 and not (has_missing and len(known)):
-        return Constant(name, dtype, has_missing, _plain(known.iloc[0]) if len(known) else None)
+        return ConstantColumn(
+            name, dtype, has_missing, _plain(known.iloc[0]) if len(known) else None
+        )
     make = _MAKERS[kind or _kind(values, known)]
     return make(values, known, _About(name, dtype, has_missing, scale))
 
@@ -59,7 +68,7 @@ def _kind(values: Any, known: Any) -> str:
     if kinds.is_bool_dtype(values.dtype) or isinstance(values.dtype, _categorical()):
         return "category"
     if kinds.is_datetime64_any_dtype(values.dtype) or kinds.is_timedelta64_dtype(values.dtype):
-        return "moment"
+        return "datetime"
     if kinds.is_numeric_dtype(values.dtype):
         return "key" if _counts_rows(values) else "number"
     _check_types(known)
@@ -120,9 +129,9 @@ def _category(values: Any, known: Any, about: _About) -> Column:
         used = set(known.unique())
         labels = [_plain(label) for label in values.cat.categories if label in used]
         ordered = bool(values.cat.ordered)
-        return Category(about.name, "category", about.has_missing, tuple(labels), ordered)
+        return CategoricalColumn(about.name, "category", about.has_missing, tuple(labels), ordered)
     labels = sorted((_plain(label) for label in known.unique()), key=_order)
-    return Category(about.name, about.dtype, about.has_missing, tuple(labels))
+    return CategoricalColumn(about.name, about.dtype, about.has_missing, tuple(labels))
 
 
 def _number(values: Any, known: Any, about: _About) -> Column:
@@ -130,13 +139,13 @@ def _number(values: Any, known: Any, about: _About) -> Column:
 
     numbers = pd.to_numeric(known, errors="coerce")
     dtype = about.dtype if about.dtype not in _OF_TEXT else "float64"
-    learnt = Number(about.name, dtype, about.has_missing)
+    learned = NumericColumn(about.name, dtype, about.has_missing)
     bad: NDArray[np.bool_] = numbers.isna().to_numpy()
-    refuse(learnt, known, bad, "must hold numbers", "Clean it, or use the kind 'category'.")
+    refuse(learned, known, bad, "must hold numbers", "Clean it, or use the kind 'category'.")
     array = numbers.to_numpy(dtype=np.float64)
-    refuse(learnt, known, np.isinf(array), "must hold finite numbers", "Clean it.")
+    refuse(learned, known, np.isinf(array), "must hold finite numbers", "Clean it.")
     padded = np.concatenate([array, np.full(len(values) - len(known), np.nan)])
-    return learnt.fit(padded, about.scale)
+    return learned.fit(padded, about.scale)
 
 
 def _moment(values: Any, known: Any, about: _About) -> Column:
@@ -149,8 +158,8 @@ def _moment(values: Any, known: Any, about: _About) -> Column:
             raise DataError(f"column {about.name!r} must hold dates; {error}.") from error
     seconds = seconds_of(values).to_numpy(dtype=np.float64)
     unit = unit_of(seconds)
-    count = Number(about.name, "float64", about.has_missing).fit(seconds / unit, about.scale)
-    return Moment(about.name, str(values.dtype), about.has_missing, count, unit)
+    count = NumericColumn(about.name, "float64", about.has_missing).fit(seconds / unit, about.scale)
+    return DatetimeColumn(about.name, str(values.dtype), about.has_missing, count, unit)
 
 
 def _key(values: Any, known: Any, about: _About) -> Column:
@@ -165,13 +174,13 @@ def _text(values: Any, known: Any, about: _About) -> Column:
         f"all the same, pass TableDomain(kinds={{{about.name!r}: 'category'}}).",
         stacklevel=2,
     )
-    return Text(about.name, about.dtype, about.has_missing)
+    return TextColumn(about.name, about.dtype, about.has_missing)
 
 
 _MAKERS = {
     "category": _category,
     "number": _number,
-    "moment": _moment,
+    "datetime": _moment,
     "key": _key,
     "text": _text,
 }

@@ -217,7 +217,7 @@ def two_sample_auc(real: Any, synthetic: Any, seed: int = 0) -> float:
     columns drawn independently pass it.
 
     Args:
-        real: A pandas data frame; best one that the synthetic rows were not learnt from.
+        real: A pandas data frame; best one that the synthetic rows were not learned from.
         synthetic: One with the same columns.
         seed: Of the choice of rows and of the folds.
 
@@ -253,7 +253,7 @@ def train_on_synthetic(synthetic: Any, real: Any, target: str) -> float:
 
     Args:
         synthetic: A pandas data frame to train on.
-        real: One with the same columns, none of whose rows the synthetic ones were learnt from.
+        real: One with the same columns, none of whose rows the synthetic ones were learned from.
         target: The column to predict. Real rows without it are left out.
 
     Returns:

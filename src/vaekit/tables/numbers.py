@@ -56,7 +56,7 @@ _INSET = 1e-6  # of a range, so that its ends do not fall to the values next to 
 
 
 @dataclass(frozen=True)
-class Ranks(Scale):
+class QuantileTransform(Scale):
     """The distribution function of a column, with steps where rows share a value.
 
     A rank is the share of smaller values, from 0 to 1. A value that rows share has a range of
@@ -69,7 +69,7 @@ class Ranks(Scale):
         snaps: Whether these are all values, so that there is nothing between them.
 
     Example:
-        >>> ranks = Ranks.of(np.array([1.0, 1.0, 1.0, 2.0, 3.0, 4.0]))
+        >>> ranks = QuantileTransform.of(np.array([1.0, 1.0, 1.0, 2.0, 3.0, 4.0]))
         >>> ranks.value(np.array([0.1, 0.4, 0.75])).tolist()
         [1.0, 1.0, 3.0]
     """
@@ -191,7 +191,7 @@ _MOST = 1000
 
 
 @dataclass(frozen=True)
-class Straight(Scale):
+class StandardScaling(Scale):
     """Numbers in standard deviations from their mean.
 
     What is linear between columns stays so, which ranks bend; in return the column is normal only
@@ -204,7 +204,7 @@ class Straight(Scale):
         snaps: Whether these are all values.
 
     Example:
-        >>> scale = Straight.of(np.array([1.0, 2.0, 3.0]))
+        >>> scale = StandardScaling.of(np.array([1.0, 2.0, 3.0]))
         >>> scale.numbers(scale.scores(np.array([1.0, 2.5]))).tolist()
         [1.0, 2.5]
     """
@@ -265,12 +265,15 @@ _MASS, _MASS_ROWS = 0.05, 10  # share and number of rows that make a value a cod
 _MOST_DECIMALS = 6
 
 
-SCALES: dict[str, type[Ranks] | type[Straight]] = {"ranks": Ranks, "straight": Straight}
+SCALES: dict[str, type[QuantileTransform] | type[StandardScaling]] = {
+    "quantiles": QuantileTransform,
+    "standard": StandardScaling,
+}
 """How numbers are scaled: to normal scores of their ranks, or in standard deviations."""
 
 
 @dataclass(frozen=True)
-class Number(Column):
+class NumericColumn(Column):
     """A column of numbers: values that many rows share are codes, the others are ranks.
 
     A rank among the training values is sent through the quantile function of the normal
@@ -279,15 +282,15 @@ class Number(Column):
 
     Attributes:
         masses: Values that are codes, rising.
-        scale: Of the others: `Ranks` or `Straight`.
+        scale: Of the others: `QuantileTransform` or `StandardScaling`.
         decimals: Digits after the point; ``None`` for as many as there are.
     """
 
     masses: Sequence[float] = ()
-    scale: Scale = field(default_factory=Ranks)
+    scale: Scale = field(default_factory=QuantileTransform)
     decimals: int | None = None
 
-    def fit(self, numbers: Floats, scale: str = "ranks") -> Self:
+    def fit(self, numbers: Floats, scale: str = "quantiles") -> Self:
         """Learn from values, NaN where missing.
 
         Args:

@@ -13,7 +13,7 @@ from vaekit.tables.metrics import Floats, check_tables
 _NEIGHBOURS = 5
 
 
-def blended_neighbours(rows: Any, n: int, seed: int = 0) -> Any:
+def blended_neighbors(rows: Any, n: int, seed: int = 0) -> Any:
     """Make rows that lie between a row and one of its five nearest, as SMOTE does.
 
     Numbers are blended; labels are those that most of the neighbours have. Distances are those of
@@ -33,13 +33,13 @@ def blended_neighbours(rows: Any, n: int, seed: int = 0) -> Any:
     Example:
         >>> import pandas as pd
         >>> rows = pd.DataFrame({"size": [1.0, 2.0, 3.0], "kind": ["a", "a", "b"]})
-        >>> blended_neighbours(rows, 4)["size"].between(1, 3).all()
+        >>> blended_neighbors(rows, 4)["size"].between(1, 3).all()
         np.True_
     """
     if len(rows) < 2:
         raise DataError(f"blends need at least 2 rows; got {len(rows)}.")
     rng = np.random.default_rng(seed)
-    near = _neighbours(rows, min(_NEIGHBOURS, len(rows) - 1))
+    near = _neighbors(rows, min(_NEIGHBOURS, len(rows) - 1))
     first = rng.integers(len(rows), size=n)
     second = near[first, rng.integers(near.shape[1], size=n)]
     share = rng.random(n)
@@ -52,15 +52,15 @@ def blended_neighbours(rows: Any, n: int, seed: int = 0) -> Any:
     return type(rows)(made)
 
 
-def _neighbours(rows: Any, count: int) -> NDArray[np.int64]:
+def _neighbors(rows: Any, count: int) -> NDArray[np.int64]:
     from sklearn.neighbors import NearestNeighbors
 
     points = np.concatenate([_coordinates(rows[name]) for name in rows], axis=1)
     finder = NearestNeighbors(n_neighbors=count + 1).fit(points)
-    places: NDArray[np.int64] = finder.kneighbors(points, return_distance=False)
-    own = places == np.arange(len(rows))[:, None]
+    positions: NDArray[np.int64] = finder.kneighbors(points, return_distance=False)
+    own = positions == np.arange(len(rows))[:, None]
     own[~own.any(1), -1] = True  # of rows with many twins, which need not find themselves
-    others: NDArray[np.int64] = places[~own].reshape(len(rows), count)
+    others: NDArray[np.int64] = positions[~own].reshape(len(rows), count)
     return others
 
 
@@ -81,7 +81,7 @@ def _blended(
     """Between two numbers or times, in the column's precision; missing where the first one is."""
     import pandas as pd
 
-    start, end = (values.iloc[places].reset_index(drop=True) for places in (first, second))
+    start, end = (values.iloc[positions].reset_index(drop=True) for positions in (first, second))
     end = end.where(end.notna(), start)
     numbers = numbers_of(start) + share * (numbers_of(end) - numbers_of(start))
     if values.dtype.kind == "f":
@@ -125,7 +125,7 @@ def row_fidelity(real: Any, synthetic: Any) -> RowFidelity:
     one-hot labels.
 
     Args:
-        real: A pandas data frame; best one that the synthetic rows were not learnt from.
+        real: A pandas data frame; best one that the synthetic rows were not learned from.
         synthetic: One with the same columns.
 
     Raises:
@@ -137,10 +137,10 @@ def row_fidelity(real: Any, synthetic: Any) -> RowFidelity:
     check_tables(real, synthetic)
     x, y = _vectors(real, real), _vectors(synthetic, real)
     levels = np.linspace(0, 1, _LEVELS)
-    centre = x.mean(0)
-    to_centre = np.linalg.norm(x - centre, axis=1)
-    own = np.linalg.norm(y - centre, axis=1)
-    precision = np.array([(own <= np.quantile(to_centre, level)).mean() for level in levels])
+    center = x.mean(0)
+    to_center = np.linalg.norm(x - center, axis=1)
+    own = np.linalg.norm(y - center, axis=1)
+    precision = np.array([(own <= np.quantile(to_center, level)).mean() for level in levels])
     _, nearest = _closest(x, y)
     spacing, _ = _closest(x, x, among_themselves=True)
     middle = y.mean(0)
@@ -168,7 +168,7 @@ def closest_record_share(synthetic: Any, training: Any, held_out: Any) -> float:
 
     Args:
         synthetic: A pandas data frame.
-        training: What the model learnt from.
+        training: What the model learned from.
         held_out: Other rows like those.
 
     Raises:
@@ -206,5 +206,5 @@ def _closest(
     from sklearn.neighbors import NearestNeighbors
 
     finder = NearestNeighbors(n_neighbors=1 + among_themselves).fit(others)
-    distances, places = finder.kneighbors(rows)
-    return distances[:, -1], places[:, -1]
+    distances, positions = finder.kneighbors(rows)
+    return distances[:, -1], positions[:, -1]

@@ -15,9 +15,9 @@ from vaekit.posteriors.base import Posterior
 from vaekit.priors.base import Prior
 from vaekit.randomness import seeded
 from vaekit.testing.parts import check_likelihood, check_posterior, check_prior, require
-from vaekit.types import Batch, Clock
+from vaekit.types import Batch, TrainingProgress
 
-_CLOCKS = (Clock(0, 10, 100), Clock(9, 10, 100))
+_CLOCKS = (TrainingProgress(0, 10, 100), TrainingProgress(9, 10, 100))
 
 
 def check_objective(objective: Objective, model: Model, batch: Batch, seed: int = 0) -> None:
@@ -41,8 +41,8 @@ def check_objective(objective: Objective, model: Model, batch: Batch, seed: int 
     groups = {name: list(group) for name, group in objective.groups(model).items()}
     _check_groups(objective, model, groups)
     with seeded(seed):
-        for clock in _CLOCKS:
-            _check_losses(objective, model, batch, clock, groups)
+        for progress in _CLOCKS:
+            _check_losses(objective, model, batch, progress, groups)
         _check_evaluation(objective, model, batch)
 
 
@@ -70,11 +70,11 @@ def _check_losses(
     objective: Objective,
     model: Model,
     batch: Batch,
-    clock: Clock,
+    progress: TrainingProgress,
     groups: Mapping[str, list[nn.Parameter]],
 ) -> None:
     name, count = type(objective).__name__, 0
-    for update in objective.losses(model, batch, clock):
+    for update in objective.losses(model, batch, progress):
         count += 1
         require(
             set(update.losses) <= set(groups),

@@ -11,11 +11,11 @@ from torch.distributions import Distribution
 
 from vaekit.distributions.gaussian import Delta, DiagonalNormal
 from vaekit.distributions.manifolds import REAL
-from vaekit.distributions.wrappers import Traced
+from vaekit.distributions.wrappers import SampleWithLogProb
 from vaekit.errors import ConformanceError, SpecError
 from vaekit.likelihoods.base import Likelihood
 from vaekit.posteriors.base import Posterior
-from vaekit.posteriors.discrete import Quantiser
+from vaekit.posteriors.discrete import Quantizer
 from vaekit.priors.base import FittedPrior, Prior
 from vaekit.priors.codes import AutoregressiveCodes
 from vaekit.randomness import seeded
@@ -59,7 +59,7 @@ def check_rebuilds(part: nn.Module) -> None:
 
 def draw_from(q: Distribution, draws: int, *, density: bool) -> tuple[Tensor, Tensor | None]:
     """Draws, and their log density where there is one."""
-    if isinstance(q, Traced):
+    if isinstance(q, SampleWithLogProb):
         return q.rsample_with_log_prob(Size((draws,)))
     z = q.rsample((draws,)) if q.has_rsample else q.sample((draws,))
     return z, q.log_prob(z) if density else None
@@ -74,8 +74,8 @@ def check_density(q: Distribution, owner: str, draws: int = _DRAWS) -> None:
     """
     z, log_q = draw_from(q, draws, density=True)
     assert log_q is not None
-    centre, spread = z.median(0).values, z.std(0)
-    r = DiagonalNormal(centre, (_NARROW * spread).clamp_min(1e-6).log())
+    center, spread = z.median(0).values, z.std(0)
+    r = DiagonalNormal(center, (_NARROW * spread).clamp_min(1e-6).log())
     ratio = (r.log_prob(z) - log_q).exp()
     error = ratio.std(0) / math.sqrt(draws)
     off = (ratio.mean(0) - 1).abs()
@@ -136,7 +136,7 @@ def _joint(z: Tensor) -> Tensor:
 
 def _is_special(posterior: Posterior) -> bool:
     """Codes have probabilities, and curved spaces volumes of their own."""
-    return isinstance(posterior, Quantiser) or posterior.manifold != REAL
+    return isinstance(posterior, Quantizer) or posterior.manifold != REAL
 
 
 def _check_draws(posterior: Posterior, q: Distribution) -> None:
@@ -192,7 +192,7 @@ def _check_pointwise(q: Distribution, name: str) -> None:
         torch.allclose(q.log_prob(z), log_q, atol=1e-3, rtol=1e-3),
         f"{name} must give a point the density that its draw had",
         q.log_prob(z) - log_q,
-        "" if isinstance(q, Traced) else "log_prob must not be random.",
+        "" if isinstance(q, SampleWithLogProb) else "log_prob must not be random.",
     )
 
 
@@ -231,7 +231,7 @@ def check_prior(prior: Prior, seed: int = 0) -> None:
             "Without a context the batch shape is () and the event shape (latent,).",
         )
         require(bool(z.isfinite().all()), f"draws of {name} must be finite", z, "")
-        if prior.normalised and prior.manifold == REAL and not isinstance(prior, _CODES):
+        if prior.normalized and prior.manifold == REAL and not isinstance(prior, _CODES):
             check_density(p, name)
 
 

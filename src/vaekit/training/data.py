@@ -58,7 +58,7 @@ class Items:
 
         Example:
             >>> items = Items(torch.zeros(400, 1), lengths=torch.arange(400) % 2)
-            >>> [set(items.lengths[places].tolist()) for places in items.batches(2, 0, 0)][:3]
+            >>> [set(items.lengths[positions].tolist()) for positions in items.batches(2, 0, 0)][:3]
             [{0}, {1}, {1}]
         """
         order = epoch_order(len(self), seed, epoch)

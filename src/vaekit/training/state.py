@@ -27,7 +27,7 @@ from vaekit.objectives.base import Objective
 from vaekit.spec import describe
 from vaekit.training.config import PRECISIONS, TrainConfig
 from vaekit.training.data import Items
-from vaekit.types import Batch, Clock, Update
+from vaekit.types import Batch, TrainingProgress, Update
 
 # Parameters of glibc's mallopt.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -83,11 +83,11 @@ class Machinery:
             torch.manual_seed(config.seed + self.fabric.global_rank)
         self.groups = {name: list(group) for name, group in objective.groups(model).items()}
         self.paces = {name: objective.pace(name) for name in self.groups}
-        self.optimisers = {name: self._optimiser(name) for name in self.groups}
+        self.optimizers = {name: self._optimizer(name) for name in self.groups}
         self.averaged = _average(self.model, config.ema) if config.ema else None
 
-    def _optimiser(self, group: str) -> torch.optim.Optimizer:
-        optimiser = torch.optim.AdamW(
+    def _optimizer(self, group: str) -> torch.optim.Optimizer:
+        optimizer = torch.optim.AdamW(
             self.groups[group],
             lr=self.config.peak_rate(self.model),
             betas=self.paces[group].betas,
@@ -95,8 +95,8 @@ class Machinery:
             fused=self.fabric.device.type in _FUSED_DEVICES,
         )
         if self.config.precision == "fp16":
-            return self.fabric.setup_optimizers(optimiser)  # type: ignore[return-value]
-        return optimiser
+            return self.fabric.setup_optimizers(optimizer)  # type: ignore[return-value]
+        return optimizer
 
     @property
     def current(self) -> Model:
@@ -111,10 +111,12 @@ class Machinery:
         part = index[self.fabric.global_rank :: world]
         return items.batch(part, self.fabric.device), len(part) * 1.0 / len(index)
 
-    def updates(self, batch: Batch, clock: Clock, *, evaluate: bool = False) -> Iterator[Update]:
+    def updates(
+        self, batch: Batch, progress: TrainingProgress, *, evaluate: bool = False
+    ) -> Iterator[Update]:
         """The objective's updates, each computed in the chosen precision."""
         model = self.current if evaluate else self.model
-        losses = self.objective.losses(model, batch, clock)
+        losses = self.objective.losses(model, batch, progress)
         while True:
             with self.fabric.autocast():
                 update = next(losses, None)
@@ -132,10 +134,10 @@ class Machinery:
             self._reduce(self.groups[name])
             if self.config.gradient_clip is not None:
                 clip_grad_norm_(self.groups[name], self.config.gradient_clip)
-            optimiser = self.optimisers[name]
-            for options in optimiser.param_groups:
+            optimizer = self.optimizers[name]
+            for options in optimizer.param_groups:
                 options["lr"] = rate * self.paces[name].rate
-            optimiser.step()
+            optimizer.step()
 
     def _backward(self, update: Update, share: float) -> None:
         last = len(update.losses) - 1
@@ -287,22 +289,22 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[st
     return tensors, place
 
 
-def flatten_optimiser(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The tensors of an optimiser's state, by parameter number and name.
 
     Its options are not kept: they follow from the configuration and the clock.
     """
-    state = optimiser.state_dict()["state"]
+    state = optimizer.state_dict()["state"]
     return {f"{i}.{key}": value for i, slots in state.items() for key, value in slots.items()}
 
 
-def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Put flattened state back."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         number, name = key.split(".", 1)
         state.setdefault(int(number), {})[name] = value
-    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
 class State:
@@ -348,17 +350,18 @@ class State:
         """The terms, averaged over the batches of this epoch."""
         return {name: total / max(1, self.position) for name, total in self._totals.items()}
 
-    def end_epoch(self, row: dict[str, float], *, settled: bool = True) -> None:
+    def end_epoch(self, row: dict[str, float], *, is_checkpointable: bool = True) -> None:
         """Keep the row, and the weights if they are the best so far.
 
         Args:
             row: The means of the epoch.
-            settled: Whether its loss counts; until one does, the latest weights are the best.
+            is_checkpointable: Whether its loss counts; until one does, the latest weights are the
+                best.
         """
         self.history.append(row)
         self.epoch += 1
         self.position, self._totals = 0, {}
-        loss = row.get("validation_loss", -math.inf) if settled else math.inf
+        loss = row.get("validation_loss", -math.inf) if is_checkpointable else math.inf
         if loss <= self._best_loss or not self._best:
             self._best_loss, self.best_epoch = loss, self.epoch
             self._best = copy.deepcopy(self.machinery.current.state_dict())
@@ -400,8 +403,8 @@ class State:
             "best": self._best,
             "random": _random_state(),
         }
-        for name, optimiser in machinery.optimisers.items():
-            parts[f"optimiser:{name}"] = flatten_optimiser(optimiser)
+        for name, optimizer in machinery.optimizers.items():
+            parts[f"optimiser:{name}"] = flatten_optimizer(optimizer)
         if machinery.averaged is not None:
             parts["averaged"] = machinery.averaged.state_dict()
         return parts
@@ -467,8 +470,8 @@ class State:
         machinery.model.load_state_dict(tensors["model"])
         machinery.objective.load_state_dict(tensors.get("objective", {}))
         self._best = tensors.get("best", {})
-        for name, optimiser in machinery.optimisers.items():
-            restore_optimiser(optimiser, tensors.get(f"optimiser:{name}", {}))
+        for name, optimizer in machinery.optimizers.items():
+            restore_optimizer(optimizer, tensors.get(f"optimiser:{name}", {}))
         if machinery.averaged is not None:
             machinery.averaged.load_state_dict(tensors["averaged"])
         _set_random_state(tensors["random"])

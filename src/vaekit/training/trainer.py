@@ -19,7 +19,7 @@ from vaekit.training.callbacks import Callback, Event, listening
 from vaekit.training.config import TrainConfig
 from vaekit.training.data import Items, split_batches
 from vaekit.training.state import Machinery, State, kept_memory
-from vaekit.types import Clock, Update
+from vaekit.types import TrainingProgress, Update
 
 _DIVERGED = 1e4
 """Nats beyond which a critic, whose errors cost a few nats each, is lost."""
@@ -148,8 +148,8 @@ class _Loop:
         state = self.state
         batches = self.training.batches(self.config.items_per_step, self.config.seed, state.epoch)
         for index in batches[state.position :]:
-            clock = self._clock()
-            values = self._step(index, clock)
+            progress = self._clock()
+            values = self._step(index, progress)
             state.advance(values)
             if state.is_due():
                 state.save()
@@ -163,43 +163,45 @@ class _Loop:
             **state.means(),
             **self._validate(),
         }
-        state.end_epoch(row, settled=self.machinery.objective.settled)
+        state.end_epoch(row, is_checkpointable=self.machinery.objective.is_checkpointable)
         self._tell("epoch", row)
 
     def _tell(self, kind: Literal["step", "epoch", "end"], values: Mapping[str, float]) -> None:
         total = self._clock().total
         self.tell(Event(kind, self.state.step, total, values, self.machinery.current))
 
-    def _step(self, index: Tensor, clock: Clock) -> Mapping[str, float]:
+    def _step(self, index: Tensor, progress: TrainingProgress) -> Mapping[str, float]:
         machinery = self.machinery
         batch, share = machinery.batch(self.training, index)
         values: dict[str, float] = {}
-        for update in machinery.updates(batch, clock):
-            values |= self._read(update, clock)
-            machinery.descend(update, self.rate(clock), share)
+        for update in machinery.updates(batch, progress):
+            values |= self._read(update, progress)
+            machinery.descend(update, self.rate(progress), share)
         machinery.average()
         return values
 
-    def _read(self, update: Update, clock: Clock) -> dict[str, float]:
+    def _read(self, update: Update, progress: TrainingProgress) -> dict[str, float]:
         """The terms as numbers, refused before the step if the loss is not finite."""
         values = {name: term.item() for name, term in update.terms.items()}
         for group, loss in update.losses.items():
-            self._check(group, loss.item(), values, clock)
+            self._check(group, loss.item(), values, progress)
         return values
 
-    def _check(self, group: str, loss: float, values: Mapping[str, float], clock: Clock) -> None:
+    def _check(
+        self, group: str, loss: float, values: Mapping[str, float], progress: TrainingProgress
+    ) -> None:
         if not math.isfinite(loss):
             bad = [name for name, value in values.items() if not math.isfinite(value)]
             raise NonFiniteLossError(
                 f"the loss of group {group!r} must stay finite; it became {loss} at "
-                f"step {clock.step} (terms not finite: {', '.join(bad) or group}). "
+                f"step {progress.step} (terms not finite: {', '.join(bad) or group}). "
                 f"{self.state.last_good()} Try a smaller learning_rate, gradient_clip=1.0, "
                 "or precision='fp32'."
             )
         if group == "critic" and abs(loss) > _DIVERGED:
             raise TrainingError(
                 f"the critic must not run away from the model; its loss became {loss:.3g} nats at "
-                f"step {clock.step} (term 'critic'). {self.state.last_good()} Try a smaller "
+                f"step {progress.step} (term 'critic'). {self.state.last_good()} Try a smaller "
                 "learning_rate, gradient_clip=1.0, or a smaller adversarial weight."
             )
 
@@ -209,26 +211,26 @@ class _Loop:
         if self.validation is None:
             return {}
         totals: dict[str, float] = {}
-        places = torch.arange(len(self.validation))
+        positions = torch.arange(len(self.validation))
         # Schedules stand at their end, so that epochs compare: an annealed KL would make the
         # first epoch look best.
         planned = self._clock().total
-        clock = Clock(planned, planned, len(self.training))
+        progress = TrainingProgress(planned, planned, len(self.training))
         with seeded(self.config.seed), self.machinery.evaluating():
-            for index in places.split(max(self.config.items_per_step, 512)):
+            for index in positions.split(max(self.config.items_per_step, 512)):
                 batch, _ = self.machinery.batch(self.validation, index, shared=False)
-                for update in self.machinery.updates(batch, clock, evaluate=True):
+                for update in self.machinery.updates(batch, progress, evaluate=True):
                     for name, term in update.terms.items():
                         totals[name] = totals.get(name, 0.0) + term.item() * len(index)
-        return {f"validation_{name}": total / len(places) for name, total in totals.items()}
+        return {f"validation_{name}": total / len(positions) for name, total in totals.items()}
 
-    def _clock(self) -> Clock:
+    def _clock(self) -> TrainingProgress:
         """Where the training is; with a time limit, the plan shrinks to what fits in it."""
         planned, step = self.epochs * self.per_epoch, self.state.step
         if self.config.max_minutes is not None and step > 0:
             spent = self.state.elapsed() / (60 * self.config.max_minutes)
             planned = min(planned, max(step, int(step / max(spent, 1e-9))))
-        return Clock(step, planned, len(self.training))
+        return TrainingProgress(step, planned, len(self.training))
 
     def _out_of_time(self) -> bool:
         limit = self.config.max_minutes

@@ -5,20 +5,20 @@ import pytest
 pytest.importorskip("rdkit")
 
 from vaekit.errors import SpecError
-from vaekit.molecules import CATALOGUES, alerts_of, passes_filters
+from vaekit.molecules import CATALOGUES, find_alerts, passes_filters
 
 RHODANINE_OF_PAINS = "O=C1NC(=S)SC1=Cc1ccccc1"  # Baell & Holloway 2010, the best-known of them
 
 
 def test_a_notorious_one():
-    (found,) = alerts_of([RHODANINE_OF_PAINS])
+    (found,) = find_alerts([RHODANINE_OF_PAINS])
     assert any(alert.startswith("pains: ene_rhod") for alert in found)
     assert len(found) == len(set(found))
 
 
 @pytest.mark.parametrize("name", CATALOGUES)
 def test_every_catalogue_lets_ethanol_pass_or_says_why(name):
-    found = alerts_of(["CCO", RHODANINE_OF_PAINS, "no molecule"], [name])
+    found = find_alerts(["CCO", RHODANINE_OF_PAINS, "no molecule"], [name])
     assert found[2] == ()
     assert all(alert.startswith(f"{name}: ") for alerts in found for alert in alerts)
     assert found[1] or name == "zinc"
@@ -26,7 +26,7 @@ def test_every_catalogue_lets_ethanol_pass_or_says_why(name):
 
 def test_an_unknown_catalogue():
     with pytest.raises(SpecError, match="did you mean 'pains'"):
-        alerts_of(["CCO"], ["PAINS"])
+        find_alerts(["CCO"], ["PAINS"])
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from vaekit import Autoencoder
 from vaekit.cli.app import app
-from vaekit.domains import find_domain
+from vaekit.domains import infer_domain
 from vaekit.errors import DataError, SpecError
-from vaekit.molecules import MoleculeDomain, Standardiser, standardise
+from vaekit.molecules import MoleculeDomain, Standardizer, standardize
 from vaekit.spec import build, describe
 
 pytest.importorskip("rdkit")
@@ -37,7 +37,7 @@ GIVEN = [
     "NCCc1ccc(O)c(O)c1",
     "FC(F)(F)c1ccc(I)cc1",
 ]
-SMILES = standardise(GIVEN).smiles
+SMILES = standardize(GIVEN).smiles
 KINDS = ["bpe-smiles", "smiles", "selfies", "bpe-selfies"]
 
 
@@ -46,7 +46,7 @@ def test_decoded_molecules_are_the_same(kind):
     domain = MoleculeDomain(kind, num_merges=40).fit(SMILES)
     domain = build(json.loads(json.dumps(describe(domain))))
     decoded = domain.decode(domain.encode(domain.prepare(SMILES)))
-    assert standardise(decoded).smiles == SMILES
+    assert standardize(decoded).smiles == SMILES
     if not kind.endswith("selfies"):
         assert tuple(decoded) == SMILES
 
@@ -95,7 +95,7 @@ def test_options_that_there_are_not():
 
 def test_selfies_names_what_it_cannot_write():
     with pytest.raises(DataError, match="SELFIES can write them.*row 1"):
-        MoleculeDomain("selfies", standardiser=Standardiser(charges="keep")).fit(
+        MoleculeDomain("selfies", standardizer=Standardizer(charges="keep")).fit(
             ["CCO", "CI(=O)=O", "CC"]
         )
 
@@ -122,9 +122,9 @@ def test_on_the_command_line(tmp_path, monkeypatch):
 
 
 def test_found_by_name_and_by_file(tmp_path):
-    assert type(find_domain(["C"], "molecules")) is MoleculeDomain
+    assert type(infer_domain(["C"], "molecules")) is MoleculeDomain
     for name in ("a.smi", "a.smi.gz", "a.sdf"):
-        assert type(find_domain(tmp_path / name)) is MoleculeDomain
+        assert type(infer_domain(tmp_path / name)) is MoleculeDomain
 
 
 def test_a_model_from_a_file_to_new_molecules(tmp_path):
@@ -140,5 +140,5 @@ def test_models_of_selfies_make_molecules():
     domain = MoleculeDomain("selfies")
     model = Autoencoder(latent_dim=4, domain=domain, steps=5, seed=0, progress=False)
     drawn = model.fit(SMILES * 4).sample(20, seed=0)
-    reasons = {entry.reason for entry in standardise(drawn).report.rejected}
+    reasons = {entry.reason for entry in standardize(drawn).report.rejected}
     assert "not a valid SMILES" not in reasons

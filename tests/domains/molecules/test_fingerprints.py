@@ -34,21 +34,21 @@ def test_the_nearest_come_first_however_they_are_cut(monkeypatch, count, cells):
     found = morgan_fingerprints(SMILES)
     near = nearest_molecules(found[:3], found, count)
     similar = tanimoto(found[:3], found)
-    np.testing.assert_array_equal(near.places[:, 0], [0, 1, 2])
+    np.testing.assert_array_equal(near.positions[:, 0], [0, 1, 2])
     np.testing.assert_allclose(near.similarity, -np.sort(-similar, axis=1)[:, :count])
-    np.testing.assert_allclose(np.take_along_axis(similar, near.places, 1), near.similarity)
+    np.testing.assert_allclose(np.take_along_axis(similar, near.positions, 1), near.similarity)
 
 
 def test_what_is_no_molecule_is_near_to_none():
     known = morgan_fingerprints(["", "CCO", "CCCO"])
     near = nearest_molecules(morgan_fingerprints(["CCO", "C1CC"]), known, 3)
-    assert near.places.tolist() == [[1, 2, -1], [-1, -1, -1]]
+    assert near.positions.tolist() == [[1, 2, -1], [-1, -1, -1]]
     assert np.isnan(near.similarity).tolist() == [[False, False, True], [True, True, True]]
 
 
 def test_none_to_search_for():
     near = nearest_molecules(morgan_fingerprints([]), morgan_fingerprints(SMILES), 2)
-    assert near.places.shape == near.similarity.shape == (0, 2)
+    assert near.positions.shape == near.similarity.shape == (0, 2)
 
 
 def test_refusals():

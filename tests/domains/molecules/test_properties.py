@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("rdkit")
 
 from vaekit.errors import DataError, SpecError
-from vaekit.molecules import PROPERTIES, as_molecules, as_pattern, canonical, properties_of
+from vaekit.molecules import PROPERTIES, as_molecules, as_pattern, canonical, compute_properties
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 # PubChem's entry 2244; QED of Bickerton et al. 2012, supplement; logP and SA of RDKit itself
@@ -28,11 +28,11 @@ KNOWN = {
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_aspirin(name):
-    assert properties_of([ASPIRIN], [name])[name][0] == pytest.approx(KNOWN[name], rel=5e-3)
+    assert compute_properties([ASPIRIN], [name])[name][0] == pytest.approx(KNOWN[name], rel=5e-3)
 
 
 def test_all_of_several_with_gaps():
-    found = properties_of(["[NH4+]", "C1CC", "", None, "N[C@@H](C)C(=O)O", "CC(O)CC"])
+    found = compute_properties(["[NH4+]", "C1CC", "", None, "N[C@@H](C)C(=O)O", "CC(O)CC"])
     assert list(found) == list(PROPERTIES)
     for values in found.values():
         assert values.dtype == np.float64
@@ -43,7 +43,7 @@ def test_all_of_several_with_gaps():
 
 def test_what_rdkit_reads_and_cannot_compute_with(capfd):
     odd = "Cc1cncc2c(=n(CC(=O)N(C)Cc3ccco3)nc2C)c1"
-    found = properties_of([odd, "CCO"])
+    found = compute_properties([odd, "CCO"])
     assert np.isnan(found["qed"]).tolist() == [True, False]
     assert found["heavy_atoms"].tolist() == [23, 3]
     assert capfd.readouterr().err == ""
@@ -55,16 +55,16 @@ def test_names_are_kept():
 
 def test_molecules_are_as_good_as_their_smiles():
     (molecule,) = as_molecules([ASPIRIN])
-    assert properties_of([molecule], ["sa"]) == properties_of([ASPIRIN], ["sa"])
+    assert compute_properties([molecule], ["sa"]) == compute_properties([ASPIRIN], ["sa"])
 
 
 def test_no_molecules():
-    assert properties_of([], ["qed"])["qed"].shape == (0,)
+    assert compute_properties([], ["qed"])["qed"].shape == (0,)
 
 
 def test_an_unknown_name():
     with pytest.raises(SpecError, match="unknown property 'logP': did you mean 'logp'"):
-        properties_of([ASPIRIN], ["logP"])
+        compute_properties([ASPIRIN], ["logP"])
 
 
 def test_canonical_of_what_is_too_long():

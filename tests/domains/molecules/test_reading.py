@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vaekit.errors import DataError, DataTypeError, MissingExtraError, SpecError
-from vaekit.molecules import Standardiser, read_molecules, standardise
+from vaekit.molecules import Standardizer, read_molecules, standardize
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("rdkit")
@@ -32,12 +32,12 @@ def test_lines_with_and_without_a_header(tmp_path, ending, header):
 
 def test_a_faulty_first_line_is_no_header(tmp_path):
     path = written(tmp_path / "a.smi", "C1CC\nCCO\nCC\n")
-    (entry,) = standardise(path).report.rejected
+    (entry,) = standardize(path).report.rejected
     assert (entry.row, entry.given) == (1, "C1CC")
 
 
 def test_an_empty_file(tmp_path):
-    assert standardise(written(tmp_path / "a.smi", "")).report.counts["given"] == 0
+    assert standardize(written(tmp_path / "a.smi", "")).report.counts["given"] == 0
 
 
 def test_names_after_the_smiles(tmp_path):
@@ -84,7 +84,7 @@ def test_sdf_with_fields_and_a_bad_record(tmp_path, ending):
     text = (tmp_path / "plain").read_text()
     bad = text.split("$$$$\n")[0].replace(" C ", " Qq ", 1)
     found = read_molecules(written(tmp_path / f"a{ending}", text + bad + "$$$$\n"))
-    assert found.smiles == (*standardise(SMILES).smiles, "")
+    assert found.smiles == (*standardize(SMILES).smiles, "")
     assert found.rows == (1, 2, 3, 4)
     assert found.names[:3] == ("m0", "m1", "m2")
     np.testing.assert_array_equal(found.properties["pIC50"], [np.nan, 6.5, 7.5, np.nan])
@@ -108,15 +108,15 @@ def test_what_cannot_be_read(tmp_path):
 
 def test_the_rules_can_be_chosen():
     given = ["C[C@H](N)C(=O)O", "[13CH3]C", "CC.[Na+].[Cl-]", "CC(=O)[O-]"]
-    assert standardise(given).smiles == ("C[C@H](N)C(=O)O", "CC", "CC(=O)O")
-    plain = Standardiser("refuse", "keep", "drop", "keep")
-    found = standardise(given, plain)
+    assert standardize(given).smiles == ("C[C@H](N)C(=O)O", "CC", "CC(=O)O")
+    plain = Standardizer("refuse", "keep", "drop", "keep")
+    found = standardize(given, plain)
     assert found.smiles == ("CC(N)C(=O)O", "C[13CH3]", "CC(=O)[O-]")
     assert found.report.rejected[0].reason == "more than one fragment"
-    refusing = standardise(["[2H]C", "CC"], Standardiser(isotopes="refuse"))
+    refusing = standardize(["[2H]C", "CC"], Standardizer(isotopes="refuse"))
     assert refusing.report.rejected[0].reason == "an isotope"
     with pytest.raises(SpecError, match="stereo must be one of keep, drop"):
-        Standardiser(stereo="flat")
+        Standardizer(stereo="flat")
 
 
 @pytest.mark.parametrize(
@@ -133,13 +133,13 @@ def test_the_rules_can_be_chosen():
     ],
 )
 def test_what_is_rejected_and_why(smiles, reason, capfd):
-    (entry,) = standardise([smiles]).report.rejected
+    (entry,) = standardize([smiles]).report.rejected
     assert reason in entry.reason
     assert capfd.readouterr().err == ""
 
 
 def test_changes_are_told_and_charges_that_must_stay_do():
-    found = standardise(["C[N+](C)(C)C.[Cl-]", "[2H]C([2H])O", "C[N+](=O)[O-]"])
+    found = standardize(["C[N+](C)(C)C.[Cl-]", "[2H]C([2H])O", "C[N+](=O)[O-]"])
     assert found.smiles == ("C[N+](C)(C)C", "CO", "C[N+](=O)[O-]")
     assert [e.changes for e in found.report.entries] == [
         ("largest of 2 fragments kept",),
@@ -148,30 +148,30 @@ def test_changes_are_told_and_charges_that_must_stay_do():
     ]
 
 
-def test_standardised_molecules_stay_as_they_are():
-    found = standardise(["C(O)C", "[O-]C(=O)C[NH3+]", "OC(=O)c1ccccc1.[K+]", "F/C=C/F"])
-    assert standardise(found.smiles).smiles == found.smiles
+def test_standardized_molecules_stay_as_they_are():
+    found = standardize(["C(O)C", "[O-]C(=O)C[NH3+]", "OC(=O)c1ccccc1.[K+]", "F/C=C/F"])
+    assert standardize(found.smiles).smiles == found.smiles
 
 
-def test_a_centre_that_only_isotopes_made_is_none():
-    assert standardise(["C[C@H]([2H])O"]).smiles == ("CCO",)
+def test_a_center_that_only_isotopes_made_is_none():
+    assert standardize(["C[C@H]([2H])O"]).smiles == ("CCO",)
 
 
-def test_some_of_the_standardised():
-    found = standardise(pd.DataFrame({"smiles": SMILES, "y": [1.0, 2.0, 3.0]}))
-    for places in (slice(1, None), np.array([1, 2])):
-        some = found[places]
+def test_some_of_the_standardized():
+    found = standardize(pd.DataFrame({"smiles": SMILES, "y": [1.0, 2.0, 3.0]}))
+    for positions in (slice(1, None), np.array([1, 2])):
+        some = found[positions]
         assert (len(some), some.smiles, some.rows) == (2, found.smiles[1:], (1, 2))
         np.testing.assert_array_equal(some.properties["y"], [2, 3])
 
 
 def test_duplicates_and_properties_keep_their_rows():
     frame = pd.DataFrame({"smiles": ["CCO", "OCC", "x", "CC"], "y": [1.0, 2.0, 3.0, 4.0]})
-    found = standardise(frame)
+    found = standardize(frame)
     assert found.rows == (0, 3)
     np.testing.assert_array_equal(found.properties["y"], [1, 4])
     assert found.report.duplicated[0].duplicate_of == 0
-    assert standardise(frame, keep_duplicates=True).rows == (0, 1, 3)
+    assert standardize(frame, keep_duplicates=True).rows == (0, 1, 3)
     assert found.report.counts == {
         "given": 4,
         "unique": 2,
@@ -185,4 +185,4 @@ def test_duplicates_and_properties_keep_their_rows():
 def test_a_missing_library_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "rdkit", None)
     with pytest.raises(MissingExtraError, match=r"vaekit\[molecules\]"):
-        standardise(["C"])
+        standardize(["C"])

@@ -9,7 +9,7 @@ pytest.importorskip("selfies")
 
 from vaekit import Autoencoder
 from vaekit.errors import DataError, SpecError
-from vaekit.molecules import PROPERTIES, MoleculeDomain, properties_of
+from vaekit.molecules import PROPERTIES, MoleculeDomain, compute_properties
 
 SMILES = ["C" * n + end for n in range(2, 22) for end in ("O", "N", "Cl", "C(=O)O")]
 
@@ -21,7 +21,7 @@ def test_rows_are_codes_and_targets_in_deviations():
     assert rows.shape == (len(SMILES), steps + 2)
     torch.testing.assert_close(rows[:, steps:].mean(0), torch.zeros(2), atol=1e-5, rtol=0)
     back = domain.scales.in_units(rows[:, steps:])
-    np.testing.assert_allclose(back["mw"], properties_of(SMILES, ["mw"])["mw"], rtol=1e-5)
+    np.testing.assert_allclose(back["mw"], compute_properties(SMILES, ["mw"])["mw"], rtol=1e-5)
     assert domain.decode(domain.encode(rows)) == list(domain.read(SMILES).smiles)
     assert domain.lengths(rows).max() == steps
     assert domain.observed(rows).all()
@@ -42,7 +42,7 @@ def test_a_column_of_the_user_may_be_missing_in_some(tmp_path):
 
 
 def test_a_column_named_as_a_property_is_only_that_if_it_says_the_same(tmp_path):
-    logp = properties_of(SMILES, ["logp"])["logp"]
+    logp = compute_properties(SMILES, ["logp"])["logp"]
     columns = {"same.csv": logp + 1e-3, "other.csv": -(logp**2)}
     domains = {}
     for name, values in columns.items():

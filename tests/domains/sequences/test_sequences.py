@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vaekit import Autoencoder, load
-from vaekit.domains import find_domain
+from vaekit.domains import infer_domain
 from vaekit.errors import CompositionError, DataError, DataTypeError, NotFittedError, SpecError
 from vaekit.sequences import (
     BytePairs,
@@ -35,9 +35,9 @@ def words(n=300, seed=0):
 
 
 @pytest.mark.parametrize("tokeniser", [Characters(), SmilesAtoms()], ids=repr)
-def test_tokens_joined_are_the_string(tokeniser):
-    pairs = BytePairs(tokeniser, 30).fit(SMILES * 2)
-    for each in (tokeniser, pairs):
+def test_tokens_joined_are_the_string(tokenizer):
+    pairs = BytePairs(tokenizer, 30).fit(SMILES * 2)
+    for each in (tokenizer, pairs):
         assert ["".join(tokens) for tokens in each.split(SMILES)] == SMILES
 
 
@@ -203,7 +203,7 @@ def test_a_model_takes_a_context():
 
 
 def test_found_by_name():
-    assert type(find_domain(["a"], "sequences")) is SequenceDomain
+    assert type(infer_domain(["a"], "sequences")) is SequenceDomain
 
 
 def test_tokens_that_were_always_put_together_further_may_stand_alone():

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vaekit import Autoencoder, load
-from vaekit.domains import find_domain
+from vaekit.domains import infer_domain
 from vaekit.errors import CompositionError, DataError, DataTypeError, NotFittedError, SpecError
 from vaekit.series import SeriesDomain
 
@@ -36,7 +36,7 @@ def framed(time=50, step="5min"):
 def test_a_set_comes_back_in_its_layout(make, channels):
     x = waves(channels=channels)
     raw = make(x)
-    domain = find_domain(raw, "series").fit(raw)
+    domain = infer_domain(raw, "series").fit(raw)
     rows = domain.prepare(raw)
     assert domain.event_shape == (channels or 1, 30)
     assert domain.encode(rows).shape == (20, channels or 1, 30)
@@ -239,10 +239,10 @@ def test_new_series_must_fit_the_schema():
 
 
 def test_series_are_never_guessed():
-    assert not isinstance(find_domain(waves()), SeriesDomain)
-    assert not isinstance(find_domain(waves(channels=3)), SeriesDomain)
+    assert not isinstance(infer_domain(waves()), SeriesDomain)
+    assert not isinstance(infer_domain(waves(channels=3)), SeriesDomain)
     with pytest.raises(SpecError, match="did you mean 'series'"):
-        find_domain(waves(), "seires")
+        infer_domain(waves(), "seires")
 
 
 def test_networks_for_images_are_refused():

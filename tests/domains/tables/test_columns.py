@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 pd = pytest.importorskip("pandas")
 
 from vaekit.errors import DataError, SpecError  # noqa: E402
-from vaekit.tables import Category, Constant, Key, Moment, Number, Text, learn_column  # noqa: E402
+from vaekit.tables import (  # noqa: E402
+    CategoricalColumn,
+    ConstantColumn,
+    DatetimeColumn,
+    KeyColumn,
+    NumericColumn,
+    TextColumn,
+    learn_column,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -55,7 +63,7 @@ def test_values_and_dtypes_come_back(name):
     pd.testing.assert_series_equal(back, values, check_freq=False)
 
 
-def test_values_between_those_learnt_come_back_nearly():
+def test_values_between_those_learned_come_back_nearly():
     values = series(RNG.normal(size=5000))
     column = learn_column(values)
     assert len(column.scale.values) == 1000
@@ -66,17 +74,17 @@ def test_values_between_those_learnt_come_back_nearly():
 @pytest.mark.parametrize(
     ("values", "kind"),
     [
-        (series(["a", "b"] * 9), Category),
-        (series(RNG.normal(size=50)), Number),
-        (series(TIMES), Moment),
-        (series([3.5] * 9), Constant),
-        (series([None] * 9, dtype=object), Constant),
-        (series(range(100, 150)), Key),
-        (series([f"id-{i:04d}" for i in range(50)]), Key),
-        (series(range(9)), Number),  # too few rows to be sure of a key
-        (series([0, 10**6, *range(5000, 9000, 70)]), Number),
-        (series([1.0, None] * 9), Number),
-        (series([None, "a"] * 9), Category),
+        (series(["a", "b"] * 9), CategoricalColumn),
+        (series(RNG.normal(size=50)), NumericColumn),
+        (series(TIMES), DatetimeColumn),
+        (series([3.5] * 9), ConstantColumn),
+        (series([None] * 9, dtype=object), ConstantColumn),
+        (series(range(100, 150)), KeyColumn),
+        (series([f"id-{i:04d}" for i in range(50)]), KeyColumn),
+        (series(range(9)), NumericColumn),  # too few rows to be sure of a key
+        (series([0, 10**6, *range(5000, 9000, 70)]), NumericColumn),
+        (series([1.0, None] * 9), NumericColumn),
+        (series([None, "a"] * 9), CategoricalColumn),
     ],
 )
 def test_kinds_are_told_from_the_values(values, kind):
@@ -87,7 +95,7 @@ def test_text_is_left_out_with_a_warning():
     values = series([f"He said {i} and then {i**3 % 997}." for i in range(60)])
     with pytest.warns(UserWarning, match=r"'x' is left out: 60 .*kinds=\{'x': 'category'\}"):
         column = learn_column(values)
-    assert type(column) is Text
+    assert type(column) is TextColumn
     assert again_outside(column, 3).isna().all()
 
 
@@ -114,9 +122,11 @@ def test_constants_are_exact():
 
 def test_a_user_may_know_better():
     codes = series([1, 2, 3, 4] * 9)
-    assert type(learn_column(codes, "category")) is Category
-    assert type(learn_column(series(["2020-01-01", "2021-05-05"] * 9), "moment")) is Moment
-    assert type(learn_column(series(["1.5", "2"] * 9), "number")) is Number
+    assert type(learn_column(codes, "category")) is CategoricalColumn
+    assert (
+        type(learn_column(series(["2020-01-01", "2021-05-05"] * 9), "datetime")) is DatetimeColumn
+    )
+    assert type(learn_column(series(["1.5", "2"] * 9), "number")) is NumericColumn
     with pytest.raises(SpecError, match="did you mean 'number'"):
         learn_column(codes, "nubmer")
 
@@ -161,9 +171,9 @@ def test_what_comes_out_lies_in_the_range(values):
         (SAME["cents"], series([1.0, None]), "no missing cells in training"),
     ],
 )
-def test_new_values_that_do_not_fit_are_named(learnt, new, message):
+def test_new_values_that_do_not_fit_are_named(learned, new, message):
     with pytest.raises(DataError, match=message):
-        learn_column(learnt).encode(new)
+        learn_column(learned).encode(new)
 
 
 @pytest.mark.parametrize(
@@ -172,10 +182,10 @@ def test_new_values_that_do_not_fit_are_named(learnt, new, message):
         (series([1, "two", 3] * 9, dtype=object), None, r"most are a number, and 'two' at index 1"),
         (series([1.0, np.inf, 2.0] * 9), None, "got inf in row 1"),
         (series(["1", "two"] * 9), "number", "must hold numbers in training; got 'two' in row 1"),
-        (series(["2020-01-01", "soon"] * 9), "moment", "must hold dates"),
+        (series(["2020-01-01", "soon"] * 9), "datetime", "must hold dates"),
         (series([[1], [2]] * 9), None, "must hold plain values; got list"),
     ],
 )
-def test_values_that_cannot_be_learnt_are_named(values, kind, message):
+def test_values_that_cannot_be_learned_are_named(values, kind, message):
     with pytest.raises(DataError, match=message):
         learn_column(values, kind)

@@ -7,7 +7,7 @@ pd = pytest.importorskip("pandas")
 
 from vaekit import Autoencoder, load  # noqa: E402
 from vaekit.errors import DataError, SpecError  # noqa: E402
-from vaekit.tables import Below, TableDomain, Together, Unique  # noqa: E402
+from vaekit.tables import FixedCombinations, Inequality, TableDomain, Unique  # noqa: E402
 
 PLACES = [("Rome", "IT", 1), ("Lyon", "FR", 2), ("Nice", "FR", 2), ("Bari", "IT", None)]
 
@@ -31,7 +31,11 @@ def trips(rows=300, seed=0):
     )
 
 
-CONSTRAINTS = (Below("start", "end"), Below("paid", "price"), Together(("city", "country", "zone")))
+CONSTRAINTS = (
+    Inequality("start", "end"),
+    Inequality("paid", "price"),
+    FixedCombinations(("city", "country", "zone")),
+)
 
 
 def domain():
@@ -44,8 +48,8 @@ def model():
 
 
 def test_rows_come_back():
-    frame, learnt = trips(), domain().fit(trips())
-    back = learnt.decode(learnt.encode(learnt.prepare(frame)))
+    frame, learned = trips(), domain().fit(trips())
+    back = learned.decode(learned.encode(learned.prepare(frame)))
     pd.testing.assert_frame_equal(back, frame)
 
 
@@ -89,9 +93,9 @@ def test_rows_that_break_a_constraint_are_named():
 @pytest.mark.parametrize(
     ("constraint", "error", "message"),
     [
-        (Below("strat", "end"), SpecError, "did you mean 'start'"),
-        (Together(("city", "contry")), SpecError, "did you mean 'country'"),
-        (Below("city", "end"), DataError, "must be numbers, or both dates"),
+        (Inequality("strat", "end"), SpecError, "did you mean 'start'"),
+        (FixedCombinations(("city", "contry")), SpecError, "did you mean 'country'"),
+        (Inequality("city", "end"), DataError, "must be numbers, or both dates"),
     ],
 )
 def test_constraints_must_fit_the_table(constraint, error, message):

@@ -7,7 +7,7 @@ import torch
 pd = pytest.importorskip("pandas")
 
 from vaekit import Autoencoder, load, presets  # noqa: E402
-from vaekit.domains import ArrayDomain, find_domain  # noqa: E402
+from vaekit.domains import ArrayDomain, infer_domain  # noqa: E402
 from vaekit.errors import CompositionError, DataError, SpecError  # noqa: E402
 from vaekit.tables import TableDomain  # noqa: E402
 
@@ -66,10 +66,10 @@ def test_columns_are_matched_by_name_and_others_left_alone():
 
 
 def test_data_frames_of_several_kinds_are_tables():
-    assert type(find_domain(people())) is TableDomain
-    assert type(find_domain(people()[["age", "gain"]])) is ArrayDomain
-    assert type(find_domain(people()[["age", "income"]])) is TableDomain
-    assert type(find_domain(people()[["age"]], "table")) is TableDomain
+    assert type(infer_domain(people())) is TableDomain
+    assert type(infer_domain(people()[["age", "gain"]])) is ArrayDomain
+    assert type(infer_domain(people()[["age", "income"]])) is TableDomain
+    assert type(infer_domain(people()[["age"]], "table")) is TableDomain
 
 
 def test_new_rows_are_like_those_of_training(fitted):
@@ -129,7 +129,7 @@ def test_order_of_rows_does_not_matter(fitted):
 def test_a_user_may_say_what_columns_are():
     domain = TableDomain(kinds={"age": "category", "id": "number"}).fit(people())
     kinds = {column.name: type(column).__name__ for column in domain.columns}
-    assert (kinds["age"], kinds["id"]) == ("Category", "Number")
+    assert (kinds["age"], kinds["id"]) == ("CategoricalColumn", "NumericColumn")
     with pytest.raises(SpecError, match="did you mean 'age'"):
         TableDomain(kinds={"agee": "category"}).fit(people())
 
@@ -145,7 +145,7 @@ def test_a_user_may_say_what_columns_are():
         (people()[["country"]], "a column that can be learnt; got only 'country': always 'IT'"),
     ],
 )
-def test_tables_that_cannot_be_learnt_are_refused(frame, message):
+def test_tables_that_cannot_be_learned_are_refused(frame, message):
     with pytest.raises(DataError, match=message):
         TableDomain().fit(frame)
 
@@ -198,7 +198,7 @@ def test_other_models_learn_tables(preset):
 def test_tables_of_pyarrow_are_read():
     pa = pytest.importorskip("pyarrow")
     table = pa.Table.from_pandas(people(), preserve_index=False)
-    assert type(find_domain(table)) is TableDomain
+    assert type(infer_domain(table)) is TableDomain
     model = Autoencoder(max_epochs=1, seed=0, progress=False).fit(table)
     assert list(model.sample(3, seed=0).columns) == list(people().columns)
     assert len(model.transform(table)) == ROWS
@@ -216,13 +216,13 @@ def odd_cells():
 
 
 def test_unknown_cells_are_holes_where_that_is_asked_for():
-    domain = TableDomain(unseen="hole").fit(people())
+    domain = TableDomain(unseen="missing").fit(people())
     known = domain.observed(domain.prepare(odd_cells()))
-    places = domain.cells
+    positions = domain.cells
     holes = {(0, "job"), (1, "job"), (2, "age"), (3, "since"), (4, "country")}
     for row in range(20):
-        for name in places:
-            assert bool(known[row, places[name][0]]) == ((row, name) not in holes)
+        for name in positions:
+            assert bool(known[row, positions[name][0]]) == ((row, name) not in holes)
     x = domain.encode(domain.prepare(people()))
     pd.testing.assert_frame_equal(
         domain.decode(x).drop(columns=["id", "income"]), people().drop(columns=["id", "income"])

@@ -10,8 +10,8 @@ pd = pytest.importorskip("pandas")
 
 from vaekit.tables import (  # noqa: E402
     Condition,
-    Number,
-    Ranks,
+    NumericColumn,
+    QuantileTransform,
 )
 
 RNG = np.random.default_rng(0)
@@ -19,7 +19,7 @@ RNG = np.random.default_rng(0)
 
 def fitted(values):
     values = np.asarray(values, dtype=np.float64)
-    return Number("x", "float64", has_missing=False).fit(values)
+    return NumericColumn("x", "float64", has_missing=False).fit(values)
 
 
 def tied(count=4000):
@@ -90,6 +90,6 @@ def test_shared_values_among_others_come_back_as_often():
 
 
 def test_a_number_alone_has_a_range_of_ranks_without_width():
-    ranks = Ranks.of(RNG.normal(size=200))
+    ranks = QuantileTransform.of(RNG.normal(size=200))
     low, high = ranks.between(ranks.values[20], ranks.values[20])
     assert low == high == ranks.middles[20]

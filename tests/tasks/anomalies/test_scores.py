@@ -10,9 +10,9 @@ from sklearn.neighbors import NearestNeighbors
 
 from vaekit import Autoencoder
 from vaekit.anomalies import SCORES, fit_detector
-from vaekit.anomalies.inputs import Frame, Seen, frame_of
-from vaekit.anomalies.marginals import Rarity, Standing
-from vaekit.anomalies.neighbors import Neighbours
+from vaekit.anomalies.inputs import ReferenceStatistics, ScoringInputs, reference_statistics
+from vaekit.anomalies.marginals import RobustDeviation, TailProbability
+from vaekit.anomalies.neighbors import Neighbors
 from vaekit.anomalies.scores import Margins
 from vaekit.domains import ArrayDomain
 from vaekit.errors import CompositionError, DataError, SpecError
@@ -84,11 +84,11 @@ def test_scores_say_how_rare_training_items_are_in_nats(trained):
 
 
 def test_rarity_goes_on_beyond_the_rarest():
-    rarity = Rarity.of(np.arange(100.0))
+    rarity = TailProbability.of(np.arange(100.0))
     near, far, farther = rarity(np.array([99.0, 200.0, 2000.0]))
     assert near < far < farther
     assert (np.diff(rarity(np.arange(-5.0, 120.0))) >= 0).all()
-    assert np.isfinite(Rarity.of([3.0, 3.0])(np.array([2.0, 3.0, 4.0]))).all()
+    assert np.isfinite(TailProbability.of([3.0, 3.0])(np.array([2.0, 3.0, 4.0]))).all()
 
 
 def test_probabilities_rise_with_scores_from_nothing(trained):
@@ -101,55 +101,57 @@ def test_probabilities_rise_with_scores_from_nothing(trained):
 def seen_at(points):
     """Items of which only the points are known."""
     zeros = np.zeros(len(points))
-    places = np.zeros(points.shape[1])
-    frame = Frame((), places, places + 1, points.mean(0), points.std(0) + 1e-9, places + 1)
-    return Seen(None, frame, None, points, points, zeros, zeros)
+    positions = np.zeros(points.shape[1])
+    frame = ReferenceStatistics(
+        (), positions, positions + 1, points.mean(0), points.std(0) + 1e-9, positions + 1
+    )
+    return ScoringInputs(None, frame, None, points, points, zeros, zeros)
 
 
-def test_a_training_item_is_not_its_own_neighbour():
+def test_a_training_item_is_not_its_own_neighbor():
     seen = seen_at(np.array([[0.0], [1.0], [5.0]]))
-    fitted = Neighbours(1).fit(seen)
+    fitted = Neighbors(1).fit(seen)
     assert fitted.of_training(seen).tolist() == [1, 1, 4]
     assert fitted.of(seen).tolist() == [0, 0, 0]
-    assert Neighbours(20).fit(seen).of(seen).tolist() == [5, 4, 5]  # there are only three
-    assert Neighbours(2, averaged=True).fit(seen).of_training(seen).tolist() == [3, 2.5, 4.5]
-    by_share = Neighbours(share=0.4).fit(seen)
+    assert Neighbors(20).fit(seen).of(seen).tolist() == [5, 4, 5]  # there are only three
+    assert Neighbors(2, averaged=True).fit(seen).of_training(seen).tolist() == [3, 2.5, 4.5]
+    by_share = Neighbors(share=0.4).fit(seen)
     assert by_share.of_training(seen).tolist() == by_share.of(seen).tolist() == [1, 1, 4]
 
 
-def test_neighbours_agree_with_scikit_learn_also_in_pieces(monkeypatch):
+def test_neighbors_agree_with_scikit_learn_also_in_pieces(monkeypatch):
     seen = seen_at(RNG.normal(size=(300, 4)))
     for metric in ("euclidean", "cityblock"):
         theirs = NearestNeighbors(n_neighbors=8, metric=metric).fit(seen.points)
         distances = theirs.kneighbors(seen.points)[0][:, 1:]
         for pieces in (2**22, 1000):
             monkeypatch.setattr("vaekit.anomalies.neighbors._AT_ONCE_NEIGHBOURS", pieces)
-            last = Neighbours(7, metric=metric).fit(seen).of_training(seen)
-            mean = Neighbours(7, metric=metric, averaged=True).fit(seen).of_training(seen)
+            last = Neighbors(7, metric=metric).fit(seen).of_training(seen)
+            mean = Neighbors(7, metric=metric, averaged=True).fit(seen).of_training(seen)
             assert last == pytest.approx(distances[:, -1])
             assert mean == pytest.approx(distances.mean(1))
 
 
 def windows_of(series, steps):
-    """Its windows as `Seen` has them, one step apart."""
+    """Its windows as `ScoringInputs` has them, one step apart."""
     points = np.lib.stride_tricks.sliding_window_view(series, steps).copy()
     batch = Batch(torch.from_numpy(points)[:, None])
     return replace(seen_at(points), batch=batch, times=np.arange(len(points)))
 
 
-def test_windows_that_share_steps_are_no_neighbours_in_training():
+def test_windows_that_share_steps_are_no_neighbors_in_training():
     seen = windows_of(RNG.normal(size=120).cumsum(), 8)
     begin = np.arange(len(seen.points))
     apart = np.abs(begin[:, None] - begin) > 8
     distances = np.where(apart, cdist(seen.points, seen.points), np.inf).min(1)
-    fitted = Neighbours(1, apart=True).fit(seen)
+    fitted = Neighbors(1, apart=True).fit(seen)
     assert fitted.of_training(seen) == pytest.approx(distances)
-    with_twins = Neighbours(1).fit(seen).of_training(seen)
+    with_twins = Neighbors(1).fit(seen).of_training(seen)
     assert (distances >= with_twins - 1e-9).all()
     assert distances.mean() > 1.2 * with_twins.mean()
     assert fitted.of(seen).tolist() == [0] * len(begin)  # of new windows all count
     few = windows_of(np.arange(9.0), 7)  # too few to leave any out but itself
-    assert Neighbours(1, apart=True).fit(few).of_training(few) == pytest.approx(
+    assert Neighbors(1, apart=True).fit(few).of_training(few) == pytest.approx(
         np.sqrt(7) * np.ones(3)
     )
 
@@ -165,15 +167,15 @@ def test_shapes_are_the_same_wherever_a_series_has_drifted_to():
 
 def test_standings_are_in_robust_deviations():
     known = np.r_[RNG.normal(size=999), 1e9]
-    assert Standing.of(known)(np.array([0.0, 3.0])) == pytest.approx([0, 3], abs=0.2)
-    assert Standing.of([2.0, 2.0])(np.array([2.0, 3.0])).tolist() == [0, 1]
+    assert RobustDeviation.of(known)(np.array([0.0, 3.0])) == pytest.approx([0, 3], abs=0.2)
+    assert RobustDeviation.of([2.0, 2.0])(np.array([2.0, 3.0])).tolist() == [0, 1]
 
 
 def test_many_training_items_are_represented_by_some():
     seen = seen_at(RNG.normal(size=(2000, 2)))
-    fitted = Neighbours(share=0.05, most=500).fit(seen)
-    assert fitted.places.shape == (500, 2)
-    whole = Neighbours(share=0.05).fit(seen).of_training(seen)
+    fitted = Neighbors(share=0.05, most=500).fit(seen)
+    assert fitted.positions.shape == (500, 2)
+    whole = Neighbors(share=0.05).fit(seen).of_training(seen)
     assert np.corrcoef(fitted.of_training(seen), whole)[0, 1] > 0.95
 
 
@@ -191,10 +193,12 @@ def test_exemplars_are_a_mixture_around_decoded_training_items(trained):
         px = trained.vae.decode(trained.vae.encode(x))
         pairs = torch.stack([px.log_prob(row).sum(-1)[0] for row in x])
     expected = np.log(60) - torch.logsumexp(pairs, 1)
-    assert detector.scores[0].of(detector.look(X)) == pytest.approx(expected.numpy(), rel=1e-4)
+    assert detector.scores[0].of(detector.prepare_inputs(X)) == pytest.approx(
+        expected.numpy(), rel=1e-4
+    )
     pairs.fill_diagonal_(-torch.inf)
     without = np.log(59) - torch.logsumexp(pairs, 1)
-    assert detector.scores[0].of_training(detector.look(X)) == pytest.approx(
+    assert detector.scores[0].of_training(detector.prepare_inputs(X)) == pytest.approx(
         without.numpy(), rel=1e-4
     )
 
@@ -221,7 +225,7 @@ def test_a_constant_column_that_changes_is_odd_and_does_no_harm(trained):
 def test_coordinates_run_from_0_to_1(trained):
     domain = ArrayDomain().fit(plane(100, 0))
     x = domain.encode(domain.prepare(plane(100, 0)))
-    points = frame_of(trained.vae, domain, x).place(x)
+    points = reference_statistics(trained.vae, domain, x).place(x)
     assert points.min(0) == pytest.approx(0)
     assert points.max(0) == pytest.approx(1)
 

@@ -144,6 +144,6 @@ def test_scores_of_steps_are_for_series():
 
 def test_conditional_models_are_refused(of_windows):
     detector = of_windows.detector
-    labelled = replace(detector, trained=replace(detector.trained, context=object()))
+    labeled = replace(detector, trained=replace(detector.trained, context=object()))
     with pytest.raises(CompositionError, match="this one is conditional"):
-        replace(of_windows, detector=labelled).score(wave())
+        replace(of_windows, detector=labeled).score(wave())

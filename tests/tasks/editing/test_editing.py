@@ -7,12 +7,12 @@ import torch
 from vaekit import Autoencoder, tasks
 from vaekit.datasets import digits, shapes
 from vaekit.domains.context import Labels
-from vaekit.editing.codes import Codes, codes_of
+from vaekit.editing.codes import Codes, encode_items
 from vaekit.editing.directions import Whitening, balanced_weights
 from vaekit.editing.edits import items_of
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.images import ImageDomain
-from vaekit.presets import find_preset
+from vaekit.presets import get_preset
 
 QUICK = {"latent_dim": 8, "max_epochs": 8, "seed": 0, "progress": False}
 
@@ -34,7 +34,7 @@ def conditional(data):
     return Autoencoder("cvae", **QUICK).fit(data[0], context=data[1]).trained_
 
 
-def centre(images):
+def center(images):
     """Where the light of each image lies from left to right, 0 to 1."""
     columns = np.asarray(images, float).sum(1)
     return columns @ np.linspace(0, 1, columns.shape[1]) / columns.sum(1)
@@ -49,9 +49,9 @@ def test_a_direction_moves_what_it_should(plain, data, method):
     assert moved.shape == images.shape
     assert moved.dtype == np.uint8
     assert np.array_equal(before, plain.reconstruct(images))
-    gained = centre(moved[left]) - centre(before[left])
+    gained = center(moved[left]) - center(before[left])
     assert gained.mean() > 0.15
-    assert abs((centre(moved.swapaxes(1, 2)) - centre(before.swapaxes(1, 2))).mean()) < 0.06
+    assert abs((center(moved.swapaxes(1, 2)) - center(before.swapaxes(1, 2))).mean()) < 0.06
 
 
 def test_a_conditional_model_swaps_by_itself(conditional, data):
@@ -61,9 +61,9 @@ def test_a_conditional_model_swaps_by_itself(conditional, data):
     left = np.flatnonzero(labels["x"] == 0)
     here = {name: column[left] for name, column in labels.items()}
     moved = tasks.apply_edit(conditional, images[left], found, context=here)
-    assert (centre(moved) - centre(images[left])).mean() > 0.15
+    assert (center(moved) - center(images[left])).mean() > 0.15
     halfway = tasks.apply_edit(conditional, images[left], found, 0.5, context=here)
-    assert centre(images[left]).mean() < centre(halfway).mean() < centre(moved).mean()
+    assert center(images[left]).mean() < center(halfway).mean() < center(moved).mean()
 
 
 def test_one_nameless_label_is_called_label():
@@ -155,16 +155,16 @@ def test_wrong_names_are_answered(plain, conditional, data):
 @pytest.mark.parametrize("preset", ["vq_vae", "svae"])
 def test_latents_that_are_not_straight_are_refused(preset, data):
     domain = ImageDomain().fit(data[0])
-    model = tasks.assemble(find_preset(preset), domain, domain.prepare(data[0]), 8).model
+    model = tasks.assemble(get_preset(preset), domain, domain.prepare(data[0]), 8).model
     with pytest.raises(CompositionError, match="needs latents that are real vectors"):
-        tasks.edit(tasks.Trained(model, domain), *data, attribute="x", to="1")
+        tasks.edit(tasks.TrainedModel(model, domain), *data, attribute="x", to="1")
 
 
 def test_examples_show_the_way(plain, data):
     images, labels = data
     left, right = images[labels["x"] == 0], images[labels["x"] == 1]
     moved = tasks.apply_edit(plain, left, tasks.transfer(plain, right, left))
-    assert (centre(moved) - centre(plain.reconstruct(left))).mean() > 0.15
+    assert (center(moved) - center(plain.reconstruct(left))).mean() > 0.15
     pairs = tasks.transfer(plain, right[:20], left[:20], pairs=True)
     arrived = tasks.apply_edit(plain, left[:20], pairs)
     assert np.abs(arrived.astype(int) - plain.reconstruct(right[:20]).astype(int)).max() <= 1
@@ -177,7 +177,7 @@ def test_directions_are_discovered_and_named(plain, data, source):
     images, labels = data
     found = tasks.discover_directions(plain, images, 4, labels, source=source)
     assert any(direction.name[:3] in ("x: ", "y: ") for direction in found)
-    codes = codes_of(plain, items_of(plain, images, None, None))
+    codes = encode_items(plain, items_of(plain, images, None, None))
     whitening = Whitening.of(codes.z.double().numpy())
     steps = np.stack([d.step.double().numpy() @ whitening.forth for d in found])
     assert steps @ steps.T == pytest.approx(np.eye(4), abs=1e-3)
@@ -247,4 +247,4 @@ def test_a_fader_network_keeps_content_and_swaps_style(data):
     assert model.history_[-1]["validation_critic"] > 0.1  # 0.25 is what guessing costs
     moved = tasks.edit(model.trained_, images, labels, attribute="x", to="1")
     left = labels["x"] == 0
-    assert (centre(moved[left]) - centre(images[left])).mean() > 0.15
+    assert (center(moved[left]) - center(images[left])).mean() > 0.15

@@ -13,16 +13,16 @@ from vaekit.errors import DataError  # noqa: E402
 from vaekit.molecules import (  # noqa: E402
     MoleculeDomain,
     find_analogues,
-    latent_neighbours,
-    molecule_ways,
+    latent_neighbors,
+    molecule_paths,
     predict_molecules,
     predict_targets,
     property_map,
 )
 from vaekit.molecules.design import (  # noqa: E402
     MoleculeSpace,
-    maximise,
-    optimise,
+    maximize,
+    optimize,
 )
 from vaekit.randomness import seeded  # noqa: E402
 
@@ -61,8 +61,8 @@ def test_what_is_drawn_follows_the_context(trained):
 
 
 def test_design_within_a_context_spends_its_budget_and_learns_further(trained):
-    found = optimise(
-        trained, maximise("tpsa"), start=MOLECULES[:8], context="saturated", budget=24, batch=8
+    found = optimize(
+        trained, maximize("tpsa"), start=MOLECULES[:8], context="saturated", budget=24, batch=8
     )
     assert len({record.smiles for record in found.records}) == 24
     space = MoleculeSpace(trained, ["aromatic"])
@@ -72,16 +72,16 @@ def test_design_within_a_context_spends_its_budget_and_learns_further(trained):
     assert np.allclose(MoleculeSpace(trained, "aromatic").encode([LEAD])[1], before)
 
 
-def test_analogues_neighbours_ways_and_maps_take_a_context(trained):
+def test_analogues_neighbors_ways_and_maps_take_a_context(trained):
     near = find_analogues(trained, LEAD, similarity=0.2, context="aromatic", draws=400)
     assert len(near)
     assert np.mean(["c1" in one for one in near.report.smiles]) > 0.8
-    (way,) = molecule_ways(trained, [LEAD], ["CNc1ccccc1"], context="aromatic")
+    (way,) = molecule_paths(trained, [LEAD], ["CNc1ccccc1"], context="aromatic")
     assert (way.smiles[0], way.smiles[-1]) == (LEAD, "CNc1ccccc1")
-    both = molecule_ways(trained, [LEAD, LEAD], [LEAD, LEAD], context=["aromatic", "saturated"])
+    both = molecule_paths(trained, [LEAD, LEAD], [LEAD, LEAD], context=["aromatic", "saturated"])
     assert len(both) == 2
-    found = latent_neighbours(trained, [LEAD], MOLECULES, 2, context="aromatic")
-    assert found.neighbours[0][0] == LEAD
+    found = latent_neighbors(trained, [LEAD], MOLECULES, 2, context="aromatic")
+    assert found.neighbors[0][0] == LEAD
     assert property_map(trained, MOLECULES, context=LABELS).axes
 
 
@@ -95,9 +95,9 @@ def test_analogues_neighbours_ways_and_maps_take_a_context(trained):
 )
 def test_a_context_that_is_missing_unknown_or_not_one_is_refused(trained, context, words):
     for ask in (
-        lambda: optimise(trained, maximise("qed"), start=MOLECULES, context=context, budget=5),
+        lambda: optimize(trained, maximize("qed"), start=MOLECULES, context=context, budget=5),
         lambda: find_analogues(trained, LEAD, context=context),
-        lambda: latent_neighbours(trained, [LEAD], MOLECULES, context=context),
+        lambda: latent_neighbors(trained, [LEAD], MOLECULES, context=context),
     ):
         with pytest.raises(DataError, match=words):
             ask()

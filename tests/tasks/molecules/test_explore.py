@@ -11,13 +11,13 @@ from rdkit import Chem
 
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.molecules import (
-    draw_ways,
+    compute_properties,
+    draw_paths,
     find_analogues,
     is_readable,
-    latent_neighbours,
-    molecule_ways,
+    latent_neighbors,
+    molecule_paths,
     morgan_fingerprints,
-    properties_of,
     property_map,
     tanimoto,
 )
@@ -70,7 +70,7 @@ def test_what_must_stay_stays_and_a_property_ranks(trained, lowest):
     pattern = Chem.MolFromSmarts(AMINE)
     assert len(smiles) > 1
     assert all(Chem.MolFromSmiles(s).HasSubstructMatch(pattern) for s in smiles)
-    steps = np.diff(properties_of(smiles, ["mw"])["mw"])
+    steps = np.diff(compute_properties(smiles, ["mw"])["mw"])
     assert (steps >= 0).all() if lowest else (steps <= 0).all()
 
 
@@ -107,14 +107,14 @@ def test_models_of_other_things(others):
         with pytest.raises(CompositionError, match="needs a model of molecules"):
             ask(others, LEAD)
     with pytest.raises(CompositionError, match="needs a model of molecules"):
-        molecule_ways(others, [LEAD], [LEAD])
+        molecule_paths(others, [LEAD], [LEAD])
     with pytest.raises(CompositionError, match="needs a model of molecules"):
-        latent_neighbours(others, [LEAD], [LEAD])
+        latent_neighbors(others, [LEAD], [LEAD])
 
 
 def test_ways_lead_from_one_to_the_other(trained):
     starts, ends = [OTHER, LEAD], [FAR, LEAD]
-    far, none = molecule_ways(trained, starts, ends, steps=5)
+    far, none = molecule_paths(trained, starts, ends, steps=5)
     assert (far.smiles[0], far.smiles[-1]) == (OTHER, FAR)
     assert 2 <= len(far) <= 5
     assert len(set(far.smiles)) == len(far)
@@ -123,7 +123,7 @@ def test_ways_lead_from_one_to_the_other(trained):
     np.testing.assert_allclose(far.similarity_to_end, similar(far.smiles, FAR))
     assert 0 <= far.valid <= 1
     assert none.smiles[0] == LEAD
-    grid = draw_ways([far, none])
+    grid = draw_paths([far, none])
     assert grid.columns == max(len(far), len(none))
     assert len(grid.molecules) == 2 * grid.columns
     assert far.grid().captions[0].startswith("1.00 to start")
@@ -131,28 +131,28 @@ def test_ways_lead_from_one_to_the_other(trained):
 
 def test_ways_refuse(trained):
     with pytest.raises(SpecError, match="steps must be at least 2"):
-        molecule_ways(trained, ["CCO"], ["CCN"], steps=1)
+        molecule_paths(trained, ["CCO"], ["CCN"], steps=1)
     with pytest.raises(SpecError, match="'linear' or 'spherical' for molecules"):
-        molecule_ways(trained, ["CCO"], ["CCN"], path="geodesic")
+        molecule_paths(trained, ["CCO"], ["CCN"], path="geodesic")
     with pytest.raises(DataError, match="as many items; got 2 and 1"):
-        molecule_ways(trained, ["CCO", "CCC"], ["CCN"])
+        molecule_paths(trained, ["CCO", "CCC"], ["CCN"])
     with pytest.raises(DataError, match="at least one way"):
-        draw_ways([])
+        draw_paths([])
 
 
-def test_neighbours_among_the_latents(trained, molecules):
-    found = latent_neighbours(trained, [LEAD, "c1c(C)ccc(C)c1N"], molecules, 3)
+def test_neighbors_among_the_latents(trained, molecules):
+    found = latent_neighbors(trained, [LEAD, "c1c(C)ccc(C)c1N"], molecules, 3)
     assert found.smiles == (LEAD, OTHER)
-    assert [near[0] for near in found.neighbours] == [LEAD, OTHER]
+    assert [near[0] for near in found.neighbors] == [LEAD, OTHER]
     np.testing.assert_allclose(found.distance[:, 0], 0, atol=1e-4)
     assert (np.diff(found.distance, axis=1) >= 0).all()
     frame = found.frame()
-    assert frame["neighbour"].tolist() == [s for near in found.neighbours for s in near]
-    np.testing.assert_allclose(frame["similarity"][:3], similar(found.neighbours[0], LEAD))
+    assert frame["neighbour"].tolist() == [s for near in found.neighbors for s in near]
+    np.testing.assert_allclose(frame["similarity"][:3], similar(found.neighbors[0], LEAD))
     with pytest.raises(DataError, match="as many molecules to search among as neighbours; got 1"):
-        latent_neighbours(trained, [LEAD], ["CCO"], 2)
+        latent_neighbors(trained, [LEAD], ["CCO"], 2)
     with pytest.raises(SpecError, match="count must be at least 1"):
-        latent_neighbours(trained, [LEAD], ["CCO"], 0)
+        latent_neighbors(trained, [LEAD], ["CCO"], 0)
 
 
 def test_a_map_by_a_property(trained, molecules):

@@ -15,7 +15,7 @@ from vaekit.molecules import (  # noqa: E402  # noqa: E402
     PROPERTIES,
     KnownMolecules,
     MoleculeDomain,
-    Standardiser,
+    Standardizer,
     molecule_report,
     save_molecules,
 )
@@ -81,7 +81,7 @@ def test_a_choice_of_them(report):
 
 
 def test_known_molecules_follow_the_rules_of_the_domain():
-    flat = MoleculeDomain(standardiser=Standardiser(stereo="drop"))
+    flat = MoleculeDomain(standardizer=Standardizer(stereo="drop"))
     known = KnownMolecules.of(["C[C@H](N)O", "C[C@@H](N)O", "C1CC"], flat)
     assert known.smiles == ("CC(N)O",)
     assert "CC(N)O" in known

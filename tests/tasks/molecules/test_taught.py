@@ -12,10 +12,10 @@ from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.molecules import (
     MoleculeDomain,
     Targets,
+    compute_properties,
     predict_molecules,
     predict_targets,
-    properties_of,
-    standardise,
+    standardize,
 )
 from vaekit.molecules.design import (
     Goal,
@@ -23,13 +23,13 @@ from vaekit.molecules.design import (
     MoleculeSpace,
     Predicted,
     Tools,
-    maximise,
-    optimise,
+    maximize,
+    optimize,
 )
-from vaekit.molecules.design.constraints import Sieve
+from vaekit.molecules.design.constraints import CandidateFilter
 from vaekit.molecules.design.measures import Failure
-from vaekit.molecules.design.methods import Foreseen
-from vaekit.molecules.design.objectives import Foresight
+from vaekit.molecules.design.methods import SurrogateScreening
+from vaekit.molecules.design.objectives import SurrogateModel
 from vaekit.presets import sequence_vae
 from vaekit.tables.commands import read_conditions
 
@@ -55,15 +55,15 @@ def model():
 
 
 def test_what_was_taught_is_predicted_of_new_molecules(model):
-    told, truth = predict_targets(model.trained_, UNSEEN), properties_of(UNSEEN)
+    predicted, truth = predict_targets(model.trained_, UNSEEN), compute_properties(UNSEEN)
     for name in ("heavy_atoms", "logp"):
-        error = np.square(told[name] - truth[name]).mean() / truth[name].var()
+        error = np.square(predicted[name] - truth[name]).mean() / truth[name].var()
         assert error < 0.3
 
 
 def test_a_file_is_predicted_row_by_row_beside_what_is_known(model, tmp_path):
     file = tmp_path / "some.csv"
-    logp = properties_of(UNSEEN, ["logp"])["logp"]
+    logp = compute_properties(UNSEEN, ["logp"])["logp"]
     known = [f"{s},{v if i else ''}" for i, (s, v) in enumerate(zip(UNSEEN, logp, strict=True))]
     file.write_text("smiles,logp\nC1CC,1\n" + "\n".join(known) + "\nc1ccccc1,2\n")
     found = predict_molecules(model.trained_, file)
@@ -72,13 +72,15 @@ def test_a_file_is_predicted_row_by_row_beside_what_is_known(model, tmp_path):
         0: "not a valid SMILES",
         len(UNSEEN) + 1: "tokens or a length that training had not",
     }
-    told = predict_targets(model.trained_, UNSEEN)
-    np.testing.assert_allclose(found.values["heavy_atoms"][1:-1], told["heavy_atoms"], rtol=1e-5)
+    predicted = predict_targets(model.trained_, UNSEEN)
+    np.testing.assert_allclose(
+        found.values["heavy_atoms"][1:-1], predicted["heavy_atoms"], rtol=1e-5
+    )
     assert np.isnan(found.values["logp"][[0, -1]]).all()
     assert set(found.known) == {"logp"}
     agreement = found.agreement()["logp"]
     assert agreement.count == len(UNSEEN) - 1  # one was not measured
-    assert agreement.error == pytest.approx(np.abs(told["logp"] - logp)[1:].mean(), rel=1e-4)
+    assert agreement.error == pytest.approx(np.abs(predicted["logp"] - logp)[1:].mean(), rel=1e-4)
     assert agreement.r2 > 0.7
     frame = found.frame()
     assert list(frame) == ["line", "smiles", "heavy_atoms", "logp", "logp_known", "reason"]
@@ -94,22 +96,24 @@ def test_a_file_is_predicted_row_by_row_beside_what_is_known(model, tmp_path):
 
 
 def test_it_knows_how_far_off_it_was_where_it_did_not_learn(model, tmp_path):
-    told = predict_molecules(model.trained_, SMILES, compute=True)
-    assert set(told.errors) == {"heavy_atoms", "logp"}
-    for name, error in told.errors.items():
-        found = np.sqrt(np.square(told.values[name] - told.known[name]).mean())
+    predicted = predict_molecules(model.trained_, SMILES, compute=True)
+    assert set(predicted.errors) == {"heavy_atoms", "logp"}
+    for name, error in predicted.errors.items():
+        found = np.sqrt(np.square(predicted.values[name] - predicted.known[name]).mean())
         assert 0.3 < found / error < 3
     model.save(tmp_path / "run")
-    assert predict_molecules(load(tmp_path / "run").trained_, SMILES[:3]).errors == told.errors
+    assert predict_molecules(load(tmp_path / "run").trained_, SMILES[:3]).errors == predicted.errors
 
     options = {"max_epochs": 1, "progress": False}
     assert predict_molecules(fine_tune(model, SMILES, **options).trained_, SMILES[:3]).errors == {}
     again = fine_tune(model, SMILES, validation=0.2, **options)
-    assert 0 < predict_molecules(again.trained_, SMILES[:3]).errors["logp"] != told.errors["logp"]
+    assert (
+        0 < predict_molecules(again.trained_, SMILES[:3]).errors["logp"] != predicted.errors["logp"]
+    )
 
 
 def test_it_samples_scores_and_is_stored_like_any_model(model, tmp_path):
-    assert len(standardise(model.sample(30, seed=0)).report.entries) == 30
+    assert len(standardize(model.sample(30, seed=0)).report.entries) == 30
     assert np.isfinite(model.score_samples(SMILES[:4])).all()
     model.save(tmp_path / "run")
     again = load(tmp_path / "run")
@@ -131,7 +135,7 @@ def test_it_samples_scores_and_is_stored_like_any_model(model, tmp_path):
 def test_more_lie_in_the_range_asked_for(model, where, low, high):
     drawn = {}
     for name, asked in (("aimed", where), ("plain", None)):
-        atoms = properties_of(model.sample(200, seed=0, where=asked), ["heavy_atoms"])
+        atoms = compute_properties(model.sample(200, seed=0, where=asked), ["heavy_atoms"])
         drawn[name] = np.mean((low <= atoms["heavy_atoms"]) & (atoms["heavy_atoms"] <= high))
     assert drawn["aimed"] > 1.3 * drawn["plain"]
 
@@ -194,34 +198,34 @@ def test_encoding_and_design_go_by_tokens_alone(model, monkeypatch):
 
 def test_a_search_expects_what_the_model_was_taught(model):
     space = MoleculeSpace(model.trained_)
-    told = space.told([*SMILES[:5], "c1ccccc1"])  # no rings in training
+    predicted = space.predicted([*SMILES[:5], "c1ccccc1"])  # no rings in training
     expected = predict_targets(model.trained_, SMILES[:5])
-    np.testing.assert_allclose(told["logp"][:5], expected["logp"], rtol=1e-5)
-    assert np.isnan(told["logp"][5])
+    np.testing.assert_allclose(predicted["logp"][:5], expected["logp"], rtol=1e-5)
+    assert np.isnan(predicted["logp"][5])
 
-    goal = Goal([maximise("logp")])
-    scores = Foresight(space, lambda: goal).scores(SMILES)
-    assert np.corrcoef(scores, properties_of(SMILES, ["logp"])["logp"])[0, 1] > 0.8
-    for other in (Goal([maximise("qed")]), Goal([maximise("logp"), maximise(len, name="logp2")])):
-        assert Foresight(space, lambda other=other: other).scores(SMILES) is None
-    named = Goal([maximise(len, name="logp")])  # an oracle of that name is not what was taught
-    assert Foresight(space, lambda: named).scores(SMILES) is None
+    goal = Goal([maximize("logp")])
+    scores = SurrogateModel(space, lambda: goal).scores(SMILES)
+    assert np.corrcoef(scores, compute_properties(SMILES, ["logp"])["logp"])[0, 1] > 0.8
+    for other in (Goal([maximize("qed")]), Goal([maximize("logp"), maximize(len, name="logp2")])):
+        assert SurrogateModel(space, lambda other=other: other).scores(SMILES) is None
+    named = Goal([maximize(len, name="logp")])  # an oracle of that name is not what was taught
+    assert SurrogateModel(space, lambda: named).scores(SMILES) is None
 
     trained = model.trained_  # a column of the user's is not the property of its name either
     scales = replace(trained.domain.scales, own=("logp",))
     own = MoleculeSpace(replace(trained, domain=replace(trained.domain, scales=scales)))
-    assert "logp" not in own.told(SMILES[:5])
-    assert Foresight(own, lambda: goal).scores(SMILES) is None
+    assert "logp" not in own.predicted(SMILES[:5])
+    assert SurrogateModel(own, lambda: goal).scores(SMILES) is None
 
 
 def test_a_search_goes_by_what_the_model_tells(model):
     measure = Predicted(model.trained_, "logp")
     outcomes = list(measure.outcomes([*UNSEEN, "c1ccccc1"]))
-    told = predict_targets(model.trained_, UNSEEN)["logp"]
-    assert outcomes[:-1] == pytest.approx(told.tolist(), rel=1e-5)
+    predicted = predict_targets(model.trained_, UNSEEN)["logp"]
+    assert outcomes[:-1] == pytest.approx(predicted.tolist(), rel=1e-5)
     assert outcomes[-1] == Failure("has tokens or a length that training had not")
 
-    found = optimise(model.trained_, maximise(measure), start=SMILES, budget=30)
+    found = optimize(model.trained_, maximize(measure), start=SMILES, budget=30)
     assert found.goal.names == ("predicted logp",)
     assert found.starts.known_values.shape == (len(SMILES), 1)  # they cost nothing to ask
     again = predict_targets(model.trained_, [record.smiles for record in found.records])["logp"]
@@ -232,26 +236,28 @@ def test_a_search_goes_by_what_the_model_tells(model):
 
 def test_of_several_proposals_the_best_expected_are_asked(model):
     space = MoleculeSpace(model.trained_)
-    goal = Goal([maximise("heavy_atoms")])
-    tools = Tools(space, Sieve(), np.random.default_rng(0), Foresight(space, lambda: goal))
+    goal = Goal([maximize("heavy_atoms")])
+    tools = Tools(
+        space, CandidateFilter(), np.random.default_rng(0), SurrogateModel(space, lambda: goal)
+    )
 
     class Proposes(Method):
         def propose(self, n):
             self.asked = n
             return SMILES[:n]
 
-        def tell(self, smiles, scores):
-            self.told = list(smiles)
+        def observe(self, smiles, scores):
+            self.predicted = list(smiles)
 
     inner = Proposes()
-    method = Foreseen(inner, tools, ratio=5)
+    method = SurrogateScreening(inner, tools, ratio=5)
     chosen = method.propose(4)
     assert inner.asked == 20
     left = [one for one in SMILES[:20] if one not in chosen]
-    told = space.told([*chosen, *left])["heavy_atoms"]
-    assert told[:4].min() >= told[4:].max()
-    method.tell(["CCO"], np.ones(1))
-    assert inner.told == ["CCO"]
+    predicted = space.predicted([*chosen, *left])["heavy_atoms"]
+    assert predicted[:4].min() >= predicted[4:].max()
+    method.observe(["CCO"], np.ones(1))
+    assert inner.predicted == ["CCO"]
 
-    goal = Goal([maximise(len)])  # nothing is known of it
+    goal = Goal([maximize(len)])  # nothing is known of it
     assert method.propose(4) == SMILES[:4]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vaekit.errors import SpecError
-from vaekit.molecules.design import EachMeasure, Goal, Towards, Within, maximise, minimise, within
+from vaekit.molecules.design import EachMeasure, Goal, Towards, Within, maximize, minimize, within
 
 
 def test_open_ends_leave_room_above_the_best_of_the_first():
@@ -45,11 +45,11 @@ def test_a_target_takes_its_tolerance_from_the_first_molecules():
         lambda: Within(3.0, 2.0),
         lambda: Within(2.0, 3.0, tolerance=0.0),
         lambda: Within(float("nan"), 3.0),
-        lambda: maximise("qed", 1.0, 0.5),
-        lambda: minimise("sa", 1.0, 5.0),
+        lambda: maximize("qed", 1.0, 0.5),
+        lambda: minimize("sa", 1.0, 5.0),
         lambda: Goal([]),
-        lambda: Goal([maximise("qed"), within("qed", 0.1, 0.2)]),
-        lambda: Goal([maximise("qed")], "sum"),
+        lambda: Goal([maximize("qed"), within("qed", 0.1, 0.2)]),
+        lambda: Goal([maximize("qed")], "sum"),
     ],
 )
 def test_what_cannot_be_is_refused(make):
@@ -59,14 +59,14 @@ def test_what_cannot_be_is_refused(make):
 
 def test_an_unknown_property_is_named_with_the_nearest():
     with pytest.raises(SpecError, match="did you mean 'logp'"):
-        maximise("logP")
+        maximize("logP")
 
 
 def test_one_objective_is_its_own_score_and_several_are_combined():
     values = np.array([[0.5, 2.5], [0.9, 9.0]])
-    goal = Goal([maximise("qed"), within("logp", 2, 3)])
-    np.testing.assert_allclose(Goal([maximise("qed")]).scores(values[:, :1]), [0.5, 0.9])
-    np.testing.assert_allclose(Goal([minimise("sa")]).scores(values[:, :1]), [-0.5, -0.9])
+    goal = Goal([maximize("qed"), within("logp", 2, 3)])
+    np.testing.assert_allclose(Goal([maximize("qed")]).scores(values[:, :1]), [0.5, 0.9])
+    np.testing.assert_allclose(Goal([minimize("sa")]).scores(values[:, :1]), [-0.5, -0.9])
     fitted = goal.fitted(values)
     product, mean = fitted.scores(values), Goal(fitted.objectives, "mean").scores(values)
     np.testing.assert_allclose(product, [np.sqrt(0.5), np.sqrt(0.9 * np.exp(-12))])
@@ -77,5 +77,5 @@ def test_objectives_are_named_after_their_functions():
     def dock(smiles):
         return 0.0
 
-    assert maximise(dock).name == "dock"
-    assert maximise(EachMeasure(dock), name="affinity").name == "affinity"
+    assert maximize(dock).name == "dock"
+    assert maximize(EachMeasure(dock), name="affinity").name == "affinity"

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from vaekit.errors import DataError
-from vaekit.molecules.design import EachMeasure, Goal, ListMeasure, maximise
+from vaekit.molecules.design import EachMeasure, Goal, ListMeasure, maximize
 from vaekit.molecules.design.evaluator import Assessor
 from vaekit.molecules.design.measures import HangingError
 
 
 def assessor(function, budget=10, **options):
-    return Assessor(Goal([maximise(function)]), budget, lambda record: None)
+    return Assessor(Goal([maximize(function)]), budget, lambda record: None)
 
 
 def test_a_repeated_molecule_costs_nothing():

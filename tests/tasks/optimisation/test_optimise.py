@@ -17,8 +17,8 @@ from vaekit.molecules.design import (  # noqa: E402
     Similar,
     design_page,
     find_starts,
-    maximise,
-    optimise,
+    maximize,
+    optimize,
     table,
     within,
 )
@@ -37,8 +37,8 @@ def trained():
 
 @pytest.fixture(scope="module")
 def result(trained):
-    goal = [maximise("qed"), within("logp", 2, 3)]
-    return optimise(trained, goal, start=MOLECULES[:45], budget=60, baselines=True, seed=3)
+    goal = [maximize("qed"), within("logp", 2, 3)]
+    return optimize(trained, goal, start=MOLECULES[:45], budget=60, baselines=True, seed=3)
 
 
 def test_what_is_found_is_better_than_what_was_given(result):
@@ -65,7 +65,7 @@ def test_the_table_is_ranked_and_says_where_molecules_come_from(result):
 
 def test_the_best_ten_of_computed_properties_are_begun_with(trained):
     starts = find_starts(
-        MoleculeSpace(trained), MOLECULES, Goal([maximise("mw")]), SearchSettings(budget=100)
+        MoleculeSpace(trained), MOLECULES, Goal([maximize("mw")]), SearchSettings(budget=100)
     )
     assert len(starts.smiles) == 10
     assert all(one.count("C") >= 10 for one in starts.smiles)
@@ -74,8 +74,8 @@ def test_the_best_ten_of_computed_properties_are_begun_with(trained):
 
 def test_a_function_is_asked_about_no_more_than_the_budget(trained):
     asked = []
-    found = optimise(
-        trained, maximise(lambda s: asked.append(s) or len(s)), start=MOLECULES, budget=30
+    found = optimize(
+        trained, maximize(lambda s: asked.append(s) or len(s)), start=MOLECULES, budget=30
     )
     assert len(asked) == len(set(asked)) == 30
     assert found.given_scores.tolist() == found.scores[: found.found.num_starts].tolist()
@@ -86,8 +86,8 @@ def test_the_same_seed_finds_the_same_and_the_model_is_not_changed(trained):
     temperature = trained.vae.likelihood.temperature
 
     def once(seed):
-        found = optimise(
-            trained, maximise("qed"), start=MOLECULES, budget=330, batch=100, seed=seed
+        found = optimize(
+            trained, maximize("qed"), start=MOLECULES, budget=330, batch=100, seed=seed
         )
         return [record.smiles for record in found.records]
 
@@ -101,7 +101,7 @@ def test_the_same_seed_finds_the_same_and_the_model_is_not_changed(trained):
 
 def test_the_lead_is_begun_with_and_all_stay_similar(trained):
     lead = "CCCCCCOc1ccccc1"
-    found = optimise(trained, maximise("tpsa"), constraints=[Similar(lead, 0.3)], budget=20)
+    found = optimize(trained, maximize("tpsa"), constraints=[Similar(lead, 0.3)], budget=20)
     rows = table(found)
     assert found.records[0].smiles == lead
     assert (rows["lead_similarity"] >= 0.3).all()
@@ -110,7 +110,7 @@ def test_the_lead_is_begun_with_and_all_stay_similar(trained):
 
 def test_molecules_that_the_model_does_not_know_are_left_out_and_counted(trained):
     given = [*MOLECULES[:20], "C1CC", "CCCC[Si](C)(C)C", "C" * 200, "CCBr"]
-    found = optimise(trained, maximise("qed"), start=given, budget=20)
+    found = optimize(trained, maximize("qed"), start=given, budget=20)
     assert found.starts.rejected == 1
     assert found.starts.unknown == 3
     assert "1 rejected" in design_page(found).decode()
@@ -118,14 +118,14 @@ def test_molecules_that_the_model_does_not_know_are_left_out_and_counted(trained
 
 def test_a_scaffold_that_none_has_is_an_error_that_says_what_to_do(trained):
     with pytest.raises(DataError, match=r"has C#N: 99 were given. Give some that do"):
-        optimise(trained, maximise("qed"), start=MOLECULES, constraints=[Keeps("C#N")], budget=20)
+        optimize(trained, maximize("qed"), start=MOLECULES, constraints=[Keeps("C#N")], budget=20)
     with pytest.raises(DataError, match="knows none of the 1"):
-        optimise(trained, maximise("qed"), start=["CCCCBr"], budget=20)
+        optimize(trained, maximize("qed"), start=["CCCCBr"], budget=20)
 
 
 def test_a_locked_scaffold_stays(trained):
-    found = optimise(
-        trained, maximise("qed"), start=MOLECULES, constraints=[Keeps("c1ccncc1")], budget=30
+    found = optimize(
+        trained, maximize("qed"), start=MOLECULES, constraints=[Keeps("c1ccncc1")], budget=30
     )
     assert all("cc" in record.smiles and "n" in record.smiles for record in found.records)
 
@@ -145,7 +145,7 @@ def test_failures_are_in_the_result_and_on_the_page(trained):
             raise RuntimeError("<no> nitrogen")
         return len(smiles)
 
-    found = optimise(trained, maximise(oracle), start=MOLECULES, budget=30)
+    found = optimize(trained, maximize(oracle), start=MOLECULES, budget=30)
     assert found.failures
     assert all("no> nitrogen" in record.reason for record in found.failures)
     assert "&lt;no&gt; nitrogen" in design_page(found).decode()
@@ -157,11 +157,11 @@ def test_other_models_and_names_are_refused(trained):
 
     images = Autoencoder(latent_dim=2, max_epochs=1, progress=False).fit(digits().images[:100])
     with pytest.raises(CompositionError, match="needs a model of molecules"):
-        optimise(images.trained_, maximise("qed"), budget=5)
+        optimize(images.trained_, maximize("qed"), budget=5)
     with pytest.raises(SpecError, match="unknown method"):
-        optimise(trained, maximise("qed"), budget=5, baselines=["chance"])
+        optimize(trained, maximize("qed"), budget=5, baselines=["chance"])
     with pytest.raises(SpecError, match="list of names"):
-        optimise(trained, maximise("qed"), budget=5, baselines="random")
+        optimize(trained, maximize("qed"), budget=5, baselines="random")
 
 
 def test_codes_come_from_and_go_to_molecules(trained):

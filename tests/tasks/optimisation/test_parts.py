@@ -15,7 +15,7 @@ from vaekit.molecules.design import (
     pareto_set,
 )
 from vaekit.molecules.design.bayesian import TrustRegion, chosen_places
-from vaekit.molecules.design.constraints import Sieve, Usual, allowed
+from vaekit.molecules.design.constraints import CandidateFilter, ReferenceSet, allowed
 from vaekit.molecules.design.evaluator import Archive
 from vaekit.molecules.design.methods import Retraining
 from vaekit.molecules.design.space import single
@@ -58,18 +58,18 @@ def test_bad_constraints_are_refused(make, error, words):
 
 
 def test_a_sieve_lets_each_good_molecule_through_once():
-    sieve = Sieve([Keeps("O")])
-    sieve.close(["CO"])
+    candidate_filter = CandidateFilter([Keeps("O")])
+    candidate_filter.close(["CO"])
     drawn = ["CCO", None, "CO", "CC", "CCO", "CCCO"]
-    assert [drawn[i] for i in sieve.pick(drawn)] == ["CCO", "CCCO"]
-    assert (sieve.drawn, sieve.invalid, sieve.barred) == (6, 1, 1)
-    assert sieve.pick(["CC"]) == []
-    assert sieve.barred == 1  # a molecule that is known to be bad is not judged again
+    assert [drawn[i] for i in candidate_filter.pick(drawn)] == ["CCO", "CCCO"]
+    assert (candidate_filter.drawn, candidate_filter.invalid, candidate_filter.barred) == (6, 1, 1)
+    assert candidate_filter.pick(["CC"]) == []
+    assert candidate_filter.barred == 1  # a molecule that is known to be bad is not judged again
 
 
 def test_gathering_ends_when_nothing_new_comes():
-    assert Sieve().gather(lambda n: ["CC"] * n, 5) == ["CC"]
-    assert Sieve().gather(lambda n: [None] * n, 5) == []
+    assert CandidateFilter().gather(lambda n: ["CC"] * n, 5) == ["CC"]
+    assert CandidateFilter().gather(lambda n: [None] * n, 5) == []
 
 
 def test_single_molecules_only():
@@ -138,14 +138,14 @@ def test_the_places_of_a_batch_are_distinct_and_the_surest_is_among_them():
 
 
 def test_a_trust_region_grows_by_success_and_shrinks_without():
-    method = TrustRegion(Tools(Toy(), Sieve(), np.random.default_rng(0)))
-    method.tell(["C"], np.array([0.0]))
+    method = TrustRegion(Tools(Toy(), CandidateFilter(), np.random.default_rng(0)))
+    method.observe(["C"], np.array([0.0]))
     width = method.width
     for score in (1.0, 2.0):
-        method.tell(["C"], np.array([score]))
+        method.observe(["C"], np.array([score]))
     assert method.width == 2 * width
     for _ in range(8):
-        method.tell(["C"], np.array([0.0]))
+        method.observe(["C"], np.array([0.0]))
     assert method.width == width / 2
 
 
@@ -156,10 +156,10 @@ def test_retraining_draws_the_best_most_often():
     assert retraining.is_due(archive)
     retraining.apply(space, archive, np.random.default_rng(0))
     assert not retraining.is_due(archive)
-    (told,) = space.adapted
-    best, worst = told.count("C" * 50 + "N"), told.count("CN")
+    (predicted,) = space.adapted
+    best, worst = predicted.count("C" * 50 + "N"), predicted.count("CN")
     assert best > 10 * worst
-    assert len(told) == 2000
+    assert len(predicted) == 2000
 
 
 def test_the_area_is_that_of_pmo():
@@ -177,7 +177,7 @@ def test_the_pareto_set_is_that_of_all_pairs():
 
 
 def test_unusual_molecules_are_flagged():
-    usual = Usual.of(["c1ccccc1CCN", "CCOC(=O)CC", "CCCCO"])
+    usual = ReferenceSet.of(["c1ccccc1CCN", "CCOC(=O)CC", "CCCCO"])
     flags = usual.flags(["CCCN", "C" * 30, "c1ccccc1CCO"])
     assert flags[0] == "smaller than given"
     assert "larger than given" in flags[1]

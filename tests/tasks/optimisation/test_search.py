@@ -12,8 +12,8 @@ from vaekit.molecules.design import (
     Lacks,
     SearchSettings,
     Starts,
-    maximise,
-    minimise,
+    maximize,
+    minimize,
     search,
 )
 
@@ -22,7 +22,7 @@ STARTS = Starts([written(n, m) for n, m in ((5, 2), (12, 9), (20, 8), (28, 10), 
 
 def run(method, budget=120, starts=STARTS, constraints=(), function=distance, seed=0, watch=None):
     settings = SearchSettings(budget, method, 10, constraints=constraints, seed=seed)
-    return search(Toy(), Goal([minimise(function)]), starts, settings, watch)
+    return search(Toy(), Goal([minimize(function)]), starts, settings, watch)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -42,9 +42,9 @@ def test_a_method_spends_its_budget_on_different_molecules_and_repeats_by_seed(m
 )
 def test_methods_that_learn_find_what_chance_does_not(method):
     by_chance = np.mean([run("random", seed=seed).scores.max() for seed in range(5)])
-    learnt = np.mean([run(method, seed=seed).scores.max() for seed in range(3)])
-    assert learnt > by_chance + 0.5
-    assert learnt > -4.0
+    learned = np.mean([run(method, seed=seed).scores.max() for seed in range(3)])
+    assert learned > by_chance + 0.5
+    assert learned > -4.0
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -128,7 +128,7 @@ def test_an_interruption_of_the_first_call_returns_nothing():
     def oracle(smiles):
         raise KeyboardInterrupt
 
-    goal = Goal([minimise(oracle), maximise(len)])
+    goal = Goal([minimize(oracle), maximize(len)])
     found = search(Toy(), goal, STARTS, SearchSettings(30, "evolution"))
     assert found.stopped == "interrupted"
     assert len(found.records) == len(found.scores) == 0
@@ -146,15 +146,15 @@ def test_nothing_to_begin_with_is_an_error():
 
 
 def test_progress_tells_calls_and_the_best():
-    told = []
-    run("evolution", 30, watch=told.append)
-    assert [one.calls for one in told] == list(range(1, 31))
-    assert told[-1].best == max(one.best for one in told if np.isfinite(one.best))
-    assert told[-1].budget == 30
+    predicted = []
+    run("evolution", 30, watch=predicted.append)
+    assert [one.calls for one in predicted] == list(range(1, 31))
+    assert predicted[-1].best == max(one.best for one in predicted if np.isfinite(one.best))
+    assert predicted[-1].budget == 30
 
 
 def test_the_better_the_ends_of_several_objectives_the_higher_the_score():
-    goal = Goal([minimise(distance), maximise(lambda s: s.count("N"), name="n")])
+    goal = Goal([minimize(distance), maximize(lambda s: s.count("N"), name="n")])
     found = search(Toy(), goal, STARTS, SearchSettings(60, "evolution", 10))
     assert 0 <= np.nanmin(found.scores) <= np.nanmax(found.scores) <= 1
     assert found.goal.objectives[0].aim.worst is not None

@@ -1,6 +1,6 @@
 from .constraints import (
     Bounded as Bounded,
-    Constraint as Constraint,
+    DesignConstraint as DesignConstraint,
     Keeps as Keeps,
     Lacks as Lacks,
     NoAlerts as NoAlerts,
@@ -16,30 +16,30 @@ from .evaluator import (
 from .measures import (
     EachMeasure as EachMeasure,
     ListMeasure as ListMeasure,
-    Measure as Measure,
+    MoleculeMeasure as MoleculeMeasure,
     Predicted as Predicted,
     PropertyMeasure as PropertyMeasure,
 )
 from .methods import Method as Method, Tools as Tools
 from .objectives import (
-    Aim as Aim,
+    Desirability as Desirability,
     Goal as Goal,
-    Objective as Objective,
+    DesignObjective as DesignObjective,
     Towards as Towards,
     Within as Within,
-    maximise as maximise,
-    minimise as minimise,
+    maximize as maximize,
+    minimize as minimize,
     within as within,
 )
 from .optimize import (
     BASELINES as BASELINES,
-    Optimisation as Optimisation,
+    Optimization as Optimization,
     Summary as Summary,
-    optimise as optimise,
+    optimize as optimize,
     table as table,
 )
 from .report import design_page as design_page, draw_best as draw_best
-from .search_loop import Found as Found, Progress as Progress, search as search
+from .search_loop import SearchResult as SearchResult, Progress as Progress, search as search
 from .settings import (
     METHODS as METHODS,
     SearchSettings as SearchSettings,

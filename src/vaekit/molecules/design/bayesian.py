@@ -50,7 +50,7 @@ class FingerprintGP(Method):
         self.tools, self.archive, self.retraining = tools, Archive(), retraining
         self.ratio, self.depth = ratio, depth
         self.elites = Elites(tools.space, self.archive)
-        self.breeder = Breeder(tools.space, tools.sieve, tools.rng)
+        self.breeder = Breeder(tools.space, tools.candidate_filter, tools.rng)
         self._bits: list[NDArray[np.uint8]] = []
 
     def propose(self, n: int) -> list[str]:
@@ -82,9 +82,9 @@ class FingerprintGP(Method):
         return list(pool), mean, deviation
 
     def _process(self) -> GaussianProcess:
-        places = self._points()
-        bits = np.stack([self._bits[place] for place in places])
-        return fit_process(bits, self.archive.scores[places], [tanimoto_kernel], self.tools.rng)
+        positions = self._points()
+        bits = np.stack([self._bits[place] for place in positions])
+        return fit_process(bits, self.archive.scores[positions], [tanimoto_kernel], self.tools.rng)
 
     def _points(self) -> NDArray[np.int64]:
         """The best, and others so that the surrogate knows what is bad."""
@@ -95,7 +95,7 @@ class FingerprintGP(Method):
         rest = self.tools.rng.permutation(order[best:])[: _MOST_FINGERPRINTS - best]
         return np.concatenate([order[:best], rest])
 
-    def tell(self, smiles: Sequence[str], scores: Floats) -> None:
+    def observe(self, smiles: Sequence[str], scores: Floats) -> None:
         """Remember, and see which ways brought molecules that are among the best now."""
         self.archive.add(smiles, scores)
         self._bits += list(counted_bits(smiles))
@@ -146,7 +146,7 @@ class LatentGP(Method):
         space = self.tools.space
         scores, codes = _points(self.elites, self.tools.rng)
         if not len(codes):
-            return self.tools.sieve.gather(lambda m: space.decode(space.prior(m)), n)
+            return self.tools.candidate_filter.gather(lambda m: space.decode(space.prior(m)), n)
         process = _fitted(codes, scores, self.tools.rng)
 
         tries = itertools.count(1)
@@ -158,9 +158,9 @@ class LatentGP(Method):
             best = np.argsort(-gain, kind="stable")[: m * next(tries)]  # more if these are known
             return space.decode(candidates[self.tools.rng.permutation(best)[:m]])
 
-        return self.tools.sieve.gather(draw, n)
+        return self.tools.candidate_filter.gather(draw, n)
 
-    def tell(self, smiles: Sequence[str], scores: Floats) -> None:
+    def observe(self, smiles: Sequence[str], scores: Floats) -> None:
         """Remember."""
         self.archive.add(smiles, scores)
 
@@ -187,7 +187,7 @@ class TrustRegion(Method):
         space, rng = self.tools.space, self.tools.rng
         scores, codes = _points(self.elites, rng)
         if not len(codes):
-            return self.tools.sieve.gather(lambda m: space.decode(space.prior(m)), n)
+            return self.tools.candidate_filter.gather(lambda m: space.decode(space.prior(m)), n)
         process = _fitted(codes, scores, rng)
         spread = np.maximum(codes.std(0), _LEAST_SPREAD)
         widths = itertools.count()
@@ -201,16 +201,16 @@ class TrustRegion(Method):
             drawn = mean + deviation * rng.standard_normal((m, len(mean)))
             return space.decode(candidates[np.unique(drawn.argmax(1))])
 
-        return self.tools.sieve.gather(draw, n)
+        return self.tools.candidate_filter.gather(draw, n)
 
-    def _candidates(self, centre: Codes, spread: Codes, n: int) -> Codes:
-        rng, dim = self.tools.rng, len(centre)
+    def _candidates(self, center: Codes, spread: Codes, n: int) -> Codes:
+        rng, dim = self.tools.rng, len(center)
         moved = rng.random((n, dim)) < min(1.0, _LEAST_MOVED / dim)
         moved[np.arange(n), rng.integers(dim, size=n)] = True
         shift = self.width * spread * rng.uniform(-1, 1, (n, dim))
-        return np.where(moved, centre + shift, centre).astype(np.float32)
+        return np.where(moved, center + shift, center).astype(np.float32)
 
-    def tell(self, smiles: Sequence[str], scores: Floats) -> None:
+    def observe(self, smiles: Sequence[str], scores: Floats) -> None:
         """Remember, and grow or shrink."""
         before = self.archive.scores.max() if len(self.archive) else None
         self.archive.add(smiles, scores)

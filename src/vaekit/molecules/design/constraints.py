@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.molecules.fingerprints import morgan_fingerprints, tanimoto
-from vaekit.molecules.properties import PROPERTIES, alerts_of
+from vaekit.molecules.properties import PROPERTIES, find_alerts
 from vaekit.molecules.rdkit_tools import as_molecules, as_pattern, chemistry
 
 
-class Constraint(abc.ABC):
+class DesignConstraint(abc.ABC):
     """A rule for molecules, asked before a call is spent."""
 
     @abc.abstractmethod
@@ -28,7 +28,7 @@ class Constraint(abc.ABC):
         """The rule, for people."""
 
 
-def allowed(smiles: Sequence[str], constraints: Sequence[Constraint]) -> NDArray[np.bool_]:
+def allowed(smiles: Sequence[str], constraints: Sequence[DesignConstraint]) -> NDArray[np.bool_]:
     """Which molecules keep all the constraints.
 
     Example:
@@ -40,7 +40,7 @@ def allowed(smiles: Sequence[str], constraints: Sequence[Constraint]) -> NDArray
     return np.array(good, bool)
 
 
-class Keeps(Constraint):
+class Keeps(DesignConstraint):
     """A substructure that must be there: a locked scaffold.
 
     Args:
@@ -63,7 +63,7 @@ class Keeps(Constraint):
         return f"contains {self.smarts}"
 
 
-class Lacks(Constraint):
+class Lacks(DesignConstraint):
     """A substructure that must not be there; see `Keeps`."""
 
     def __init__(self, smarts: str) -> None:
@@ -79,7 +79,7 @@ class Lacks(Constraint):
         return f"does not contain {self.smarts}"
 
 
-class Similar(Constraint):
+class Similar(DesignConstraint):
     """At least so similar to a lead, by Morgan fingerprints of radius 2.
 
     Args:
@@ -111,7 +111,7 @@ class Similar(Constraint):
         return f"similarity to {self.lead} of at least {self.least:g}"
 
 
-class Bounded(Constraint):
+class Bounded(DesignConstraint):
     """A property in a range.
 
     Args:
@@ -142,8 +142,8 @@ class Bounded(Constraint):
         return f"{self.name} from {self.low:g} to {self.high:g}"
 
 
-class NoAlerts(Constraint):
-    """None of the substructures of `vaekit.molecules.alerts_of`.
+class NoAlerts(DesignConstraint):
+    """None of the substructures of `vaekit.molecules.find_alerts`.
 
     Args:
         catalogues: Whose.
@@ -151,11 +151,11 @@ class NoAlerts(Constraint):
 
     def __init__(self, catalogues: Sequence[str] = ("pains", "brenk", "nih")) -> None:
         self.catalogues = tuple(catalogues)
-        alerts_of([], self.catalogues)  # complains of unknown names now
+        find_alerts([], self.catalogues)  # complains of unknown names now
 
     def holds(self, mol: Any) -> bool:
         """There is none."""
-        return not alerts_of([mol], self.catalogues)[0]
+        return not find_alerts([mol], self.catalogues)[0]
 
     @property
     def words(self) -> str:
@@ -167,7 +167,7 @@ _FIRST_YIELD, _LEAST_YIELD, _MOST_AT_ONCE = 0.5, 0.02, 512
 _EMPTY_ROUNDS = 12  # in a row, after which there seems to be nothing more to find
 
 
-class Sieve:
+class CandidateFilter:
     """Lets each molecule through once.
 
     Args:
@@ -179,7 +179,7 @@ class Sieve:
         barred: Those that break a constraint.
     """
 
-    def __init__(self, constraints: Sequence[Constraint] = ()) -> None:
+    def __init__(self, constraints: Sequence[DesignConstraint] = ()) -> None:
         self.constraints = constraints
         self.seen: set[str] = set()
         self._barred: set[str] = set()
@@ -234,7 +234,7 @@ _LEAST_REPEATS = 4
 
 
 @dataclass(frozen=True)
-class Usual:
+class ReferenceSet:
     """What is usual among some molecules; `flags` says in what others are not.
 
     Attributes:
@@ -244,7 +244,7 @@ class Usual:
             molecule, at most.
 
     Example:
-        >>> usual = Usual.of(["c1ccccc1CCN", "CCOC(=O)CC"])
+        >>> usual = ReferenceSet.of(["c1ccccc1CCN", "CCOC(=O)CC"])
         >>> usual.flags(["C" * 20])
         ['larger than given; long chain; repeated motif']
     """
@@ -301,8 +301,8 @@ def _repeats(mol: Any) -> int:
     extra.AllocateBitInfoMap()
     _surroundings().GetSparseCountFingerprint(mol, additionalOutput=extra)
     counts = [
-        len(places)
-        for places in extra.GetBitInfoMap().values()
-        if places[0][1] == 2  # radius
+        len(positions)
+        for positions in extra.GetBitInfoMap().values()
+        if positions[0][1] == 2  # radius
     ]
     return max(counts, default=0)

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import torch
 
 from vaekit.errors import DataTypeError, VaekitError, unknown_name
-from vaekit.fitting.trained import Trained
+from vaekit.fitting.trained import TrainedModel
 from vaekit.molecules.design.space import MoleculeSpace
-from vaekit.molecules.predictions import UNREADABLE, targets_of, told_by_latents
-from vaekit.molecules.properties import PROPERTIES, properties_of
+from vaekit.molecules.predictions import UNREADABLE, predict_from_latents, require_targets
+from vaekit.molecules.properties import PROPERTIES, compute_properties
 
 _MOST_LEFT = 4  # calls that were given up and still go on
 
@@ -96,7 +96,7 @@ class Failure:
 Outcome = float | Failure
 
 
-class Measure(abc.ABC):
+class MoleculeMeasure(abc.ABC):
     """Gives each molecule a number, or says why not.
 
     Attributes:
@@ -116,7 +116,7 @@ class Measure(abc.ABC):
 
 
 @dataclass(frozen=True)
-class PropertyMeasure(Measure):
+class PropertyMeasure(MoleculeMeasure):
     """One of `vaekit.molecules.PROPERTIES`.
 
     Attributes:
@@ -146,11 +146,11 @@ class PropertyMeasure(Measure):
     def outcomes(self, smiles: Sequence[str]) -> Iterator[Outcome]:
         """Compute it."""
         for one in smiles:
-            yield _number(float(properties_of([one], [self.name])[self.name][0]))
+            yield _number(float(compute_properties([one], [self.name])[self.name][0]))
 
 
 @dataclass(frozen=True)
-class EachMeasure(Measure):
+class EachMeasure(MoleculeMeasure):
     """A function of one SMILES.
 
     Attributes:
@@ -182,7 +182,7 @@ class EachMeasure(Measure):
 
 
 @dataclass(frozen=True)
-class ListMeasure(Measure):
+class ListMeasure(MoleculeMeasure):
     """A function of a list of SMILES.
 
     Attributes:
@@ -236,7 +236,7 @@ def _words(error: BaseException) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Predicted(Measure):
+class Predicted(MoleculeMeasure):
     """A property as a model tells it, for instance an activity that was measured of some.
 
     A search by predictions finds what the model takes for good, errors of the model among it, the
@@ -261,13 +261,13 @@ class Predicted(Measure):
 
     free: ClassVar[bool] = True
 
-    trained: Trained
+    trained: TrainedModel
     name: str
     context: Any = None
     space: MoleculeSpace = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.name not in (names := targets_of(self.trained.domain).names):
+        if self.name not in (names := require_targets(self.trained.domain).names):
             raise unknown_name("target", self.name, names)
         object.__setattr__(self, "space", MoleculeSpace(self.trained, self.context))
 
@@ -281,6 +281,6 @@ class Predicted(Measure):
         known, codes = self.space.encode(smiles)
         z = torch.as_tensor(codes, device=self.trained.device)
         rows = self.trained.rows(self.context, len(z))
-        told = iter(told_by_latents(self.trained, z, rows)[self.name].tolist())
+        predicted = iter(predict_from_latents(self.trained, z, rows)[self.name].tolist())
         for fine in known:
-            yield next(told) if fine else Failure(f"has {UNREADABLE}")
+            yield next(predicted) if fine else Failure(f"has {UNREADABLE}")

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vaekit.molecules.design.constraints import Sieve
+from vaekit.molecules.design.constraints import CandidateFilter
 from vaekit.molecules.design.evaluator import Archive
-from vaekit.molecules.design.objectives import Foresight
+from vaekit.molecules.design.objectives import SurrogateModel
 from vaekit.molecules.design.space import Codes, Space
 from vaekit.molecules.design.variation import (
     Breeder,
@@ -46,9 +46,9 @@ class Retraining:
     def apply(self, space: Space, archive: Archive, rng: np.random.Generator) -> None:
         """Train."""
         self._last = len(archive)
-        places = archive.best(len(archive))
-        weights = 1 / (self.sharpness * len(places) + np.arange(1, len(places) + 1))
-        drawn = rng.choice(places, self.items, p=weights / weights.sum())
+        positions = archive.best(len(archive))
+        weights = 1 / (self.sharpness * len(positions) + np.arange(1, len(positions) + 1))
+        drawn = rng.choice(positions, self.items, p=weights / weights.sum())
         smiles = [archive.smiles[place] for place in drawn]
         known, _ = space.encode(smiles)
         chosen = [one for one, good in zip(smiles, known, strict=True) if good]
@@ -62,15 +62,15 @@ class Tools:
 
     Attributes:
         space: The model's latents.
-        sieve: Lets good proposals through.
+        candidate_filter: Lets good proposals through.
         rng: Source of randomness.
-        foresight: What the model expects of molecules; ``None`` for nothing.
+        surrogate: What the model expects of molecules; ``None`` for nothing.
     """
 
     space: Space
-    sieve: Sieve
+    candidate_filter: CandidateFilter
     rng: np.random.Generator
-    foresight: Foresight | None = None
+    surrogate: SurrogateModel | None = None
 
     @property
     def seed(self) -> int:
@@ -90,7 +90,7 @@ class Method(abc.ABC):
         """
 
     @abc.abstractmethod
-    def tell(self, smiles: Sequence[str], scores: NDArray[np.float64]) -> None:
+    def observe(self, smiles: Sequence[str], scores: NDArray[np.float64]) -> None:
         """Take in scores, the larger the better, of molecules that were proposed or given."""
 
 
@@ -123,9 +123,9 @@ class Elites:
 
     def best(self, n: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Scores and codes of the n best that can be encoded, the best first."""
-        places = self.archive.best(2 * n)
-        kept, codes = self.codes([self.archive.smiles[place] for place in places])
-        return self.archive.scores[places[kept]][:n], codes[:n]
+        positions = self.archive.best(2 * n)
+        kept, codes = self.codes([self.archive.smiles[place] for place in positions])
+        return self.archive.scores[positions[kept]][:n], codes[:n]
 
 
 class Screening(Method):
@@ -137,9 +137,9 @@ class Screening(Method):
     def propose(self, n: int) -> list[str]:
         """Draw."""
         space = self.tools.space
-        return self.tools.sieve.gather(lambda m: space.decode(space.prior(m)), n)
+        return self.tools.candidate_filter.gather(lambda m: space.decode(space.prior(m)), n)
 
-    def tell(self, smiles: Sequence[str], scores: NDArray[np.float64]) -> None:
+    def observe(self, smiles: Sequence[str], scores: NDArray[np.float64]) -> None:
         """Nothing to learn."""
 
 
@@ -158,12 +158,12 @@ class LocalNoise(Method):
         space, rng = self.tools.space, self.tools.rng
         _, codes = self.elites.best(_PARENTS)
         if not len(codes):
-            return self.tools.sieve.gather(lambda m: space.decode(space.prior(m)), n)
+            return self.tools.candidate_filter.gather(lambda m: space.decode(space.prior(m)), n)
         parents = Parents(codes, np.full(len(codes), 1 / len(codes)))
         make = noise(_RADIUS)
-        return self.tools.sieve.gather(lambda m: space.decode(make(parents, m, rng)), n)
+        return self.tools.candidate_filter.gather(lambda m: space.decode(make(parents, m, rng)), n)
 
-    def tell(self, smiles: Sequence[str], scores: NDArray[np.float64]) -> None:
+    def observe(self, smiles: Sequence[str], scores: NDArray[np.float64]) -> None:
         """Remember."""
         self.archive.add(smiles, scores)
 
@@ -179,7 +179,7 @@ class Evolution(Method):
     def __init__(self, tools: Tools, retraining: Retraining | None = None) -> None:
         self.tools, self.archive, self.retraining = tools, Archive(), retraining
         self.elites = Elites(tools.space, self.archive)
-        self.breeder = Breeder(tools.space, tools.sieve, tools.rng)
+        self.breeder = Breeder(tools.space, tools.candidate_filter, tools.rng)
 
     def propose(self, n: int) -> list[str]:
         """Breed."""
@@ -189,7 +189,7 @@ class Evolution(Method):
         _, codes = self.elites.best(num_parents(len(self.archive)))
         return self.breeder.breed(ranked_parents(codes) if len(codes) else None, n)
 
-    def tell(self, smiles: Sequence[str], scores: NDArray[np.float64]) -> None:
+    def observe(self, smiles: Sequence[str], scores: NDArray[np.float64]) -> None:
         """Remember, and see which ways brought molecules that are among the best now."""
         self.archive.add(smiles, scores)
         self.breeder.credit(self.archive.among_best(smiles, num_parents(len(self.archive))))
@@ -225,10 +225,10 @@ class GradientAscent(Method):
 
     def propose(self, n: int) -> list[str]:
         """Climb."""
-        space, rng, sieve = self.tools.space, self.tools.rng, self.tools.sieve
+        space, rng, candidate_filter = self.tools.space, self.tools.rng, self.tools.candidate_filter
         scores, codes = self.elites.best(_MOST_HEAD_POINTS)
         if not len(codes):
-            return sieve.gather(lambda m: space.decode(space.prior(m)), n)
+            return candidate_filter.gather(lambda m: space.decode(space.prior(m)), n)
         self._learn(torch.from_numpy(codes), torch.from_numpy(scores).float())
 
         def draw(m: int) -> list[str | None]:
@@ -236,17 +236,17 @@ class GradientAscent(Method):
             jitter = _STRIDE * rng.standard_normal(starts.shape, np.float32)
             return space.decode(_climbed(self.heads, starts + jitter, rng))
 
-        return sieve.gather(draw, n)
+        return candidate_filter.gather(draw, n)
 
     def _learn(self, z: Tensor, scores: Tensor) -> None:
         """Predict standardised scores."""
         steps = _FURTHER_STEPS if self.heads else _FIRST_STEPS
         self.heads = self.heads or [_new_head(z.shape[1]) for _ in range(_HEADS)]
-        aims = (scores - scores.mean()) / scores.std(correction=0).clamp_min(1e-9)
+        desirabilities = (scores - scores.mean()) / scores.std(correction=0).clamp_min(1e-9)
         for head in self.heads:
-            _train(head, z, aims, steps, self.tools.rng)
+            _train(head, z, desirabilities, steps, self.tools.rng)
 
-    def tell(self, smiles: Sequence[str], scores: NDArray[np.float64]) -> None:
+    def observe(self, smiles: Sequence[str], scores: NDArray[np.float64]) -> None:
         """Remember."""
         self.archive.add(smiles, scores)
 
@@ -255,16 +255,18 @@ def _new_head(dim: int) -> nn.Module:
     return nn.Sequential(nn.Linear(dim, _HEAD_WIDTH), nn.SiLU(), nn.Linear(_HEAD_WIDTH, 1))
 
 
-def _train(head: nn.Module, z: Tensor, aims: Tensor, steps: int, rng: np.random.Generator) -> None:
+def _train(
+    head: nn.Module, z: Tensor, desirabilities: Tensor, steps: int, rng: np.random.Generator
+) -> None:
     head.requires_grad_(True)
-    optimiser = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=0.01, fused=True)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=0.01, fused=True)
     for _ in range(steps):
         some = torch.from_numpy(rng.integers(len(z), size=128))
         noisy = z[some] + _STRIDE * torch.randn(len(some), z.shape[1])
-        loss = (head(noisy).squeeze(1) - aims[some]).square().mean()
-        optimiser.zero_grad()
+        loss = (head(noisy).squeeze(1) - desirabilities[some]).square().mean()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     head.requires_grad_(False)
 
 
@@ -283,7 +285,7 @@ def _climbed(heads: Sequence[nn.Module], starts: Codes, rng: np.random.Generator
     return z.numpy()
 
 
-class Foreseen(Method):
+class SurrogateScreening(Method):
     """Of several proposals for each call those whose properties, as the model tells them, are best.
 
     Where the model was not taught all that is asked for, the method is left as it is.
@@ -299,18 +301,18 @@ class Foreseen(Method):
 
     def propose(self, n: int) -> list[str]:
         """Ask for more, and keep the best."""
-        foresight = self.tools.foresight
-        if foresight is None or foresight.scores([]) is None:
+        surrogate = self.tools.surrogate
+        if surrogate is None or surrogate.scores([]) is None:
             return self.method.propose(n)
         made = self.method.propose(self.ratio * n)
-        scores = foresight.scores(made)
+        scores = surrogate.scores(made)
         assert scores is not None  # as of none of them
         order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
         return [made[place] for place in order[:n]]
 
-    def tell(self, smiles: Sequence[str], scores: NDArray[np.float64]) -> None:
+    def observe(self, smiles: Sequence[str], scores: NDArray[np.float64]) -> None:
         """The method."""
-        self.method.tell(smiles, scores)
+        self.method.observe(smiles, scores)
 
 
 class Staged(Method):
@@ -330,8 +332,8 @@ class Staged(Method):
         """By one of them."""
         return (self.first if self._told < self.enough else self.then).propose(n)
 
-    def tell(self, smiles: Sequence[str], scores: NDArray[np.float64]) -> None:
+    def observe(self, smiles: Sequence[str], scores: NDArray[np.float64]) -> None:
         """Both."""
         self._told += len(smiles)
-        self.first.tell(smiles, scores)
-        self.then.tell(smiles, scores)
+        self.first.observe(smiles, scores)
+        self.then.observe(smiles, scores)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.errors import SpecError
-from vaekit.molecules.design.measures import EachMeasure, Measure, PropertyMeasure
+from vaekit.molecules.design.measures import EachMeasure, MoleculeMeasure, PropertyMeasure
 from vaekit.molecules.design.space import Space
 
 Floats = NDArray[np.float64]
@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 _ROOM = 1.0  # above the best start, in widths of what the starts cover
 
 
-class Aim(abc.ABC):
+class Desirability(abc.ABC):
     """Turns values of one objective into how welcome they are."""
 
     @abc.abstractmethod
@@ -41,7 +41,7 @@ class Aim(abc.ABC):
 
 
 @dataclass(frozen=True)
-class Towards(Aim):
+class Towards(Desirability):
     """As high as possible, or as low.
 
     Attributes:
@@ -90,7 +90,7 @@ class Towards(Aim):
 
 
 @dataclass(frozen=True)
-class Within(Aim):
+class Within(Desirability):
     """Inside a range; outside, desirability falls off exponentially, so that nearer is better.
 
     This keeps apart what Derringer & Suich's straight sides would make all 0.
@@ -148,15 +148,15 @@ def _check_order(first: float, second: float, *names: str) -> None:
         )
 
 
-What = str | Callable[[str], Any] | Measure
+What = str | Callable[[str], Any] | MoleculeMeasure
 
 _ENDS = {"qed": (0.0, 1.0), "sa": (1.0, 10.0)}
 """Of properties that cannot be beyond."""
 
 
 @dataclass(frozen=True)
-class Objective:
-    """One thing that is asked for; `maximise`, `minimise` and `within` make them.
+class DesignObjective:
+    """One thing that is asked for; `maximize`, `minimize` and `within` make them.
 
     Attributes:
         name: For tables.
@@ -165,18 +165,18 @@ class Objective:
     """
 
     name: str
-    measure: Measure
-    aim: Aim
+    measure: MoleculeMeasure
+    aim: Desirability
 
 
-def maximise(
+def maximize(
     what: What, worst: float | None = None, best: float | None = None, *, name: str | None = None
-) -> Objective:
+) -> DesignObjective:
     """As much of it as possible.
 
     Args:
         what: A name of `vaekit.molecules.PROPERTIES`, a function of a SMILES, or a
-            `Measure`, as `ListMeasure`, one with a time limit, or `Predicted`.
+            `MoleculeMeasure`, as `ListMeasure`, one with a time limit, or `Predicted`.
         worst: See `Towards`; counts only beside other objectives. ``None`` for the least that qed
             and sa can be.
         best: The same; ``None`` for the most that they can be.
@@ -186,21 +186,21 @@ def maximise(
         SpecError: An unknown property, or a best that is not above the worst.
 
     Example:
-        >>> maximise("qed").name
+        >>> maximize("qed").name
         'qed'
     """
     low, high = _ends(what)
     aim = Towards(1, low if worst is None else worst, high if best is None else best)
-    return Objective(name or _name(what), _measure(what), aim)
+    return DesignObjective(name or _name(what), _measure(what), aim)
 
 
-def minimise(
+def minimize(
     what: What, worst: float | None = None, best: float | None = None, *, name: str | None = None
-) -> Objective:
-    """As little of it as possible; see `maximise`."""
+) -> DesignObjective:
+    """As little of it as possible; see `maximize`."""
     low, high = _ends(what)
     aim = Towards(-1, high if worst is None else worst, low if best is None else best)
-    return Objective(name or _name(what), _measure(what), aim)
+    return DesignObjective(name or _name(what), _measure(what), aim)
 
 
 def within(
@@ -210,30 +210,34 @@ def within(
     *,
     tolerance: float | None = None,
     name: str | None = None,
-) -> Objective:
-    """Inside a range, or at a target where both ends are the same; see `maximise` and `Within`.
+) -> DesignObjective:
+    """Inside a range, or at a target where both ends are the same; see `maximize` and `Within`.
 
     Example:
         >>> within("logp", 2, 3).aim
         Within(low=2, high=3, tolerance=None)
     """
-    return Objective(name or _name(what), _measure(what), Within(low, high, tolerance))
+    return DesignObjective(name or _name(what), _measure(what), Within(low, high, tolerance))
 
 
 def _ends(what: What) -> tuple[float | None, float | None]:
     return _ENDS.get(what, (None, None)) if isinstance(what, str) else (None, None)
 
 
-def _measure(what: What) -> Measure:
+def _measure(what: What) -> MoleculeMeasure:
     if isinstance(what, str):
         return PropertyMeasure(what)
-    return what if isinstance(what, Measure) else EachMeasure(what)
+    return what if isinstance(what, MoleculeMeasure) else EachMeasure(what)
 
 
 def _name(what: What) -> str:
     if isinstance(what, str):
         return what
-    return what.label if isinstance(what, Measure) else str(getattr(what, "__name__", "oracle"))
+    return (
+        what.label
+        if isinstance(what, MoleculeMeasure)
+        else str(getattr(what, "__name__", "oracle"))
+    )
 
 
 @dataclass(frozen=True)
@@ -251,11 +255,11 @@ class Goal:
         SpecError: No objective, two of one name, or an unknown combination.
 
     Example:
-        >>> Goal([maximise("qed"), within("logp", 2, 3)]).words
+        >>> Goal([maximize("qed"), within("logp", 2, 3)]).words
         'highest qed and logp from 2 to 3'
     """
 
-    objectives: Sequence[Objective]
+    objectives: Sequence[DesignObjective]
     combine: str = "product"
 
     def __post_init__(self) -> None:
@@ -304,7 +308,7 @@ class Goal:
         return product
 
 
-class Foresight:
+class SurrogateModel:
     """Scores molecules by the properties that the model tells of them, which costs no call.
 
     Args:
@@ -320,9 +324,9 @@ class Foresight:
 
         ``None`` unless all that is asked for are properties that the model was taught.
         """
-        told, goal = self.space.told(smiles), self.goal()
+        predicted, goal = self.space.predicted(smiles), self.goal()
         measures = [each.measure for each in goal.objectives]
-        names = [m.name for m in measures if isinstance(m, PropertyMeasure) and m.name in told]
+        names = [m.name for m in measures if isinstance(m, PropertyMeasure) and m.name in predicted]
         if len(names) < len(measures):
             return None
-        return goal.scores(np.stack([told[name] for name in names], 1))
+        return goal.scores(np.stack([predicted[name] for name in names], 1))

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError, MissingExtraError, SpecError
-from vaekit.fitting.trained import Trained
-from vaekit.molecules.design.constraints import Constraint, Similar, Usual
+from vaekit.fitting.trained import TrainedModel
+from vaekit.molecules.design.constraints import DesignConstraint, ReferenceSet, Similar
 from vaekit.molecules.design.evaluator import (
     Record,
     area_of_best,
@@ -18,12 +18,12 @@ from vaekit.molecules.design.evaluator import (
     pareto_set,
     values_of,
 )
-from vaekit.molecules.design.objectives import Goal, Objective
-from vaekit.molecules.design.search_loop import Found, Watch, search
+from vaekit.molecules.design.objectives import DesignObjective, Goal
+from vaekit.molecules.design.search_loop import SearchResult, Watch, search
 from vaekit.molecules.design.settings import SearchSettings, Starts, find_starts, round_of
 from vaekit.molecules.design.space import MoleculeSpace, single
 from vaekit.molecules.fingerprints import morgan_fingerprints, nearest_molecules, tanimoto
-from vaekit.molecules.properties import alerts_of
+from vaekit.molecules.properties import find_alerts
 from vaekit.molecules.rdkit_tools import as_molecules
 from vaekit.randomness import seeded
 
@@ -50,8 +50,8 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Optimisation:
-    """What `optimise` returns.
+class Optimization:
+    """What `optimize` returns.
 
     Attributes:
         found: By the method that was asked for.
@@ -63,11 +63,11 @@ class Optimisation:
             nearest given molecule, alerts and flags; see `table`.
     """
 
-    found: Found
+    found: SearchResult
     starts: Starts
     budget: int
-    constraints: Sequence[Constraint] = ()
-    baselines: Mapping[str, Found] = field(default_factory=dict)
+    constraints: Sequence[DesignConstraint] = ()
+    baselines: Mapping[str, SearchResult] = field(default_factory=dict)
     columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     @property
@@ -148,7 +148,7 @@ class Optimisation:
         area = area_of_best(scores, self.budget)
         return Summary(name, len(scores), best, mean_of_best(scores), area)
 
-    def _rescored(self, found: Found) -> Floats:
+    def _rescored(self, found: SearchResult) -> Floats:
         """Scores of a baseline on the scale of the method."""
         return self.goal.scores(values_of(found.records, self.goal))
 
@@ -156,13 +156,13 @@ class Optimisation:
 _MOST_REFERENCES = 20_000
 
 
-def leads_of(constraints: Sequence[Constraint]) -> list[str]:
+def leads_of(constraints: Sequence[DesignConstraint]) -> list[str]:
     """Molecules that proposals must be similar to."""
     return [rule.lead for rule in constraints if isinstance(rule, Similar)]
 
 
 def described(
-    smiles: Sequence[str], given: Sequence[str], leads: Sequence[str], usual: Usual
+    smiles: Sequence[str], given: Sequence[str], leads: Sequence[str], usual: ReferenceSet
 ) -> dict[str, list[Any]]:
     """Columns about molecules, whatever their scores.
 
@@ -181,21 +181,21 @@ def described(
     if given and len(smiles):
         references = given[:_MOST_REFERENCES]
         near = nearest_molecules(bits, morgan_fingerprints(references))
-        columns["nearest_given"] = [references[place] for place in near.places[:, 0]]
+        columns["nearest_given"] = [references[place] for place in near.positions[:, 0]]
         columns["nearest_similarity"] = near.similarity[:, 0].astype(float).round(3).tolist()
-    columns["alerts"] = ["; ".join(names) for names in alerts_of(mols)]
+    columns["alerts"] = ["; ".join(names) for names in find_alerts(mols)]
     columns["flags"] = usual.flags(mols)
     return columns
 
 
-def table(result: Optimisation, n: int | None = None) -> Any:
+def table(result: Optimization, n: int | None = None) -> Any:
     """A data frame of the molecules, the best first.
 
     Columns: ``rank``, ``smiles``, ``score``, a value of each objective, ``call``, ``origin``
     (``given`` or ``proposed``), ``pareto``, and those of `described`.
 
     Args:
-        result: Of `optimise`.
+        result: Of `optimize`.
         n: Only the first so many; ``None`` for all that have a value.
 
     Raises:
@@ -229,12 +229,12 @@ BASELINES = ("random", "noise")
 _REFERENCES, _ENOUGH = 500, 200
 
 
-def optimise(
-    trained: Trained,
-    objectives: Objective | Sequence[Objective],
+def optimize(
+    trained: TrainedModel,
+    objectives: DesignObjective | Sequence[DesignObjective],
     *,
     start: Any = None,
-    constraints: Sequence[Constraint] = (),
+    constraints: Sequence[DesignConstraint] = (),
     context: Any = None,
     budget: int = 1000,
     method: str = "auto",
@@ -244,7 +244,7 @@ def optimise(
     baselines: bool | Sequence[str] = False,
     seed: int = 0,
     watch: Watch | None = None,
-) -> Optimisation:
+) -> Optimization:
     """Search for molecules that do best by some objectives.
 
     | method | proposes |
@@ -269,7 +269,7 @@ def optimise(
     Args:
         trained: A model of molecules, for instance ``load("runs/drugs").trained_``; it is not
             changed.
-        objectives: Of `maximise`, `minimise` and `within`.
+        objectives: Of `maximize`, `minimize` and `within`.
         start: Molecules to begin with, as `read_molecules` reads them; ``None`` begins with the
             lead of a `Similar`, or else with samples. Of many, the best by computed properties
             are taken, or some at random where a function of yours decides.
@@ -297,21 +297,23 @@ def optimise(
 
     Example:
         >>> from vaekit import Autoencoder
-        >>> from vaekit.molecules.design import maximise
+        >>> from vaekit.molecules.design import maximize
         >>> acids = ["C" * n + "C(=O)O" for n in range(1, 30)]
         >>> model = Autoencoder(latent_dim=4, domain="molecules", max_epochs=2, progress=False)
-        >>> found = optimise(model.fit(acids).trained_, maximise("tpsa"), start=acids, budget=20)
+        >>> found = optimize(model.fit(acids).trained_, maximize("tpsa"), start=acids, budget=20)
         >>> len(found.records), found.found.method
         (20, 'auto')
     """
-    goal = Goal((objectives,) if isinstance(objectives, Objective) else tuple(objectives), combine)
+    goal = Goal(
+        (objectives,) if isinstance(objectives, DesignObjective) else tuple(objectives), combine
+    )
     chosen = round_of(budget) if batch is None else batch
     settings = SearchSettings(budget, method, chosen, num_starts, tuple(constraints), seed)
     beside = _names(baselines)
     for name in beside:
         replace(settings, method=name)  # complains of unknown names before the work
     space = MoleculeSpace(trained, context)
-    starts = find_starts(space, start, goal, settings, space.domain.standardiser)
+    starts = find_starts(space, start, goal, settings, space.domain.standardizer)
     found = search(space, goal, starts, settings, watch)
     _check_calls(found)
     others = {
@@ -323,12 +325,12 @@ def optimise(
     }
     smiles = [record.smiles for record in found.records]
     with seeded(seed):
-        usual = Usual.of(_references(MoleculeSpace(trained, context), starts.given, seed))
+        usual = ReferenceSet.of(_references(MoleculeSpace(trained, context), starts.given, seed))
     columns = described(smiles, starts.given, leads_of(constraints), usual)
-    return Optimisation(found, starts, budget, tuple(constraints), others, columns)
+    return Optimization(found, starts, budget, tuple(constraints), others, columns)
 
 
-def _check_calls(found: Found) -> None:
+def _check_calls(found: SearchResult) -> None:
     """A search that hangs at once has nothing to return."""
     if found.stopped == "calls that hang" and not np.isfinite(found.scores).any():
         raise DataError(

@@ -7,7 +7,7 @@ from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from vaekit.molecules.design.optimize import Optimisation, table
+from vaekit.molecules.design.optimize import Optimization, table
 from vaekit.molecules.plots import search_curves
 
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from vaekit.molecules.plots import MoleculeGrid
 
 
-def draw_best(result: Optimisation, n: int = 30) -> "MoleculeGrid":
+def draw_best(result: Optimization, n: int = 30) -> "MoleculeGrid":
     """Draw the best molecules with the values of the objectives under each.
 
     Args:
-        result: Of `optimise`.
+        result: Of `optimize`.
         n: How many, at most.
 
     Raises:
@@ -40,14 +40,14 @@ def draw_best(result: Optimisation, n: int = 30) -> "MoleculeGrid":
 _CARDS, _FRONT, _REASONS = 24, 30, 5
 
 
-def design_page(result: Optimisation, cards: int = _CARDS) -> bytes:
+def design_page(result: Optimization, cards: int = _CARDS) -> bytes:
     """A page of HTML that needs no other file.
 
     It says what was asked for, sets the method beside its baselines and what was given, and draws
     the best molecules with their values, flags and alerts.
 
     Args:
-        result: Of `optimise`.
+        result: Of `optimize`.
         cards: How many molecules to draw.
 
     Raises:
@@ -66,7 +66,7 @@ def design_page(result: Optimisation, cards: int = _CARDS) -> bytes:
     return page.encode()
 
 
-def _how(result: Optimisation) -> str:
+def _how(result: Optimization) -> str:
     found, starts = result.found, result.starts
     parts = [
         f"Asked for: {result.goal.words}, by the method {found.method}, with "
@@ -95,7 +95,7 @@ def _number(value: float) -> str:
     return "" if value != value else f"{value:.4g}"  # noqa: PLR0124 - NaN differs from itself
 
 
-def _curves(result: Optimisation) -> "Figure":
+def _curves(result: Optimization) -> "Figure":
 
     return search_curves(result.curves)
 
@@ -111,7 +111,7 @@ def _figure(caption: str, figure: "Figure") -> str:
     )
 
 
-def _card(result: Optimisation, row: Any) -> str:
+def _card(result: Optimization, row: Any) -> str:
     values = ", ".join(f"{html.escape(n)} {_number(row[n])}" for n in result.goal.names)
     lines = [_drawing(row["smiles"]), f"<b>{row['rank']}</b> {values}"]
     if len(result.goal.names) > 1:
@@ -136,7 +136,7 @@ def _drawing(smiles: str) -> str:
     return drawn[drawn.index("<svg") :]  # without the declaration of XML
 
 
-def _front(result: Optimisation, rows: Any) -> str:
+def _front(result: Optimization, rows: Any) -> str:
     """The Pareto set, where there is more than one objective."""
     names = result.goal.names
     if len(names) == 1:
@@ -157,7 +157,7 @@ def _front(result: Optimisation, rows: Any) -> str:
     )
 
 
-def _failures(result: Optimisation) -> str:
+def _failures(result: Optimization) -> str:
     if not result.failures:
         return ""
     counts = Counter(record.reason for record in result.failures).most_common(_REASONS)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from vaekit.errors import DataError
-from vaekit.molecules.design.constraints import Sieve
+from vaekit.molecules.design.constraints import CandidateFilter
 from vaekit.molecules.design.evaluator import Assessor, Record, values_of
 from vaekit.molecules.design.measures import HangingError
 from vaekit.molecules.design.methods import Method, Tools
-from vaekit.molecules.design.objectives import Foresight, Goal
+from vaekit.molecules.design.objectives import Goal, SurrogateModel
 from vaekit.molecules.design.settings import SearchSettings, Starts, make_method
 from vaekit.molecules.design.space import Space
 from vaekit.randomness import seeded
@@ -43,7 +43,7 @@ _FEW = 10  # molecules, of which the same value is no surprise
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What a search by one method found.
 
     Attributes:
@@ -88,7 +88,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.assessor = Assessor(self.goal, self.settings.budget, self._seen)
-        self.sieve = Sieve(self.settings.constraints)
+        self.candidate_filter = CandidateFilter(self.settings.constraints)
 
     def _seen(self, record: Record) -> None:
         self.failed += record.reason is not None
@@ -96,8 +96,10 @@ class _Run:
             self._rate([record])
         if self.watch is not None:
             settings = self.settings
-            told = Progress(settings.method, record.call, settings.budget, self.best, self.failed)
-            self.watch(told)
+            predicted = Progress(
+                settings.method, record.call, settings.budget, self.best, self.failed
+            )
+            self.watch(predicted)
 
     def _rate(self, records: Sequence[Record]) -> None:
         scores = self.goal.scores(values_of(records, self.goal))
@@ -110,7 +112,7 @@ class _Run:
 
     def ask(self, smiles: Sequence[str]) -> list[Record]:
         """Spend calls; what was asked does not come again."""
-        self.sieve.close(smiles)
+        self.candidate_filter.close(smiles)
         return [record for record in self.assessor.ask(smiles) if record.reason is None]
 
 
@@ -120,7 +122,7 @@ def search(
     starts: Starts,
     settings: SearchSettings,
     watch: Watch | None = None,
-) -> Found:
+) -> SearchResult:
     """Spend a budget of calls by one method.
 
     Args:
@@ -138,8 +140,8 @@ def search(
     """
     run = _Run(goal, settings, watch)
     with seeded(settings.seed):
-        foresight = Foresight(space, lambda: run.goal)
-        tools = Tools(space, run.sieve, np.random.default_rng(settings.seed), foresight)
+        surrogate = SurrogateModel(space, lambda: run.goal)
+        tools = Tools(space, run.candidate_filter, np.random.default_rng(settings.seed), surrogate)
         try:
             _spend(run, make_method(settings.method, tools), starts)
         except (KeyboardInterrupt, HangingError) as error:
@@ -151,8 +153,10 @@ def search(
         raise DataError(_nothing(run))
     records = tuple(run.assessor.records.values())
     _warn_of_constants(run)
-    counts = (run.sieve.drawn, run.sieve.invalid, run.sieve.barred)
-    return Found(settings.method, run.goal, records, len(starts.smiles), run.stopped, *counts)
+    counts = (run.candidate_filter.drawn, run.candidate_filter.invalid, run.candidate_filter.barred)
+    return SearchResult(
+        settings.method, run.goal, records, len(starts.smiles), run.stopped, *counts
+    )
 
 
 def _spend(run: _Run, method: Method, starts: Starts) -> None:
@@ -181,14 +185,14 @@ def _proposed(run: _Run, method: Method) -> list[str]:
 def _tell(run: _Run, method: Method, good: Sequence[Record]) -> None:
     if good:
         scores = run.goal.scores(values_of(good, run.goal))
-        method.tell([record.smiles for record in good], scores)
+        method.observe([record.smiles for record in good], scores)
 
 
 def _nothing(run: _Run) -> str:
-    sieve = run.sieve
+    passed = run.candidate_filter
     return (
         "the model must propose molecules that keep the constraints; none was found among "
-        f"{sieve.drawn} drawn ({sieve.invalid} invalid, {sieve.barred} against a constraint). "
+        f"{passed.drawn} drawn ({passed.invalid} invalid, {passed.barred} against a constraint). "
         "Loosen the constraints, or begin with molecules that keep them."
     )
 

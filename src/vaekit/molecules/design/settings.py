@@ -11,23 +11,23 @@ from numpy.typing import NDArray
 
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.molecules.design.bayesian import FingerprintGP, LatentGP, TrustRegion
-from vaekit.molecules.design.constraints import Constraint, Keeps, Similar, allowed
+from vaekit.molecules.design.constraints import DesignConstraint, Keeps, Similar, allowed
 from vaekit.molecules.design.measures import Failure
 from vaekit.molecules.design.methods import (
     Evolution,
-    Foreseen,
     GradientAscent,
     LocalNoise,
     Method,
     Retraining,
     Screening,
     Staged,
+    SurrogateScreening,
     Tools,
     retrained,
 )
 from vaekit.molecules.design.objectives import Goal
 from vaekit.molecules.design.space import Space
-from vaekit.molecules.standardize import Standardiser, standardise
+from vaekit.molecules.standardize import Standardizer, standardize
 
 
 def _retrained_gp(tools: Tools) -> Method:
@@ -52,7 +52,7 @@ METHODS: Mapping[str, Callable[[Tools], Method]] = MappingProxyType(
 
 
 def _auto(tools: Tools) -> Method:
-    return Staged(Foreseen(LocalNoise(tools), tools), _retrained_gp(tools), _ENOUGH)
+    return Staged(SurrogateScreening(LocalNoise(tools), tools), _retrained_gp(tools), _ENOUGH)
 
 
 def make_method(name: str, tools: Tools) -> Method:
@@ -102,7 +102,7 @@ class SearchSettings:
     method: str = "auto"
     batch: int = 50
     starts: int | None = None
-    constraints: Sequence[Constraint] = ()
+    constraints: Sequence[DesignConstraint] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -163,7 +163,7 @@ def find_starts(
     raw: Any,
     goal: Goal,
     settings: SearchSettings,
-    standardiser: Standardiser | None = None,
+    standardizer: Standardizer | None = None,
 ) -> Starts:
     """Read molecules, leave out what the model or constraints refuse, choose among the rest.
 
@@ -175,15 +175,15 @@ def find_starts(
         raw: Whatever `vaekit.molecules.read_molecules` reads; ``None`` for none.
         goal: What is asked for.
         settings: How many, and the constraints.
-        standardiser: The rules that the model was trained with.
+        standardizer: The rules that the model was trained with.
 
     Raises:
         DataError: No molecule keeps the constraints where these name a scaffold, or none is left.
     """
     leads = [rule.lead for rule in settings.constraints if isinstance(rule, Similar)]
-    found = standardise([] if raw is None else raw, standardiser)
+    found = standardize([] if raw is None else raw, standardizer)
     given = list(found.smiles)
-    lead_smiles = list(standardise(leads, standardiser).smiles) if leads else []
+    lead_smiles = list(standardize(leads, standardizer).smiles) if leads else []
     pool = list(dict.fromkeys([*lead_smiles, *given]))
     good = allowed(pool, settings.constraints)
     kept = [one for one, fine in zip(pool, good, strict=True) if fine]
@@ -220,13 +220,13 @@ def _chosen(
     values = np.array(columns, np.float64).T
     there = np.isfinite(values).all(1)
     values = values[there]
-    places = np.flatnonzero(there)
+    positions = np.flatnonzero(there)
     order = np.argsort(-goal.fitted(values).scores(values), kind="stable")
-    return [usable[place] for place in places[order][:most]], values
+    return [usable[place] for place in positions[order][:most]], values
 
 
 def _check_scaffold(
-    pool: Sequence[str], kept: Sequence[str], constraints: Sequence[Constraint]
+    pool: Sequence[str], kept: Sequence[str], constraints: Sequence[DesignConstraint]
 ) -> None:
     """A locked substructure that no given molecule has will hardly be met by chance."""
     if kept:
@@ -242,7 +242,9 @@ def _check_scaffold(
             warnings.warn(f"{message}; without, proposals come by chance.", stacklevel=4)
 
 
-def _none_left(pool: Sequence[str], kept: Sequence[str], constraints: Sequence[Constraint]) -> str:
+def _none_left(
+    pool: Sequence[str], kept: Sequence[str], constraints: Sequence[DesignConstraint]
+) -> str:
     if kept:
         return (
             "the model must know the tokens and lengths of some molecules to begin with; it knows "

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.errors import CompositionError, DataError
-from vaekit.fitting.trained import Trained, batches_of
+from vaekit.fitting.trained import TrainedModel, batches_of
 from vaekit.likelihoods.tokens import tokens_part
 from vaekit.models.vae import VAE
 from vaekit.molecules.domain import MoleculeDomain
-from vaekit.molecules.predictions import told_by_latents
+from vaekit.molecules.predictions import predict_from_latents
 from vaekit.molecules.rdkit_tools import as_molecules, chemistry
 from vaekit.molecules.reading import Report
-from vaekit.molecules.standardize import Standardised
+from vaekit.molecules.standardize import Standardized
 from vaekit.objectives.evidence_bounds import elbo
 from vaekit.training.config import TrainConfig
 from vaekit.training.data import Items
@@ -53,7 +53,7 @@ class Space(abc.ABC):
             temperature: Of the draws; 0 for the most probable tokens.
         """
 
-    def told(self, smiles: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
+    def predicted(self, smiles: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
         """Properties by name, as the model tells them without a call; NaN where it knows nothing.
 
         None unless the model was taught some; a column of the user's is no property, whatever its
@@ -86,7 +86,7 @@ class MoleculeSpace(Space):
             model, or some for another.
     """
 
-    def __init__(self, trained: Trained, context: Any = None) -> None:
+    def __init__(self, trained: TrainedModel, context: Any = None) -> None:
         self.trained, self._is_own = trained, False
         domain, likelihood = trained.domain, trained.vae.likelihood
         if not isinstance(domain, MoleculeDomain) or tokens_part(likelihood) is None:
@@ -130,7 +130,7 @@ class MoleculeSpace(Space):
         return [self._rows[one] for one in smiles]
 
     def _row_of(self, smiles: Sequence[str]) -> Tensor:
-        return self.domain.prepare_input(_as_standardised(smiles))
+        return self.domain.prepare_input(_as_standardized(smiles))
 
     def _row_or_none(self, smiles: str) -> Tensor | None:
         try:
@@ -164,17 +164,17 @@ class MoleculeSpace(Space):
         self._read.update(zip(new, single(new), strict=True))
         return [self._read[one] for one in made]
 
-    def told(self, smiles: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
+    def predicted(self, smiles: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
         """By the latents of the molecules; see `predict_targets`."""
         scales = self.domain.scales
         if scales is None:
             return {}
         known, codes = self.encode(smiles)
         z = torch.as_tensor(codes, device=self.trained.device)
-        told = told_by_latents(self.trained, z, self._told(len(z)))
-        told = {name: told[name] for name in told if name not in scales.own}
-        all_of_them = {name: np.full(len(known), np.nan) for name in told}
-        for name, values in told.items():
+        predicted = predict_from_latents(self.trained, z, self._told(len(z)))
+        predicted = {name: predicted[name] for name in predicted if name not in scales.own}
+        all_of_them = {name: np.full(len(known), np.nan) for name in predicted}
+        for name, values in predicted.items():
             all_of_them[name][known] = values
         return all_of_them
 
@@ -233,6 +233,6 @@ def _has_carbon(mol: Any) -> bool:
     return any(atom.GetAtomicNum() == 6 for atom in mol.GetAtoms())
 
 
-def _as_standardised(smiles: Sequence[str]) -> Standardised:
+def _as_standardized(smiles: Sequence[str]) -> Standardized:
     """Canonical SMILES as they are: bringing them to one form again would take most of the time."""
-    return Standardised(tuple(smiles), tuple(range(len(smiles))), {}, Report(()))
+    return Standardized(tuple(smiles), tuple(range(len(smiles))), {}, Report(()))

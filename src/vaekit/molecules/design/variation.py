@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vaekit.molecules.design.constraints import Sieve
+from vaekit.molecules.design.constraints import CandidateFilter
 from vaekit.molecules.design.space import Codes, Space
 
 Floats = NDArray[np.float64]
@@ -35,7 +35,7 @@ Make = Callable[[Parents, int, np.random.Generator], Codes]
 
 
 @dataclass(frozen=True)
-class Way:
+class VariationOperator:
     """One way to make codes.
 
     Attributes:
@@ -87,14 +87,14 @@ def _jittered(codes: Codes, radius: float, rng: np.random.Generator) -> Codes:
 
 
 WAYS = (
-    Way("as it is", noise(0.0)),
-    Way("noise 0.15", noise(0.15)),
-    Way("noise 0.3", noise(0.3)),
-    Way("noise 0.6", noise(0.6)),
-    Way("noise 1", noise(1.0)),
-    Way("blend", blend(0.0)),
-    Way("blend and noise", blend(0.3)),
-    Way("cross", cross(0.1)),
+    VariationOperator("as it is", noise(0.0)),
+    VariationOperator("noise 0.15", noise(0.15)),
+    VariationOperator("noise 0.3", noise(0.3)),
+    VariationOperator("noise 0.6", noise(0.6)),
+    VariationOperator("noise 1", noise(1.0)),
+    VariationOperator("blend", blend(0.0)),
+    VariationOperator("blend and noise", blend(0.3)),
+    VariationOperator("cross", cross(0.1)),
 )
 
 
@@ -102,13 +102,13 @@ class Variation:
     """Chooses among ways by how many good molecules each brought for as many that it made.
 
     Args:
-        ways: At least one.
+        paths: At least one.
     """
 
-    def __init__(self, ways: Sequence[Way] = WAYS) -> None:
-        self.ways = tuple(ways)
-        self._made = np.ones(len(ways))
-        self._good = np.ones(len(ways))
+    def __init__(self, paths: Sequence[VariationOperator] = WAYS) -> None:
+        self.paths = tuple(paths)
+        self._made = np.ones(len(paths))
+        self._good = np.ones(len(paths))
 
     @property
     def shares(self) -> Floats:
@@ -133,9 +133,9 @@ _ROUNDS, _MOST_ROUNDS = 3, 12  # of draws, where they bring something, or nothin
 _LEAST_PARENTS = 30
 
 
-def num_parents(told: int) -> int:
+def num_parents(predicted: int) -> int:
     """How many of the molecules told are bred from: a hundredth, but at least 30."""
-    return max(_LEAST_PARENTS, told // 100)
+    return max(_LEAST_PARENTS, predicted // 100)
 
 
 def ranked_parents(codes: Codes, soft: float = 0.1) -> Parents:
@@ -153,15 +153,17 @@ class Breeder:
 
     Args:
         space: The model's latents.
-        sieve: Lets good proposals through.
+        candidate_filter: Lets good proposals through.
         rng: Source of randomness.
     """
 
-    def __init__(self, space: Space, sieve: Sieve, rng: np.random.Generator) -> None:
-        self.space, self.sieve, self.rng = space, sieve, rng
+    def __init__(
+        self, space: Space, candidate_filter: CandidateFilter, rng: np.random.Generator
+    ) -> None:
+        self.space, self.candidate_filter, self.rng = space, candidate_filter, rng
         self.variation = Variation()
         self._way: dict[str, int] = {}
-        self._made = np.zeros(len(self.variation.ways), np.int64)
+        self._made = np.zeros(len(self.variation.paths), np.int64)
 
     def breed(self, parents: Parents | None, n: int) -> list[str]:
         """At most n different candidates, fewer if they run dry; from the prior without parents."""
@@ -169,9 +171,9 @@ class Breeder:
         for done in range(_MOST_ROUNDS):
             if len(found) >= n or (found and done >= _ROUNDS):
                 break
-            ways, drawn = self._round(parents, max(64, n - len(found)))
-            for place in self.sieve.pick(drawn):
-                found.setdefault(str(drawn[place]), int(ways[place]))
+            paths, drawn = self._round(parents, max(64, n - len(found)))
+            for place in self.candidate_filter.pick(drawn):
+                found.setdefault(str(drawn[place]), int(paths[place]))
         chosen = dict(list(found.items())[:n])
         self._way.update(chosen)
         return list(chosen)
@@ -179,19 +181,19 @@ class Breeder:
     def _round(self, parents: Parents | None, n: int) -> tuple[NDArray[np.int64], list[str | None]]:
         """Which way each was made by, -1 for the prior, and what was drawn; decoded together."""
         fresh = n if parents is None else max(1, int(_FRESH * n))
-        counts = np.zeros(len(self.variation.ways), np.int64)
+        counts = np.zeros(len(self.variation.paths), np.int64)
         codes = [self.space.prior(fresh)]
         if parents is not None:
             counts = self.variation.split(n, self.rng)
-            pairs = zip(self.variation.ways, counts, strict=True)
+            pairs = zip(self.variation.paths, counts, strict=True)
             codes += [way.make(parents, int(count), self.rng) for way, count in pairs]
             self._made += counts
-        ways = np.repeat(np.arange(-1, len(counts)), [fresh, *counts])
-        return ways, self.space.decode(np.concatenate(codes))
+        paths = np.repeat(np.arange(-1, len(counts)), [fresh, *counts])
+        return paths, self.space.decode(np.concatenate(codes))
 
     def credit(self, good: Sequence[str]) -> None:
         """Say which proposals turned out to be good, then start counting anew."""
-        counts = np.zeros(len(self.variation.ways), np.int64)
+        counts = np.zeros(len(self.variation.paths), np.int64)
         for one in good:
             way = self._way.get(one, -1)
             if way >= 0:
