@@ -48,7 +48,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         network: ``"auto"``, ``"mlp"``; for images ``"conv"``, ``"subpixel"``, ``"resnet"``; for
             series ``"temporal_conv"``, ``"gru"``.
         network_size: ``"small"``, ``"medium"`` or ``"large"``.
-        likelihood: ``"auto"``, a name in ``vaekit.domains.LIKELIHOODS``, or a `Likelihood`.
+        likelihood: ``"auto"``, a name in ``vaekit.domains.likelihood_names()``, or a `Likelihood`.
         encoder: Your own module, (batch, *event) -> (batch, features).
         decoder: Your own module, (batch, latent + context) -> (batch, channels, *event).
         checkpoint_dir: Folder for checkpoints and ``history.csv`` while training.

@@ -33,7 +33,6 @@ KINDS: Mapping[str, str | None] = {
     "presets": "vaekit.presets",
     "domains": None,
     "components": None,
-    "supports": None,
     "metrics": None,
     "commands": None,
     "stored": None,

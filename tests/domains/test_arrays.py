@@ -148,7 +148,7 @@ def test_likelihoods_must_fit_the_values():
     with pytest.raises(SpecError, match="did you mean 'student'"):
         domain.choose_likelihood("studnt")
     unit = ArrayDomain(standardize=False).fit(np.random.default_rng(0).random((20, 3)))
-    assert unit.choose_likelihood("bernoulli").support == "unit"
+    assert unit.choose_likelihood("bernoulli").support.name == "unit"
     with pytest.raises(DataError, match="within"):
         unit.prepare(np.full((2, 3), 1.5))
 

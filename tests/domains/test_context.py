@@ -41,7 +41,7 @@ def test_labels_read_as_text_match_numbers():
 
 
 @pytest.mark.parametrize(
-    ("learnt", "given", "rows", "message"),
+    ("learned", "given", "rows", "message"),
     [
         (["a", "b"], ["c"], None, r"among those of training, \['a', 'b'\]; got \['c'\]"),
         (["a", "b"], ["a", "b"], 3, "got 2 for 3 items"),

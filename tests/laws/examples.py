@@ -17,6 +17,7 @@ from torch.distributions import Distribution
 
 from vaekit import latents, likelihoods, models, networks, objectives, posteriors, priors
 from vaekit.distributions import REAL, DiagonalNormal
+from vaekit.likelihoods import support
 from vaekit.spec import components
 from vaekit.types import Batch, TrainingProgress
 
@@ -158,7 +159,7 @@ def names(slot: str) -> list[str]:
     return [name for name in components() if name.startswith(f"{slot}.")]
 
 
-_ROWS = ("table", "tokens")
+_ROWS = (support.TABLE, support.TOKENS)
 """Supports whose items have no shape but their own."""
 
 
@@ -293,7 +294,7 @@ def loss_of(model: models.VAE, batch: Batch, seed: int = 0) -> Tensor:
 def items(likelihood: likelihoods.Likelihood, n: int = 5) -> Tensor:
     """Items of shape `EVENT` within the support of a likelihood."""
     generator = torch.Generator().manual_seed(3)
-    if likelihood.support == "real":
+    if likelihood.support == support.REAL:
         return torch.randn(n, *EVENT, generator=generator)
     values = values_of(likelihood)
     return values[torch.randint(len(values), (n, *EVENT), generator=generator)]
@@ -305,9 +306,9 @@ def values_of(likelihood: likelihoods.Likelihood) -> Tensor:
         return torch.tensor([0.0, 1.0])
     if isinstance(likelihood, likelihoods.DiscretizedLogistic):
         return torch.linspace(0, 1, likelihood.levels)
-    if likelihood.support == "codes":
+    if likelihood.support == support.CODES:
         return torch.arange(likelihood.num_classes).float()
-    low, high = {"unit": (0.0, 1.0), "real": (-60.0, 60.0)}[likelihood.support]
+    low, high = {support.UNIT: (0.0, 1.0), support.REAL: (-60.0, 60.0)}[likelihood.support]
     return torch.linspace(low, high, 20_001)
 
 

@@ -117,7 +117,7 @@ def test_concentration_has_a_gradient_through_draws(kind):
 
 
 @pytest.mark.parametrize("curvature", [0.5, 1.0, 2.0])
-@pytest.mark.parametrize("centre", [(0.0, 0.0), (0.3, -0.4)])
+@pytest.mark.parametrize("center", [(0.0, 0.0), (0.3, -0.4)])
 def test_hyperbolic_densities_integrate_to_one(curvature, center):
     ball = Ball(curvature)
     points, area = on_the_ball(ball)

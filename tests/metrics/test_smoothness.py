@@ -36,7 +36,7 @@ def test_means_and_errors_are_over_the_ways():
 
 
 @pytest.mark.parametrize(
-    ("ways", "message"),
+    ("paths", "message"),
     [
         (torch.rand(2, 1, 3), "at least 2 steps; got 1"),
         (torch.full((2, 3, 3), torch.nan), "ways must be finite"),

@@ -10,7 +10,7 @@ from laws.examples import CLOCK
 
 from vaekit import presets
 from vaekit.distributions import Delta
-from vaekit.domains import LIKELIHOODS
+from vaekit.domains import make_likelihood
 from vaekit.errors import CompositionError, SpecError
 from vaekit.likelihoods import Gaussian
 from vaekit.networks import make_networks
@@ -34,7 +34,9 @@ def parts(context_dim=3, likelihood=None, network="mlp", latents=4):
 def built(name, context_dim=3):
     """A preset with the likelihood that it is meant for."""
     chosen = get_preset(name)
-    likelihood = LIKELIHOODS.get(chosen.likelihood, lambda _: None)((1, 8, 8))
+    likelihood = (
+        None if chosen.likelihood == "auto" else make_likelihood(chosen.likelihood, (1, 8, 8))
+    )
     if chosen.image_network == "spatial":
         return chosen.build(parts(context_dim, likelihood, "spatial", latents=32))
     return chosen.build(parts(context_dim, likelihood))

@@ -1,5 +1,9 @@
 from .arrays import ArrayDomain as ArrayDomain
-from .base import Domain as Domain, LIKELIHOODS as LIKELIHOODS
+from .base import (
+    Domain as Domain,
+    likelihood_names as likelihood_names,
+    make_likelihood as make_likelihood,
+)
 from .choice import infer_domain as infer_domain
 from .context import Context as Context
 from .sources import read_pieces as read_pieces, read_source as read_source

@@ -18,6 +18,7 @@ from vaekit.domains.hooks import DetectorDefaults, TrainingBudget
 from vaekit.domains.sources import is_table_file, read_source
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.likelihoods.base import Likelihood
+from vaekit.likelihoods.support import CODES, REAL, UNIT, Support
 from vaekit.networks.sizes import make_denoiser, make_networks
 from vaekit.presets.autoencoders import beta_vae, vae
 from vaekit.presets.base import Parts
@@ -191,11 +192,11 @@ class ArrayDomain(Domain):
         return 0.2 if not isinstance(raw, Path) or is_table_file(raw) else 0.0
 
     @property
-    def supports(self) -> frozenset[str]:
+    def supports(self) -> frozenset[Support]:
         """Real; within 0 and 1, or codes, where the unscaled data were."""
         unit = not self.standardize and self.low >= 0 and self.high <= 1
         codes = not self.standardize and self.whole and self.low >= 0
-        kinds = {"real": True, "unit": unit, "codes": codes}
+        kinds = {REAL: True, UNIT: unit, CODES: codes}
         return frozenset(kind for kind, holds in kinds.items() if holds)
 
     @property
@@ -215,7 +216,7 @@ class ArrayDomain(Domain):
     ) -> Parts:
         """Fully connected networks."""
         chosen = self.choose_likelihood(likelihood)
-        if chosen.support == "codes" and self.high >= chosen.features_per_value:
+        if chosen.support == CODES and self.high >= chosen.features_per_value:
             raise SpecError(
                 f"Categorical has {chosen.features_per_value} classes; the data have codes up to "
                 f"{self.high:g}. Pass likelihood=Categorical({int(self.high) + 1})."

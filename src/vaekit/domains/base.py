@@ -2,6 +2,7 @@
 
 import abc
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -15,17 +16,11 @@ from vaekit.domains.context import Labels
 from vaekit.domains.hooks import Conditions, DetectorDefaults, Proposals, ReadOptions, SampleOptions
 from vaekit.errors import CompositionError, DataError, NotFittedError, SpecError, unknown_name
 from vaekit.likelihoods.base import Likelihood
-from vaekit.likelihoods.elementwise import (
-    Bernoulli,
-    Categorical,
-    ContinuousBernoulli,
-    DiscretizedLogistic,
-    StructuralSimilarity,
-    Student,
-)
-from vaekit.likelihoods.gaussian import Gaussian, LearnedGaussian, OptimalGaussian
+from vaekit.likelihoods.gaussian import LearnedGaussian
+from vaekit.likelihoods.support import Support
 from vaekit.presets.autoencoders import vae
 from vaekit.presets.base import Parts
+from vaekit.registry import classes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,19 +33,48 @@ if TYPE_CHECKING:
     from vaekit.training.config import TrainConfig
     from vaekit.training.data import Items
 
-LIKELIHOODS: dict[str, Callable[[tuple[int, ...]], Likelihood]] = {
-    "bernoulli": lambda _: Bernoulli(),
-    "continuous_bernoulli": lambda _: ContinuousBernoulli(),
-    "discretized_logistic": lambda _: DiscretizedLogistic(),
-    "categorical": lambda _: Categorical(256),
-    "gaussian": lambda _: Gaussian(),
-    "learned_gaussian": lambda _: LearnedGaussian(),
-    "per_feature_gaussian": LearnedGaussian,
-    "optimal_gaussian": lambda _: OptimalGaussian(),
-    "student": Student,
-    "structural_similarity": lambda _: StructuralSimilarity(),
-}
-"""Likelihoods by name, made for an event shape."""
+
+def likelihood_names() -> list[str]:
+    """Return the names by which likelihoods can be chosen, those of plug-ins among them.
+
+    Example:
+        >>> [name for name in likelihood_names() if "bernoulli" in name]
+        ['bernoulli', 'continuous_bernoulli']
+    """
+    return sorted(_named_likelihoods())
+
+
+def make_likelihood(name: str, event_shape: tuple[int, ...]) -> Likelihood:
+    """Return a likelihood for items of a shape, by its name.
+
+    Raises:
+        SpecError: No likelihood has that name.
+
+    Example:
+        >>> make_likelihood("student", (4,)).shape
+        (4,)
+    """
+    known = _named_likelihoods()
+    if name not in known:
+        raise unknown_name("likelihood", name, ["auto", *known])
+    if name == _PER_FEATURE:
+        return LearnedGaussian(event_shape)
+    made = known[name].for_shape(event_shape)
+    if made is None:
+        raise SpecError(f"likelihood {name!r} must be made by its domain; a name says too little.")
+    return made
+
+
+_PER_FEATURE = "per_feature_gaussian"
+"""A learned Gaussian by another choice of its shape."""
+
+
+def _named_likelihoods() -> dict[str, type[Likelihood]]:
+    """Return classes by their names in lower case with underscores."""
+    kinds: dict[str, Any] = classes("likelihoods")
+    known = {re.sub(r"(?<=.)(?=[A-Z])", "_", name).lower(): cls for name, cls in kinds.items()}
+    named = {k: v for k, v in known.items() if v.for_shape(()) is not None}
+    return {**named, _PER_FEATURE: LearnedGaussian}
 
 
 class Domain(abc.ABC):
@@ -117,13 +141,13 @@ class Domain(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def supports(self) -> frozenset[str]:
+    def supports(self) -> frozenset[Support]:
         """Which `Likelihood.support` values the data satisfy."""
 
     @property
     @abc.abstractmethod
     def default_likelihood(self) -> str:
-        """A name in `LIKELIHOODS`."""
+        """One of `likelihood_names`."""
 
     @property
     def default_preset(self) -> str:
@@ -372,27 +396,19 @@ class Domain(abc.ABC):
             CompositionError: The data take values that it does not allow.
         """
         name = self.default_likelihood if chosen == "auto" else chosen
-        if isinstance(name, str) and name not in LIKELIHOODS:
-            raise unknown_name("likelihood", name, ["auto", *LIKELIHOODS])
-        likelihood = LIKELIHOODS[name](self.event_shape) if isinstance(name, str) else name
+        likelihood = make_likelihood(name, self.event_shape) if isinstance(name, str) else name
         if likelihood.support not in self.supports:
-            fitting = [k for k, f in LIKELIHOODS.items() if f(()).support in self.supports]
+            shape = self.event_shape
+            fitting = [
+                name
+                for name in likelihood_names()
+                if make_likelihood(name, shape).support in self.supports
+            ]
             raise CompositionError(
-                f"{type(likelihood).__name__} needs values that are "
-                f"{_SUPPORT[likelihood.support]}, which these data are not; use one of "
-                f"{', '.join(fitting)}."
+                f"{type(likelihood).__name__} needs values that are {likelihood.support.words}, "
+                f"which these data are not; use one of {', '.join(fitting) or 'your own'}."
             )
         return likelihood
-
-
-_SUPPORT = {
-    "unit": "between 0 and 1",
-    "image": "images with values between 0 and 1",
-    "codes": "whole numbers from 0",
-    "real": "real numbers",
-    "table": "cells of a table",
-    "tokens": "sequences of tokens",
-}
 
 
 def batch_mean(domain: Domain, rows: Tensor, chunk: int = 512) -> Tensor:

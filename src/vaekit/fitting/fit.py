@@ -18,6 +18,7 @@ from vaekit.errors import SpecError
 from vaekit.fitting.prior import prior_after, refit_prior, training_share
 from vaekit.fitting.trained import TrainedModel, as_items, batches_of
 from vaekit.likelihoods.base import Likelihood
+from vaekit.likelihoods.support import TABLE, TOKENS
 from vaekit.metrics.latents import Health, latent_health
 from vaekit.models.vae import VAE
 from vaekit.objectives.schedules import FixedSchedule
@@ -68,14 +69,14 @@ def assemble(
     """
     if not (isinstance(latent_dim, int | np.integer) and latent_dim >= 1):
         raise SpecError(f"latent_dim must be a whole number of at least 1; got {latent_dim!r}.")
-    if latent_dim >= domain.num_features and "tokens" not in domain.supports:
+    if latent_dim >= domain.num_features and TOKENS not in domain.supports:
         warnings.warn(
             f"latent_dim={latent_dim} is not below the {domain.num_features} values of an item, "
             "so nothing is compressed; fewer latents usually sample better.",
             stacklevel=3,
         )
     if isinstance(likelihood, str) and likelihood == "auto":
-        of_table = "table" in domain.supports
+        of_table = TABLE in domain.supports
         likelihood = preset.table_likelihood if of_table else preset.likelihood
     if network == "auto" and len(domain.event_shape) == 3:
         network = preset.image_network

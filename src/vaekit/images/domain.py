@@ -19,6 +19,7 @@ from vaekit.domains.sources import is_table_file, read_source
 from vaekit.errors import DataError, SpecError
 from vaekit.images.folders import names_files, read_images, read_labels, write_images
 from vaekit.likelihoods.base import Likelihood
+from vaekit.likelihoods.support import IMAGE, REAL, UNIT, Support
 from vaekit.networks.conv import Chain, Offset
 from vaekit.networks.sizes import make_denoiser, make_networks
 from vaekit.presets.autoencoders import beta_vae
@@ -215,9 +216,9 @@ class ImageDomain(Domain):
         return evaluation_pictures(subject)
 
     @property
-    def supports(self) -> frozenset[str]:
+    def supports(self) -> frozenset[Support]:
         """Real, between 0 and 1, and images."""
-        return frozenset({"real", "unit", "image"})
+        return frozenset({REAL, UNIT, IMAGE})
 
     @property
     def default_likelihood(self) -> str:

@@ -1,6 +1,7 @@
 """What every likelihood promises."""
 
 import abc
+import inspect
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vaekit.likelihoods.support import Support
 from vaekit.types import Batch
 
 
@@ -18,9 +20,7 @@ class Likelihood(nn.Module, abc.ABC):
     Attributes:
         normalized: False for energies, which have no log-likelihood to report.
         features_per_value: How many decoder outputs (``channels``) one value of x needs.
-        support: Which values x may take: ``"real"``, ``"unit"`` (0 to 1), ``"image"`` (the same,
-            in the shape of an image), ``"codes"`` (0 … K-1), ``"table"`` (codes of columns,
-            then numbers) or ``"tokens"`` (codes of a sequence, its end, then padding).
+        support: Which values x may take: one of `vaekit.likelihoods.support`, or your own.
         smooth: Whether the point moves smoothly with the features, so that a critic of items can
             teach the decoder.
         drawn: Whether a generated item is a draw from p(x | z), as rows of a table are, and not
@@ -32,7 +32,16 @@ class Likelihood(nn.Module, abc.ABC):
     smooth: ClassVar[bool] = True
     drawn: ClassVar[bool] = False
     needs_calibration: ClassVar[bool] = False
-    support: ClassVar[str]
+    support: ClassVar[Support]
+
+    @classmethod
+    def for_shape(cls, event_shape: tuple[int, ...]) -> "Likelihood | None":
+        """Return one for items of a shape, for users who name it; ``None`` if a name is too little.
+
+        By default there is one, if all constructor arguments have defaults.
+        """
+        parameters = list(inspect.signature(cls).parameters.values())
+        return None if any(p.default is p.empty for p in parameters) else cls()
 
     def __init__(self, features_per_value: int = 1) -> None:
         super().__init__()

@@ -27,6 +27,7 @@ from vaekit.distributions.pixels import (
     DiscretizedLogistic as DiscretizedLogisticDistribution,
 )
 from vaekit.likelihoods.base import Elementwise, Likelihood, sum_observed
+from vaekit.likelihoods.support import CODES, IMAGE, REAL, UNIT, Support
 from vaekit.ssim import ms_ssim
 from vaekit.types import Batch
 
@@ -45,7 +46,7 @@ class Bernoulli(Likelihood):
         torch.Size([1, 3, 4])
     """
 
-    support: ClassVar[str] = "unit"
+    support: ClassVar[Support] = UNIT
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +91,7 @@ class ContinuousBernoulli(Elementwise):
         True
     """
 
-    support: ClassVar[str] = "unit"
+    support: ClassVar[Support] = UNIT
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,8 +123,13 @@ class Categorical(Likelihood):
         0.2
     """
 
-    support: ClassVar[str] = "codes"
+    support: ClassVar[Support] = CODES
     smooth: ClassVar[bool] = False
+
+    @classmethod
+    def for_shape(cls, event_shape: tuple[int, ...]) -> "Categorical":
+        """Return one for bytes."""
+        return cls(256)
 
     def __init__(self, num_classes: int) -> None:
         super().__init__(features_per_value=num_classes)
@@ -166,7 +172,7 @@ class DiscretizedLogistic(Elementwise):
         torch.Size([1, 3, 4])
     """
 
-    support: ClassVar[str] = "unit"
+    support: ClassVar[Support] = UNIT
 
     def __init__(self, levels: int = 256) -> None:
         super().__init__(features_per_value=2)
@@ -204,7 +210,12 @@ class Student(Elementwise):
         torch.Size([1, 3, 4])
     """
 
-    support: ClassVar[str] = "real"
+    support: ClassVar[Support] = REAL
+
+    @classmethod
+    def for_shape(cls, event_shape: tuple[int, ...]) -> "Student":
+        """Return one with a noise for each feature."""
+        return cls(event_shape)
 
     def __init__(self, shape: Sequence[int] = ()) -> None:
         super().__init__()
@@ -239,7 +250,7 @@ class StructuralSimilarity(Likelihood):
     """
 
     normalized: ClassVar[bool] = False
-    support: ClassVar[str] = "image"
+    support: ClassVar[Support] = IMAGE
 
     def __init__(self, weight: float = 300.0) -> None:
         super().__init__()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Normal
 
 from vaekit.likelihoods.base import Elementwise, Likelihood, sum_observed
+from vaekit.likelihoods.support import REAL, Support
 from vaekit.types import Batch
 
 _FLOOR = 1e-2
@@ -33,7 +34,7 @@ class Gaussian(Elementwise):
         0.10000000149011612
     """
 
-    support: ClassVar[str] = "real"
+    support: ClassVar[Support] = REAL
 
     def __init__(self, scale: float = 1.0) -> None:
         super().__init__()
@@ -66,7 +67,7 @@ class LearnedGaussian(Elementwise):
         torch.Size([1, 3, 4])
     """
 
-    support: ClassVar[str] = "real"
+    support: ClassVar[Support] = REAL
 
     def __init__(self, shape: Sequence[int] = (), initial_scale: float = 1.0) -> None:
         super().__init__()
@@ -107,7 +108,7 @@ class OptimalGaussian(Likelihood):
         torch.Size([1, 3, 4])
     """
 
-    support: ClassVar[str] = "real"
+    support: ClassVar[Support] = REAL
     running_variance: Tensor
 
     def __init__(self, momentum: float = 0.05) -> None:

@@ -12,6 +12,7 @@ from torch.distributions import Distribution
 from vaekit.distributions.rows import AutoregressiveRow, Cells
 from vaekit.errors import SpecError
 from vaekit.likelihoods.base import Likelihood, sum_observed
+from vaekit.likelihoods.support import TABLE, Support
 from vaekit.networks.autoregressive import AutoregressiveCells
 from vaekit.types import Batch
 
@@ -41,7 +42,7 @@ class Table(Likelihood):
         torch.Size([1, 4, 3])
     """
 
-    support: ClassVar[str] = "table"
+    support: ClassVar[Support] = TABLE
     smooth: ClassVar[bool] = False
     drawn: ClassVar[bool] = True
 
@@ -105,7 +106,7 @@ class AutoregressiveTable(Likelihood):
         torch.Size([1, 4, 3])
     """
 
-    support: ClassVar[str] = "table"
+    support: ClassVar[Support] = TABLE
     smooth: ClassVar[bool] = False
     drawn: ClassVar[bool] = True
     needs_calibration: ClassVar[bool] = True

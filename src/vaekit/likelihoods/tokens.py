@@ -12,6 +12,7 @@ from vaekit.distributions.wrappers import Concatenated
 from vaekit.errors import SpecError
 from vaekit.likelihoods.base import Likelihood, sum_observed
 from vaekit.likelihoods.gaussian import LearnedGaussian
+from vaekit.likelihoods.support import TOKENS, Support
 from vaekit.networks.tokens import AutoregressiveTokenDecoder
 from vaekit.types import Batch
 
@@ -39,7 +40,7 @@ class Tokens(Likelihood):
         torch.Size([1, 5, 4])
     """
 
-    support: ClassVar[str] = "tokens"
+    support: ClassVar[Support] = TOKENS
     smooth: ClassVar[bool] = False
     drawn: ClassVar[bool] = True
 
@@ -116,7 +117,7 @@ class TargetedTokens(Likelihood):
         torch.Size([1, 5, 6])
     """
 
-    support: ClassVar[str] = "tokens"
+    support: ClassVar[Support] = TOKENS
     smooth: ClassVar[bool] = False
     drawn: ClassVar[bool] = True
 

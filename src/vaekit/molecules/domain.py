@@ -18,6 +18,7 @@ from vaekit.domains.hooks import Conditions, Proposals, ReadOptions, SampleOptio
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.fitting.conditional import read_number
 from vaekit.likelihoods.base import Likelihood
+from vaekit.likelihoods.support import TOKENS, Support
 from vaekit.molecules.properties import PROPERTIES, compute_properties
 from vaekit.molecules.reading import Molecules, Report
 from vaekit.molecules.standardize import (
@@ -381,9 +382,9 @@ class MoleculeDomain(Domain):
         return evaluation_pictures(subject)
 
     @property
-    def supports(self) -> frozenset[str]:
+    def supports(self) -> frozenset[Support]:
         """Tokens."""
-        return frozenset({"tokens"})
+        return frozenset({TOKENS})
 
     @property
     def default_likelihood(self) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vaekit.errors import CompositionError, SpecError, unknown_name
 from vaekit.latents.base import Latent, Single
 from vaekit.likelihoods.base import Likelihood
+from vaekit.likelihoods.support import TABLE, TOKENS
 from vaekit.models.samplers import Diffusion
 from vaekit.models.vae import VAE, Model
 from vaekit.networks.sizes import make_denoiser
@@ -33,7 +34,7 @@ _NOT_PRESETS = frozenset(
         "Preset",
         "Recipe",
         "choose_preset",
-        "find_preset",
+        "get_preset",
         "preset",
         "preset_for",
         "preset_names",
@@ -42,8 +43,8 @@ _NOT_PRESETS = frozenset(
 """What else ``vaekit.presets`` exports."""
 
 _NO_NUMBERS = {
-    "table": "rows hold labels as well. Use preset 'table_vae'.",
-    "tokens": "items are tokens. Use preset 'sequence_vae'.",
+    TABLE: "rows hold labels as well. Use preset 'table_vae'.",
+    TOKENS: "items are tokens. Use preset 'sequence_vae'.",
 }
 
 

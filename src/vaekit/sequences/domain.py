@@ -11,6 +11,7 @@ from torch import Tensor
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.errors import CompositionError, DataError, DataTypeError
 from vaekit.likelihoods.base import Likelihood
+from vaekit.likelihoods.support import TOKENS, Support
 from vaekit.likelihoods.tokens import TargetedTokens, Tokens
 from vaekit.networks.mlp import MLPDecoder
 from vaekit.networks.tokens import (
@@ -191,9 +192,9 @@ class SequenceDomain(Domain):
         return "txt"
 
     @property
-    def supports(self) -> frozenset[str]:
+    def supports(self) -> frozenset[Support]:
         """Tokens."""
-        return frozenset({"tokens"})
+        return frozenset({TOKENS})
 
     @property
     def default_likelihood(self) -> str:

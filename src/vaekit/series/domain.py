@@ -16,6 +16,7 @@ from vaekit.domains.hooks import DetectorDefaults
 from vaekit.domains.sources import read_source
 from vaekit.errors import DataError, SpecError
 from vaekit.likelihoods.base import Likelihood
+from vaekit.likelihoods.support import REAL, Support
 from vaekit.networks.sizes import make_denoiser, make_networks
 from vaekit.presets.autoencoders import vae
 from vaekit.presets.base import Parts
@@ -281,9 +282,9 @@ class SeriesDomain(Domain):
         return restore_steps(detector, arrays)
 
     @property
-    def supports(self) -> frozenset[str]:
+    def supports(self) -> frozenset[Support]:
         """Real numbers."""
-        return frozenset({"real"})
+        return frozenset({REAL})
 
     @property
     def default_likelihood(self) -> str:

@@ -19,6 +19,7 @@ from vaekit.domains.sources import read_source
 from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
 from vaekit.fitting.conditional import read_number
 from vaekit.likelihoods.base import Likelihood
+from vaekit.likelihoods.support import TABLE, Support
 from vaekit.likelihoods.table import AutoregressiveTable, Table
 from vaekit.networks.autoregressive import AutoregressiveCells
 from vaekit.networks.conv import Chain, Offset
@@ -334,9 +335,9 @@ class TableDomain(Domain):
         return evaluation_pictures(subject)
 
     @property
-    def supports(self) -> frozenset[str]:
+    def supports(self) -> frozenset[Support]:
         """Rows of tables."""
-        return frozenset({"table"})
+        return frozenset({TABLE})
 
     @property
     def default_likelihood(self) -> str:

@@ -301,12 +301,15 @@ def check_likelihood(
 
 
 def _items(likelihood: Likelihood, event_shape: Sequence[int]) -> Tensor:
-    shape = (_LIKELIHOOD_ITEMS, *event_shape)
-    kinds = {
-        "real": lambda: torch.randn(shape),
-        "codes": lambda: torch.randint(2, shape).float(),
-    }
-    return kinds.get(likelihood.support, lambda: torch.randint(2, shape).float())()
+    support, shape = likelihood.support, (_LIKELIHOOD_ITEMS, *event_shape)
+    x = support.examples(shape)
+    require(
+        tuple(x.shape) == shape and support.holds(x),
+        f"examples of support {support.name!r} must have the shape asked for, and lie in it",
+        tuple(x.shape),
+        "Mend `examples` or `holds`.",
+    )
+    return x
 
 
 def _check_scores(likelihood: Likelihood, features: Tensor, x: Tensor) -> None:

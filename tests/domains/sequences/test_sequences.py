@@ -34,7 +34,7 @@ def words(n=300, seed=0):
     return ["".join(rng.choices(["ab", "cd", "e"], k=rng.randint(1, 5))) for _ in range(n)]
 
 
-@pytest.mark.parametrize("tokeniser", [Characters(), SmilesAtoms()], ids=repr)
+@pytest.mark.parametrize("tokenizer", [Characters(), SmilesAtoms()], ids=repr)
 def test_tokens_joined_are_the_string(tokenizer):
     pairs = BytePairs(tokenizer, 30).fit(SMILES * 2)
     for each in (tokenizer, pairs):

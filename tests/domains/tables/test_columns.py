@@ -162,7 +162,7 @@ def test_what_comes_out_lies_in_the_range(values):
 
 
 @pytest.mark.parametrize(
-    ("learnt", "new", "message"),
+    ("learned", "new", "message"),
     [
         (series(["cat", "dog"] * 9), series(["dog", "dgo"]), r"'dgo' in row 1.*mean 'dog'"),
         (series(["cat", "dog"] * 9), series(["dog", None]), "no missing cells in training"),
