@@ -16,8 +16,19 @@ from vaekit.tasks import NAMED_PRIORS, named_prior
 
 CONDITIONAL = ("cvae", "fader_vae")
 GRIDS = ("latent_diffusion",)
-OPTIONS = {"vq_vae": {"num_codes": 16}, "residual_vq_vae": {"num_codes": 16}}
+OPTIONS = {"vq_vae": {"num_codes": 16}, "residual_vq_vae": {"num_codes": 16, "depth": 3}}
 """Of presets whose usual ones need more items."""
+SLOW = (
+    "diffusion",
+    "flow_matching",
+    "rhvae",
+    "hvae",
+    "vq_vae",
+    "residual_vq_vae",
+    "fsq_vae",
+    "categorical_vae",
+    "two_stage_vae",
+)
 
 
 def fitted(preset: str, X: Any, context: Any = None, **options: Any) -> Autoencoder:
@@ -50,7 +61,7 @@ def everything(model: Autoencoder, X: Any, context: Any = None, one: Any = None)
 
 
 def _preset(name: str) -> dict[str, Any]:
-    X = images(100 if name in ("diffusion", "flow_matching", "rhvae", "hvae") else 200)
+    X = images(80 if name in SLOW else 200)
     context = labels(len(X)) if name in CONDITIONAL else None
     model = fitted(name, X, context)
     told = context[:6] if context is not None else None

@@ -10,7 +10,10 @@ import numpy as np
 import torch
 from gold.flat import Tensors, record
 
-__all__ = ["CASES", "Case", "case", "described", "run"]
+__all__ = ["CASES", "WATCHERS", "Case", "case", "described", "run"]
+
+WATCHERS: list[Callable[[Any], None]] = []
+"""Told of each model that a case describes; `make_runs.py` keeps them."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ def run(name: str) -> dict[str, dict[str, Any]]:
 
 def described(model: Any) -> dict[str, Any]:
     """What training left: weights in their order without their names, and the losses."""
+    for watch in WATCHERS:
+        watch(model)
     state = [tensor.detach().cpu().numpy() for tensor in model.model_.state_dict().values()]
     keys = dict.fromkeys(key for row in model.history_ for key in row)
     history = {

@@ -297,7 +297,9 @@ def _evaluate_images() -> dict[str, Any]:
 @case("task/evaluate codes", only_shapes=True)
 def _evaluate_codes() -> dict[str, Any]:
     settings = EvaluationSettings(draws=2, samples=60, features="raw")
-    return _evaluation(evaluate(fitted("vq_vae", images()).trained_, images(), settings=settings))
+    return _evaluation(
+        evaluate(fitted("vq_vae", images(80)).trained_, images(80), settings=settings)
+    )
 
 
 @case("task/evaluate latents by factors", only_shapes=True)
