@@ -7,7 +7,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 # Checks and docs beside each other; the tests, which take both cores, after them.
 MAKEFLAGS += --jobs=2
 
-.PHONY: demo test check docs clean
+.PHONY: demo test check docs plugins clean
 
 demo: $(VENV)/.core
 	$(BIN)/vaekit demo demo
@@ -20,6 +20,11 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Packages of others, installed beside, which touch no file of vaekit.
+plugins: $(VENV)/.dev
+	$(PIP) --no-deps --no-build-isolation --upgrade --target build/plugins examples/plugins/*/
+	PYTHONPATH=$(CURDIR)/build/plugins $(BIN)/python -m pytest -q examples/plugins
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/make_pictures.py

@@ -72,6 +72,8 @@ def _inside(place: str, name: object) -> str:
 
 def arguments(value: object) -> dict[str, Any]:
     """The constructor arguments of a component, read from the attributes of the same names."""
+    if type(value).__init__ is nn.Module.__init__:  # a module that takes nothing
+        return {}
     names = inspect.signature(type(value).__init__).parameters
     try:
         return {name: getattr(value, name) for name in names if name != "self"}

@@ -23,6 +23,7 @@ from gold.stored import RUNS, RUNS_FOLDER, checkpointed, records_of, records_of_
 from gold.table import WATCHERS, run
 from laws.examples import example, randomised
 from torch import nn
+from vaekit.tasks.anomalies import fit_detector, fit_steps
 
 from vaekit import Autoencoder
 from vaekit.domains import MoleculeDomain, SequenceDomain, SeriesDomain, TableDomain
@@ -45,7 +46,6 @@ from vaekit.priors import AutoregressiveCodes, FittedFlow, StandardNormal
 from vaekit.sklearn import VAEDetector
 from vaekit.spec import arguments, describe, registry
 from vaekit.tasks import Plan, Trained, fit_model
-from vaekit.tasks.anomalies import fit_detector, fit_steps
 from vaekit.training import TrainConfig
 
 SPECS = Path(__file__).with_name("specs.json")

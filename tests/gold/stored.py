@@ -13,13 +13,13 @@ import safetensors.torch
 import torch
 from gold.data import MOLECULES, images, long_series, people, rows
 from gold.flat import Tensors, flat, record
+from vaekit.tasks.molecules import predict_molecules
 
 from vaekit import Autoencoder, load
 from vaekit.errors import VaekitError
 from vaekit.networks import MLPDecoder, MLPEncoder
 from vaekit.sklearn import load_detector
 from vaekit.tasks import impute
-from vaekit.tasks.molecules import predict_molecules
 
 __all__ = [
     "RUNS",

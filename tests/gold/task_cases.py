@@ -20,6 +20,25 @@ from gold.data import (
 from gold.flat import Tensors, flat
 from gold.model_cases import fitted
 from gold.table import case, described
+from vaekit.tasks.anomalies import (
+    SCORES,
+    conformal_p_values,
+    fit_detector,
+    fit_steps,
+    reason_words,
+    report_page,
+    series_page,
+)
+from vaekit.tasks.clustering import METHODS as CLUSTERINGS
+from vaekit.tasks.molecules import (
+    find_analogues,
+    latent_neighbours,
+    molecule_report,
+    molecule_ways,
+    predict_molecules,
+)
+from vaekit.tasks.optimisation import METHODS as SEARCHES
+from vaekit.tasks.optimisation import Bounded, Keeps, NoAlerts, Similar
 
 from vaekit import Autoencoder, fine_tune, load
 from vaekit.datasets import shapes
@@ -56,25 +75,6 @@ from vaekit.tasks import (
     traverse_latents,
     within,
 )
-from vaekit.tasks.anomalies import (
-    SCORES,
-    conformal_p_values,
-    fit_detector,
-    fit_steps,
-    reason_words,
-    report_page,
-    series_page,
-)
-from vaekit.tasks.clustering import METHODS as CLUSTERINGS
-from vaekit.tasks.molecules import (
-    find_analogues,
-    latent_neighbours,
-    molecule_report,
-    molecule_ways,
-    predict_molecules,
-)
-from vaekit.tasks.optimisation import METHODS as SEARCHES
-from vaekit.tasks.optimisation import Bounded, Keeps, NoAlerts, Similar
 from vaekit.training import TrainConfig
 
 QUICK = TrainConfig(max_epochs=1, progress=False)

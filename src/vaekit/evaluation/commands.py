@@ -171,6 +171,10 @@ def evaluate(
     ] = _DEFAULTS.draws,
     annealed: Annealed = _DEFAULTS.annealed,
     factors: Factors = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="A registered metric of another package; may be repeated."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = _DEFAULTS.seed,
     k: Neighbors = _DEFAULTS.k,
     target: Target = _DEFAULTS.target,
@@ -209,7 +213,7 @@ def evaluate(
     settings = EvaluationSettings(features, n, draws, annealed, k=k, target=target, seed=seed)
     held_out = _read(model, data, context, labels, factors)
     learned_from = None if training is None else read_data(training, model.domain_)
-    result = _measure(model, held_out, learned_from, settings)
+    result = _measure(model, held_out, learned_from, settings, metric or ())
     evaluation_lib.write_evaluation(
         out, result, {"run": str(run), "data": data, "versions": storage.versions()}
     )
@@ -280,6 +284,7 @@ def _measure(
     held_out: _Data,
     training: Any,
     settings: EvaluationSettings,
+    metrics: Sequence[str],
 ) -> evaluation_lib.Evaluation:
     with console.status("evaluating") as status:
         return evaluation_lib.evaluate(
@@ -289,6 +294,7 @@ def _measure(
             labels=held_out.labels,
             factors=held_out.factors,
             training=training,
+            metrics=metrics,
             settings=settings,
             watch=lambda name, done, of: status.update(f"{done + 1} of {of}: {name}"),
         )

@@ -1,6 +1,6 @@
 """Everything that is measured of a trained model, in one go."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from vaekit.evaluation.settings import EvaluationSettings
 from vaekit.evaluation.subject import EvaluationContext
 from vaekit.fitting.trained import TrainedModel
 from vaekit.metrics.feature_extractors import Features
+from vaekit.registry import get
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -99,6 +100,7 @@ def evaluate(
     factors: Any = None,
     features: Features | None = None,
     training: Any = None,
+    metrics: Sequence[str] = (),
     settings: EvaluationSettings = EvaluationSettings(),
     watch: Callable[[str, int, int], None] = lambda name, done, of: None,
 ) -> Evaluation:
@@ -120,6 +122,8 @@ def evaluate(
             own; ``None`` learns them from two fifths of the items.
         training: Of tables and molecules: what the model learned from, by which it is told whether
             samples repeat it, and for molecules what a perfect model would reach.
+        metrics: Names of registered metrics to measure as well: functions that take an
+            `EvaluationContext` and return rows.
         settings: Options.
         watch: Called before each measure with its name, how many are done, and of how many.
 
@@ -142,7 +146,8 @@ def evaluate(
         trained, X, context, labels, factors, settings, features, training
     )
     measured: list[Row] = []
-    measures = _measures(subject)
+    own = tuple(Measure("further metrics", name, get("metrics", name)) for name in metrics)
+    measures = (*_measures(subject), *own)
     for done, measure in enumerate(measures):
         watch(measure.name, done, len(measures) + 1)
         measured += measure.rows(subject)
