@@ -16,7 +16,7 @@ from gold.task_cases import FEW
 from PIL import Image
 from typer.testing import CliRunner
 
-from vaekit.cli import app
+from vaekit.cli.app import app
 from vaekit.datasets import shapes
 
 LEFT_OUT = ("versions", "seconds", "data", "version", "run")

@@ -21,22 +21,16 @@ from gold.model_cases import everything, fitted
 from gold.table import case
 
 from vaekit.datasets import penguins, shapes
-from vaekit.domains import (
-    LIKELIHOODS,
-    ArrayDomain,
-    BytePairs,
-    Characters,
-    ImageDomain,
-    MoleculeDomain,
-    SequenceDomain,
-    SeriesDomain,
-    TableDomain,
-    dominant_period,
-)
+from vaekit.domains import ArrayDomain, likelihood_names
+from vaekit.images import ImageDomain
+from vaekit.molecules import MoleculeDomain
+from vaekit.sequences import BytePairs, Characters, SequenceDomain
+from vaekit.series import SeriesDomain, dominant_period
+from vaekit.tables import TableDomain
 
 
 def _images(network: str, size: str = "small") -> dict[str, Any]:
-    pictures = shapes(80, size=16, colour=True, seed=3).images
+    pictures = shapes(80, size=16, color=True, seed=3).images
     options = {"network": network, "network_size": size, "domain": ImageDomain()}
     return everything(fitted("vae", pictures, **options), pictures[:4])
 
@@ -56,12 +50,12 @@ def _likelihood(name: str) -> dict[str, Any]:
     codes = name == "categorical"
     X = images(100).reshape(100, -1)[:, 18:24] // 4 if codes else images(100)
     model = fitted(
-        "vae", X, likelihood=name, domain=ArrayDomain(standardise=False) if codes else "images"
+        "vae", X, likelihood=name, domain=ArrayDomain(standardize=False) if codes else "images"
     )
     return everything(model, X[:4])
 
 
-for _name in LIKELIHOODS:
+for _name in likelihood_names():
     if _name not in ("table", "tokens", "autoregressive_table"):
         case(f"likelihood/{_name}")(partial(_likelihood, _name))
 
@@ -74,7 +68,7 @@ def _arrays() -> dict[str, Any]:
 @case("domain/arrays as they are")
 def _raw_arrays() -> dict[str, Any]:
     X = pd.DataFrame(rows(), columns=list("abcd"))
-    model = fitted("vae", X, latent_dim=2, domain=ArrayDomain(standardise=False))
+    model = fitted("vae", X, latent_dim=2, domain=ArrayDomain(standardize=False))
     return everything(model, X[:6])
 
 
@@ -87,7 +81,7 @@ def _table() -> dict[str, Any]:
 
 @case("domain/table with holes")
 def _holes() -> dict[str, Any]:
-    domain = TableDomain(missing="hole", scale="straight")
+    domain = TableDomain(missing="unobserved", scale="standard")
     return everything(fitted("vae", people(), domain=domain), people(8))
 
 

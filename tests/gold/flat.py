@@ -111,8 +111,8 @@ def _short(shapes: Any) -> str:
 def _summary(values: np.ndarray) -> dict[str, Any]:
     there = values[np.isfinite(values)]
     missing = int(len(values) - len(there))
-    places = np.unique(np.linspace(0, max(len(there) - 1, 0), SHOWN).round().astype(int))
-    shown = [_rounded(v) for v in there[places]] if len(there) else []
+    positions = np.unique(np.linspace(0, max(len(there) - 1, 0), SHOWN).round().astype(int))
+    shown = [_rounded(v) for v in there[positions]] if len(there) else []
     told = {"values": shown} | ({"missing": missing} if missing else {})
     if len(there) > SHOWN:
         told |= {"mean": _rounded(there.mean()), "std": _rounded(there.std())}

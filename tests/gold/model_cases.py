@@ -9,10 +9,10 @@ from gold.flat import flat
 from gold.table import case, described
 
 from vaekit import Autoencoder
-from vaekit.domains import TableDomain
 from vaekit.errors import CompositionError
-from vaekit.presets import PRESETS
-from vaekit.tasks import NAMED_PRIORS, named_prior
+from vaekit.fitting import NAMED_PRIORS, get_prior
+from vaekit.presets import choose_preset, preset_names
+from vaekit.tables import TableDomain
 
 CONDITIONAL = ("cvae", "fader_vae")
 GRIDS = ("latent_diffusion",)
@@ -34,7 +34,7 @@ SLOW = (
 def fitted(preset: str, X: Any, context: Any = None, **options: Any) -> Autoencoder:
     """A model after a few steps."""
     settings = {"latent_dim": None if preset in GRIDS else 4, "max_epochs": 1, "batch_size": 64}
-    chosen = PRESETS[preset](**OPTIONS[preset]) if preset in OPTIONS else preset
+    chosen = choose_preset(preset, OPTIONS[preset]) if preset in OPTIONS else preset
     model = Autoencoder(chosen, progress=False, seed=0, **(settings | options))
     return model.fit(X, context=context)
 
@@ -68,7 +68,7 @@ def _preset(name: str) -> dict[str, Any]:
     return everything(model, X[:6], told, 7 if told is not None else None)
 
 
-for _name in sorted(PRESETS):
+for _name in preset_names():
     case(f"preset/{_name}")(partial(_preset, _name))
 
 
@@ -79,7 +79,7 @@ def _table_vae() -> dict[str, Any]:
 
 @case("preset/masked_vae of a table")
 def _masked_vae() -> dict[str, Any]:
-    model = fitted("masked_vae", people(), domain=TableDomain(missing="hole"))
+    model = fitted("masked_vae", people(), domain=TableDomain(missing="unobserved"))
     return everything(model, people(8))
 
 
@@ -110,7 +110,7 @@ def _prior(name: str) -> dict[str, Any]:
 
 def _quick(name: str, model: Autoencoder) -> Any:
     """The prior of that name; those that are trained for long, for a few steps."""
-    prior = named_prior(name, model.model_, model.domain_.event_shape)
+    prior = get_prior(name, model.model_, model.domain_.event_shape)
     if isinstance(getattr(prior, "steps", None), int):
         prior.steps = 10
     return prior

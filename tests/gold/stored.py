@@ -13,13 +13,13 @@ import safetensors.torch
 import torch
 from gold.data import MOLECULES, images, long_series, people, rows
 from gold.flat import Tensors, flat, record
-from vaekit.tasks.molecules import predict_molecules
 
 from vaekit import Autoencoder, load
+from vaekit.anomalies import load_detector
 from vaekit.errors import VaekitError
+from vaekit.molecules import predict_molecules
 from vaekit.networks import MLPDecoder, MLPEncoder
-from vaekit.sklearn import load_detector
-from vaekit.tasks import impute
+from vaekit.tables import impute
 
 __all__ = [
     "RUNS",
@@ -210,10 +210,10 @@ def records_of_spec(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _some_items(domain: dict[str, Any]) -> Any:
     """Items for domains whose samples are not always such; else none."""
-    kind, learnt = domain["type"], domain["args"]
+    kind, learned = domain["type"], domain["args"]
     if kind == "domains.MoleculeDomain":
         return MOLECULES[:3]
-    if kind == "domains.SeriesDomain" and learnt["window"] and not learnt["time"]:
+    if kind == "domains.SeriesDomain" and learned["window"] and not learned["time"]:
         return long_series()[:40]
     return None
 

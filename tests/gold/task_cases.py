@@ -20,61 +20,57 @@ from gold.data import (
 from gold.flat import Tensors, flat
 from gold.model_cases import fitted
 from gold.table import case, described
-from vaekit.tasks.anomalies import (
-    SCORES,
-    conformal_p_values,
-    fit_detector,
-    fit_steps,
-    reason_words,
-    report_page,
-    series_page,
-)
-from vaekit.tasks.clustering import METHODS as CLUSTERINGS
-from vaekit.tasks.molecules import (
-    find_analogues,
-    latent_neighbours,
-    molecule_report,
-    molecule_ways,
-    predict_molecules,
-)
-from vaekit.tasks.optimisation import METHODS as SEARCHES
-from vaekit.tasks.optimisation import Bounded, Keeps, NoAlerts, Similar
 
 from vaekit import Autoencoder, fine_tune, load
-from vaekit.datasets import shapes
-from vaekit.domains import Context, MoleculeDomain, SeriesDomain, TableDomain
-from vaekit.sklearn import (
-    VAEClusterer,
+from vaekit.anomalies import (
+    SCORES,
     VAEDetector,
-    VAEImputer,
-    VAEOverSampler,
+    conformal_p_values,
+    fit_detector,
     load_detector,
+    reason_words,
+    report_page,
 )
-from vaekit.tasks import (
+from vaekit.augmentation import VAEOverSampler, augment
+from vaekit.clustering import METHODS as CLUSTERINGS
+from vaekit.clustering import VAEClusterer, assign, cluster
+from vaekit.comparison import ComparisonSettings, compare
+from vaekit.datasets import shapes
+from vaekit.domains import Context
+from vaekit.editing import (
     EDIT_METHODS,
-    ComparisonSettings,
-    EvaluationSettings,
-    Predicted,
     apply_edit,
-    assign,
-    augment,
-    cluster,
-    compare,
     discover_directions,
     edit,
     edit_curve,
-    evaluate,
     find_edit,
-    impute,
-    interpolation_smoothness,
-    maximise,
-    minimise,
-    optimise,
-    sample_where,
     transfer,
-    traverse_latents,
+)
+from vaekit.evaluation import EvaluationSettings, evaluate, interpolation_smoothness
+from vaekit.fitting import traverse_latents
+from vaekit.molecules import (
+    MoleculeDomain,
+    find_analogues,
+    latent_neighbors,
+    molecule_paths,
+    molecule_report,
+    predict_molecules,
+)
+from vaekit.molecules.design import METHODS as SEARCHES
+from vaekit.molecules.design import (
+    Bounded,
+    Keeps,
+    NoAlerts,
+    Predicted,
+    Similar,
+    maximize,
+    minimize,
+    optimize,
     within,
 )
+from vaekit.series import SeriesDomain, fit_steps, series_page
+from vaekit.tables import TableDomain, VAEImputer, impute
+from vaekit.tasks import sample_where
 from vaekit.training import TrainConfig
 
 QUICK = TrainConfig(max_epochs=1, progress=False)
@@ -134,9 +130,9 @@ def _interpolate() -> dict[str, Any]:
 def _traverse() -> dict[str, Any]:
     model = _copy(_vae)
     z = torch.from_numpy(model.transform(images(1)))[0]
-    ways = traverse_latents(z, [0, 2], torch.linspace(-2, 2, 3))
-    items = model.inverse_transform(ways.flatten(0, 1).numpy())
-    return flat("latents", ways) | flat("items", items)
+    paths = traverse_latents(z, [0, 2], torch.linspace(-2, 2, 3))
+    items = model.inverse_transform(paths.flatten(0, 1).numpy())
+    return flat("latents", paths) | flat("items", items)
 
 
 def _edit(method: str) -> dict[str, Any]:
@@ -235,7 +231,7 @@ def _oversampler() -> dict[str, Any]:
 
 @case("task/impute a table")
 def _impute() -> dict[str, Any]:
-    model = fitted("masked_vae", people(), domain=TableDomain(missing="hole"), latent_dim=3)
+    model = fitted("masked_vae", people(), domain=TableDomain(missing="unobserved"), latent_dim=3)
     trained = model.trained_
     found = {
         "mean": impute(trained, people(), draws=5),
@@ -453,13 +449,13 @@ def _analogues() -> dict[str, Any]:
 
 @case("task/paths between molecules", only_shapes=True)
 def _ways() -> dict[str, Any]:
-    ways = molecule_ways(_copy(_molecules).trained_, MOLECULES[:2], MOLECULES[30:32], 5)
-    return flat("", ways)
+    paths = molecule_paths(_copy(_molecules).trained_, MOLECULES[:2], MOLECULES[30:32], 5)
+    return flat("", paths)
 
 
 @case("task/neighbours of molecules")
 def _near() -> dict[str, Any]:
-    found = latent_neighbours(_copy(_molecules).trained_, MOLECULES[:3], MOLECULES, 2)
+    found = latent_neighbors(_copy(_molecules).trained_, MOLECULES[:3], MOLECULES, 2)
     return flat("", found)
 
 
@@ -469,11 +465,11 @@ def _predict() -> dict[str, Any]:
     return flat("", predict_molecules(_copy(_molecules).trained_, given, compute=True))
 
 
-def _optimise(method: str) -> dict[str, Any]:
+def _optimize(method: str) -> dict[str, Any]:
     return _found(
-        optimise(
+        optimize(
             _copy(_molecules).trained_,
-            maximise("qed"),
+            maximize("qed"),
             start=MOLECULES[:20],
             budget=24,
             method=method,
@@ -497,21 +493,21 @@ def _found(found: Any) -> dict[str, Any]:
 
 
 for _method in ("auto", *SEARCHES):
-    case(f"task/optimise by {_method}", only_shapes=True)(partial(_optimise, _method))
+    case(f"task/optimise by {_method}", only_shapes=True)(partial(_optimize, _method))
 
 
 @case("task/optimise several things", only_shapes=True)
 def _several() -> dict[str, Any]:
     trained = _copy(_molecules).trained_
     aims = [
-        maximise("qed"),
+        maximize("qed"),
         within("logp", 1.0, 3.0),
-        minimise(len, name="length"),
-        maximise(Predicted(trained, "mw")),
+        minimize(len, name="length"),
+        maximize(Predicted(trained, "mw")),
     ]
     keep = [Similar("CCCCc1ccccc1", 0.1), Keeps("C"), NoAlerts(), Bounded("mw", 10, 400)]
     return _found(
-        optimise(
+        optimize(
             trained,
             aims,
             constraints=keep,
@@ -575,6 +571,6 @@ def _stored_molecules() -> dict[str, Any]:
         "scores": model.score_samples(FEW, draws=2),
         "weights": Tensors(t.numpy() for t in model.model_.state_dict().values()),
         "predicted": predict_molecules(model.trained_, FEW),
-        "ways": molecule_ways(model.trained_, [ASPIRIN], [PARACETAMOL], 4),
+        "ways": molecule_paths(model.trained_, [ASPIRIN], [PARACETAMOL], 4),
     }
     return flat("", found)

@@ -61,7 +61,7 @@ class RiemannianManifold(FittedPrior):
         self.regularization = regularization
         self.steps = steps
         self.metric = Metric(latent_dim, num_centroids, 1.0, regularization)
-        self.register_buffer("centre", torch.zeros(latent_dim))
+        self.register_buffer("center", torch.zeros(latent_dim))
         self.register_buffer("spread", torch.ones(latent_dim))
 
     def fit(

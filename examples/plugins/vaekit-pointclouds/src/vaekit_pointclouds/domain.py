@@ -119,5 +119,5 @@ class PointCloudDomain(Domain):
         """Return a set encoder and a fully connected decoder."""
         chosen, width = self.choose_likelihood(likelihood), _WIDTHS[size]
         encoder = SetEncoder(self.event_shape[-1], width)
-        decoder = MLPDecoder(latent_dim + context_dim, (1, *self.event_shape), (width, 2 * width))
+        decoder = MLPDecoder(latent_dim + context_dim, (width, 2 * width), (1, *self.event_shape))
         return Parts(encoder, decoder, chosen, width, latent_dim, context_dim)
