@@ -27,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from results import add_option, keep, recording
 from scipy.stats import wilcoxon
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -118,11 +119,15 @@ def one_protocol(protocol, paths, options):
     for name, values in table.items():
         area, precision = 100 * values.mean(axis=0)
         print(f"  {name:16} {area:.1f}/{precision:.1f}")
+        keep(name, {f"{protocol}: AUROC": area, f"{protocol}: AP": precision}, seeds=options.seeds)
     others = [name for name in names if not name.startswith("vaekit")]
     best = max(others, key=lambda name: table[name].mean())
     for place, what in enumerate(("AUROC", "AP")):
         gain = table["vaekit"][:, place] - table[best][:, place]
         p = wilcoxon(gain).pvalue
+        spread = f"ahead on {(gain > 0).sum()}, p {p:.3f}"
+        name = f"{protocol}: {what}"
+        keep(f"gain over {best}", {name: 100 * gain.mean()}, spreads={name: spread})
         print(
             f"  {what}: {100 * gain.mean():+.1f} over {best}, ahead on {(gain > 0).sum()}, "
             f"p {p:.3f}"
@@ -153,4 +158,7 @@ if __name__ == "__main__":
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--verbose", action="store_true", help="print each set")
     parser.add_argument("--peer", help="a Python with PyOD")
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("anomalies", options.results):
+        main(options)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from results import add_option, keep, recording
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -97,6 +98,8 @@ def one(name, sets, options):
         area, precision = 100 * np.mean(pairs, axis=0)
         ahead = np.mean(np.array(figures["vaekit"])[:, 0] > np.array(pairs)[:, 0])
         print(f"  {method:16} {area:.2f}/{precision:.2f}  ours ahead on {ahead:.0%}", flush=True)
+        keep(method, {"AUROC, %": area, "AP, %": precision}, part=name, seeds=options.seeds)
+    keep("vaekit", {"CPU s a fit": np.mean(spent)}, part=name)
 
 
 def main(options):
@@ -121,4 +124,7 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--threads", type=int, default=1)
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("anomalies_images", options.results):
+        main(options)

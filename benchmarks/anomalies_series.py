@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from results import add_option, keep, recording
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.neighbors import NearestNeighbors
@@ -137,6 +138,9 @@ def table(results, title):
         line = "  ".join(f"{value:5.1f}" for value in mean)
         ranges = "  ".join(f"{value:.1f}" for value in spread)
         print(f"  {name:10} {line}" + (f"   range over seeds {ranges}" if len(seeds) > 1 else ""))
+        figures = dict(zip((*FIGURES, "NAB"), mean, strict=True))
+        spans = {k: f"range {v:.1f}" for k, v in zip(figures, spread, strict=True)}
+        keep(name, figures, part=title, spreads=spans if len(seeds) > 1 else None, seeds=len(seeds))
 
 
 def nab(protocol, options):
@@ -146,10 +150,12 @@ def nab(protocol, options):
     found = {i: one_series(paths[i], protocol, options) for i in chosen}
     print(f"NAB, protocol {protocol}")
     if not options.tune:
-        table([result for result, _ in found.values()], "all")
-        table([result for i, (result, _) in found.items() if i % 2], "even, not tuned on")
+        table([result for result, _ in found.values()], f"{protocol}, all")
+        table(
+            [result for i, (result, _) in found.items() if i % 2], f"{protocol}, even, not tuned on"
+        )
     seconds = np.concatenate([spent for _, spent in found.values()])
-    table([found[i][0] for i in odd], "odd, tuned on")
+    table([found[i][0] for i in odd], f"{protocol}, odd, tuned on")
     print(f"  CPU seconds of a series: {np.median(seconds):.1f}, at most {seconds.max():.1f}")
 
 
@@ -175,6 +181,7 @@ def ecg(options):
     for name, pairs in figures.items():
         area, precision = 100 * np.mean(pairs, axis=0)
         print(f"  {name:12} {area:.1f}/{precision:.1f}  {100 * np.ptp(pairs, axis=0)[0]:.1f}")
+        keep(name, {"AUROC": area, "AP": precision}, part="ECG5000", seeds=options.seeds)
 
 
 def main(options):
@@ -198,4 +205,7 @@ if __name__ == "__main__":
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--tune", action="store_true", help="odd series only: use seeds from 100")
     parser.add_argument("--verbose", action="store_true", help="print each series")
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("anomalies_series", options.results):
+        main(options)

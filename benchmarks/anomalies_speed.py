@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from results import add_option, keep, recording
 
 from vaekit.anomalies import VAEDetector
 
@@ -62,6 +63,11 @@ def beside(options):
             f"  {name}: {np.median(own):.2f} CPU s, {np.median(ratio):.1f} times as fast "
             f"({ratio.min():.1f} - {ratio.max():.1f})"
         )
+        figures = {"fit, CPU s": np.median(own)}
+        if options.peer:
+            figures["times as fast as PyOD's VAE"] = np.median(ratio)
+        spreads = {"times as fast as PyOD's VAE": ratio}
+        keep(name, figures, part="10,000 x 20", spreads=spreads)
 
 
 def alone(rows, repeats):
@@ -69,6 +75,7 @@ def alone(rows, repeats):
     for name, novelty in SITUATIONS.items():
         spent = [fit(X, novelty)[0] for _ in range(repeats)]
         print(f"{rows:,} x {COLUMNS}, {name}: {np.median(spent):.2f} CPU s", flush=True)
+        keep(name, {"fit, CPU s": np.median(spent)}, part=f"{rows:,} x {COLUMNS}")
 
 
 def one_row():
@@ -80,6 +87,7 @@ def one_row():
             detector.score_samples(row[None])
             spent.append(time.process_time() - started)
         print(f"one row, {name}: {1e3 * np.median(spent):.2f} CPU ms, median of {CALLS}")
+        keep(name, {"CPU ms": 1e3 * np.median(spent)}, part="one row")
 
 
 def main(options):
@@ -99,4 +107,7 @@ if __name__ == "__main__":
     parser.add_argument("--peer", help="a Python with PyOD")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("anomalies_speed", options.results):
+        main(options)

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from results import add_option, keep, recording
 from scipy.stats import betabinom
 
 from vaekit.anomalies import VAEDetector
@@ -89,6 +90,13 @@ def reasons(paths, options):
     for (how, k), total in totals.items():
         ours, far = 100 * total[:, 0] / total[:, 1]
         print(f"  {how}, k={k}: {ours:.1f} %, {far:.1f} %", flush=True)
+        keep(
+            how,
+            {f"k = {k}, %": ours},
+            peer="columns farthest from their mean",
+            peer_figures={f"k = {k}, %": far},
+            part="reasons: corrupted columns among the first k",
+        )
 
 
 def false_alarms(paths, options):
@@ -110,6 +118,11 @@ def false_alarms(paths, options):
                 within += law.ppf(0.025) <= alarms <= law.ppf(0.975)
                 flagged, scored, fits = flagged + alarms, scored + len(others), fits + 1
         print(f"  {rate}: {flagged / scored:.4f}, {within} of {fits}", flush=True)
+        found = {
+            "realised": flagged / scored,
+            "sets within the 95 % interval": f"{within} of {fits}",
+        }
+        keep(f"asked {rate}", found, part="false alarms: new normal rows flagged")
 
 
 def main(options):
@@ -135,4 +148,7 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, help="passes of the false-alarm part, where quick")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--verbose", action="store_true")
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("anomalies_why", options.results):
+        main(options)

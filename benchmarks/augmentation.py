@@ -26,6 +26,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import torch
+from results import add_option, keep, recording
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
@@ -145,6 +146,8 @@ def report(title, found, names):
             by_model = "/".join(f"{1000 * g:+.0f}" for g in gain.mean(axis=0))
             parts.append(f"{way} {np.mean(rows[way]):.3f} ({by_model} ± {1000 * error:.0f})")
         print(f"  {name:22} " + "  ".join(parts), flush=True)
+        for way in ("none", *names):
+            keep(name, {f"mean score, {way}": np.mean(rows[way])}, part=title, seeds=len(base))
     gains = {
         way: [np.mean(np.array(r[way]) - np.array(r["none"])) for r in found.values()]
         for way in names
@@ -156,6 +159,7 @@ def report(title, found, names):
             f"{np.sum(np.array(gain) > 0)} of {len(gain)}, best of all on {best.sum()}",
             flush=True,
         )
+        keep(f"mean over sets: {way}", {"gain, thousandths": 1000 * np.mean(gain)}, part=title)
 
 
 def lopsided(options):
@@ -260,6 +264,8 @@ def advice(options):
         )
     for said, found in right.items():
         print(f"'{said}' was right in {sum(found)} of {len(found)} cases", flush=True)
+        part = f"is the advice right? (seed {options.seed})"
+        keep(said, {"right": f"{sum(found)} of {len(found)}"}, part=part, seeds=1)
 
 
 WHAT = {"lopsided": lopsided, "few": few, "numbers": numbers, "advice": advice}
@@ -286,4 +292,7 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0, help="of the advice")
     parser.add_argument("--threads", type=int, default=1)
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("augmentation", options.results):
+        main(options)

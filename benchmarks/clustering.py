@@ -7,7 +7,8 @@ defaults, and sees the items that are clustered: 1,797 digits, the first 20,000 
 Fashion-MNIST. Models and pixels are clustered by the methods of `vaekit.clustering`; k-means is
 scikit-learn's with 10 starts. Figures are means (least - most) over the seeds; CPU seconds of
 training and of clustering. Noise of HDBSCAN counts as a cluster in NMI and ARI, as wrong in
-accuracy. RESULTS.md says which of these items were looked at while choosing what.
+accuracy. docs/results/archive/clustering.md says which of these items were looked at while choosing
+what.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import warnings
 
 import numpy as np
 import torch
+from results import add_option, keep, recording
 from sklearn.decomposition import PCA
 
 from vaekit import Autoencoder, presets
@@ -94,6 +96,19 @@ def main(options):
             times = [f"{statistics.median(run[i] for run in runs):.1f}" for i in (1, 2)]
             kinds = "-".join(str(n) for n in sorted({run[3] for run in runs}))
             print("| " + " | ".join([*key, *cells, kinds, *times]) + " |", flush=True)
+            by_name = {name: [getattr(s, name) for s in scores] for name in vars(scores[0])}
+            keep(
+                ", ".join(key),
+                {name: statistics.mean(values) for name, values in by_name.items()}
+                | {
+                    "clusters": kinds,
+                    "fit, CPU s": float(times[0]),
+                    "find, CPU s": float(times[1]),
+                },
+                spreads=by_name,
+                part=f"{data_name}, {len(images)} items from {options.start}",
+                seeds=options.seeds,
+            )
 
 
 if __name__ == "__main__":
@@ -105,4 +120,7 @@ if __name__ == "__main__":
     parser.add_argument("--start", type=int, default=0, help="the first item")
     parser.add_argument("--data", type=lambda s: s.split(","), default=list(DATA))
     parser.add_argument("--models", type=lambda s: s.split(","), default=list(MODELS))
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("clustering", options.results):
+        main(options)

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from default_quality import describe, find_metric
+from results import add_option, keep, recording
 
 from vaekit.comparison import (
     BenchmarkRun,
@@ -101,6 +102,10 @@ def show(record):
     print(f"{record['model']}, seed {record['seed']}", record["failure"] or "")
     for row in (*record["scores"], *record["by_steps"]):
         steps, cost = row[FIELDS[1]], row[FIELDS[2]]
+        figures = {k.split(",")[0]: v for k, v in row.items() if k.endswith(", samples")}
+        figures |= {"CPU s per 1,000": cost} if cost is not None else {}
+        after = f"after {row[FIELDS[0]]:.0f} s" + (f", {steps} steps" if steps is not None else "")
+        keep(f"{record['model']}, seed {record['seed']}", figures, part=after)
         print(
             f"  {row[FIELDS[0]]:5.0f} s"
             f"{'' if steps is None else f', {steps} steps'}"
@@ -155,4 +160,7 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=15.0, help="for each model and seed")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("comparison", options.results):
+        main(options)

@@ -17,10 +17,13 @@ import time
 
 import numpy as np
 import torch
+from results import add_option, keep, recording
 
 from vaekit import Autoencoder
 from vaekit.datasets import fashion_mnist
 from vaekit.plots import image_grid, reconstruction_pairs, save_figure
+
+NAMES = {"fcd": "Frechet", "precision": "precision", "recall": "recall", "coverage": "coverage"}
 
 
 def find_metric(folder):
@@ -34,8 +37,7 @@ def find_metric(folder):
 
 
 def describe(score):
-    names = {"fcd": "Frechet", "precision": "precision", "recall": "recall", "coverage": "coverage"}
-    return "  ".join(f"{shown} {score[name]:.2f}" for name, shown in names.items())
+    return "  ".join(f"{shown} {score[name]:.2f}" for name, shown in NAMES.items())
 
 
 def one_seed(seed, train, test, metric):
@@ -50,10 +52,16 @@ def one_seed(seed, train, test, metric):
         f"IWAE-64 {scores.mean():.2f} ± {error:.2f} nats  {model.health_.active_units} active",
         flush=True,
     )
+    figures = {"CPU s": seconds, "IWAE-64, nats": scores.mean()}
+    spreads = {"IWAE-64, nats": f"± {error:.2f}"}
+    keep(f"seed {seed}", figures | {"active latents": model.health_.active_units}, spreads=spreads)
     if metric is not None:
         for prior in ("model", "fitted"):
             samples = model.sample(5000, seed=seed, prior=prior)
-            print(f"  {prior:7} prior  {describe(metric.score(samples))}", flush=True)
+            score = metric.score(samples)
+            print(f"  {prior:7} prior  {describe(score)}", flush=True)
+            figures = {f"{prior} prior: {name}": score[key] for key, name in NAMES.items()}
+            keep(f"seed {seed}", figures)
     return seconds, scores.mean(), model
 
 
@@ -82,4 +90,7 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--metric", default=os.environ.get("VAEKIT_FASHION_METRIC"))
     parser.add_argument("--pictures", help="folder for samples and reconstructions")
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("defaults", options.results):
+        main(options)

@@ -16,6 +16,7 @@ from dataclasses import fields
 
 import numpy as np
 import torch
+from results import add_option, keep, recording
 
 from vaekit import Autoencoder
 from vaekit.datasets import shapes
@@ -72,6 +73,10 @@ def main(options):
         cells = [shown([getattr(scores, name) for scores in found]) for name in SCORES]
         row = "".join(f"{cell:19}" for cell in cells)
         print(f"{preset:22} {statistics.median(seconds):6.1f}  {row}", flush=True)
+        by_name = {shown: [getattr(s, name) for s in found] for name, shown in SCORES.items()}
+        figures = {name: statistics.median(values) for name, values in by_name.items()}
+        figures["CPU s"] = statistics.median(seconds)
+        keep(preset, figures, spreads=by_name, seeds=options.seeds)
 
 
 if __name__ == "__main__":
@@ -81,4 +86,7 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--presets", type=lambda s: tuple(s.split(",")), default=PRESETS)
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("disentanglement", options.results):
+        main(options)

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from results import add_option, keep, recording
 
 from vaekit import Autoencoder, load, tasks
 from vaekit.domains.context import Labels
@@ -90,6 +91,8 @@ def print_recognition(judge, X, made, truth):
     for name in truth:
         right = [(told[name] == truth[name].to_numpy()).mean() for told in (on, off)]
         print(f"  {name:14} {right[0]:.3f} {right[1]:.3f}  ratio {right[1] / right[0]:.3f}")
+        figure = f"judge's accuracy over that on originals: {name}"
+        keep("conditional VAE", {figure: right[1] / right[0]}, part="reconstructions")
 
 
 def print_edit(name, judge, made, before, exact, edit, seen):
@@ -112,6 +115,14 @@ def print_edit(name, judge, made, before, exact, edit, seen):
         f"{distance(made, exact)[shown].mean():.4f}",
         flush=True,
     )
+    figures = {
+        "flip, all": flip.mean(),
+        "flip, seen": flip[shown].mean(),
+        "least kept, all": f"{kept[least]:.3f} {least}",
+        "least kept, seen": f"{kept_seen[least_seen]:.3f} {least_seen}",
+        "distance from the exact render": distance(made, exact)[shown].mean(),
+    }
+    keep(name, figures, part=f"{attribute} to {to}, {len(made)} faces", seeds=1)
 
 
 def random_like(direction, seed):
@@ -200,4 +211,7 @@ if __name__ == "__main__":
     parser.add_argument("--faces", type=int, default=1_000, help="test faces")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("editing", options.results):
+        main(options)

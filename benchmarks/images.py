@@ -8,7 +8,7 @@ Trains ``Autoencoder(max_minutes=...)`` with nothing else chosen, and prints wha
 names) and sharpness (ratio to the test images), beside 5,000 reconstructions of test images,
 samples of the model's own prior N(0, I), and 5,000 real training images: the floor. Weights, rates
 and sizes were compared on training images held out; that the critic had to pull harder was seen in
-one run's sharpness on test images (benchmarks/RESULTS.md), by how much was not.
+one run's sharpness on test images (docs/results/archive/images.md), by how much was not.
 
 --pictures DIR also draws samples and reconstructions.
 """
@@ -21,6 +21,7 @@ import time
 import numpy as np
 import torch
 from default_quality import find_metric
+from results import add_option, keep, recording
 
 from vaekit import Autoencoder
 from vaekit.datasets import fashion_mnist
@@ -65,6 +66,8 @@ def one_seed(seed, options, train, test, metric):
     }
     for name, found in figures.items():
         show(name, found)
+        keep(f"seed {seed}", {f"{name}: {k}": v for k, v in found.items()})
+    keep(f"seed {seed}", {"fit, s": wall, "fit, CPU s": cpu, "CPU s per 1,000": per_thousand})
     print(f"  sampling {per_thousand:.2f} CPU s per 1,000", flush=True)
     return model, figures, per_thousand, wall
 
@@ -112,4 +115,7 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pictures", help="folder to draw samples into")
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("images", options.results):
+        main(options)

@@ -16,6 +16,7 @@ import time
 import numpy as np
 import pandas as pd
 import torch
+from results import add_option, keep, recording
 from sklearn.compose import make_column_selector
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
@@ -107,6 +108,10 @@ def one_table(name, options):
         ends = f"{min(r[0] for r in rows):.3f}-{max(r[0] for r in rows):.3f}"
         labels = "" if np.isnan(right) else f"  labels {right:.3f}"
         print(f"  {method:12} error {error:.3f} ({ends}){labels}  {seconds:.1f} CPU s", flush=True)
+        figures = {"error of hidden numbers, deviations": error, "CPU s": seconds}
+        figures |= {} if np.isnan(right) else {"share of hidden labels told": right}
+        spreads = {"error of hidden numbers, deviations": ends}
+        keep(method, figures, part=f"{name}, {len(frame):,} rows", spreads=spreads, seeds=len(rows))
     return {method: np.median(rows, 0)[0] for method, rows in found.items()}
 
 
@@ -131,4 +136,7 @@ if __name__ == "__main__":
     parser.add_argument("--rows", type=int, default=3000)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("imputation", options.results):
+        main(options)

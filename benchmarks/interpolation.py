@@ -21,6 +21,7 @@ import time
 
 import numpy as np
 import torch
+from results import add_option, keep, recording
 
 from vaekit import Autoencoder
 from vaekit.datasets import digits, fashion_mnist
@@ -118,6 +119,9 @@ def show_table(title, found):
     for measure in runs_of[0][0]:
         means = [statistics.mean(run[measure] for run in runs) for runs in runs_of]
         ratio = f"{means[-1] / means[0]:.2f}" if means[0] else "-"
+        for preset, mean, runs in zip(found, means, runs_of, strict=True):
+            spread = [run[measure] for run in runs]
+            keep(preset, {measure: mean}, part=title, spreads={measure: spread}, seeds=len(runs))
         print(
             "| " + " | ".join([measure, *(shown(r, measure) for r in runs_of), ratio]) + " |",
             flush=True,
@@ -150,4 +154,7 @@ if __name__ == "__main__":
     presets = ["vae", "autoencoder"]
     parser.add_argument("--presets", type=lambda s: s.split(","), default=presets)
     parser.add_argument("--latents", type=lambda s: [int(n) for n in s.split(",")], default=[16, 2])
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("interpolation", options.results):
+        main(options)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from results import add_option, keep, recording
 
 from vaekit import Autoencoder
 from vaekit.metrics import fidelity, frechet_distance, raw_features
@@ -35,7 +36,20 @@ def one_preset(name, train, test, features, options):
     made, back = model.sample(len(test), seed=options.seed), model.reconstruct(test)
     real, new, again = (tensor(images) for images in (test, made, back))
     print(f"\n{name}: {minutes:.1f} minutes, {model.history_[-1]['step']} steps")
-    print(fidelity(real, new, features).summary())
+    found = fidelity(real, new, features)
+    print(found.summary())
+    keep(
+        name,
+        {
+            "minutes": minutes,
+            "steps": model.history_[-1]["step"],
+            **{name: value for name, value in vars(found.fake).items() if value is not None},
+            "reconstruction: Frechet": frechet_distance(features(real), features(again)),
+            "reconstruction: squared error / 1,000": 1000 * (real - again).square().mean(),
+        },
+        part=f"{Path(options.images).stem}, {test.shape[2]}x{test.shape[1]}",
+        seeds=1,
+    )
     print(
         f"reconstructions: Frechet {frechet_distance(features(real), features(again)):.2f}, "
         f"squared error {1000 * (real - again).square().mean():.2f} / 1,000"
@@ -70,4 +84,7 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", help="a folder for pictures")
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("larger_images", options.results):
+        main(options)

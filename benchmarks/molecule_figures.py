@@ -5,6 +5,7 @@ import time
 import numpy as np
 import torch
 from rdkit import Chem
+from results import keep
 from sklearn.linear_model import RidgeCV
 
 from vaekit.fitting.trained import as_items, batches_of
@@ -73,6 +74,9 @@ def latents(model, held_out):
         f"exact {exact:.3f}; valid: near a molecule {near:.3f}, between two {between:.3f}",
         flush=True,
     )
+    figures = {"rate, nats": sum(health.kl_per_latent), "latents in use": health.active_units}
+    figures |= {"exact": exact, "near valid": near, "between valid": between}
+    keep("latents", figures, seeds=1)
 
 
 def properties(model, held_out):
@@ -89,6 +93,7 @@ def properties(model, held_out):
         if name in own:
             predicted += f", taught {1 - np.square(own[name] - y).mean() / y.var():.3f}"
         print(f"  R2 of {name}: {predicted}", flush=True)
+        keep("properties", {f"R2 of {name}": predicted}, seeds=1)
 
 
 def draws(model, known, references, options):
@@ -113,6 +118,13 @@ def draws(model, known, references, options):
             frechet, scaffolds = references.measured(valid)
             shown.append(f"FCD above the floor {frechet:.3f}, Scaf {scaffolds:.3f}")
         print(f"  noise {noise}: {', '.join(shown)}; {speed:.0f} a CPU second", flush=True)
+        figures = {"valid": len(valid) / len(samples), "molecules a CPU second": speed}
+        figures["unique"] = len(different) / max(1, len(valid))
+        figures["new"] = len(different - known) / max(1, len(different))
+        figures["filters"] = passes_filters(valid).mean()
+        if references is not None:
+            figures |= {"FCD - floor": frechet, "Scaf": scaffolds}
+        keep(f"noise {noise}", figures, seeds=1)
 
 
 def aimed(model, options):
@@ -134,3 +146,5 @@ def aimed(model, options):
             flush=True,
         )
     print(f"  {shares[1] / shares[0]:.2f} times", flush=True)
+    figures = {"in the box, unasked": shares[0], "in the box": shares[1]}
+    keep("asked for", figures | {"times": shares[1] / shares[0]}, seeds=1)

@@ -12,10 +12,12 @@ model's samples at that n, with the seconds it took.
 import argparse
 import random
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from results import add_option, keep, recording
 
 from vaekit.metrics import molecules as measures
 from vaekit.metrics.sample_quality import _trace_of_root
@@ -35,6 +37,7 @@ def timed(name, compute):
     found = compute()
     shown = f"{found:.5g}" if isinstance(found, float) else found
     print(f"{name}: {shown} ({time.monotonic() - started:.1f} s)", flush=True)
+    keep(name, {"value": found, "seconds": time.monotonic() - started})
     return found
 
 
@@ -43,7 +46,9 @@ def compare_properties(path):
     names = {column: column.lower() for column in frame.columns if column != "smiles"}
     found = compute_properties(frame["smiles"], tuple(names.values()))
     for column, name in names.items():
-        print(f"{name}, largest difference: {np.abs(frame[column] - found[name]).max():.2g}")
+        largest = np.abs(frame[column] - found[name]).max()
+        print(f"{name}, largest difference: {largest:.2g}")
+        keep(name, {"largest difference from the stored properties": largest})
 
 
 def frechet(activations, stored):
@@ -56,13 +61,18 @@ def frechet(activations, stored):
 def stored_measures(molecules, activations, path):
     stored = np.load(path, allow_pickle=True)["stats"].item()
     fragments, scaffolds = measures.fragment_counts(molecules), measures.scaffold_counts(molecules)
-    print(f"  FCD {frechet(activations, stored['FCD']):.4f}")
-    print(f"  Frag {measures.cosine_of_counts(stored['Frag']['frag'], fragments):.5f}")
-    print(f"  Scaf {measures.cosine_of_counts(stored['Scaf']['scaf'], scaffolds):.4f}")
+    figures = {
+        "FCD": frechet(activations, stored["FCD"]),
+        "Frag": measures.cosine_of_counts(stored["Frag"]["frag"], fragments),
+        "Scaf": measures.cosine_of_counts(stored["Scaf"]["scaf"], scaffolds),
+    }
     own = compute_properties(molecules, tuple(STORED.values()))
     for theirs, name in STORED.items():
         values = np.asarray(stored[theirs]["values"], dtype=np.float64)
-        print(f"  {name} {measures.property_distance(values, own[name]):.4f}")
+        figures[f"Wasserstein: {name}"] = measures.property_distance(values, own[name])
+    for name, value in figures.items():
+        print(f"  {name} {value:.5f}")
+    keep(Path(path).stem, figures, part="against the stored statistics")
 
 
 def main(options):
@@ -97,4 +107,7 @@ if __name__ == "__main__":
     parser.add_argument("--props")
     parser.add_argument("-n", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("molecule_measures", options.results):
+        main(options)

@@ -22,11 +22,13 @@ import argparse
 import random
 import time
 import warnings
+from pathlib import Path
 
 import molecule_figures as figures
 import pandas as pd
 import torch
 from rdkit import RDLogger
+from results import add_option, part, recording
 
 from vaekit import Autoencoder, load, presets
 from vaekit.molecules import MoleculeDomain, Report, Standardized, is_readable
@@ -86,10 +88,11 @@ def main(options):
             print(given, flush=True)
         model = load(given) if options.runs else trained(given, train, options)
         some = [smiles for smiles in held_out if is_readable(model.domain_, smiles)]
-        figures.latents(model, some)
-        figures.properties(model, some)
-        figures.draws(model, known, references, options)
-        figures.aimed(model, options)
+        with part(Path(given).name if options.runs else f"beta {given}, {options.representation}"):
+            figures.latents(model, some)
+            figures.properties(model, some)
+            figures.draws(model, known, references, options)
+            figures.aimed(model, options)
 
 
 if __name__ == "__main__":
@@ -119,4 +122,7 @@ if __name__ == "__main__":
     parser.add_argument("--samples", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0)
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("molecules", options.results):
+        main(options)

@@ -35,6 +35,7 @@ import numpy as np
 import torch
 from molecule_tasks import TASKS
 from rdkit import Chem, RDLogger
+from results import add_option, keep, recording
 
 from vaekit import load
 from vaekit.molecules import (
@@ -156,6 +157,11 @@ def run_tasks(options, trained, pool):
                     }
                 )
                 print(*rows[-1].values(), flush=True)
+                figures = {
+                    f"{method}, seed {seed}: {key}": rows[-1][key]
+                    for key in ("auc_top10", "top10", "best", "cpu_ms")
+                }
+                keep(task, figures, part=f"{options.calls:,} calls")
                 if options.out:
                     append(options.out, rows[-1])
     print_means(rows)
@@ -240,6 +246,14 @@ def run_leads(options, trained, pool):
                 f"{successes[1]} of {len(leads)}; {1000 * spent:.0f} ms of CPU for a call",
                 flush=True,
             )
+            figures = {
+                "best QED": best[method].mean(),
+                "gained": (best[method] - before).mean(),
+                ".85 or more": f"{successes[0]} of {len(leads)}",
+                ".9 or more": f"{successes[1]} of {len(leads)}",
+                "CPU ms a call": 1000 * spent,
+            }
+            keep(method, figures, part=f"from single leads, seed {seed}, {options.calls} calls")
             if method != options.methods[0]:
                 more = with_error(best[options.methods[0]] - best[method])
                 print(f"  {options.methods[0]} gained more by {more}", flush=True)
@@ -274,4 +288,7 @@ if __name__ == "__main__":
     parser.add_argument("--leads", type=int, default=24)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path)
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("molecules_design", options.results):
+        main(options)

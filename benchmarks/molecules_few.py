@@ -14,10 +14,12 @@ forest on Morgan fingerprints.
 import argparse
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 from molecule_figures import canonical
 from rdkit import RDLogger
+from results import add_option, keep, recording
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import RidgeCV
 
@@ -44,6 +46,9 @@ def shown(name, model, held_out, options):
         f"{atoms.mean():.1f} heavy atoms, exact {exact:.3f} of {len(held_out)}",
         flush=True,
     )
+    figures = {"valid": len(valid) / len(samples), "different": different}
+    figures |= {"heavy atoms": atoms.mean(), "exact": exact}
+    keep(name, figures, part=f"{options.start} and {Path(options.data).name}", seeds=1)
 
 
 def predicted(start, found, options):
@@ -69,6 +74,9 @@ def predicted(start, found, options):
     for name, pairs in figures.items():
         (r2, error), spread = np.mean(pairs, 0), np.ptp(pairs, 0)
         print(f"{name:18} R2 {r2:.3f} ({spread[0]:.3f}), error {error:.2f} ({spread[1]:.2f})")
+        spreads = {"R2": f"range {spread[0]:.3f}", "error": f"range {spread[1]:.2f}"}
+        what = f"{options.target} of {Path(options.data).name}"
+        keep(name, {"R2": r2, "error": error}, part=what, spreads=spreads, seeds=options.seeds)
 
 
 def main(options):
@@ -105,4 +113,7 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--samples", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("molecules_few", options.results):
+        main(options)

@@ -15,6 +15,7 @@ import time
 import numpy as np
 import pandas as pd
 import torch
+from results import add_option, keep, recording
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_sequence, pad_sequence
@@ -132,8 +133,12 @@ def main(options):
     for name, found in speeds.items():
         ratio = np.median([a / b for a, b in zip(found, speeds["MOSES' VAE"], strict=True)])
         print(f"{name:12} {np.median(found):6.0f} molecules a CPU second, {ratio:.1f} times")
+        figures = {"molecules a CPU second, learnt from": np.median(found)}
+        keep(name, figures | {"times as many as MOSES' VAE": ratio}, part=options.precision)
     for network in ("gru", "transformer"):
-        print(f"{network:12} {drawn(domain, rows, network):6.0f} drawn a CPU second")
+        speed = drawn(domain, rows, network)
+        print(f"{network:12} {speed:6.0f} drawn a CPU second")
+        keep(network, {"molecules a CPU second, drawn": speed}, part="drawn")
 
 
 if __name__ == "__main__":
@@ -143,4 +148,7 @@ if __name__ == "__main__":
     parser.add_argument("--train", required=True)
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("molecules_speed", options.results):
+        main(options)

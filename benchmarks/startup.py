@@ -5,9 +5,12 @@
 Each figure is the median of 7 fresh processes.
 """
 
+import argparse
 import statistics
 import subprocess
 import sys
+
+from results import add_option, keep, recording
 
 IMPORT = """
 import time, torch
@@ -27,14 +30,32 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def run(program, times):
-    figures = [
+    return [
         float(subprocess.check_output([sys.executable, "-c", program]).split()[-1])
         for _ in range(times)
     ]
+
+
+def shown(figures):
     return f"{statistics.median(figures):.3f} ({min(figures):.3f} - {max(figures):.3f})"
 
 
-if __name__ == "__main__":
+def main():
+    """Print the figures."""
     for statement in ("import vaekit", "from vaekit import Autoencoder"):
-        print(f"{statement}: {run(IMPORT.format(statement=statement), 7)} s beyond import torch")
-    print(f"Autoencoder('vae').fit(60,000 uint8 images): peak {run(MEMORY, 3)} MB")
+        found = run(IMPORT.format(statement=statement), 7)
+        print(f"{statement}: {shown(found)} s beyond import torch")
+        name = "seconds beyond `import torch`"
+        median = statistics.median(found)
+        keep(f"`{statement}`", {name: median}, spreads={name: found}, seeds=len(found))
+    found = run(MEMORY, 3)
+    print(f"Autoencoder('vae').fit(60,000 uint8 images): peak {shown(found)} MB")
+    subject, name = "`Autoencoder().fit`, 60,000 uint8 images, one epoch", "peak of the process, MB"
+    keep(subject, {name: statistics.median(found)}, spreads={name: found}, seeds=len(found))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_option(parser)
+    with recording("startup", parser.parse_args().results):
+        main()

@@ -19,6 +19,7 @@ import time
 import numpy as np
 import pandas as pd
 import torch
+from results import add_option, keep, recording
 
 BATCH, PASSES = 256, 10
 
@@ -64,6 +65,14 @@ def measure(rows, columns, minutes):
         f"the frame, {peak:.1f} GB at most",
         flush=True,
     )
+    figures = {
+        "columns and encoding, s": schema,
+        "step of 256 rows, ms": 1000 * per_step,
+        "ten passes, minutes": passes / 60,
+        "10,000 samples, s": sampling,
+        "memory at most, GB": peak,
+    }
+    keep(f"{rows:,} x {columns}", figures, note=f"whole fit within {minutes} minutes: {fit:.0f} s")
 
 
 def main(options):
@@ -73,6 +82,8 @@ def main(options):
     for columns in options.columns:
         for rows in options.rows:
             one = ["--one", f"{rows},{columns}", "--minutes", str(options.minutes)]
+            if options.results:
+                one += ["--results", str(options.results)]
             subprocess.run([sys.executable, __file__, *one], check=True)
 
 
@@ -88,4 +99,7 @@ if __name__ == "__main__":
     parser.add_argument("--columns", type=numbers, default=[10, 50])
     parser.add_argument("--minutes", type=float, default=0.5)
     parser.add_argument("--one", type=numbers, help=argparse.SUPPRESS)
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("table_scale", options.results):
+        main(options)

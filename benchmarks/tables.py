@@ -35,6 +35,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from results import add_option, keep, recording
 
 from vaekit import Autoencoder
 from vaekit.tables import (
@@ -108,11 +109,13 @@ def tvae(train, seed, options):
     return rows.astype(dict(train.dtypes), errors="ignore"), fit, sampling
 
 
-def show(name, found):
+def show(name, found, part):
     medians = {k: np.median([f[k] for f in found]) for k in NAMES}
     ranges = {k: (min(f[k] for f in found), max(f[k] for f in found)) for k in NAMES}
     print(f"  {name:14}" + "  ".join(f"{k} {medians[k]:.3f}" for k in NAMES))
     print(f"  {'':14}" + "  ".join(f"{ranges[k][0]:.3g}-{ranges[k][1]:.3g}" for k in NAMES))
+    measured = {k: v for k, v in medians.items() if not np.isnan(v)}
+    keep(name, measured, part=part, spreads=ranges, seeds=len(found))
     sys.stdout.flush()
 
 
@@ -130,7 +133,7 @@ def one_table(name, options):
             found[maker].append(figures(rows, train, held_out, test, target, fit, sampling))
     print(f"{name}: {options.rows} rows, target {target}, {options.seeds} seeds")
     for maker, rows in found.items():
-        show(maker, rows)
+        show(maker, rows, f"{name}, {options.rows:,} rows")
 
 
 def whole(name, options):
@@ -160,6 +163,7 @@ def whole(name, options):
             }
         )
         print(f"  seed {seed}: " + "  ".join(f"{k} {v:.3f}" for k, v in found[-1].items()))
+        keep(f"seed {seed}", found[-1], part=f"all of {name}")
         sys.stdout.flush()
     medians = {k: np.median([f[k] for f in found]) for k in found[0]}
     print("  medians: " + "  ".join(f"{k} {v:.3f}" for k, v in medians.items()))
@@ -184,4 +188,7 @@ if __name__ == "__main__":
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--whole", action="store_true", help="all rows of the official split")
     parser.add_argument("--peer", help="a Python with ctgan")
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("tables", options.results):
+        main(options)

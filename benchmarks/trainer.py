@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from results import add_option, keep, recording
 from torch import nn
 
 FOLDER = "/usr/share/datasets/fashion-mnist"  # Debian's package dataset-fashion-mnist
@@ -186,6 +187,13 @@ def report(batch_size, taken):
         times = [run["us"] for run in runs]
         ratio = statistics.median(t / o for t, o in zip(times, ours, strict=True))
         spread = f"{min(times):.1f} - {max(times):.1f}"
+        figures = {
+            "us per image, median": statistics.median(times),
+            "time / ours, median of the rounds": ratio,
+            "peak memory, MB": statistics.median(run["mb"] for run in runs),
+        }
+        spreads = {"us per image, median": spread}
+        keep(name, figures, part=f"batch {batch_size}", spreads=spreads, seeds=len(runs))
         print(
             f"batch {batch_size:4}  {name:10} {statistics.median(times):6.1f} us/sample ({spread}) "
             f"  time / ours {ratio:5.3f}   peak {statistics.median(r['mb'] for r in runs):5.0f} MB",
@@ -203,10 +211,12 @@ if __name__ == "__main__":
     parser.add_argument("--worker", choices=WORKERS)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--batches", type=int, nargs="+", default=[128, 512])
+    add_option(parser)
     chosen = parser.parse_args()
     if chosen.worker:
         worker(chosen.worker, chosen.batch, chosen.epochs, chosen.data, chosen.threads)
     elif not Path(chosen.data).exists():
         sys.exit(f"no Fashion-MNIST at {chosen.data}; install dataset-fashion-mnist or pass --data")
     else:
-        main(chosen)
+        with recording("trainer", chosen.results):
+            main(chosen)

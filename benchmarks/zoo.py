@@ -43,6 +43,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from default_quality import find_metric, one_seed
+from results import add_option, keep, recording
 from torch import nn
 from torch.distributions import Categorical, MixtureSameFamily
 
@@ -520,6 +521,23 @@ def report(entries, results, options):
             f"{row} {shown_score(theirs, entry):>22} {shown:>20} {mine:11.1f} {peers:7.1f} "
             f"{mine / peers:6.2f}  {verdict}"
         )
+        figure = {"nll": "nll, nats", "mse": "squared error"}[entry.metric]
+        score, peer_score = (
+            np.mean([np.mean(line["scores"]) for line in col]) for col in zip(*pairs, strict=True)
+        )
+        keep(
+            entry.row,
+            {figure: score, "CPU s": mine, "ours - Pythae's": gap, "CPU s, ratio": mine / peers},
+            spreads={"ours - Pythae's": f"± {error:.{digits}f}"},
+            targets={
+                figure: ("no worse within two standard errors", bool(good)),
+                "CPU s": ("less than Pythae's", bool(fast)),
+            },
+            peer="Pythae",
+            peer_figures={figure: peer_score, "CPU s": peers},
+            part=figure,
+            seeds=len(pairs),
+        )
     print(
         f"no worse within two standard errors: {counts['no worse']} of {counts['rows']};  "
         f"less CPU time: {counts['faster']} of {counts['rows']}"
@@ -530,7 +548,7 @@ def compare_models(options):
     entries = [e for e in MODELS if not options.models or {e.row, e.name} & set(options.models)]
     if not entries:
         sys.exit(f"no such model; there are {', '.join(e.row for e in MODELS)}")
-    results = Results(options.results)
+    results = Results(options.cache)
     train_set, test_set = fashion_mnist("train").images, fashion_mnist("test").images
     data = {"train": train_set[: options.items], "test": test_set[: options.tests]}
     libraries = ("ours", "theirs") if options.peer_python else ("ours",)
@@ -571,6 +589,8 @@ def check_defaults(options):
         for name, (target, sense) in targets.items():
             good = found[name] <= target if sense == "at most" else found[name] >= target
             print(f"  {name:9} {found[name]:8.2f}  {sense} {target}: {'pass' if good else 'FAIL'}")
+            asked = {name: (f"{sense} {target}", bool(good))}
+            keep(f"seed {seed}", {name: found[name]}, targets=asked, part="defaults")
 
 
 def main(options):
@@ -593,7 +613,7 @@ if __name__ == "__main__":
     parser.add_argument("--peer-schedule", choices=["ours", "constant"], default="ours")
     parser.add_argument("--peer-beta2", type=float, default=ADAM_BETA2)
     parser.add_argument("--metric", default=os.environ.get("VAEKIT_FASHION_METRIC"))
-    parser.add_argument("--results", default="build/zoo.jsonl")
+    parser.add_argument("--cache", default="build/zoo.jsonl", help="what was trained before")
     parser.add_argument("--part", choices=["both", "models", "defaults"], default="both")
     parser.add_argument("--models", type=lambda text: text.split(","), default=[])
     parser.add_argument("--items", type=int, default=20_000)
@@ -603,4 +623,7 @@ if __name__ == "__main__":
     parser.add_argument("--tests", type=int, default=2000, help="test images scored")
     parser.add_argument("--draws", type=int, default=64, help="importance samples")
     parser.add_argument("--quick", action="store_true", help="all models, small, under 3 minutes")
-    main(parser.parse_args())
+    add_option(parser)
+    options = parser.parse_args()
+    with recording("zoo", options.results):
+        main(options)
