@@ -1,4 +1,4 @@
-"""What is asked of the C library; what it brings is in benchmarks/RESULTS.md."""
+"""What is asked of the C library; what it brings is in docs/results/archive."""
 
 import platform
 

@@ -512,5 +512,5 @@ METHODS: dict[str, Callable[[Encoded, int | None, int], ClusterSolution]] = {
     "model": _model,
 }
 """By name. ``"auto"`` is the neighbour graph, which had the highest mutual information with classes
-on every set and model measured (benchmarks/RESULTS.md); the numbers of ``"model"`` are those of the
+on every set and model measured (docs/results); the numbers of ``"model"`` are those of the
 components."""

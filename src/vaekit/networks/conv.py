@@ -374,7 +374,7 @@ class SubpixelDecoder(nn.Module):
     Dense layers mix latents and labels at hardly any cost, and no convolution runs at full size.
     On faces of 64x64 its error after the same time is that of `ConvDecoder`, but it takes labels
     from the context where the latter takes them from the latents, so that swapping a label works
-    (benchmarks/RESULTS.md). Meant for images up to about 128x128, which lie in place: the grid's
+    (docs/results). Meant for images up to about 128x128, which lie in place: the grid's
     own weights grow with its area.
 
     Args:

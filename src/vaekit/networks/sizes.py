@@ -27,7 +27,7 @@ _Networks = tuple[nn.Module, nn.Module, int]
 _COARSEST = 4  # strided stages stop at about this height or width
 _COARSE = 8  # those of residual networks, which go on thinking there
 # A decoder one layer deeper than the encoder buys more likelihood for the same time than the
-# mirror image does (benchmarks/RESULTS.md): to paint is harder than to recognise.
+# mirror image does (docs/results): to paint is harder than to recognise.
 _MLP_WIDTHS = {
     "small": ((512,), (256, 512)),
     "medium": ((1024,), (512, 1024)),

@@ -301,7 +301,7 @@ class SeriesDomain(Domain):
         size: str = "small",
         likelihood: str | Likelihood = "auto",
     ) -> Parts:
-        """Fully connected networks by default; see benchmarks/RESULTS.md."""
+        """Fully connected networks by default; see docs/results/."""
         chosen = self.choose_likelihood(likelihood)
         encoder, decoder, features_dim = make_networks(
             "mlp" if network == "auto" else network,
