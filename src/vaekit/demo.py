@@ -1,10 +1,7 @@
 """The demonstration: train, draw, write one page."""
 
-import html
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +15,7 @@ from vaekit.plots.charts import latent_health, training_curves
 from vaekit.plots.images import image_grid, interpolation_strips, reconstruction_pairs
 from vaekit.plots.latent_maps import latent_map, latent_traversals
 from vaekit.plots.style import save_figure
+from vaekit.reports import lines, render, table_row
 
 
 def write_page(path: Path, figures: dict[str, str]) -> None:
@@ -27,12 +25,8 @@ def write_page(path: Path, figures: dict[str, str]) -> None:
         path: The HTML file.
         figures: Names and values for its table.
     """
-    template = Template((resources.files("vaekit") / "templates" / "demo.html").read_text("utf-8"))
-    rows = "\n".join(
-        f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
-        for name, value in figures.items()
-    )
-    atomic_write(path, template.substitute(rows=rows).encode())
+    rows = lines(table_row(name, value) for name, value in figures.items())
+    atomic_write(path, render("demo", rows=rows))
 
 
 _SHOWN = 24

@@ -1,10 +1,12 @@
 """What a task found, as a folder of files that appears at once."""
 
 import base64
-import html
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from markupsafe import Markup
 
 from vaekit.errors import SaveError
 from vaekit.files import atomic_folder
@@ -53,13 +55,41 @@ def write_folder(path: Path, files: Mapping[str, bytes], pictures: "Mapping[str,
             save_figure(figure, folder / f"{name}.png")
 
 
-def figure_html(caption: str, figure: "Figure") -> str:
-    """Return a picture with its caption as HTML that needs no other file."""
+def render(template: str, **values: Any) -> bytes:
+    """Return a page of HTML; values are escaped, unless they are `Markup`.
+
+    Args:
+        template: Its name in ``vaekit/templates``, without the ending.
+        **values: What the template shows.
+    """
+    loader = jinja2.FileSystemLoader(Path(__file__).with_name("templates"))
+    pages = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+    )
+    return pages.get_template(f"{template}.html").render(values).encode()
+
+
+def lines(parts: Iterable[Markup]) -> Markup:
+    """Return fragments of HTML one below the other."""
+    return Markup("\n").join(parts)
+
+
+def table_row(head: object, *cells: object) -> Markup:
+    """Return a row of a table as HTML."""
+    body = Markup("").join(Markup("<td>{}</td>").format(cell) for cell in cells)
+    return Markup("<tr><th>{}</th>{}</tr>").format(head, body)
+
+
+def picture_html(caption: str, source: str) -> Markup:
+    """Return a picture in a file with its caption as HTML."""
+    return Markup('<figure><img src="{0}" alt="{1}"><figcaption>{1}</figcaption></figure>').format(
+        source, caption
+    )
+
+
+def figure_html(caption: str, figure: "Figure") -> Markup:
+    """Return a figure with its caption as HTML that needs no other file."""
     from vaekit.plots.style import png_of
 
     data = base64.b64encode(png_of(figure)).decode()
-    words = html.escape(caption)
-    return (
-        f'<figure><img src="data:image/png;base64,{data}" alt="{words}">'
-        f"<figcaption>{words}</figcaption></figure>"
-    )
+    return picture_html(caption, f"data:image/png;base64,{data}")

@@ -1,14 +1,12 @@
 """What was found, as one page with its pictures in it."""
 
-import html
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from vaekit.anomalies.detector import Detector
@@ -16,7 +14,7 @@ from vaekit.anomalies.inputs import prepare_inputs
 from vaekit.anomalies.reasons import Reason
 from vaekit.fitting.trained import batches_of
 from vaekit.plots.task_charts import heat_sheets, score_histogram, unusual_map
-from vaekit.reports import figure_html
+from vaekit.reports import figure_html, lines, render, table_row
 from vaekit.training.data import Items
 
 if TYPE_CHECKING:
@@ -60,20 +58,18 @@ def report_page(
         found: The most unusual flagged items, the most unusual first.
         how: What was done, in a sentence.
     """
-    template = resources.files("vaekit") / "templates" / "anomalies.html"
     flagged = int((scores > threshold).sum())
-    page = Template(template.read_text("utf-8")).substitute(
-        how=html.escape(how),
+    pictures = _pictures(detector, scores, threshold, found)
+    nothing = Markup("<tr><td colspan='4'>No item is flagged.</td></tr>")
+    return render(
+        "anomalies",
+        how=how,
         summary=f"{flagged} of {len(scores)} items are flagged: their score is above "
         f"{threshold:.2f} nats.",
-        figures="\n".join(
-            figure_html(*pair) for pair in _pictures(detector, scores, threshold, found)
-        ),
+        figures=lines(figure_html(*pair) for pair in pictures),
         columns=_first_reasons(found),
-        items="\n".join(_item(detector, one) for one in found)
-        or "<tr><td colspan='4'>No item is flagged.</td></tr>",
+        items=lines(_item(detector, one) for one in found) or nothing,
     )
-    return page.encode()
 
 
 def reason_words(reason: Reason) -> str:
@@ -133,32 +129,30 @@ def _stacked(items: Sequence[Any]) -> Any:
     return np.stack(items)
 
 
-def _first_reasons(found: Sequence[FlaggedItem]) -> str:
-    """How often each column is the strongest reason, as bars."""
+def _first_reasons(found: Sequence[FlaggedItem]) -> Markup:
+    """Return how often each column is the strongest reason, as bars."""
     counts = Counter(one.reasons[0].column for one in found if one.reasons)
     if not counts:
-        return ""
+        return Markup("")
     most = max(counts.values())
-    bars = "\n".join(
-        f"<tr><th>{html.escape(column)}</th><td>{_bar(count / most)} {count}</td></tr>"
+    bars = lines(
+        table_row(column, Markup("{} {}").format(_bar(count / most), count))
         for column, count in counts.most_common(_COLUMNS)
     )
-    return (
+    return Markup(
         "<h2>Which columns are the strongest reason, among the items below</h2>\n"
-        f"<table class='bars'><tbody>\n{bars}\n</tbody></table>"
-    )
+        "<table class='bars'><tbody>\n{}\n</tbody></table>"
+    ).format(bars)
 
 
-def _item(detector: Detector, one: FlaggedItem) -> str:
+def _item(detector: Detector, one: FlaggedItem) -> Markup:
     sure = float(detector.probabilities(np.array([one.score]))[0])
-    reasons = "<br>".join(
-        f"{_bar(reason.share)} {html.escape(reason_words(reason))}" for reason in one.reasons
+    reasons = Markup("<br>").join(
+        Markup("{} {}").format(_bar(reason.share), reason_words(reason)) for reason in one.reasons
     )
-    cells = (f"{one.score:.2f}", f"{sure:.3f}", reasons)
-    cells = (f"{one.score:.2f}", f"{sure:.3f}", reasons)
-    return f"<tr><th>{one.place}</th>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    return table_row(one.place, f"{one.score:.2f}", f"{sure:.3f}", reasons)
 
 
-def _bar(share: float) -> str:
+def _bar(share: float) -> Markup:
     width = round(60 * min(1.0, max(0.0, share)))
-    return f'<span class="bar" style="width:{width}px"></span>'
+    return Markup('<span class="bar" style="width:{}px"></span>').format(width)

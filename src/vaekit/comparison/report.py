@@ -1,16 +1,14 @@
 """A comparison as a folder: one page, a table and everything as JSON."""
 
 import csv
-import html
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from statistics import median
-from string import Template
 from typing import Any
 
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from vaekit.comparison.benchmark import EDITING, SAMPLED_AT_ONCE, BenchmarkRun
@@ -18,7 +16,7 @@ from vaekit.comparison.models import Comparison
 from vaekit.files import to_json
 from vaekit.plots.charts import Panel, tradeoff_curves
 from vaekit.plots.images import image_sheets
-from vaekit.reports import check_folder, write_folder
+from vaekit.reports import check_folder, lines, picture_html, render, table_row, write_folder
 
 
 @dataclass(frozen=True)
@@ -372,26 +370,15 @@ def _csv(found: Comparison) -> bytes:
 
 
 def _page(found: Comparison, pictures: list[str]) -> bytes:
-    template = resources.files("vaekit") / "templates" / "comparison.html"
-    head, *lines = table(found)
-    figures = [
-        f'<figure><img src="{name}.png" alt="{html.escape(PICTURES[name])}">'
-        f"<figcaption>{html.escape(PICTURES[name])}</figcaption></figure>"
-        for name in pictures
-    ]
-    page = Template(template.read_text("utf-8")).substitute(
-        verdict="\n".join(f"<li>{html.escape(sentence)}</li>" for sentence in verdict(found)),
-        head="".join(f"<th>{html.escape(cell)}</th>" for cell in head),
-        rows="\n".join(_row(line) for line in lines),
-        figures="\n".join(figures),
-        how=html.escape(_how(found)),
+    head, *rows = table(found)
+    return render(
+        "comparison",
+        verdict=lines(Markup("<li>{}</li>").format(sentence) for sentence in verdict(found)),
+        head=Markup("").join(Markup("<th>{}</th>").format(cell) for cell in head),
+        rows=lines(table_row(*row) for row in rows),
+        figures=lines(picture_html(PICTURES[name], f"{name}.png") for name in pictures),
+        how=_how(found),
     )
-    return page.encode()
-
-
-def _row(line: tuple[str, ...]) -> str:
-    name, *cells = (html.escape(cell) for cell in line)
-    return f"<tr><th>{name}</th>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def _how(found: Comparison) -> str:

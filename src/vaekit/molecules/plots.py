@@ -1,15 +1,13 @@
 """Pictures of molecules: grids, predictions, the course of a search."""
 
-import html
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
@@ -30,6 +28,7 @@ from vaekit.plots.style import (
     write_key,
     write_title,
 )
+from vaekit.reports import lines, render
 
 GRID_ENDINGS = (".png", ".svg", ".html")
 """What `MoleculeGrid.save` writes."""
@@ -84,16 +83,17 @@ class MoleculeGrid:
         Args:
             title: Of the page.
         """
-        cards = "\n".join(self._card(place) for place in range(len(self.molecules)))
-        template = resources.files("vaekit") / "templates" / "molecule_grid.html"
-        text = template.read_text("utf-8")
-        return Template(text).substitute(title=html.escape(title), cards=cards)
+        cards = lines(self._card(place) for place in range(len(self.molecules)))
+        return render("molecule_grid", title=title, cards=cards).decode()
 
-    def _card(self, place: int) -> str:
+    def _card(self, place: int) -> Markup:
         drawn = MoleculeGrid([self.molecules[place]], [""], 1, [self.marked[place]]).svg()
         drawing = drawn[drawn.index("<svg") :]  # without the declaration of XML
-        words = "".join(f"<li>{html.escape(w)}</li>" for w in self.captions[place].split("\n"))
-        return f"<figure>{drawing}<figcaption><ul>{words}</ul></figcaption></figure>"
+        words = self.captions[place].split("\n")
+        listed = Markup("").join(Markup("<li>{}</li>").format(word) for word in words)
+        return Markup("<figure>{}<figcaption><ul>{}</ul></figcaption></figure>").format(
+            Markup(drawing), listed
+        )
 
     def figure(self, title: str | None = None) -> Figure:
         """As a figure of matplotlib.

@@ -1,14 +1,12 @@
 """Anomalies in time: scores of single steps, and events found or missed."""
 
-import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import resources
-from string import Template
 from typing import Any
 
 import numpy as np
 import torch
+from markupsafe import Markup
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -21,7 +19,7 @@ from vaekit.domains.checks import is_frame
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.fitting.trained import batches_of
 from vaekit.models.vae import VAE
-from vaekit.reports import figure_html
+from vaekit.reports import figure_html, lines, render, table_row
 from vaekit.series.domain import SeriesDomain
 from vaekit.training.data import Items
 from vaekit.types import Batch
@@ -496,20 +494,18 @@ def series_page(detector: Detector, series: Any, scores: Floats, events: Sequenc
     values = series[list(names)].to_numpy() if is_frame(series) and names else np.asarray(series)
     spans = [(event.start, event.end) for event in events]
     figure = unusual_steps(values, scores, spans, names=names)
-    rows = "\n".join(_event_row(event) for event in sorted(events, key=lambda e: -e.score))
-    template = resources.files("vaekit") / "templates" / "series.html"
-    page = Template(template.read_text("utf-8")).substitute(
+    caption = "The series, with its events in red, and the score of each step"
+    nothing = Markup("<tr><td colspan='4'>No event.</td></tr>")
+    return render(
+        "series",
         summary=f"{len(events)} events in {len(scores)} steps.",
-        figures=figure_html(
-            "The series, with its events in red, and the score of each step", figure
-        ),
-        rows=rows or "<tr><td colspan='4'>No event.</td></tr>",
+        figures=figure_html(caption, figure),
+        rows=lines(_event_row(event) for event in sorted(events, key=lambda e: -e.score))
+        or nothing,
     )
-    return page.encode()
 
 
-def _event_row(event: Event) -> str:
-    channels = html.escape(", ".join(map(str, event.channels)))
-    cells = (str(event.peak), f"{event.score:.2f}", channels)
-    head = f"<tr><th>{event.start} to {event.end - 1}</th>"
-    return head + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+def _event_row(event: Event) -> Markup:
+    channels = ", ".join(map(str, event.channels))
+    steps = f"{event.start} to {event.end - 1}"
+    return table_row(steps, event.peak, f"{event.score:.2f}", channels)

@@ -1,14 +1,14 @@
 """What a search found, as one page with its pictures in it."""
 
-import base64
-import html
 from collections import Counter
-from importlib import resources
-from string import Template
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
 
 from vaekit.molecules.design.optimize import Optimization, table
 from vaekit.molecules.plots import search_curves
+from vaekit.reports import figure_html, lines, render
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,16 +54,15 @@ def design_page(result: Optimization, cards: int = _CARDS) -> bytes:
         MissingExtraError: RDKit or pandas is not installed.
     """
     rows = table(result)
-    template = resources.files("vaekit") / "templates" / "design.html"
-    page = Template(template.read_text("utf-8")).substitute(
-        how=html.escape(_how(result)),
-        summaries="\n".join(_summary_row(each) for each in result.summaries),
-        figures=_figure("The best score so far, call by call", _curves(result)),
-        cards="\n".join(_card(result, row) for _, row in rows.head(cards).iterrows()),
+    return render(
+        "design",
+        how=_how(result),
+        summaries=lines(_summary_row(each) for each in result.summaries),
+        figures=figure_html("The best score so far, call by call", _curves(result)),
+        cards=lines(_card(result, row) for _, row in rows.head(cards).iterrows()),
         front=_front(result, rows),
         failures=_failures(result),
     )
-    return page.encode()
 
 
 def _how(result: Optimization) -> str:
@@ -85,10 +84,14 @@ def _how(result: Optimization) -> str:
     return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
 
 
-def _summary_row(summary: Any) -> str:
+def _summary_row(summary: Any) -> Markup:
     cells = (summary.calls or "none", *(_number(v) for v in (summary.best, summary.top10)))
-    numbers = "".join(f"<td class='number'>{cell}</td>" for cell in (*cells, _number(summary.area)))
-    return f"<tr><td>{html.escape(summary.name)}</td>{numbers}</tr>"
+    return _numbered_row(summary.name, (*cells, _number(summary.area)))
+
+
+def _numbered_row(head: Any, numbers: Iterable[Any]) -> Markup:
+    cells = Markup("").join(Markup("<td class='number'>{}</td>").format(n) for n in numbers)
+    return Markup("<tr><td>{}</td>{}</tr>").format(head, cells)
 
 
 def _number(value: float) -> str:
@@ -100,66 +103,56 @@ def _curves(result: Optimization) -> "Figure":
     return search_curves(result.curves)
 
 
-def _figure(caption: str, figure: "Figure") -> str:
-    from vaekit.plots.style import png_of
-
-    data = base64.b64encode(png_of(figure)).decode()
-    words = html.escape(caption)
-    return (
-        f'<figure><img src="data:image/png;base64,{data}" alt="{words}">'
-        f"<figcaption>{words}</figcaption></figure>"
-    )
-
-
-def _card(result: Optimization, row: Any) -> str:
-    values = ", ".join(f"{html.escape(n)} {_number(row[n])}" for n in result.goal.names)
-    lines = [_drawing(row["smiles"]), f"<b>{row['rank']}</b> {values}"]
+def _card(result: Optimization, row: Any) -> Markup:
+    values = ", ".join(f"{n} {_number(row[n])}" for n in result.goal.names)
+    parts: list[Any] = [_drawing(row["smiles"]), Markup("<b>{}</b> {}").format(row["rank"], values)]
     if len(result.goal.names) > 1:
-        lines.append(f"score {_number(row['score'])}{', Pareto' if row['pareto'] else ''}")
+        parts.append(f"score {_number(row['score'])}{', Pareto' if row['pareto'] else ''}")
     if "lead_similarity" in row:
-        lines.append(f"similarity to the lead {_number(row['lead_similarity'])}")
+        parts.append(f"similarity to the lead {_number(row['lead_similarity'])}")
     origin = "given" if row["origin"] == "given" else f"call {row['call']}"
     if "nearest_similarity" in row and row["origin"] != "given":
         origin += f", nearest given {_number(row['nearest_similarity'])}"
-    lines.append(origin)
+    parts.append(origin)
     for name in ("flags", "alerts"):
         if row[name]:
-            lines.append(f"<span class='warn'>{html.escape(row[name])}</span>")
-    lines.append(f"<code>{html.escape(row['smiles'])}</code>")
-    return f"<div class='card'>{'<br>'.join(lines)}</div>"
+            parts.append(Markup("<span class='warn'>{}</span>").format(row[name]))
+    parts.append(Markup("<code>{}</code>").format(row["smiles"]))
+    return Markup("<div class='card'>{}</div>").format(Markup("<br>").join(parts))
 
 
-def _drawing(smiles: str) -> str:
+def _drawing(smiles: str) -> Markup:
     from vaekit.molecules.plots import molecule_grid
 
     drawn = molecule_grid([smiles]).svg()
-    return drawn[drawn.index("<svg") :]  # without the declaration of XML
+    return Markup(drawn[drawn.index("<svg") :])  # without the declaration of XML
 
 
-def _front(result: Optimization, rows: Any) -> str:
-    """The Pareto set, where there is more than one objective."""
+def _front(result: Optimization, rows: Any) -> Markup:
+    """Return the Pareto set, where there is more than one objective."""
     names = result.goal.names
     if len(names) == 1:
-        return ""
+        return Markup("")
     front = rows[rows["pareto"]]
-    cells = [
-        f"<tr><td><code>{html.escape(row['smiles'])}</code></td>"
-        + "".join(f"<td class='number'>{_number(row[name])}</td>" for name in names)
-        + "</tr>"
+    body = lines(
+        _numbered_row(
+            Markup("<code>{}</code>").format(row["smiles"]), (_number(row[n]) for n in names)
+        )
         for _, row in front.head(_FRONT).iterrows()
-    ]
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
-    return (
-        f"<h2>No other is better in everything: {len(front)} molecules</h2>\n"
-        f"<div class='scroll'><table><thead><tr><th>molecule</th>{head}</tr></thead><tbody>\n"
-        + "\n".join(cells)
-        + "\n</tbody></table></div>"
     )
+    head = Markup("").join(Markup("<th>{}</th>").format(name) for name in names)
+    return Markup(
+        "<h2>No other is better in everything: {} molecules</h2>\n"
+        "<div class='scroll'><table><thead><tr><th>molecule</th>{}</tr></thead><tbody>\n"
+        "{}\n</tbody></table></div>"
+    ).format(len(front), head, body)
 
 
-def _failures(result: Optimization) -> str:
+def _failures(result: Optimization) -> Markup:
     if not result.failures:
-        return ""
+        return Markup("")
     counts = Counter(record.reason for record in result.failures).most_common(_REASONS)
-    words = "; ".join(f"{count} times {html.escape(str(reason))}" for reason, count in counts)
-    return f"<h2>Calls without a value</h2><p>{len(result.failures)} failed: {words}.</p>"
+    words = "; ".join(f"{count} times {reason}" for reason, count in counts)
+    return Markup("<h2>Calls without a value</h2><p>{} failed: {}.</p>").format(
+        len(result.failures), words
+    )
