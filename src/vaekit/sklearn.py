@@ -3,7 +3,7 @@
 from vaekit.anomalies.estimator import VAEDetector, load_detector
 from vaekit.augmentation.estimator import VAEOverSampler
 from vaekit.clustering.estimator import VAEClusterer
-from vaekit.tables.imputer import VAEImputer
+from vaekit.tables.imputation import VAEImputer
 
 __all__ = [
     "VAEClusterer",

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vaekit.augmentation.generators import ClassMaker, Maker, NumberMaker
-from vaekit.augmentation.targets import (
+from vaekit.augmentation.generators import (
+    ClassMaker,
+    Maker,
+    NumberMaker,
     classifier_score,
     is_numeric_target,
     joined,

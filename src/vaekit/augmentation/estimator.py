@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length
 
 from vaekit.augmentation.augment_table import counts_of, synthesize, wanted_counts
-from vaekit.augmentation.targets import joined
+from vaekit.augmentation.generators import joined
 from vaekit.presets.base import Preset
 from vaekit.training.config import TrainConfig
 

@@ -11,3 +11,4 @@ from .checks import is_frame as is_frame
 from .context import Labels as Labels
 from .hooks import ReadOptions as ReadOptions
 from .hooks import SampleOptions as SampleOptions
+from .checks import for_trees as for_trees

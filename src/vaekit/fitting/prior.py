@@ -10,10 +10,9 @@ from vaekit.errors import CompositionError, unknown_name
 from vaekit.latents.base import Single
 from vaekit.models.vae import VAE
 from vaekit.posteriors.gaussian import GridGaussian
-from vaekit.priors.base import FittedPrior, Prior
+from vaekit.priors.base import FittedPrior, Prior, UniformSphere
 from vaekit.priors.codes import AutoregressiveCodes
 from vaekit.priors.density import FittedGaussian, GaussianMixture, KernelDensity
-from vaekit.priors.fixed import UniformSphere
 from vaekit.priors.flow import FittedFlow
 from vaekit.priors.flow_matching import FlowMatching
 from vaekit.priors.manifold import RiemannianManifold

@@ -11,8 +11,8 @@ from vaekit.distributions.codes import Codes, UniformCodes
 from vaekit.distributions.manifolds import REAL
 from vaekit.distributions.wrappers import SampleWithLogProb
 from vaekit.errors import CompositionError
-from vaekit.posteriors.base import Posterior
 from vaekit.posteriors.discrete import Quantizer
+from vaekit.posteriors.gaussian import Posterior
 from vaekit.priors.base import Prior
 from vaekit.types import Aggregate, Draw, LogDensity
 

@@ -1,4 +1,3 @@
-from .frames import for_trees as for_trees
 from .clusters import (
     Agreement as Agreement,
     CodebookUsage as CodebookUsage,

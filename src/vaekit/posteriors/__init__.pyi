@@ -1,4 +1,4 @@
-from .base import Posterior as Posterior
+from .gaussian import Posterior as Posterior
 from .discrete import (
     Categorical as Categorical,
     FiniteScalar as FiniteScalar,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from vaekit.distributed import mean_over_group, take_from_first
 from vaekit.distributions.codes import Codes, GumbelCodes, PointCodes
 from vaekit.errors import CompositionError
-from vaekit.posteriors.base import Posterior
+from vaekit.posteriors.gaussian import Posterior
 from vaekit.types import LogDensity
 
 

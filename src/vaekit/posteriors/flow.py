@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaekit.distributions.wrappers import PushforwardDistribution
-from vaekit.posteriors.base import Posterior
-from vaekit.posteriors.gaussian import DiagonalGaussian
+from vaekit.posteriors.gaussian import DiagonalGaussian, Posterior
 from vaekit.types import LogDensity
 
 

@@ -1,5 +1,6 @@
-"""Gaussian posteriors, diagonal and full, and the point mass of plain autoencoders."""
+"""What every posterior promises; Gaussian ones, diagonal and full; and the point mass."""
 
+import abc
 import math
 from collections.abc import Sequence
 from typing import ClassVar
@@ -11,9 +12,39 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, MultivariateNormal
 
 from vaekit.distributions.gaussian import Delta, DiagonalNormal
+from vaekit.distributions.manifolds import REAL, Manifold
 from vaekit.errors import CompositionError
-from vaekit.posteriors.base import Posterior
 from vaekit.types import LogDensity
+
+
+class Posterior(nn.Module, abc.ABC):
+    """Turns the encoder's features into q(z | x).
+
+    Attributes:
+        provides: What objectives and priors may count on: ``"density"`` (log q of a draw is
+            known), ``"pointwise"`` (log q of any point is known), ``"factorised"`` (latents are
+            independent given x), ``"path"`` (`frozen` can stop the gradient of its parameters).
+        manifold: The space that its draws lie in.
+    """
+
+    provides: ClassVar[frozenset[str]]
+
+    def __init__(self, features_dim: int, latent_dim: int, manifold: Manifold = REAL) -> None:
+        super().__init__()
+        manifold.check(latent_dim)
+        self.manifold = manifold
+        self.features_dim = features_dim
+        self.latent_dim = latent_dim
+
+    @abc.abstractmethod
+    def forward(self, h: Float[Tensor, "batch features"], log_joint: LogDensity) -> Distribution:
+        """Return q(z | x).
+
+        Args:
+            h: Features of the batch.
+            log_joint: log p(x, z) of the batch; only posteriors that follow its gradient use it.
+        """
+
 
 # Beyond these bounds a standard deviation is 0 or infinite for any practical purpose, and its
 # square would leave float32.

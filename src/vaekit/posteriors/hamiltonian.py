@@ -11,8 +11,7 @@ from torch.distributions import Distribution, constraints
 
 from vaekit.distributions.manifolds import Metric
 from vaekit.distributions.wrappers import SampleWithLogProb
-from vaekit.posteriors.base import Posterior
-from vaekit.posteriors.gaussian import DiagonalGaussian
+from vaekit.posteriors.gaussian import DiagonalGaussian, Posterior
 from vaekit.types import LogDensity
 
 

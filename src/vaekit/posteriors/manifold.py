@@ -10,7 +10,7 @@ from torch.distributions import Distribution
 from vaekit.distributions.manifolds import SPHERE, Ball, WrappedNormal
 from vaekit.distributions.sphere import PowerSpherical, VonMisesFisher
 from vaekit.errors import unknown_name
-from vaekit.posteriors.base import Posterior
+from vaekit.posteriors.gaussian import Posterior
 from vaekit.types import LogDensity
 
 _FAMILIES = {"power_spherical": PowerSpherical, "von_mises_fisher": VonMisesFisher}

@@ -26,7 +26,7 @@ from vaekit.objectives.regularizers import (
 from vaekit.objectives.schedules import Linear
 from vaekit.posteriors.gaussian import Deterministic
 from vaekit.presets.base import Parts, Recipe, preset, preset_for
-from vaekit.priors.fixed import StandardNormal
+from vaekit.priors.base import StandardNormal
 
 
 def points(parts: Parts) -> Single:

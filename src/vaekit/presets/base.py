@@ -18,7 +18,7 @@ from vaekit.models.vae import VAE, Model
 from vaekit.networks.sizes import make_denoiser
 from vaekit.objectives.base import Objective
 from vaekit.posteriors.gaussian import DiagonalGaussian
-from vaekit.priors.fixed import StandardNormal
+from vaekit.priors.base import StandardNormal
 from vaekit.registry import get, names, register
 
 P = ParamSpec("P")

@@ -17,7 +17,7 @@ from vaekit.objectives.evidence_bounds import Sum, elbo
 from vaekit.objectives.schedules import Linear
 from vaekit.posteriors.gaussian import GridGaussian
 from vaekit.presets.base import Parts, Recipe, preset_for
-from vaekit.priors.fixed import StandardNormal
+from vaekit.priors.base import StandardNormal
 
 
 @preset_for(

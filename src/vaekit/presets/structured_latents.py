@@ -8,15 +8,13 @@ from vaekit.objectives.base import Reconstruction
 from vaekit.objectives.evidence_bounds import ClusterStart, Sum, elbo
 from vaekit.objectives.regularizers import Commitment
 from vaekit.objectives.schedules import Linear
-from vaekit.posteriors.base import Posterior
 from vaekit.posteriors.discrete import Categorical, FiniteScalar, VectorQuantized
 from vaekit.posteriors.flow import InverseAutoregressive, LinearFlow
-from vaekit.posteriors.gaussian import DiagonalGaussian
+from vaekit.posteriors.gaussian import DiagonalGaussian, Posterior
 from vaekit.posteriors.hamiltonian import Hamiltonian, Riemannian
 from vaekit.posteriors.manifold import Hyperbolic, Spherical
 from vaekit.presets.base import Parts, Recipe, preset, preset_for
-from vaekit.priors.base import Prior
-from vaekit.priors.fixed import StandardNormal, UniformSphere, WrappedNormal
+from vaekit.priors.base import Prior, StandardNormal, UniformSphere, WrappedNormal
 from vaekit.priors.mixture import LearnedMixture, Vamp
 
 

@@ -5,7 +5,7 @@ from .density import (
     GaussianMixture as GaussianMixture,
     KernelDensity as KernelDensity,
 )
-from .fixed import (
+from .base import (
     StandardNormal as StandardNormal,
     UniformSphere as UniformSphere,
     WrappedNormal as WrappedNormal,

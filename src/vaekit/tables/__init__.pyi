@@ -16,7 +16,7 @@ from .constraints import (
 from .dates import DatetimeColumn as DatetimeColumn
 from .domain import TableDomain as TableDomain
 from .imputation import ESTIMATES as ESTIMATES, impute as impute
-from .imputer import VAEImputer as VAEImputer
+from .imputation import VAEImputer as VAEImputer
 from .infer import KINDS as KINDS, learn_column as learn_column
 from .metrics import (
     associations as associations,

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vaekit.domains.checks import for_trees, is_number, numbers_of, text_of
 from vaekit.errors import DataError, unknown_name
-from vaekit.metrics.frames import for_trees, is_number, numbers_of, text_of
 
 Floats = NDArray[np.float64]
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vaekit.domains.checks import is_number, numbers_of, text_of
 from vaekit.errors import DataError
-from vaekit.metrics.frames import is_number, numbers_of, text_of
 from vaekit.tables.metrics import Floats, check_tables
 
 _NEIGHBOURS = 5
