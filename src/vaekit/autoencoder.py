@@ -248,7 +248,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def interpolate(
         self, a: Any, b: Any, steps: int = 8, path: str = "linear", context: Any = None
     ) -> Any:
-        """Items on the way from each a to its b through the latent space.
+        """Return items on the way from each a to its b through the latent space.
 
         Args:
             a: Items where the ways begin.
@@ -283,7 +283,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         write_run(path, self.run_folder())
 
     def run_folder(self) -> RunFolder:
-        """What `save` writes."""
+        """Return what `save` writes."""
         trained = self._fitted("save")
         health = None if self.health_ is None else self.health_.to_json()
         return RunFolder(
@@ -400,7 +400,7 @@ def adopt_features(estimator: Any, autoencoder: Autoencoder) -> None:
 
 
 def require_trained(estimator: Any, method: str) -> TrainedModel:
-    """The model of an estimator's ``autoencoder_``.
+    """Return the model of an estimator's ``autoencoder_``.
 
     Raises:
         EstimatorNotFittedError: There is none yet.

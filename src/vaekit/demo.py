@@ -46,7 +46,7 @@ class _Models(Protocol):
 
 
 def draw_pictures(models: _Models, data: Dataset, seed: int) -> dict[str, Figure]:
-    """All pictures by file name.
+    """Return all pictures by file name.
 
     Args:
         models: The trained models.
@@ -76,7 +76,7 @@ def draw_pictures(models: _Models, data: Dataset, seed: int) -> dict[str, Figure
 
 
 def _plane(model: Autoencoder) -> Figure:
-    """What each point of a two-dimensional latent space decodes to."""
+    """Return what each point of a two-dimensional latent space decodes to."""
     grid = np.linspace(-2.2, 2.2, 15)
     points = np.stack(np.meshgrid(grid, grid[::-1]), axis=-1).reshape(-1, 2)
     return image_grid(model.inverse_transform(points), columns=len(grid))
@@ -91,7 +91,7 @@ def _interpolation(model: Autoencoder, data: Dataset) -> Figure:
 
 
 def _traversals(model: Autoencoder, image: np.ndarray) -> Figure:
-    """One latent moved at a time, the busiest first."""
+    """Return one latent moved at a time, the busiest first."""
     import torch
 
     from vaekit.fitting.interpolation import traverse_latents
@@ -107,7 +107,7 @@ def _traversals(model: Autoencoder, image: np.ndarray) -> Figure:
 
 
 def _unlikely(model: Autoencoder, images: np.ndarray) -> Figure:
-    """The held-out images that the model finds least and most probable."""
+    """Return the held-out images that the model finds least and most probable."""
     scores = model.score_samples(images)
     order = np.argsort(scores)
     chosen = np.concatenate([order[:10], order[-10:]])

@@ -81,7 +81,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def _neighbor(path: Path) -> Path:
-    """A new name in the same folder; made with the caller's umask, unlike ``tempfile``'s."""
+    """Return a new name in the same folder; made with the caller's umask, unlike ``tempfile``'s."""
     return path.with_name(f".{path.name}.{secrets.token_hex(6)}")
 
 

@@ -47,7 +47,7 @@ def _seed_all(seed: int, devices: list[int]) -> None:
 
 
 def _devices() -> list[int]:
-    """The GPU in use, if there is one; forking all of a machine's would be slow."""
+    """Return the GPU in use, if there is one; forking all of a machine's would be slow."""
     return [torch.cuda.current_device()] if torch.cuda.is_available() else []
 
 
@@ -60,7 +60,7 @@ def fresh_seed(seed: int | torch.Generator | None) -> int:
 
 
 def make_generator(seed: int | None) -> torch.Generator:
-    """A CPU generator seeded with ``seed``, or with fresh entropy where it is ``None``."""
+    """Return a CPU generator seeded with ``seed``, or with fresh entropy where it is ``None``."""
     generator = torch.Generator()
     if seed is None:
         generator.seed()

@@ -162,7 +162,7 @@ def _half_window(side: int) -> int:
 
 
 def _window_means(side: int, half: int, edges: bool) -> Float[Tensor, "places side"]:
-    """The weight of each pixel in the mean at each place."""
+    """Return the weight of each pixel in the mean at each place."""
     pixels = torch.arange(side)
     centers = pixels if edges else pixels[half : side - half]
     away = pixels - centers.unsqueeze(1)

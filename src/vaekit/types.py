@@ -161,7 +161,7 @@ class Encodes(Protocol):
     """A model with a latent representation in both directions."""
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """The posterior mean; see `VAE.encode`."""
+        """Return the posterior mean; see `VAE.encode`."""
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
         """p(x | z); see `VAE.decode`."""

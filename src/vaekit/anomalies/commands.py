@@ -101,7 +101,7 @@ class _Run:
         self.count += len(scores)
 
     def _scored(self, piece: Any) -> Floats:
-        """Scores; of some of the items the rows are kept, to be compared with training."""
+        """Return scores; of some of the items the rows are kept, to be compared with training."""
         try:
             rows = self.judge.autoencoder_.domain_.prepare(piece)
         except DataError as error:
@@ -131,7 +131,7 @@ class _Run:
         add(self.best, (score, -one.place, one))
 
     def result(self) -> Scored:
-        """All that was found."""
+        """Return all that was found."""
         if not self.scores:
             raise DataError("the data must have at least one item; got none.")
         scores = np.concatenate(self.scores)
@@ -160,7 +160,7 @@ def _frame(
     flagged: Any,
     why: dict[int, list[anomalies_lib.Reason]],
 ) -> Any:
-    """The items, where they are a table, and behind them what was found."""
+    """Return the items, where they are a table, and behind them what was found."""
     import pandas as pd
 
     words = [
@@ -334,7 +334,7 @@ def _check(
 
 
 def _pieces(data: str, judge: anomalies_lib.VAEDetector, rows: int) -> Iterator[Any]:
-    """The items, a piece at a time; columns of labels as text, as they were in training."""
+    """Return the items, a piece at a time; columns of labels as text, as they were in training."""
     if not Path(data).exists():
         return iter([read_data(data)])
     texts = judge.autoencoder_.domain_.reading_types()

@@ -74,7 +74,7 @@ class Memory:
 
 
 def _room(rows: Tensor) -> int:
-    """How many rows are kept: fewer where they are large, as those of pictures."""
+    """Return how many rows are kept: fewer where they are large, as those of pictures."""
     return max(100, min(_MOST_ROWS, _MOST_VALUES // max(1, rows[0].numel())))
 
 
@@ -108,7 +108,7 @@ class Detector:
     usual_heat: Floats | None = field(default=None, repr=False)
 
     def score(self, X: Any, context: Any = None) -> Floats:
-        """The mean of how rare each score is among the training items, in nats.
+        """Return the mean of how rare each score is among the training items, in nats.
 
         A cell that training did not know, as a new label, adds the log of the number of training
         items, where the domain takes it as a hole; see `TableDomain.unseen`.
@@ -143,11 +143,11 @@ class Detector:
         return (self.score(piece) for piece in pieces)
 
     def prepare_inputs(self, X: Any, context: Any = None) -> ScoringInputs:
-        """Items as the scores see them."""
+        """Return items as the scores see them."""
         return prepare_inputs(self.trained.vae, self.frame, self.trained.batches(X, context))
 
     def probabilities(self, scores: Floats) -> Floats:
-        """How sure it is that items of these scores are unusual, from 0 to 1.
+        """Return how sure it is that items of these scores are unusual, from 0 to 1.
 
         What is no more unusual than the mean training item gets 0; three standard deviations get
         .997.
@@ -161,7 +161,7 @@ class Detector:
         return found
 
     def reasons(self, X: Any, context: Any = None, top: int = 3) -> list[list[Reason]]:
-        """The columns of each row that make it unusual, the strongest first.
+        """Return the columns of each row that make it unusual, the strongest first.
 
         Each column in turn is replaced by what the model expects there; those whose replacement
         makes the row more usual are the reasons.
@@ -177,7 +177,7 @@ class Detector:
         return find_reasons(self.trained, self.frame, self.usual_cost, X, context, top)
 
     def heat_maps(self, X: Any) -> Floats:
-        """Where images are unusual: what each pixel costs above the usual, smoothed.
+        """Return where images are unusual: what each pixel costs above the usual, smoothed.
 
         Args:
             X: Images.
@@ -191,7 +191,7 @@ class Detector:
         return heat_maps(self.trained, self.usual_heat, X)
 
     def drift(self, rows: Tensor, scores: Floats, reference: Floats | None = None) -> Drift:
-        """Whether items are as unusual as those of training were, and which columns moved.
+        """Return whether items are as unusual as those of training were, and which columns moved.
 
         Args:
             rows: Some of the items of today, as the domain prepares them.

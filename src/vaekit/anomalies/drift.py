@@ -102,7 +102,7 @@ def _moved(domain: Domain, before: Tensor, now: Tensor) -> tuple[Moved, ...]:
 
 
 def _compared(a: NDArray[Any], b: NDArray[Any], labels: bool) -> tuple[float, float]:
-    """A difference and its p-value; cells that are not there do not count."""
+    """Return a difference and its p-value; cells that are not there do not count."""
     a, b = a[~np.isnan(a)], b[~np.isnan(b)]
     if not (len(a) and len(b)):
         return 0.0, 1.0

@@ -236,7 +236,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         )
 
     def score_samples(self, X: Any) -> Floats:
-        """How usual items are: the lower, the more unusual. The same at every call."""
+        """Return how usual items are: the lower, the more unusual. The same at every call."""
         require_trained(self, "score_samples")
         return -self.detector_.score(X)
 
@@ -268,7 +268,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         return self.detector_.probabilities(-self.score_samples(X))
 
     def p_values(self, X: Any) -> Floats:
-        """The probability that a normal item would be at least as unusual, at most.
+        """Return the probability that a normal item would be at least as unusual, at most.
 
         Raises:
             CompositionError: Fitted without a false-alarm rate, so that nothing was held out.
@@ -279,7 +279,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         return conformal_p_values(scores, self.held_out_)
 
     def explain(self, X: Any, top: int = 3) -> list[list[Reason]]:
-        """The columns that make each row unusual; see `Detector.reasons`."""
+        """Return the columns that make each row unusual; see `Detector.reasons`."""
         require_trained(self, "explain")
         return self.detector_.reasons(X, top=top)
 
@@ -289,7 +289,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         return self.detector_.heat_maps(X)
 
     def drift(self, X: Any) -> Drift:
-        """Whether items are as those of training were; see `Detector.drift`.
+        """Return whether items are as those of training were; see `Detector.drift`.
 
         With a false-alarm rate scores are compared with those of the held-out items.
         """
@@ -297,7 +297,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         return self.detector_.drift(rows, self.detector_.score_rows(rows), self.held_out_)
 
     def step_scores(self, X: Any) -> Floats:
-        """How unusual each step of a series is, in nats; see `StepScorer.score`.
+        """Return how unusual each step of a series is, in nats; see `StepScorer.score`.
 
         Raises:
             CompositionError: Fitted on items that are no series.

@@ -13,7 +13,7 @@ from vaekit.errors import CompositionError, SpecError
 
 
 def resolve_defaults(domain: Domain, clean: bool, X: Any) -> DetectorDefaults:
-    """What suits items of a kind.
+    """Return what suits items of a kind.
 
     Args:
         domain: The kind.
@@ -32,7 +32,7 @@ _FEWEST = 20
 
 
 def held_out_count(items: int, rate: float) -> int:
-    """How many of so many items to hold out, for a false-alarm rate.
+    """Return how many of so many items to hold out, for a false-alarm rate.
 
     Raises:
         SpecError: It would be more than half of them.
@@ -77,7 +77,7 @@ def split_off(X: Any, domain: Domain, rate: float | None, seed: int) -> tuple[An
 
 
 def parted(X: Any, count: int, seed: int) -> tuple[Any, Any]:
-    """All items but so many, chosen at random, and those."""
+    """Return all items but so many, chosen at random, and those."""
     X = X if is_frame(X) else np.asarray(X)
     order = np.random.default_rng(seed).permutation(len(X))
     return _at(X, order[count:]), _at(X, order[:count])

@@ -70,7 +70,7 @@ class ReferenceStatistics:
         return np.clip(away, -_MOST_DEVIATIONS, _MOST_DEVIATIONS) / np.sqrt(self.noise)
 
     def novelty_cost(self, batch: Batch) -> Tensor:
-        """What the unknown cells of each item cost, nats, shape (batch,)."""
+        """Return what the unknown cells of each item cost, nats, shape (batch,)."""
         if batch.observed is None or not self.num_codes or not self.novelty:
             return batch.x.new_zeros(len(batch.x), dtype=torch.float32)
         return self.novelty * (~batch.observed[:, : len(self.num_codes)]).sum(1)
@@ -235,7 +235,7 @@ def _bound_and_code(vae: VAE, frame: ReferenceStatistics, batch: Batch) -> tuple
 
 
 def _pieces(batch: Batch) -> Iterator[Batch]:
-    """Some items at a time, as each is drawn several times."""
+    """Yield some items at a time, as each is drawn several times."""
     for positions in torch.arange(len(batch.x), device=batch.x.device).split(_AT_ONCE):
         context, observed = (
             None if whole is None else whole[positions] for whole in (batch.context, batch.observed)
@@ -244,7 +244,7 @@ def _pieces(batch: Batch) -> Iterator[Batch]:
 
 
 def finite(part: Tensor) -> Floats:
-    """What single precision cannot hold is as unusual as can be, not unknown."""
+    """Return what single precision cannot hold is as unusual as can be, not unknown."""
     bounded = part.double().nan_to_num(_LARGEST, _LARGEST, -_LARGEST).clamp(-_LARGEST, _LARGEST)
     found: Floats = bounded.cpu().numpy()
     return found
@@ -302,11 +302,11 @@ class Score(abc.ABC):
 
     @abc.abstractmethod
     def restored(self, arrays: Arrays) -> Self:
-        """The same score with what another had learned."""
+        """Return the same score with what another had learned."""
 
 
 def learned(value: T | None) -> T:
-    """What a score has learned.
+    """Return what a score has learned.
 
     Raises:
         NotFittedError: Nothing yet.

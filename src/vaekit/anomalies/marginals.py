@@ -97,7 +97,7 @@ class Forest:
         return found
 
     def _depths(self, points: Floats) -> Floats:
-        """The mean over trees, shape (items,), in units of the usual depth."""
+        """Return the mean over trees, shape (items,), in units of the usual depth."""
         single = points.astype(np.float32)  # as the trees were grown
         trees, rows = np.arange(len(self.feature)), np.arange(len(points))[:, None]
         node = np.zeros((len(points), len(trees)), dtype=np.int64)
@@ -124,7 +124,7 @@ def _arrays(tree: Any, size: int, usual: float) -> tuple[NDArray[Any], ...]:
 
 
 def _cuts(items: NDArray[Any]) -> Floats:
-    """How many random cuts it takes on average to part one of so many items; equation 1."""
+    """Return how many random cuts it takes on average to part one of so many items; equation 1."""
     n = np.maximum(items.astype(np.float64), 2)
     mean = 2 * (np.log(n - 1) + np.euler_gamma) - 2 * (n - 1) / n
     found: Floats = np.where(items <= 1, 0.0, np.where(items == 2, 1.0, mean))

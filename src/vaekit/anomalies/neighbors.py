@@ -26,7 +26,7 @@ _MANY = 16  # rows from which on products take less time
 
 
 def nearest(asked: Floats, known: Floats, count: int, metric: str = "euclidean") -> Floats:
-    """The distances to the nearest known points.
+    """Return the distances to the nearest known points.
 
     Args:
         asked: Shape (asked, coordinates).
@@ -51,7 +51,7 @@ def nearest(asked: Floats, known: Floats, count: int, metric: str = "euclidean")
 
 
 def usual_distance(asked: Floats, known: Floats, metric: str = "euclidean") -> Floats:
-    """The mean distance to known points, by some hundred of them; shape (asked,)."""
+    """Return the mean distance to known points, by some hundred of them; shape (asked,)."""
     some = known[:: max(1, len(known) // _ENOUGH)]
     mean: Floats = cdist(asked, some, metric).mean(1)
     return mean
@@ -69,7 +69,7 @@ def _candidates(asked: Floats, known: Floats, count: int) -> NDArray[np.int64]:
 
 
 def _exact(asked: Floats, known: Floats, positions: NDArray[np.int64]) -> Floats:
-    """The distances to some known points each, rising."""
+    """Return the distances to some known points each, rising."""
     apart = known[positions]
     apart -= asked[:, None]
     return np.sort(np.sqrt(np.einsum("ijk,ijk->ij", apart, apart)), axis=1)
@@ -123,7 +123,7 @@ class NearestExemplars(Score):
         return self._scores(seen, are_training=False)
 
     def of_training(self, training: ScoringInputs) -> Floats:
-        """Each without itself."""
+        """Return each without itself."""
         return self._scores(training, are_training=True)
 
     @torch.no_grad()
@@ -251,7 +251,7 @@ class Neighbors(Score):
         )
 
     def of_training(self, training: ScoringInputs) -> Floats:
-        """Each is its own nearest neighbour, which does not count."""
+        """Return each is its own nearest neighbour, which does not count."""
         if self.apart and self.times is not None and training.times is not None:
             windows = getattr(training, self.where)
             around = _around(training.batch.x.shape[-1], self.times)
@@ -269,14 +269,14 @@ class Neighbors(Score):
         return np.concatenate(parts)
 
     def _without_itself(self, asked: Floats, known: Floats) -> Floats:
-        """The distances to the k nearest others."""
+        """Return the distances to the k nearest others."""
         k = max(1, round(self.share * len(known))) if self.share else self.k
         near = nearest(asked, known, k + 1, self.metric)
         itself = near[:, 0] <= _SAME * usual_distance(asked, known, self.metric)
         return np.where(itself[:, None], near[:, 1:], near[:, :-1])
 
     def _in_pieces(self, seen: ScoringInputs, near: Callable[[Floats, Floats], Floats]) -> Floats:
-        """The k-th smallest of the distances of each item, or their mean."""
+        """Return the k-th smallest of the distances of each item, or their mean."""
         asked, known = getattr(seen, self.where), learned(self.positions)
         width = max(len(known), _CANDIDATES * known.shape[1])
         pieces = max(1, len(asked) * width // _AT_ONCE_NEIGHBOURS)

@@ -40,7 +40,7 @@ class Reason:
 
 
 def columns_of(domain: Domain) -> dict[str, tuple[int, ...]]:
-    """The places of each column's cells in a row, by name.
+    """Return the places of each column's cells in a row, by name.
 
     Raises:
         CompositionError: The items are no rows.
@@ -60,7 +60,7 @@ def find_reasons(
     context: Any = None,
     top: int = 3,
 ) -> list[list[Reason]]:
-    """The columns of each row whose replacement makes it more usual, the strongest first.
+    """Return the columns of each row whose replacement makes it more usual, the strongest first.
 
     One after the other: with the strongest replaced, the model is asked again what it expects of
     the rest, so that a wrong value does not blame the columns that go with it.
@@ -95,7 +95,7 @@ class _Search:
     columns: Mapping[str, tuple[int, ...]]
 
     def reasons(self, raw: Any, place: int, row: Batch, top: int) -> list[Reason]:
-        """The columns that lessen the cost of a row most, if they were as expected."""
+        """Return the columns that lessen the cost of a row most, if they were as expected."""
         x, excess, gains = row.visible, 0.0, dict[str, float]()
         for _ in range(min(top, len(self.columns))):
             cost, best, less = self._strongest(x, row, list(gains))
@@ -112,7 +112,7 @@ class _Search:
         return [reason for reason in found if reason.found != reason.expected]
 
     def _strongest(self, x: Tensor, row: Batch, before: list[str]) -> tuple[float, str, float]:
-        """What x costs, nats, and which column makes it how much cheaper."""
+        """Return what x costs, nats, and which column makes it how much cheaper."""
         names = [name for name in self.columns if name not in before]
         changed = torch.cat([self._as_expected(x, row, [[name] for name in names]), x])
         batch = self._batch(changed, row, [*([*before, name] for name in names), before])
@@ -146,7 +146,7 @@ class _Search:
 
 
 def _row(batch: Batch, place: int) -> Batch:
-    """One row of a batch, as a batch."""
+    """Return one row of a batch, as a batch."""
     context = None if batch.context is None else batch.context[place : place + 1]
     observed = None if batch.observed is None else batch.observed[place : place + 1]
     return Batch(batch.x[place : place + 1], context, observed)
@@ -182,7 +182,7 @@ def cell_costs(vae: VAE, batch: Batch) -> Tensor:
 
 
 def usual_heat(trained: TrainedModel, items: Items) -> Floats | None:
-    """The mean cost of each pixel over training images, shape (height, width).
+    """Return the mean cost of each pixel over training images, shape (height, width).
 
     ``None`` where items are no images.
     """

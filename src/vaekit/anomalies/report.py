@@ -46,7 +46,7 @@ class FlaggedItem:
 def report_page(
     detector: Detector, scores: Floats, threshold: float, found: Sequence[FlaggedItem], how: str
 ) -> bytes:
-    """A page of HTML that needs no other file.
+    """Return a page of HTML that needs no other file.
 
     It has the distribution of the scores, a map of the latents, how often each column is the first
     reason, and the most unusual items: rows with their reasons, images with where they are so.
@@ -73,7 +73,7 @@ def report_page(
 
 
 def reason_words(reason: Reason) -> str:
-    """A reason in a few words.
+    """Return a reason in a few words.
 
     Example:
         >>> reason_words(Reason("age", 130.0, 41.256, 0.8))
@@ -121,7 +121,7 @@ def _sheet(detector: Detector, found: Sequence[FlaggedItem]) -> "Figure":
 
 
 def _stacked(items: Sequence[Any]) -> Any:
-    """Rows as a data frame, others as an array."""
+    """Return rows as a data frame, others as an array."""
     if type(items[0]).__module__.startswith("pandas"):
         import pandas as pd
 

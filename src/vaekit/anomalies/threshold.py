@@ -13,7 +13,7 @@ _DEVIATIONS, _TO_DEVIATION = 3.0, 1.4826  # of the median absolute deviation, if
 
 
 def automatic_threshold(scores: Any) -> float:
-    """The median and three robust deviations: where scores of normal shape end.
+    """Return the median and three robust deviations: where scores of normal shape end.
 
     Half of the training items may be anomalies without moving it without bound.
 
@@ -58,7 +58,7 @@ def conformal_p_values(scores: Any, held_out: Any) -> Floats:
 
 
 def conformal_threshold(held_out: Any, rate: float) -> float:
-    """The score that is exceeded where `conformal_p_values` are at most a rate.
+    """Return the score that is exceeded where `conformal_p_values` are at most a rate.
 
     Args:
         held_out: Scores of normal items that nothing was learned from, at least ``1 / rate - 1``.
@@ -76,7 +76,7 @@ def conformal_threshold(held_out: Any, rate: float) -> float:
 def choose_threshold(
     training: Floats, share: float | str, held_out: Floats | None, rate: float | None
 ) -> float:
-    """The score above which items are anomalies.
+    """Return the score above which items are anomalies.
 
     Args:
         training: Scores of training items.

@@ -33,7 +33,7 @@ _TIMES = 3.0
 
 
 def counts_of(y: Any) -> dict[Any, int]:
-    """How many items of each class there are, most frequent first.
+    """Return how many items of each class there are, most frequent first.
 
     Raises:
         DataError: One class only, or a class of a single item.
@@ -58,7 +58,7 @@ def _plain(label: Any) -> Any:
 def wanted_counts(
     counts: Mapping[Any, int], strategy: str | float | Mapping[Any, int]
 ) -> dict[Any, int]:
-    """How many synthetic items of each class a strategy asks for.
+    """Return how many synthetic items of each class a strategy asks for.
 
     Args:
         counts: How many there are.
@@ -108,14 +108,14 @@ def _by_name(counts: Mapping[Any, int], strategy: str) -> dict[Any, int]:
 
 
 def shrunk(strategy: Strategy, share: float) -> Strategy:
-    """The strategy for a part of the data: numbers of items shrink with it."""
+    """Return the strategy for a part of the data: numbers of items shrink with it."""
     if not isinstance(strategy, Mapping):
         return strategy
     return {label: int(np.ceil(goal * share)) for label, goal in strategy.items()}
 
 
 def wanted_rows(n: int, strategy: Strategy) -> int:
-    """How many synthetic rows there are to be where targets are numbers.
+    """Return how many synthetic rows there are to be where targets are numbers.
 
     Args:
         n: How many rows there are.
@@ -167,7 +167,7 @@ class PredictionTarget(abc.ABC):
 
     @abc.abstractmethod
     def wanted(self, y: NDArray[Any], share: float = 1.0) -> Mapping[Any, int]:
-        """How many items to make from a share of the data whose targets are these."""
+        """Return how many items to make from a share of the data whose targets are these."""
 
     @abc.abstractmethod
     def maker(self, X: Any, y: NDArray[Any], config: TrainConfig) -> Maker:
@@ -175,13 +175,13 @@ class PredictionTarget(abc.ABC):
 
     @abc.abstractmethod
     def splits(self, y: NDArray[Any], folds: int, seed: int) -> Splits:
-        """Places to train and to judge on."""
+        """Return places to train and to judge on."""
 
     @abc.abstractmethod
     def score(
         self, judge: Any, X: Any, y: NDArray[Any], left_out: Any, truth: NDArray[Any]
     ) -> float:
-        """What an estimator trained on X and y is worth on items left out."""
+        """Return what an estimator trained on X and y is worth on items left out."""
 
 
 class ClassTarget(PredictionTarget):
@@ -205,7 +205,7 @@ class ClassTarget(PredictionTarget):
         return wanted_counts(counts_of(y), shrunk(self.strategy, share))
 
     def maker(self, X: Any, y: NDArray[Any], config: TrainConfig) -> Maker:
-        """A model that is told the class."""
+        """Return a model that is told the class."""
         return ClassMaker.fit(X, y, self.preset, self.domain, config, self.screened)
 
     def splits(self, y: NDArray[Any], folds: int, seed: int) -> Splits:
@@ -239,11 +239,11 @@ class NumberTarget(PredictionTarget):
             raise SpecError(f"folds must be from 2 to {len(y) // 2}; got {folds}.")
 
     def wanted(self, y: NDArray[Any], share: float = 1.0) -> Mapping[Any, int]:
-        """All under the name ``None``."""
+        """Return all under the name ``None``."""
         return {None: wanted_rows(len(y), self.strategy)}
 
     def maker(self, X: Any, y: NDArray[Any], config: TrainConfig) -> Maker:
-        """A model of rows."""
+        """Return a model of rows."""
         return NumberMaker.fit(X, y, self.preset, config)
 
     def splits(self, y: NDArray[Any], folds: int, seed: int) -> Splits:
@@ -268,7 +268,7 @@ KINDS: dict[str, type[ClassTarget] | type[NumberTarget]] = {
 
 
 def prediction_target(kind: str, y: Any) -> type[ClassTarget] | type[NumberTarget]:
-    """The one for a kind of targets; ``"auto"`` tells it from them.
+    """Return the one for a kind of targets; ``"auto"`` tells it from them.
 
     Raises:
         SpecError: No kind has that name.

@@ -58,7 +58,7 @@ class VAEOverSampler(BaseEstimator):
         self.progress = progress
 
     def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
-        """The rows, and behind them the synthetic ones.
+        """Return the rows, and behind them the synthetic ones.
 
         Args:
             X: A data frame, an array of numbers, or images.

@@ -21,7 +21,7 @@ _MOST_CLASSES = 20
 
 
 def as_frame(X: Any) -> Any:
-    """An array of numbers as a data frame; anything else as it is."""
+    """Return an array of numbers as a data frame; anything else as it is."""
     if is_frame(X) or np.ndim(X) != 2:
         return X
     import pandas as pd
@@ -31,12 +31,12 @@ def as_frame(X: Any) -> Any:
 
 
 def part(X: Any, positions: NDArray[np.int64]) -> Any:
-    """Some of the items, in the form of the data."""
+    """Return some of the items, in the form of the data."""
     return X.iloc[positions] if is_frame(X) else np.asarray(X)[positions]
 
 
 def joined(old: Any, new: Any) -> Any:
-    """Items one behind the other, in the form of the first."""
+    """Return items one behind the other, in the form of the first."""
     if not is_frame(old):
         return np.concatenate([np.asarray(old), np.asarray(new)])
     import pandas as pd
@@ -45,7 +45,7 @@ def joined(old: Any, new: Any) -> Any:
 
 
 def is_numeric_target(y: Any) -> bool:
-    """Whether targets are numbers to be told, not classes: fractions, or many whole numbers.
+    """Return whether targets are numbers to be told, not classes: fractions, or many whole numbers.
 
     Example:
         >>> is_numeric_target([0, 1, 1]), is_numeric_target([0.5, 1.2]), is_numeric_target(["a"])
@@ -100,7 +100,7 @@ def _classifier(judge: Any, X: Any) -> Any:
 
 
 def _as_seen(X: Any, left_out: Any) -> tuple[Any, Any]:
-    """Items as classifiers read them: labels as categories, images as rows of pixels."""
+    """Return items as classifiers read them: labels as categories, images as rows of pixels."""
     if is_frame(X):
         both = for_trees(joined(X, left_out))
         return both.iloc[: len(X)], both.iloc[len(X) :]
@@ -116,7 +116,7 @@ _STRENGTHS = np.logspace(-2, 3, 11)  # of the penalty of a ridge regression
 
 
 def class_probabilities(X: Any, y: NDArray[Any], made: Any) -> Floats:
-    """How probable each class is for synthetic items, the mean over three classifiers.
+    """Return how probable each class is for synthetic items, the mean over three classifiers.
 
     Args:
         X: Real items: a data frame or images.
@@ -141,7 +141,7 @@ def class_probabilities(X: Any, y: NDArray[Any], made: Any) -> Floats:
 
 
 def told_numbers(X: Any, y: NDArray[Any], made: Any) -> Floats:
-    """What three regressors tell of synthetic rows, on average.
+    """Return what three regressors tell of synthetic rows, on average.
 
     Args:
         X: Real rows, a data frame.
@@ -169,7 +169,7 @@ def _boosted(kind: Any) -> Any:
 
 
 def _encoded(rows: Any, estimator: Any) -> Any:
-    """An estimator that reads labels as one-hot columns, and numbers of the same spread."""
+    """Return an estimator that reads labels as one-hot columns, and numbers of the same spread."""
     from sklearn.compose import make_column_selector, make_column_transformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
@@ -248,7 +248,7 @@ class ClassMaker(Maker):
         return cls(fitted.trained, X, labels, screened)
 
     def make(self, wanted: Mapping[Any, int], seed: int) -> tuple[Any, NDArray[Any]]:
-        """Items of each class, class by class."""
+        """Return items of each class, class by class."""
         spare = max(1, min(_SPARE, _MOST // max(1, sum(wanted.values())))) if self.screened else 1
         counts = [spare * count for count in wanted.values()]
         classes = np.repeat(np.array(list(wanted), dtype=self.labels.dtype), counts)
@@ -261,7 +261,7 @@ class ClassMaker(Maker):
     def _kept(
         self, made: Any, classes: NDArray[Any], wanted: Mapping[Any, int], seed: int
     ) -> NDArray[np.int64]:
-        """Places of as many candidates of each class as are wanted."""
+        """Return places of as many candidates of each class as are wanted."""
         rng, names = np.random.default_rng(seed), np.unique(self.labels)
         probable = class_probabilities(as_frame(self.X), self.labels, made)
         chosen = []
@@ -296,7 +296,7 @@ class NumberMaker(Maker):
         return cls(fitted.trained, X, np.asarray(y))
 
     def make(self, wanted: Mapping[Any, int], seed: int) -> tuple[Any, NDArray[Any]]:
-        """Rows, and what regressors tell of them."""
+        """Return rows, and what regressors tell of them."""
         made = self.trained.sample(sum(wanted.values()), None, seed, "fitted")
         numbers = told_numbers(as_frame(self.X), self.numbers, made)
         if self.numbers.dtype.kind in "iu":

@@ -163,7 +163,7 @@ def _keep(model: vaekit.Autoencoder, run: Path) -> None:
 
 
 def _best(model: vaekit.Autoencoder) -> dict[str, str]:
-    """The best loss; of an adversarial game, which has none, where each side ended."""
+    """Return the best loss; of an adversarial game, which has none, where each side ended."""
     history = model.history_
     unit = "" if model.health_ is None else " nats per item"  # a velocity's error has no unit
     shown = next((name for name in ("validation_loss", "loss") if name in history[-1]), None)

@@ -231,7 +231,7 @@ def info(run: Run) -> None:
 
 
 def _name(run: Path, what: str, model: vaekit.Autoencoder) -> Path:
-    """A file beside the run: a picture of images, a table of tables, lines of text.
+    """Return a file beside the run: a picture of images, a table of tables, lines of text.
 
     Sampled molecules are reported on in a table.
     """
@@ -247,7 +247,7 @@ def _first(items: Any, n: int | None) -> Any:
 
 
 def _context_rows(values: Any, index: Any) -> Any:
-    """The context of some items; one value stands for all."""
+    """Return the context of some items; one value stands for all."""
     return values if values is None or len(values) == 1 else take_rows(values, index)
 
 
@@ -359,5 +359,5 @@ def _explain(entry: Mapping[str, Any]) -> None:
 
 
 def _is_word(value: object) -> bool:
-    """Whether the command line can take it."""
+    """Return whether the command line can take it."""
     return isinstance(value, int | float | str)

@@ -69,7 +69,7 @@ def traits(
 
 
 def central_items(z: NDArray[np.float64], inside: NDArray[np.bool_], most: int) -> tuple[int, ...]:
-    """The items closest to the mean of a cluster, the closest first.
+    """Return the items closest to the mean of a cluster, the closest first.
 
     Args:
         z: Latents, shape (items, latents).
@@ -107,7 +107,7 @@ class Cluster:
     latents: tuple[Trait, ...]
 
     def summary(self, most: int = 3) -> str:
-        """The first traits in one line."""
+        """Return the first traits in one line."""
         return ", ".join(str(trait) for trait in self.traits[:most])
 
 
@@ -332,7 +332,7 @@ def _described(
 
 
 def _columns(domain: Domain, items: Items) -> tuple[NDArray[np.float64], list[str]] | None:
-    """The columns of a table and their names; ``None`` for items of another kind."""
+    """Return the columns of a table and their names; ``None`` for items of another kind."""
     if len(domain.event_shape) != 1:
         return None
     values = domain.encode(items.rows).double().numpy()

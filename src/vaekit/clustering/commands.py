@@ -105,7 +105,7 @@ def _count(size: int, total: int) -> str:
 
 
 def _choice(found: clustering.Clustering) -> str:
-    """How many clusters, and why so many."""
+    """Return how many clusters, and why so many."""
     text = f"{found.k} clusters by method '{found.method}'; their number: {found.criterion}"
     best: list[Any] = list(found.scores.items())[:_MOST_SCORES]
     shown = ", ".join(f"{k} ({score:.3g})" for k, score in best)

@@ -90,7 +90,7 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any, context: Any = None) -> NDArray[np.int64]:
-        """The cluster of each item, of those seen in `fit` or new ones, shape (items,).
+        """Return the cluster of each item, of those seen in `fit` or new ones, shape (items,).
 
         Args:
             X: Items of the kind seen in `fit`.
@@ -100,7 +100,7 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
         return assign(self.clustering_, trained, X, context)
 
     def _template(self) -> Autoencoder:
-        """The estimator to fit."""
+        """Return the estimator to fit."""
         if self.autoencoder is not None:
             return self.autoencoder
         return Autoencoder(

@@ -46,11 +46,11 @@ class Encoded:
     responsibilities: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
-        """How many items there are."""
+        """Return how many items there are."""
         return len(self.z)
 
     def rows(self, index: Any) -> "Encoded":
-        """Some of the items."""
+        """Return some of the items."""
         q = self.responsibilities
         return Encoded(self.z[index], None if q is None else q[index])
 
@@ -121,7 +121,7 @@ class Partition(abc.ABC):
 
     @abc.abstractmethod
     def assign(self, items: Encoded) -> Assigned:
-        """The clusters of items, those of the training or new ones."""
+        """Return the clusters of items, those of the training or new ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +156,7 @@ class _Numbered(Partition):
 
 
 def largest_first(found: ClusterSolution) -> ClusterSolution:
-    """The same clusters, numbered from the largest on, so that numbers mean something."""
+    """Return the same clusters, numbered from the largest on, so that numbers mean something."""
     clusters = found.assigned.clusters
     sizes = np.bincount(clusters[clusters != NOISE], minlength=found.k)
     order = np.argsort(-sizes, kind="stable")
@@ -183,7 +183,7 @@ def candidates(items: int) -> range:
 
 
 def best_of(counts: range, score: Callable[[int], float]) -> Mapping[int, float]:
-    """The score of each number of clusters, the best first; of equals the fewest clusters.
+    """Return the score of each number of clusters, the best first; of equals the fewest clusters.
 
     Example:
         >>> list(best_of(range(2, 5), lambda k: -abs(k - 3)))
@@ -194,7 +194,7 @@ def best_of(counts: range, score: Callable[[int], float]) -> Mapping[int, float]
 
 
 def silhouette(z: NDArray[np.float64], clusters: NDArray[np.int64], seed: int) -> float:
-    """How much closer items are to their own cluster than to the next, from -1 to 1.
+    """Return how much closer items are to their own cluster than to the next, from -1 to 1.
 
     Source: Rousseeuw 1987, "Silhouettes".
     """
@@ -286,7 +286,7 @@ def _weights(z: NDArray[np.float64]) -> Any:
 
 
 def _lowest(weights: Any, count: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The smallest eigenvalues of the normalised Laplacian, from 0 up, and their vectors.
+    """Return the smallest eigenvalues of the normalised Laplacian, from 0 up, and their vectors.
 
     Those of eigenvalue 0 are known: one for each part of the graph that touches no other. They
     are taken out before the others are looked for, because an iterative solver finds an
@@ -346,7 +346,7 @@ def _by_directions(
 
 
 def _shares(weights: Any, clusters: NDArray[np.int64], k: int) -> NDArray[np.float64]:
-    """How much of each item's weight goes to each cluster."""
+    """Return how much of each item's weight goes to each cluster."""
     shares = np.asarray(weights @ np.eye(k)[clusters], dtype=np.float64)
     shares /= shares.sum(1, keepdims=True)
     return shares
@@ -450,7 +450,7 @@ class _ByNearest(Partition):
         return cls(neighbors, clusters, np.array([*reach, 0.0]))  # the last is that of noise
 
     def assign(self, items: Encoded) -> Assigned:
-        """The cluster of the nearest, or none."""
+        """Return the cluster of the nearest, or none."""
         distance, nearest = (a[:, 0] for a in self.neighbors.kneighbors(items.z, 1))
         own = self.clusters[nearest]
         return Assigned(np.where(distance <= self.reach[own], own, NOISE))
@@ -480,7 +480,7 @@ class _ByModel(Partition):
     """The most probable component of the model's prior."""
 
     def assign(self, items: Encoded) -> Assigned:
-        """Where q(c | x) is largest."""
+        """Return where q(c | x) is largest."""
         q = _mixture_responsibilities(items)
         return Assigned(q.argmax(1).astype(np.int64), q)
 

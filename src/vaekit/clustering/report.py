@@ -65,7 +65,7 @@ def cards(found: Clustering, trained: TrainedModel, X: Any) -> Figure:
 
 
 def cluster_map(found: Clustering, projection: str = "pca") -> Figure:
-    """A random choice of the items, at most 5,000, by latents and coloured by cluster."""
+    """Return a random choice of the items, at most 5,000, by latents and coloured by cluster."""
     rows = np.random.default_rng(found.seed).permutation(len(found.z))[:_MOST_POINTS]
     names = [*(str(c.number) for c in found.clusters), "none"]
     labels = np.where(found.assignments == NOISE, found.k, found.assignments)[rows]
@@ -78,7 +78,7 @@ def _words(cluster: Cluster, total: int) -> str:
 
 
 def _items(trained: TrainedModel, X: Any, cluster: Cluster) -> NDArray[Any]:
-    """The images of a cluster's representatives, as the domain shows them."""
+    """Return the images of a cluster's representatives, as the domain shows them."""
     rows = trained.domain.prepare(X)[list(cluster.representatives)]
     return np.asarray(trained.domain.decode(trained.domain.encode(rows)))
 

@@ -207,7 +207,7 @@ def quality(
     steps: int | None = None,
     sampling_seconds: float | None = None,
 ) -> Score:
-    """How good samples and reconstructions are, or why that cannot be said.
+    """Return how good samples and reconstructions are, or why that cannot be said.
 
     Args:
         subject: The model before held-out items.
@@ -222,7 +222,7 @@ def quality(
 
 
 def floor(subject: EvaluationContext) -> dict[str, float]:
-    """The same of other real items, under the names that samples have."""
+    """Return the same of other real items, under the names that samples have."""
     rows = _rows(subject, "real items")
     known = {row.name: row.value for row in rows if row.value is not None}
     return {name.replace("real items", "samples"): value for name, value in known.items()}
@@ -286,7 +286,7 @@ def latency(model: Model) -> float:
 def scores_by_steps(
     subject: EvaluationContext, seconds: float, steps: Sequence[int]
 ) -> list[Score]:
-    """A finished model that samples in steps, with each of these numbers of them.
+    """Return a finished model that samples in steps, with each of these numbers of them.
 
     Args:
         subject: The model before held-out items.
@@ -424,7 +424,7 @@ class Benchmark:
 
 
 def _split(count: int, share: float) -> tuple[NDArray[np.int64], ...]:
-    """Places of items to learn features from, to compare with, and to train on."""
+    """Return places of items to learn features from, to compare with, and to train on."""
     if count < _LEAST_ITEMS:
         raise DataError(
             f"a comparison needs at least {_LEAST_ITEMS} items; got {count}. Some thousands are "

@@ -42,11 +42,11 @@ class Comparison:
         return list(dict.fromkeys(run.model for run in self.runs))
 
     def of(self, model: str) -> list[BenchmarkRun]:
-        """The trials of one model."""
+        """Return the trials of one model."""
         return [run for run in self.runs if run.model == model]
 
     def values(self, model: str, measure: str) -> list[float]:
-        """A measure of the finished model, seed by seed; empty where it has none.
+        """Return a measure of the finished model, seed by seed; empty where it has none.
 
         Args:
             model: Its name.

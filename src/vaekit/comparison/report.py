@@ -42,7 +42,7 @@ class Question:
     measure: str = ""
 
     def of(self, comparison: Comparison, model: str) -> list[float]:
-        """The values of a model, one for each seed; empty where it has none."""
+        """Return the values of a model, one for each seed; empty where it has none."""
         if self.measure:
             return comparison.values(model, self.measure)
         return [v for run in comparison.of(model) if (v := self.cost(run)) is not None]
@@ -210,7 +210,7 @@ PICTURES = {
 
 
 def draw_pictures(found: Comparison) -> dict[str, Figure]:
-    """Those of `PICTURES` that the data and the results allow, by name."""
+    """Return those of `PICTURES` that the data and the results allow, by name."""
     finished = [run for run in found.runs if run.failure is None]
     if not finished:
         return {}
@@ -338,7 +338,7 @@ def write_comparison(path: Path, found: Comparison, notes: Mapping[str, Any]) ->
 
 
 def table(found: Comparison) -> list[tuple[str, ...]]:
-    """A heading, and a line for each question: medians over seeds, with their range."""
+    """Return a heading, and a line for each question: medians over seeds, with their range."""
     lines = [("", *found.models, "real items")]
     for question in QUESTIONS:
         cells = [_cell(question, question.of(found, model)) for model in found.models]
@@ -355,7 +355,7 @@ def _cell(question: Question, values: list[float]) -> str:
 
 
 def _csv(found: Comparison) -> bytes:
-    """One row for each score of each trial."""
+    """Return one row for each score of each trial."""
     rows = []
     for run in found.runs:
         for kind, scores in (("training", run.scores), ("steps", run.by_steps)):

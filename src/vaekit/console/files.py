@@ -54,7 +54,7 @@ def read_data(source: str, domain: domains.Domain | None = None) -> Any:
 def read_context(
     text: str | None, data: str | None = None, domain: domains.Domain | None = None
 ) -> Any:
-    """Labels or properties: a file, or values separated by commas.
+    """Return labels or properties: a file, or values separated by commas.
 
     Args:
         text: What the user named.
@@ -88,7 +88,7 @@ def read_labels_of(text: str, data: str, domain: domains.Domain | None = None) -
 
 
 def take_rows(values: Any, index: Any) -> Any:
-    """Some rows of an array, a data frame or labels."""
+    """Return some rows of an array, a data frame or labels."""
     if isinstance(values, domains.Labels):
         return values.at(np.asarray(index))
     return values.iloc[index] if domains.is_frame(values) else values[index]

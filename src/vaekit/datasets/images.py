@@ -57,7 +57,7 @@ class Dataset:
             _check_codes(f"factor {name!r}", codes, len(self.images), sizes[name])
 
     def __len__(self) -> int:
-        """How many images there are."""
+        """Return how many images there are."""
         return len(self.images)
 
 
@@ -78,7 +78,7 @@ _DARKEST = 16  # scikit-learn counts the inked pixels of each 4x4 block
 
 
 def digits() -> Dataset:
-    """The 1,797 digits of scikit-learn; nothing is downloaded.
+    """Return the 1,797 digits of scikit-learn; nothing is downloaded.
 
     Returns:
         Images uint8 of shape (1797, 8, 8), where ink is 255, and labels from 0 to 9.
@@ -174,7 +174,7 @@ def _holds(folder: Path, names: tuple[str, ...]) -> bool:
 
 
 def _read(path: Path) -> NDArray[Any]:
-    """A copy, because torch warns about the read-only memory of a file's buffer."""
+    """Return a copy, because torch warns about the read-only memory of a file's buffer."""
     return np.array(read_source(path))
 
 
@@ -245,7 +245,7 @@ def render(codes: Mapping[str, NDArray[np.int64]], size: int) -> NDArray[np.uint
 
 
 def _cover(codes: Mapping[str, NDArray[np.int64]], size: int) -> _Plane:
-    """The share of each pixel that the sprite covers, shape (n, size, size)."""
+    """Return the share of each pixel that the sprite covers, shape (n, size, size)."""
     unit = _RADIUS * SCALES[codes["scale"]]
     u, v = _sprite_axes(codes, size, unit)
     distance = np.empty_like(u)
@@ -306,7 +306,7 @@ _SIZES = {
 
 
 def shapes(n: int | None = None, *, size: int = 32, color: bool = False, seed: int = 0) -> Dataset:
-    """One square, ellipse or heart on black, with independent factors that are known.
+    """Return one square, ellipse or heart on black, with independent factors that are known.
 
     The factors, in order, with the meaning of their codes:
 

@@ -6,7 +6,7 @@ from vaekit.errors import MissingExtraError
 
 
 def penguins() -> Any:
-    """The 344 penguins of the Palmer archipelago; 19 cells are missing.
+    """Return the 344 penguins of the Palmer archipelago; 19 cells are missing.
 
     Returns:
         A data frame: species, island, sex (labels), bill length and depth, flipper length (mm),

@@ -63,7 +63,7 @@ class DiagonalNormal(Distribution):
         return self.scale.square()
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> "DiagonalNormal":
-        """The same distribution with another batch shape."""
+        """Return the same distribution with another batch shape."""
         shape = torch.Size(batch_shape) + self.event_shape
         loc, log_scale = self.loc.expand(shape), self.log_scale.expand(shape)
         return DiagonalNormal(loc, log_scale, self.is_standard)

@@ -29,7 +29,7 @@ class Manifold(abc.ABC):
 
     @abc.abstractmethod
     def flatten(self, z: Tensor) -> Tensor:
-        """Points as flat coordinates of the same size."""
+        """Return points as flat coordinates of the same size."""
 
     @abc.abstractmethod
     def unflatten(self, u: Tensor) -> Tensor:
@@ -44,11 +44,11 @@ class Real(Manifold):
         """Accept all."""
 
     def flatten(self, z: Tensor) -> Tensor:
-        """The same."""
+        """Return the same."""
         return z
 
     def unflatten(self, u: Tensor) -> Tensor:
-        """The same."""
+        """Return the same."""
         return u
 
 
@@ -61,11 +61,11 @@ class Sphere(Manifold):
         _at_least_two(latent_dim, "a sphere")
 
     def flatten(self, z: Tensor) -> Tensor:
-        """The same: a sphere has no flat map, so densities are fitted around it."""
+        """Return the same: a sphere has no flat map, so densities are fitted around it."""
         return z
 
     def unflatten(self, u: Tensor) -> Tensor:
-        """The nearest unit vector."""
+        """Return the nearest unit vector."""
         unit: Tensor = u / u.norm(dim=-1, keepdim=True).clamp_min(1e-12)
         return unit
 
@@ -98,7 +98,7 @@ class Ball(Manifold):
         _at_least_two(latent_dim, "the Poincaré ball")
 
     def flatten(self, z: Tensor) -> Tensor:
-        """The logarithm at the origin: a vector as long as the distance from the origin."""
+        """Return the logarithm at the origin: a vector as long as the distance from the origin."""
         root = math.sqrt(self.curvature)
         norm = z.norm(dim=-1, keepdim=True).clamp_min(1e-12)
         distance = 2 / root * torch.atanh((root * norm).clamp_max(1 - _EDGE))
@@ -106,13 +106,13 @@ class Ball(Manifold):
         return coordinates
 
     def unflatten(self, u: Tensor) -> Tensor:
-        """The exponential at the origin."""
+        """Return the exponential at the origin."""
         root = math.sqrt(self.curvature)
         norm = u.norm(dim=-1, keepdim=True).clamp_min(1e-12)
         return self.clip(u * (torch.tanh(root / 2 * norm) / (root * norm)))
 
     def clip(self, z: Tensor) -> Tensor:
-        """Points pulled off the edge, where float32 ends."""
+        """Return points pulled off the edge, where float32 ends."""
         largest = (1 - _EDGE) / math.sqrt(self.curvature)
         norm = z.norm(dim=-1, keepdim=True).clamp_min(1e-12)
         return torch.where(norm > largest, z / norm * largest, z)
@@ -195,7 +195,7 @@ class Metric(nn.Module):
         return self._towards(z, self._weights(z) * along.square().sum(-1) / 2)
 
     def _weights(self, z: Tensor) -> Tensor:
-        """How near each centroid is, in (0, 1]."""
+        """Return how near each centroid is, in (0, 1]."""
         away = (z.unsqueeze(-2) - self.centroids).square().sum(-1)
         return torch.exp(-away / self.reach.square())
 

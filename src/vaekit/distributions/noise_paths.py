@@ -13,12 +13,12 @@ Path = Callable[[Tensor], tuple[Tensor, Tensor, Tensor, Tensor]]
 
 
 def _straight(t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A straight line from a draw of noise to an item (Lipman et al. 2023, eq. 20-23)."""
+    """Return a straight line from a draw of noise to an item (Lipman et al. 2023, eq. 20-23)."""
     return t, 1 - t, torch.ones_like(t), -torch.ones_like(t)
 
 
 def _diffusion(t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A quarter of a circle, on which the variance of standardised data stays 1.
+    """Return a quarter of a circle, on which the variance of standardised data stays 1.
 
     This is the variance-preserving diffusion with the cosine schedule (Nichol & Dhariwal 2021,
     eq. 17, without its offset).
@@ -32,7 +32,7 @@ PATHS: dict[str, Path] = {"diffusion": _diffusion, "straight": _straight}
 
 
 def find_path(name: str) -> Path:
-    """The path of that name.
+    """Return the path of that name.
 
     Raises:
         SpecError: No path has it.
@@ -57,7 +57,7 @@ _EDGE = 1e-4
 
 
 def draw_times(name: str, like: Tensor) -> Tensor:
-    """A time for each row of a tensor, shape (rows, 1), from the global random stream.
+    """Return a time for each row of a tensor, shape (rows, 1), from the global random stream.
 
     One from each of as many equally likely intervals, so that a loss over them varies less.
 

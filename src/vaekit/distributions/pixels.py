@@ -36,7 +36,7 @@ class ContinuousBernoulli(Distribution):
         super().__init__(logits.shape, validate_args=False)
 
     def _parts(self) -> tuple[Tensor, Tensor]:
-        """Whether each logit is small, and the logits with the small ones out of harm's way.
+        """Return whether each logit is small, and the logits with the small ones out of harm's way.
 
         Both branches of a ``where`` are differentiated, so neither may divide by 0.
         """

@@ -32,7 +32,7 @@ class Row(Distribution, abc.ABC):
 
 
 def as_row(px: Distribution) -> Row:
-    """The same, if it is of rows.
+    """Return the same, if it is of rows.
 
     Raises:
         CompositionError: It is not.
@@ -43,13 +43,13 @@ def as_row(px: Distribution) -> Row:
 
 
 def drawn(place: int, cell: Distribution) -> Tensor:
-    """A draw of a cell."""
+    """Return a draw of a cell."""
     value: Tensor = cell.sample()
     return value + 1.0 if isinstance(cell, Categorical) else value
 
 
 def most_probable(place: int, cell: Distribution) -> Tensor:
-    """The code with the most weight, or the mean of the number."""
+    """Return the code with the most weight, or the mean of the number."""
     return cell.logits.argmax(-1) + 1.0 if isinstance(cell, Categorical) else cell.mean
 
 
@@ -132,7 +132,7 @@ class Cells(Row):
         return torch.cat([self.logits[..., :0], *(part.log_softmax(-1) for part in parts)], -1)
 
     def _best(self, logits: Tensor) -> Tensor:
-        """The code with the largest logit in each column."""
+        """Return the code with the largest logit in each column."""
         best = (part.argmax(-1, keepdim=True) + 1 for part in self._columns(logits))
         return torch.cat([logits[..., :0], *best], -1)
 
@@ -198,7 +198,7 @@ class BinnedNormal(Distribution):
         return _at(shares.cumsum(-1) - shares, place) + within * _at(shares, place)
 
     def icdf(self, value: Float[Tensor, "*batch"]) -> Tensor:
-        """The number that has this share of the distribution below it."""
+        """Return the number that has this share of the distribution below it."""
         shares = self.log_shares.exp()
         ends = shares.cumsum(-1)
         ends = ends / ends[..., -1:]
@@ -212,7 +212,7 @@ class BinnedNormal(Distribution):
         return found
 
     def _place(self, value: Tensor) -> tuple[Tensor, Tensor]:
-        """The bin of each value, and the share of that bin below it."""
+        """Return the bin of each value, and the share of that bin below it."""
         rank = torch.special.ndtr(value).to(self.edges)
         place = torch.searchsorted(self.edges, rank.contiguous(), right=True) - 1
         place = place.clamp(0, self.bins - 1)
@@ -220,7 +220,7 @@ class BinnedNormal(Distribution):
 
 
 def _at(table: Tensor, place: Tensor) -> Tensor:
-    """The entry of each row at a place."""
+    """Return the entry of each row at a place."""
     batch = torch.broadcast_shapes(table.shape[:-1], place.shape)
     return table.expand(*batch, -1).gather(-1, place.expand(batch).unsqueeze(-1)).squeeze(-1)
 

@@ -32,7 +32,7 @@ def beam_search(
     end: int,
     padding: int,
 ) -> Float[Tensor, "batch steps"]:
-    """The best of the sequences that are followed, not of all that there are.
+    """Return the best of the sequences that are followed, not of all that there are.
 
     At each step the `beams` most probable beginnings go on; what has ended stays among them. More
     beams find what is as probable or, almost always, more so, at as many times the cost.

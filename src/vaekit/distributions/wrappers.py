@@ -14,7 +14,7 @@ from vaekit.distributions.gaussian import DiagonalNormal
 
 @singledispatch
 def frozen(q: Distribution) -> Distribution:
-    """The same distribution with constant parameters.
+    """Return the same distribution with constant parameters.
 
     Raises:
         NotImplementedError: Not known for this kind; posteriors that provide ``"path"`` are.

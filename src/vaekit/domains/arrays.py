@@ -150,7 +150,7 @@ class ArrayDomain(Domain):
         return read_source(raw) if isinstance(raw, str | Path) else raw
 
     def encode(self, rows: Tensor) -> Tensor:
-        """Rows are stored as the networks see them."""
+        """Return rows are stored as the networks see them."""
         return rows
 
     def decode(self, x: Tensor) -> Any:
@@ -240,7 +240,7 @@ def _by_deviation(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _by_range(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The ranges times what makes the mean deviation 1, where training starts best."""
+    """Return the ranges times what makes the mean deviation 1, where training starts best."""
     mean, deviation = _by_deviation(array)
     span = np.ptp(array.astype(np.float64), axis=0)
     shares = deviation[span > 0] / span[span > 0]

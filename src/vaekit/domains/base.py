@@ -106,7 +106,7 @@ class Domain(abc.ABC):
 
     @abc.abstractmethod
     def encode(self, rows: Tensor) -> Tensor:
-        """Rows to x, float, shape (batch, *event): called for each batch, on its device."""
+        """Return rows to x, float, shape (batch, *event): called for each batch, on its device."""
 
     def observed(self, rows: Tensor) -> Tensor | None:
         """False where a cell of x is missing, and not to be scored; ``None`` where none can be."""
@@ -389,7 +389,7 @@ class Domain(abc.ABC):
         return {}
 
     def choose_likelihood(self, chosen: str | Likelihood) -> Likelihood:
-        """The likelihood of that name, or the one given, checked against the data.
+        """Return the likelihood of that name, or the one given, checked against the data.
 
         Raises:
             SpecError: No likelihood has that name.
@@ -412,7 +412,7 @@ class Domain(abc.ABC):
 
 
 def batch_mean(domain: Domain, rows: Tensor, chunk: int = 512) -> Tensor:
-    """The mean of x over all rows, in bounded memory."""
+    """Return the mean of x over all rows, in bounded memory."""
     total = torch.zeros(domain.event_shape, dtype=torch.float64)
     for start in range(0, len(rows), chunk):
         total += domain.encode(rows[start : start + chunk]).sum(0)
@@ -420,7 +420,7 @@ def batch_mean(domain: Domain, rows: Tensor, chunk: int = 512) -> Tensor:
 
 
 def require_fitted(value: Any, domain: Domain) -> Any:
-    """The learned value, or an error that says what to call."""
+    """Return the learned value, or an error that says what to call."""
     if value is None:
         raise NotFittedError(f"this {type(domain).__name__} has learnt no schema; call fit first.")
     return value

@@ -10,12 +10,12 @@ from vaekit.errors import DataError, DataTypeError
 
 
 def is_frame(raw: Any) -> bool:
-    """Whether this is a data frame of pandas, which need not be installed to ask."""
+    """Return whether this is a data frame of pandas, which need not be installed to ask."""
     return type(raw).__module__.startswith("pandas") and type(raw).__name__ == "DataFrame"
 
 
 def is_foreign_table(raw: Any) -> bool:
-    """Whether this is a table of polars or pyarrow, which pandas can be made of."""
+    """Return whether this is a table of polars or pyarrow, which pandas can be made of."""
     is_theirs = type(raw).__module__.startswith(("polars", "pyarrow"))
     return is_theirs and type(raw).__name__ in ("DataFrame", "Table")
 
@@ -128,7 +128,7 @@ Floats = NDArray[np.float64]
 
 
 def is_number(values: Any) -> bool:
-    """Whether a column is of numbers, times or durations."""
+    """Return whether a column is of numbers, times or durations."""
     import pandas.api.types as kinds
 
     is_time = kinds.is_datetime64_any_dtype(values) or kinds.is_timedelta64_dtype(values)
@@ -147,12 +147,12 @@ def numbers_of(values: Any) -> Floats:
 
 
 def text_of(values: Any) -> Any:
-    """A column as text, missing cells included."""
+    """Return a column as text, missing cells included."""
     return values.astype(object).where(values.notna(), "(missing)").astype(str)
 
 
 def for_trees(rows: Any) -> Any:
-    """A table as boosted trees read it: numbers as floats, labels as categories.
+    """Return a table as boosted trees read it: numbers as floats, labels as categories.
 
     Of labels the 250 most frequent are told apart, which is all that scikit-learn's trees allow.
 

@@ -18,7 +18,7 @@ from vaekit.registry import get, names
 
 
 def infer_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
-    """The domain chosen, or the one that the data look like.
+    """Return the domain chosen, or the one that the data look like.
 
     Folders, and arrays with 3 or 4 axes, are images. Data frames are numeric tables if all their
     columns are numbers without missing cells, and tables of several kinds of columns otherwise, as

@@ -58,7 +58,7 @@ class Labels:
         return len(self.items)
 
     def column(self, attribute: str) -> Words:
-        """The labels of one column.
+        """Return the labels of one column.
 
         Raises:
             SpecError: No column has that name; suggests the nearest.
@@ -68,11 +68,11 @@ class Labels:
         return self.columns[attribute]
 
     def values(self, attribute: str) -> tuple[str, ...]:
-        """The different labels of one column, sorted."""
+        """Return the different labels of one column, sorted."""
         return tuple(np.unique(self.column(attribute)).tolist())
 
     def having(self, attribute: str, value: str) -> NDArray[np.bool_]:
-        """Which items have this label, shape (items,).
+        """Return which items have this label, shape (items,).
 
         Raises:
             SpecError: No column, or no label of it, has that name; suggests the nearest.
@@ -83,13 +83,13 @@ class Labels:
         return found
 
     def at(self, index: NDArray[Any]) -> "Labels":
-        """The labels of some of the items."""
+        """Return the labels of some of the items."""
         columns = {name: labels[index] for name, labels in self.columns.items()}
         return Labels(columns, np.asarray(self.items)[index].tolist())
 
 
 def is_label_table(raw: Any) -> bool:
-    """Whether data are columns of labels, and neither one column of them nor properties.
+    """Return whether data are columns of labels, and neither one column of them nor properties.
 
     So are a data frame or dict with a column that is not numeric, or without floats, and an
     array of text with two axes.
@@ -132,7 +132,7 @@ def _names(raw: Any) -> list[Any]:
 
 
 def _text(name: str, array: NDArray[Any]) -> Words:
-    """One column as text; ``np.atleast_1d`` lets a single label stand for one row."""
+    """Return one column as text; ``np.atleast_1d`` lets a single label stand for one row."""
     array = np.atleast_1d(array)
     if array.ndim != 1:
         raise DataError(f"a column of labels must have one axis; {name!r} has {array.shape}.")
@@ -227,7 +227,7 @@ class Context:
         return {name: tuple(labels) for name, labels in self.columns or ()}
 
     def prepare(self, raw: Any, rows: int | None = None) -> Tensor:
-        """One row per item; a single label or property is repeated for all rows.
+        """Return one row per item; a single label or property is repeated for all rows.
 
         Raises:
             DataError: An unknown label, a column missing, or another number of rows than the
@@ -260,7 +260,7 @@ class Context:
         return swapped
 
     def _span(self, attribute: str) -> slice:
-        """Where an attribute lies in a prepared row."""
+        """Return where an attribute lies in a prepared row."""
         if not self.attributes:
             raise SpecError(
                 "this model's context is of properties, and labels alone can be swapped; fit it "
@@ -301,7 +301,7 @@ class Context:
         return torch.cat(parts, dim=1)
 
     def _named(self, raw: Any) -> Mapping[str, NDArray[np.str_]]:
-        """Columns by name; values without names are taken in the order of training."""
+        """Return columns by name; values without names are taken in the order of training."""
         names = [name for name, _ in self.columns or ()]
         if not is_label_table(raw):
             array = np.atleast_1d(np.asarray(raw, dtype=str))
@@ -356,7 +356,7 @@ def _column(raw: Any) -> NDArray[Any]:
 
 
 def _plain(array: NDArray[Any]) -> NDArray[Any]:
-    """Labels of one type, so that they sort: text where they are not all numbers."""
+    """Return labels of one type, so that they sort: text where they are not all numbers."""
     return array.astype(str) if array.dtype.kind in "OSU" else array
 
 

@@ -50,7 +50,7 @@ def read_source(path: str | Path) -> Any:
 
 
 def is_table_file(path: Path) -> bool:
-    """Whether the name is that of a table."""
+    """Return whether the name is that of a table."""
     return path.name.endswith(_TABLE_ENDINGS)
 
 
@@ -72,7 +72,7 @@ def _read_npy(path: Path) -> NDArray[Any]:
 
 
 def _read_idx(path: Path) -> NDArray[np.uint8]:
-    """The format of MNIST: two zero bytes, type, rank, big-endian sizes, then the values."""
+    """Return the format of MNIST: two zero bytes, type, rank, big-endian sizes, then the values."""
     with gzip.open(path) as file:
         head = file.read(4)
         if len(head) != 4 or head[:2] != b"\0\0" or head[2] != _IDX_UINT8:

@@ -35,7 +35,7 @@ class Codes:
         return len(self.z)
 
     def at(self, index: Int[Tensor, "some"] | NDArray[Any] | Sequence[int]) -> "Codes":
-        """Some of the items, or some of them more than once."""
+        """Return some of the items, or some of them more than once."""
         positions = torch.as_tensor(np.asarray(index), device=self.z.device)
         context = None if self.context is None else self.context[positions]
         return Codes(self.z[positions], context)
@@ -80,7 +80,7 @@ class Edit(abc.ABC):
 
     @abc.abstractmethod
     def apply(self, codes: Codes, strength: float) -> Codes:
-        """The codes, edited.
+        """Return the codes, edited.
 
         Args:
             codes: As encoded.

@@ -216,7 +216,7 @@ def _write_discovered(task: _Task, count: int, path: Path) -> None:
 
 
 def _rows(context: Any, some: Any) -> Any:
-    """The context of some items; one value stands for all."""
+    """Return the context of some items; one value stands for all."""
     return context if context is None or len(context) == 1 else take_rows(context, some)
 
 

@@ -55,7 +55,7 @@ class EditCurve:
     items: int
 
     def rows(self) -> list[dict[str, float | str]]:
-        """One row per strength and baseline, as plain values."""
+        """Return one row per strength and baseline, as plain values."""
         named = {f"strength {p.strength:g}": p.scores for p in self.points}
         return [
             {
@@ -139,7 +139,7 @@ def edit_curve(
 
 
 def _parted(named: Labels, attribute: str, to: str, seed: int) -> list[NDArray[np.int64]]:
-    """The items to find the edit on, to train the judge on, and to edit."""
+    """Return the items to find the edit on, to train the judge on, and to edit."""
     order = torch.randperm(len(named), generator=make_generator(seed)).numpy()
     learned, judged, rest = np.split(order, [int(share * len(order)) for share in _SHARES])
     edited = rest[~named.having(attribute, to)[rest]][:_MOST_EDITED]

@@ -106,7 +106,7 @@ class Whitening:
         return whitened
 
     def step(self, whitened: Matrix) -> Matrix:
-        """A difference in whitened coordinates as one of latents."""
+        """Return a difference in whitened coordinates as one of latents."""
         step: Matrix = whitened @ self.back
         return step
 
@@ -126,7 +126,7 @@ def find_direction(
     method: str = "mean",
     protect: Sequence[str] = (),
 ) -> Direction:
-    """The direction in which items get a label.
+    """Return the direction in which items get a label.
 
     It is found in whitened coordinates, on items weighted so that those with the label and those
     without are alike in every other attribute, see `balanced_weights`. A step of strength 1 is as
@@ -175,7 +175,7 @@ def find_direction(
 
 
 def check_attribute(labels: Labels, attribute: str, to: str) -> NDArray[np.bool_]:
-    """Which items have the label, if enough have it and enough have not.
+    """Return which items have the label, if enough have it and enough have not.
 
     Raises:
         DataError: Says how many there are, and which.

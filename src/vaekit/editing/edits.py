@@ -125,7 +125,7 @@ def items_of(trained: TrainedModel, X: Any, labels: Any, context: Any) -> Items:
 
 
 def _context_in(learned: Context, labels: Any) -> Any:
-    """The labels, unless the context is of one column and they are of several."""
+    """Return the labels, unless the context is of one column and they are of several."""
     if learned.columns is None and is_label_table(labels):
         return labels if len(Labels.of(labels).columns) == 1 else None
     return labels
@@ -141,7 +141,7 @@ def choose_edit(
     protect: Sequence[str],
     codes: Codes | None = None,
 ) -> Edit:
-    """The edit of that name; see `edit`."""
+    """Return the edit of that name; see `edit`."""
     if method not in EDIT_METHODS:
         raise unknown_name("method", method, EDIT_METHODS)
     known = {} if trained.context is None else trained.context.attributes
@@ -186,7 +186,7 @@ def transfer(
     like_context: Any = None,
     unlike_context: Any = None,
 ) -> Direction:
-    """The step from one set of examples to another, for `apply_edit`.
+    """Return the step from one set of examples to another, for `apply_edit`.
 
     Args:
         trained: The model.
@@ -305,7 +305,7 @@ def _axes(symmetric: Matrix) -> Matrix:
 
 
 def _mean_square_slope(vae: VAE, codes: Codes, back: Matrix, seed: int) -> Matrix:
-    """The mean over items of J^T J, J being the slope along whitened coordinates.
+    """Return the mean over items of J^T J, J being the slope along whitened coordinates.
 
     J^T v of a standard normal v has the second moment J^T J, so that a few backward passes do
     where the whole Jacobian would take one per latent or value.

@@ -55,7 +55,7 @@ def _plain_table(group: str, rows: Sequence[evaluation_lib.Row]) -> Table:
 
 
 def _side_by_side(rows: Sequence[evaluation_lib.Row], title: str) -> Table:
-    """A line for each measure and a column for each source."""
+    """Return a line for each measure and a column for each source."""
     sources = list(dict.fromkeys(row.source for row in rows))
     values = {row.name: _value(row) for row in rows}
     table = Table("measure", *sources, title=title or None, **_TITLES)
@@ -252,7 +252,7 @@ def _read(
 
 
 def _built_in(name: str | None) -> datasets.Dataset | None:
-    """A built-in data set; a path of that name wins."""
+    """Return a built-in data set; a path of that name wins."""
     if name is None or name not in _BUILT_IN or Path(name).exists():
         return None
     return _BUILT_IN[name]()

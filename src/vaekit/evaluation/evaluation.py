@@ -62,11 +62,11 @@ class Evaluation:
     pictures: "Mapping[str, Figure]" = field(repr=False, compare=False)
 
     def rows(self, group: str | None = None) -> list[Row]:
-        """All rows, or those of one group."""
+        """Return all rows, or those of one group."""
         return [row for row in self.measured if group in (None, row.group)]
 
     def value(self, name: str) -> float | None:
-        """The number of a row, for instance of "ELBO" or "Frechet distance, samples".
+        """Return the number of a row, for instance of "ELBO" or "Frechet distance, samples".
 
         Args:
             name: As in `Row.name`.

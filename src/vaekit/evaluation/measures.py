@@ -62,7 +62,7 @@ class Row:
 
     @classmethod
     def of(cls, measure: str, estimate: Estimate, note: str = "") -> "Row":
-        """A mean over items, in nats, with its standard error."""
+        """Return a mean over items, in nats, with its standard error."""
         error, items = estimate.standard_error, estimate.items
         return cls(measure, estimate.mean, "nats", error, items, note=note)
 
@@ -125,7 +125,7 @@ _NAMES = {
 
 
 def scores(subject: EvaluationContext) -> list[Row]:
-    """All scores of the posterior means."""
+    """Return all scores of the posterior means."""
     if subject.factors is None:
         raise DataError("needs the factors that made the items, one row per item (--factors).")
     codes = subject.codes
@@ -147,7 +147,7 @@ def health(subject: EvaluationContext) -> list[Row]:
 
 
 def information(subject: EvaluationContext) -> list[Row]:
-    """The mean KL taken apart."""
+    """Return the mean KL taken apart."""
     with seeded(subject.settings.seed):
         found = latent_information(subject.vae, subject.batches(LATENT_ITEMS))
     most = f"at most log(items), {math.log(found.items):.1f}; an underestimate near it"
@@ -165,7 +165,7 @@ def information(subject: EvaluationContext) -> list[Row]:
 
 
 def code_usage(subject: EvaluationContext) -> list[Row]:
-    """How much of a codebook the items use."""
+    """Return how much of a codebook the items use."""
     count = subject.vae.latent.num_codes
     if not count:
         raise CompositionError("the latents of this model are real numbers, not codes.")
@@ -218,7 +218,7 @@ _LEVELS = 256
 
 
 def elbo(subject: EvaluationContext) -> list[Row]:
-    """The evidence lower bound with weight 1 on the KL."""
+    """Return the evidence lower bound with weight 1 on the KL."""
     vae = _with_density(subject)
     draws, batches = min(_ELBO_DRAWS, subject.settings.draws), subject.batches(LIKELIHOOD_ITEMS)
     bound = elbo_estimate(vae, batches, draws=draws, generator=subject.generator())
@@ -226,7 +226,7 @@ def elbo(subject: EvaluationContext) -> list[Row]:
 
 
 def importance_bound(subject: EvaluationContext) -> list[Row]:
-    """The importance-weighted bound, and what it is in bits per value."""
+    """Return the importance-weighted bound, and what it is in bits per value."""
     bound, draws = _bound(subject, LIKELIHOOD_ITEMS), subject.settings.draws
     row = Row.of(f"IWAE-{draws} bound", bound, note=_nature(subject))
     return [row, _in_bits(subject, row)]
@@ -254,7 +254,7 @@ def _bound(subject: EvaluationContext, items: int) -> Estimate:
 
 
 def _with_density(subject: EvaluationContext) -> VAE:
-    """The model, if log p(x) has a meaning."""
+    """Return the model, if log p(x) has a meaning."""
     vae = subject.vae
     if "density" not in vae.provides:
         raise CompositionError(
@@ -268,7 +268,7 @@ def _with_density(subject: EvaluationContext) -> VAE:
 
 
 def _in_bits(subject: EvaluationContext, row: Row) -> Row:
-    """The same bound in bits for each value of an item; its error shrinks alike."""
+    """Return the same bound in bits for each value of an item; its error shrinks alike."""
     assert row.value is not None
     assert row.standard_error is not None
     values, levels = subject.trained.domain.num_features, _levels(subject)
@@ -296,14 +296,14 @@ def _levels(subject: EvaluationContext) -> int:
 
 
 def _nature(subject: EvaluationContext) -> str:
-    """What is to be known about log p(x) under this likelihood."""
+    """Return what is to be known about log p(x) under this likelihood."""
     if isinstance(subject.vae.likelihood, Bernoulli) and not _are_binary(subject):
         return "no density (Bernoulli on grey values): compare with the same likelihood only"
     return "log-probability" if _is_discrete(subject) else "log density"
 
 
 def _explained(subject: EvaluationContext) -> str:
-    """How log p(x) was turned into bits."""
+    """Return how log p(x) was turned into bits."""
     nature = _nature(subject)
     if _is_discrete(subject):
         return nature
@@ -352,7 +352,7 @@ reference, lest each be its item's neighbour."""
 
 
 def describe_features(subject: EvaluationContext) -> list[Row]:
-    """What samples are compared by, and how many."""
+    """Return what samples are compared by, and how many."""
     features, n, learned = subject.features, subject.compared, len(subject.learned_from)
     source = f"learnt from {learned} other items" if learned else "given"
     note = f"{features.name}, {source}; {n} samples with {n} real items"
@@ -362,7 +362,7 @@ def describe_features(subject: EvaluationContext) -> list[Row]:
 
 
 def compare(subject: EvaluationContext, source: str) -> list[Row]:
-    """All figures of one kind of samples.
+    """Return all figures of one kind of samples.
 
     Args:
         subject: What is evaluated.

@@ -148,7 +148,7 @@ class EvaluationContext:
         return self.trained.domain.draws_images
 
     def generator(self) -> torch.Generator:
-        """A source of randomness, the same at every call."""
+        """Return a source of randomness, the same at every call."""
         return make_generator(self.settings.seed)
 
     def some(self, most: int, start: int = 0) -> Items:
@@ -156,11 +156,11 @@ class EvaluationContext:
         return self.items.subset(torch.arange(start, min(start + most, len(self.items))))
 
     def batches(self, most: int) -> Iterator[Batch]:
-        """The first items, at most so many, on the model's device."""
+        """Return the first items, at most so many, on the model's device."""
         return batches_of(self.some(most), self.trained.device)
 
     def x(self, items: Items) -> Tensor:
-        """Items as the networks see them, all at once."""
+        """Return items as the networks see them, all at once."""
         return torch.cat([batch.x for batch in batches_of(items, torch.device("cpu"))])
 
     @property
@@ -221,7 +221,7 @@ class EvaluationContext:
 
     @torch.no_grad()
     def reconstructed(self, items: Items) -> Tensor:
-        """Items encoded and decoded, as the networks see them."""
+        """Return items encoded and decoded, as the networks see them."""
         batches = batches_of(items, self.trained.device)
         pairs = [(self.vae.encode(b.x, b.context), b.context) for b in batches]
         return torch.cat([self._shown(z, context) for z, context in pairs])
@@ -235,7 +235,7 @@ class EvaluationContext:
 
     @torch.no_grad()
     def drawn_from_prior(self, items: Items) -> Tensor:
-        """The same, from the model's own prior instead of the one fitted after training."""
+        """Return the same, from the model's own prior instead of the one fitted after training."""
         vae, batches = self.vae, batches_of(items, self.trained.device)
         with seeded(self.settings.seed):
             parts = [
@@ -248,12 +248,12 @@ class EvaluationContext:
         return self._visible(self.vae.show(z, context))
 
     def _visible(self, x: Tensor) -> Tensor:
-        """Items as they are looked at."""
+        """Return items as they are looked at."""
         return self.trained.domain.clip(x.cpu())
 
 
 def _factors(factors: Any, count: int) -> NDArray[Any] | None:
-    """One row of whole numbers per item."""
+    """Return one row of whole numbers per item."""
     if factors is None:
         return None
     array = np.asarray(factors)

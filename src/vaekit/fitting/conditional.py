@@ -77,7 +77,7 @@ def sample_where(
 
 
 def _candidates(proposals: Proposals, n: int) -> tuple[Tensor, Tensor]:
-    """Enough to choose from, and their log weights."""
+    """Return enough to choose from, and their log weights."""
     found, weights = [], []
     while True:
         some, log_w = proposals.propose(_AT_ONCE)
@@ -89,7 +89,7 @@ def _candidates(proposals: Proposals, n: int) -> tuple[Tensor, Tensor]:
 
 
 def _expected(log_w: Tensor) -> float:
-    """How many rows remain if each is kept as often as its weight says."""
+    """Return how many rows remain if each is kept as often as its weight says."""
     return float((log_w - log_w.max()).exp().sum())
 
 

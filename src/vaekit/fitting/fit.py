@@ -94,7 +94,7 @@ def assemble(
 
 
 def _examples(domain: Domain, rows: Tensor) -> Tensor:
-    """Items spread evenly over the data, for parts that start from some."""
+    """Return items spread evenly over the data, for parts that start from some."""
     chosen = torch.linspace(0, len(rows) - 1, min(len(rows), _EXAMPLES)).long()
     return domain.encode(rows[chosen])
 
@@ -181,7 +181,7 @@ def examine(trained: TrainedModel, items: Items, config: TrainConfig) -> Health 
 
 
 def _some(items: Items, most: int) -> Items:
-    """The items, or evenly spaced ones where there are too many."""
+    """Return the items, or evenly spaced ones where there are too many."""
     if len(items) <= most:
         return items
     return items.subset(torch.linspace(0, len(items) - 1, most).long())
@@ -216,7 +216,7 @@ class Plan:
     decoder: nn.Module | None = None
 
     def resolve(self, domain: Domain) -> tuple[Preset, int]:
-        """The preset for these data, and its number of latents.
+        """Return the preset for these data, and its number of latents.
 
         Raises:
             SpecError: No preset has that name.
@@ -226,7 +226,7 @@ class Plan:
         return preset, suiting if self.latent_dim is None else self.latent_dim
 
     def assembled(self, domain: Domain, context: Context | None, rows: Tensor, seed: int) -> Recipe:
-        """The model, untrained, and its objective; see `vaekit.fitting.fit`."""
+        """Return the model, untrained, and its objective; see `vaekit.fitting.fit`."""
         preset, latent_dim = self.resolve(domain)
         return assemble(
             preset,
@@ -360,7 +360,7 @@ def continue_training(
 
 
 def _shared_time(config: TrainConfig, prior: str, items: int) -> tuple[TrainConfig, float | None]:
-    """The training's part of a given time, and the seconds that are left for the prior."""
+    """Return the training's part of a given time, and the seconds that are left for the prior."""
     if config.max_minutes is None:
         return config, None
     minutes = training_share(prior, items) * config.max_minutes

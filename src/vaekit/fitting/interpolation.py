@@ -82,7 +82,7 @@ def decoded_energy(
 
 @torch.enable_grad()
 def _bent(line: Tensor, waves: Tensor, decode: Decode, updates: int) -> Tensor:
-    """The way of least energy that descent from the line meets."""
+    """Return the way of least energy that descent from the line meets."""
     heights = torch.zeros(len(line), waves.shape[-1], line.shape[-1]).to(line).requires_grad_()
     optimizer = torch.optim.Adam([heights], lr=_RATE)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
@@ -113,7 +113,7 @@ def _checked(energy: Tensor) -> Tensor:
 
 
 def _waves(pieces: int) -> Tensor:
-    """All sine waves that vanish at the ends, shape (pieces + 1, pieces - 1).
+    """Return all sine waves that vanish at the ends, shape (pieces + 1, pieces - 1).
 
     They span every choice of inner points. Each is divided by its own bending energy's root, so
     that under a flat decoder all are equally easy to move: a step then bends the way as a whole,
@@ -136,7 +136,7 @@ def interpolate_latents(
     path: str = "linear",
     decode: Decode | None = None,
 ) -> Float[Tensor, "batch steps latent"]:
-    """Points on the way from each a to its b, both ends included.
+    """Return points on the way from each a to its b, both ends included.
 
     Args:
         a: Where the ways begin.
@@ -198,7 +198,7 @@ PATHS = (*_CLOSED, "geodesic")
 def traverse_latents(
     z: Float[Tensor, "latent"], latents: list[int], values: Float[Tensor, "steps"]
 ) -> Float[Tensor, "traversed steps latent"]:
-    """One latent at a time set to each of the values, the others as they are.
+    """Return one latent at a time set to each of the values, the others as they are.
 
     Args:
         z: Where to start from.

@@ -32,7 +32,7 @@ Maker = Callable[[VAE, Sequence[int]], FittedPrior | Vamp]
 
 
 def default_prior(model: VAE) -> FittedPrior:
-    """What is fitted to a model's latents where nothing else is asked for.
+    """Return what is fitted to a model's latents where nothing else is asked for.
 
     Mixtures of Gaussians take seconds and beat flows at small budgets; codes need a prior that
     knows which of them go together.
@@ -44,7 +44,7 @@ def default_prior(model: VAE) -> FittedPrior:
 
 
 def get_prior(name: str, model: VAE, event_shape: Sequence[int]) -> FittedPrior | Vamp:
-    """A prior that fits a model, not fitted yet.
+    """Return a prior that fits a model, not fitted yet.
 
     Args:
         name: A key of `NAMED_PRIORS`.
@@ -67,7 +67,7 @@ def get_prior(name: str, model: VAE, event_shape: Sequence[int]) -> FittedPrior 
 def prior_after(
     name: str, model: VAE, event_shape: Sequence[int], items: int, steps: int
 ) -> FittedPrior | Vamp:
-    """The prior to fit after a training, with the effort that suits it.
+    """Return the prior to fit after a training, with the effort that suits it.
 
     Args:
         name: A key of `NAMED_PRIORS`. ``"latent_flow"`` gives a mixture after a training of fewer
@@ -94,7 +94,7 @@ def prior_after(
 
 
 def training_share(name: str, items: int) -> float:
-    """The part of a given time that the training gets; the fit of the prior takes the rest.
+    """Return the part of a given time that the training gets; the fit of the prior takes the rest.
 
     All of it, where what is fitted takes seconds.
 
@@ -123,7 +123,7 @@ def _grid_flow(model: VAE, steps: int) -> FittedPrior:
 
 
 def _sized(make: Callable[..., FittedPrior], **options: Any) -> Maker:
-    """A maker for a model's number of coordinates and context."""
+    """Return a maker for a model's number of coordinates and context."""
     return lambda m, _: make(m.latent.num_coordinates, context_dim=m.context_dim, **options)
 
 

@@ -144,7 +144,7 @@ class TrainedModel:
 
     @torch.no_grad()
     def decode(self, z: Any, context: Any = None) -> Any:
-        """Items for latents of shape (n, latent).
+        """Return items for latents of shape (n, latent).
 
         Raises:
             DataError: Latents of another shape, or not finite.
@@ -184,7 +184,7 @@ class TrainedModel:
             return distinct_items(self.domain, int(n), draw)
 
     def _sampled(self, n: int, rows: Tensor | None, seed: int | None) -> Tensor:
-        """Items of a model without latents, a part at a time."""
+        """Return items of a model without latents, a part at a time."""
         generator = make_generator(seed)
         parts = [
             self.model.sample(len(i), None if rows is None else rows[i], generator=generator)
@@ -216,7 +216,7 @@ class TrainedModel:
         return torch.cat(parts)
 
     def interpolate(self, a: Any, b: Any, steps: int, path: str, context: Any) -> Any:
-        """Items on the way from each a to its b, shape (n, steps, ...)."""
+        """Return items on the way from each a to its b, shape (n, steps, ...)."""
         x = self.decoded_ways(a, b, steps, path, context)
         shown = self.domain.decode(x.flatten(0, 1))
         if isinstance(shown, np.ndarray | Tensor):
@@ -225,7 +225,7 @@ class TrainedModel:
 
     @torch.no_grad()
     def decoded_ways(self, a: Any, b: Any, steps: int, path: str, context: Any) -> Tensor:
-        """The same as the networks see it, shape (n, steps, *event).
+        """Return the same as the networks see it, shape (n, steps, *event).
 
         Raises:
             DataError: Not as many items in b as in a.
@@ -289,7 +289,7 @@ def as_items(
 
 
 def batches_of(items: Items, device: torch.device) -> Iterator[Batch]:
-    """A set cut into encoded batches, one in memory at a time."""
+    """Yield a set cut into encoded batches, one in memory at a time."""
     for index in torch.arange(len(items)).split(_CHUNK):
         yield items.batch(index, device)
 
@@ -319,7 +319,7 @@ def _repeated(rows: Tensor | None, times: int) -> Tensor | None:
 
 
 def as_classes(labels: Any, count: int) -> NDArray[Any] | None:
-    """One whole number or text per item, shape (count,); ``None`` stays ``None``.
+    """Return one whole number or text per item, shape (count,); ``None`` stays ``None``.
 
     Raises:
         DataError: Of another shape or kind.

@@ -264,7 +264,7 @@ class ImageDomain(Domain):
 
 
 def _layout(array: NDArray[Any], chosen: str | None) -> str:
-    """The layout chosen, or the only one that the shape allows."""
+    """Return the layout chosen, or the only one that the shape allows."""
     if chosen is not None:
         if chosen not in _LAYOUTS:
             raise SpecError(f"layout must be one of {', '.join(_LAYOUTS)}; got {chosen!r}.")

@@ -64,7 +64,7 @@ def read_images(
 
 
 def image_files(folder: str | Path, *, on_bad: str = "raise") -> list[Path]:
-    """The files that `read_images` reads, in its order.
+    """Return the files that `read_images` reads, in its order.
 
     Args:
         folder: Searched with its subfolders.
@@ -103,7 +103,7 @@ class _Reader:
     files: int
 
     def __call__(self, path: Path) -> NDArray[np.uint8] | None:
-        """The image, or ``None`` for an unreadable file that may be left out."""
+        """Return the image, or ``None`` for an unreadable file that may be left out."""
         from PIL import Image
 
         try:
@@ -224,7 +224,7 @@ def read_labels(path: str | Path, folder: str | Path, *, on_bad: str = "raise") 
 
 
 def names_files(path: str | Path) -> bool:
-    """Whether a CSV file has a column of file names, as `read_labels` wants it."""
+    """Return whether a CSV file has a column of file names, as `read_labels` wants it."""
     header, rows = _table(Path(path))
     key = _file_column(header)
     return header[key] in _FILE_COLUMNS or (
@@ -261,7 +261,7 @@ def _file_column(header: Sequence[str]) -> int:
 
 
 def _by_file(path: str | Path, files: Sequence[str]) -> dict[str, int]:
-    """The row of each file."""
+    """Return the row of each file."""
     names = [Path(file).as_posix() for file in files]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
@@ -300,7 +300,7 @@ def _check_cells(
 
 
 def _some(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
+    """Return the first names, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{', '.join(names[:_SHOWN])}{more}"
 

@@ -76,7 +76,7 @@ class Latent(nn.Module, abc.ABC):
         log_likelihood: LogDensity,
         aggregate: Aggregate,
     ) -> Float[Tensor, "batch latent"]:
-        """The one point that stands for each item: the posterior's mean, or its mode."""
+        """Return the one point that stands for each item: the posterior's mean, or its mode."""
 
     @abc.abstractmethod
     def posterior_of(
@@ -104,11 +104,11 @@ class Latent(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def flatten(self, draw: Draw) -> Float[Tensor, "batch coordinates"]:
-        """The coordinates of the first draw of each item."""
+        """Return the coordinates of the first draw of each item."""
 
     @abc.abstractmethod
     def unflatten(self, u: Float[Tensor, "batch coordinates"]) -> Float[Tensor, "batch latent"]:
-        """The points at coordinates."""
+        """Return the points at coordinates."""
 
 
 class Single(Latent):
@@ -184,7 +184,7 @@ class Single(Latent):
         log_likelihood: LogDensity,
         aggregate: Aggregate,
     ) -> Float[Tensor, "batch latent"]:
-        """The posterior's mean."""
+        """Return the posterior's mean."""
         p = self.prior(context, aggregate)
         mean: Tensor = self.posterior(h, lambda z: log_likelihood(z) + p.log_prob(z)).mean
         return mean
@@ -214,7 +214,7 @@ class Single(Latent):
         return self.posterior.manifold.flatten(draw.z[0])
 
     def unflatten(self, u: Float[Tensor, "batch coordinates"]) -> Float[Tensor, "batch latent"]:
-        """Points of the space."""
+        """Return points of the space."""
         return self.posterior.manifold.unflatten(u)
 
 
@@ -320,7 +320,7 @@ class Discrete(Latent):
         log_likelihood: LogDensity,
         aggregate: Aggregate,
     ) -> Float[Tensor, "batch latent"]:
-        """The embedding of the most probable codes."""
+        """Return the embedding of the most probable codes."""
         return self.quantizer.embed(self.quantizer(h, log_likelihood).indices)
 
     def posterior_of(
@@ -333,7 +333,7 @@ class Discrete(Latent):
     def prior_of(
         self, context: Float[Tensor, "batch context"] | None, aggregate: Aggregate
     ) -> Distribution:
-        """All codes equally probable."""
+        """Return all codes equally probable."""
         return self._uniform(next(self.quantizer.parameters()))
 
     def generate(
@@ -343,12 +343,12 @@ class Discrete(Latent):
         return self.quantizer.embed(self.prior_of(context, aggregate).sample(torch.Size((n,))))
 
     def flatten(self, draw: Draw) -> Float[Tensor, "batch coordinates"]:
-        """The numbers of the most probable codes."""
+        """Return the numbers of the most probable codes."""
         assert isinstance(draw.q, Codes)
         return draw.q.indices.to(draw.z.dtype)
 
     def unflatten(self, u: Float[Tensor, "batch coordinates"]) -> Float[Tensor, "batch latent"]:
-        """The embedding of codes, by their numbers."""
+        """Return the embedding of codes, by their numbers."""
         return self.quantizer.embed(u.long())
 
     def _uniform(self, like: Tensor) -> UniformCodes:

@@ -119,7 +119,7 @@ class Ladder(Latent):
         log_likelihood: LogDensity,
         aggregate: Aggregate,
     ) -> Float[Tensor, "batch latent"]:
-        """The mean of each level, given the means above it."""
+        """Return the mean of each level, given the means above it."""
         return LadderPosterior(self, h, context).mean
 
     def posterior_of(
@@ -132,7 +132,7 @@ class Ladder(Latent):
     def prior_of(
         self, context: Float[Tensor, "batch context"] | None, aggregate: Aggregate
     ) -> Distribution:
-        """The product of the levels' priors."""
+        """Return the product of the levels' priors."""
         return LadderPrior(self, context, next(self.parameters()))
 
     def generate(
@@ -144,15 +144,15 @@ class Ladder(Latent):
         return sample
 
     def flatten(self, draw: Draw) -> Float[Tensor, "batch coordinates"]:
-        """The levels side by side."""
+        """Return the levels side by side."""
         return draw.z[0]
 
     def unflatten(self, u: Float[Tensor, "batch coordinates"]) -> Float[Tensor, "batch latent"]:
-        """The same."""
+        """Return the same."""
         return u
 
     def climb(self, h: Float[Tensor, "batch features"]) -> list[DiagonalNormal]:
-        """What the item says of each level, the top one first."""
+        """Return what the item says of each level, the top one first."""
         heights = []
         for block in self.up:
             h = block(h)

@@ -84,7 +84,7 @@ class Elementwise(Likelihood, abc.ABC):
         return sum_observed(px.log_prob(batch.visible), batch)
 
     def point(self, px: Distribution) -> Tensor:
-        """The mean."""
+        """Return the mean."""
         return px.mean
 
 

@@ -67,11 +67,11 @@ class Bernoulli(Likelihood):
         return -sum_observed(cost, batch)
 
     def point(self, px: Distribution) -> Tensor:
-        """The mean."""
+        """Return the mean."""
         return px.mean
 
     def initial_features(self, mean: Float[Tensor, "*event"]) -> Float[Tensor, "channels *event"]:
-        """The logits of the mean, with always-black pixels kept at 0.1 %."""
+        """Return the logits of the mean, with always-black pixels kept at 0.1 %."""
         return torch.logit(mean, eps=1e-3).unsqueeze(0)
 
 
@@ -101,7 +101,7 @@ class ContinuousBernoulli(Elementwise):
         return ContinuousBernoulliDistribution(features.squeeze(2))
 
     def initial_features(self, mean: Float[Tensor, "*event"]) -> Float[Tensor, "channels *event"]:
-        """The logits of that mean, found by bisection: they have no closed form."""
+        """Return the logits of that mean, found by bisection: they have no closed form."""
         target = mean.clamp(_EDGE, 1 - _EDGE)
         low, high = torch.full_like(mean, -1 / _EDGE), torch.full_like(mean, 1 / _EDGE)
         for _ in range(_HALVINGS):
@@ -146,7 +146,7 @@ class Categorical(Likelihood):
         return sum_observed(px.log_prob(batch.visible), batch)
 
     def point(self, px: Distribution) -> Tensor:
-        """The most probable code: the mean of unordered codes is no code."""
+        """Return the most probable code: the mean of unordered codes is no code."""
         return px.mode.to(torch.get_default_dtype())
 
     def initial_features(self, mean: Float[Tensor, "*event"]) -> Float[Tensor, "channels *event"]:
@@ -187,7 +187,7 @@ class DiscretizedLogistic(Elementwise):
         return DiscretizedLogisticDistribution(loc, log_scale, self.levels)
 
     def initial_features(self, mean: Float[Tensor, "*event"]) -> Float[Tensor, "channels *event"]:
-        """The mean as centre."""
+        """Return the mean as centre."""
         return torch.stack([mean, torch.zeros_like(mean)])
 
 
@@ -230,7 +230,7 @@ class Student(Elementwise):
         return StudentT(freedom, features.squeeze(2), scale, validate_args=False)
 
     def initial_features(self, mean: Float[Tensor, "*event"]) -> Float[Tensor, "channels *event"]:
-        """The mean itself."""
+        """Return the mean itself."""
         return mean.unsqueeze(0)
 
 
@@ -272,9 +272,9 @@ class StructuralSimilarity(Likelihood):
         return -self.weight * (1 - alike).view(shown.shape[:2])
 
     def point(self, px: Distribution) -> Tensor:
-        """The image."""
+        """Return the image."""
         return px.mean
 
     def initial_features(self, mean: Float[Tensor, "*event"]) -> Float[Tensor, "channels *event"]:
-        """The logits of the mean, kept off black and white."""
+        """Return the logits of the mean, kept off black and white."""
         return torch.logit(mean, eps=1e-3).unsqueeze(0)

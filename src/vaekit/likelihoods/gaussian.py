@@ -48,7 +48,7 @@ class Gaussian(Elementwise):
         return Normal(mean, mean.new_tensor(self.scale), validate_args=False)
 
     def initial_features(self, mean: Float[Tensor, "*event"]) -> Float[Tensor, "channels *event"]:
-        """The mean itself."""
+        """Return the mean itself."""
         return mean.unsqueeze(0)
 
 
@@ -88,7 +88,7 @@ class LearnedGaussian(Elementwise):
         return Normal(features.squeeze(2), self.scale, validate_args=False)
 
     def initial_features(self, mean: Float[Tensor, "*event"]) -> Float[Tensor, "channels *event"]:
-        """The mean itself."""
+        """Return the mean itself."""
         return mean.unsqueeze(0)
 
 
@@ -141,9 +141,9 @@ class OptimalGaussian(Likelihood):
         return variance.sqrt()
 
     def point(self, px: Distribution) -> Tensor:
-        """The mean."""
+        """Return the mean."""
         return px.mean
 
     def initial_features(self, mean: Float[Tensor, "*event"]) -> Float[Tensor, "channels *event"]:
-        """The mean itself."""
+        """Return the mean itself."""
         return mean.unsqueeze(0)

@@ -78,7 +78,7 @@ class Table(Likelihood):
         return sum_observed(px.log_prob(batch.visible), batch)
 
     def point(self, px: Distribution) -> Tensor:
-        """The most probable codes, and the means of the numbers."""
+        """Return the most probable codes, and the means of the numbers."""
         return px.mean
 
     def initial_features(self, mean: Float[Tensor, "cells"]) -> Float[Tensor, "1 features"]:

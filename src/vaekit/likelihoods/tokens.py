@@ -149,7 +149,7 @@ class TargetedTokens(Likelihood):
         return sum_observed(scores, batch)
 
     def point(self, px: Distribution) -> Tensor:
-        """The point of the tokens, and the means."""
+        """Return the point of the tokens, and the means."""
         return px.mode
 
     def initial_features(self, mean: Float[Tensor, "places"]) -> Float[Tensor, "1 features"]:

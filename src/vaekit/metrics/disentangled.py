@@ -81,7 +81,7 @@ _VOTES = 800
 def factor_vae_score(
     codes: Float[Tensor, "items latents"], factors: Int[Tensor, "others factors"], seed: int = 0
 ) -> float:
-    """How surely the latent that varies least tells which factor was held fixed.
+    """Return how surely the latent that varies least tells which factor was held fixed.
 
     The paper generates groups of items with one factor fixed; here they are drawn from the given
     items: up to 64 that share one value of one factor. Each latent's variance in the group is
@@ -120,7 +120,7 @@ def factor_vae_score(
 
 
 def _groups(factor: NDArray[np.int64], index: int) -> list[NDArray[np.int64]]:
-    """The rows that share each value, where they are enough to take a variance."""
+    """Return the rows that share each value, where they are enough to take a variance."""
     rows = [np.flatnonzero(factor == value) for value in range(factor.max() + 1)]
     large = [group for group in rows if len(group) >= _LEAST_GROUP]
     if not large:
@@ -326,7 +326,7 @@ def mutual_information_gap(
 def modularity(
     codes: Float[Tensor, "items latents"], factors: Int[Tensor, "others factors"]
 ) -> float:
-    """Whether each latent knows of one factor only.
+    """Return whether each latent knows of one factor only.
 
     Latents that know of none count by the noise of their estimates, and constant ones not at all.
 

@@ -38,7 +38,7 @@ class AttributeClassifier:
 
     @torch.no_grad()
     def __call__(self, x: Shaped[Tensor, "items *event"]) -> dict[str, NDArray[np.str_]]:
-        """The most probable label of each attribute of each item."""
+        """Return the most probable label of each attribute of each item."""
         device = next(self.network.parameters()).device
         logits = torch.cat([self.network(part.to(device)).cpu() for part in x.split(_CHUNK)])
         sizes = [len(labels) for labels in self.values.values()]
@@ -103,7 +103,7 @@ def attribute_classifier(
 
 
 def _numbers(labels: Labels, values: Mapping[str, tuple[str, ...]]) -> NDArray[np.int64]:
-    """The place of each label among those of its attribute, shape (items, attributes)."""
+    """Return the place of each label among those of its attribute, shape (items, attributes)."""
     return np.stack(
         [np.searchsorted(known, labels.column(name)) for name, known in values.items()], 1
     )

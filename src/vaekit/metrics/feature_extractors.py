@@ -89,7 +89,7 @@ def module_features(
 
 
 def _tapped(module: nn.Module, layer: str) -> FeatureMap:
-    """The output of a part of a network, caught as it passes."""
+    """Return the output of a part of a network, caught as it passes."""
     parts = dict(module.named_modules())
     if layer not in parts:
         raise unknown_name("layer", layer, parts)
@@ -104,7 +104,7 @@ def _tapped(module: nn.Module, layer: str) -> FeatureMap:
 
 
 def raw_features(items: Shaped[Tensor, "items *event"], dims: int = 64) -> Features:
-    """The values themselves, flattened, as at most 64 principal components.
+    """Return the values themselves, flattened, as at most 64 principal components.
 
     For tables, whose columns should have one scale, and for images without labels, on which they
     see overall brightness and shape but hardly any detail. Never compare them with figures on
@@ -128,7 +128,7 @@ def raw_features(items: Shaped[Tensor, "items *event"], dims: int = 64) -> Featu
 def reduced_features(
     features: Features, items: Shaped[Tensor, "items *event"], dims: int = 64
 ) -> Features:
-    """The principal components of other features, for when items are few.
+    """Return the principal components of other features, for when items are few.
 
     Args:
         features: What to reduce.
@@ -161,7 +161,7 @@ _NAME = "efficientnet-lite0"
 def efficientnet_features(
     *, size: int = 128, batch_size: int = 64, device: str = "cpu"
 ) -> Features:
-    """The 1,280 pooled features of EfficientNet-Lite0, as trained on ImageNet.
+    """Return the 1,280 pooled features of EfficientNet-Lite0, as trained on ImageNet.
 
     Needs the extra ``images``, whose packages bring the weights with them. Not FID, which is
     defined on another network: compare figures only with others on these features, at the same
@@ -284,7 +284,7 @@ def classifier_features(
 
 
 def _targets(x: Tensor, labels: Tensor) -> Tensor:
-    """The labels as numbers from 0."""
+    """Return the labels as numbers from 0."""
     if len(x) < _LEAST_ITEMS or len(x) != len(labels) or labels.is_floating_point():
         raise DataError(
             f"a classifier needs at least {_LEAST_ITEMS} items with one integer label each; got "

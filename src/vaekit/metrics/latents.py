@@ -189,7 +189,7 @@ class Health:
         return None
 
     def summary(self) -> str:
-        """A few lines for a person."""
+        """Return a few lines for a person."""
         lines = [f"{self.active_units} of {len(self.mean_variance)} latents are active"]
         if self.kl_per_latent is not None:
             lines[0] += f"; they carry {sum(self.kl_per_latent):.1f} nats per item"
@@ -263,7 +263,7 @@ def _log_fitted(model: VAE, draw: Draw, batch: Batch) -> Tensor | None:
 
 
 def _has_marginals(model: VAE) -> bool:
-    """Whether means and variances of each latent tell its KL: Gaussians in flat space."""
+    """Return whether means and variances of each latent tell its KL: Gaussians in flat space."""
     return {"density", "path"} <= model.provides and model.latent.keeps_density
 
 

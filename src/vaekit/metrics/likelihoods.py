@@ -52,7 +52,7 @@ class Estimate:
         return cls(values.mean().item(), error.item(), len(values))
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """The normal confidence interval of the mean, in nats.
+        """Return the normal confidence interval of the mean, in nats.
 
         Args:
             level: Its probability, between 0 and 1.
@@ -66,7 +66,7 @@ class Estimate:
         return self.mean - half, self.mean + half
 
     def bits_per_dim(self, num_values: int, levels: int = 256) -> float:
-        """The mean in bits per value; see `bits_per_dim`.
+        """Return the mean in bits per value; see `bits_per_dim`.
 
         Args:
             num_values: Values of an item.
@@ -76,7 +76,7 @@ class Estimate:
 
 
 def bits_per_dim(nats: float, values: int, levels: int = 256) -> float:
-    """What an item costs, in bits for each of its values; smaller is better.
+    """Return what an item costs, in bits for each of its values; smaller is better.
 
     A density of data scaled to 0 ... 1 is that of one of ``levels`` values spread over an interval
     of length 1 / levels: each value costs log2(levels) bits more than the density says. A
@@ -110,7 +110,7 @@ def log_likelihood(
     draws: int = 64,
     generator: torch.Generator | None = None,
 ) -> Estimate:
-    """The importance-weighted bound of log p(x), averaged over items.
+    """Return the importance-weighted bound of log p(x), averaged over items.
 
     In expectation a lower bound, tighter for more draws; `annealed_log_likelihood` is tighter
     still where the posterior is poor. Missing cells are left out, so that it is the density of the
@@ -146,7 +146,7 @@ def elbo_estimate(
     draws: int = 16,
     generator: torch.Generator | None = None,
 ) -> Estimate:
-    """The evidence lower bound with weight 1 on the KL, averaged over items.
+    """Return the evidence lower bound with weight 1 on the KL, averaged over items.
 
     Each draw gives a bound of its own, and an item's are averaged: more draws make it steadier, not
     tighter. Missing cells are left out. Put the model in evaluation mode first.
@@ -177,7 +177,7 @@ def elbo_estimate(
 
 
 def _elbo(model: VAE, batch: Batch, draws: int) -> Float[Tensor, "batch"]:
-    """One draw at a time: the same memory for any number of them."""
+    """Return one draw at a time: the same memory for any number of them."""
     total = sum((model.evidence(batch).log_w[0] for _ in range(draws)), torch.zeros(()))
     return (total / draws).cpu()
 
@@ -286,7 +286,7 @@ class _Place:
         return self.log_p + power * self.log_px
 
     def slope(self, power: float) -> Tensor:
-        """The gradient of `height`."""
+        """Return the gradient of `height`."""
         return self.slope_p + power * self.slope_px
 
     def where(self, chosen: Bool[Tensor, "draws batch"], other: "_Place") -> "_Place":

@@ -86,7 +86,7 @@ def _check_range(real: Tensor, reconstructed: Tensor) -> None:
 
 
 def _mean_of(measure: Callable[[Tensor, Tensor], Tensor], a: Tensor, b: Tensor) -> float:
-    """A measure's mean, taken batch by batch: it needs several times the images' memory."""
+    """Return a measure's mean, taken batch by batch: it needs several times the images' memory."""
     pairs = zip(a.split(_BATCH), b.split(_BATCH), strict=True)
     return torch.cat([measure(*pair) for pair in pairs]).mean().item()
 

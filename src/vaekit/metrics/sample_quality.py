@@ -186,7 +186,7 @@ def _distances(some: Tensor, items: Tensor) -> Tensor:
 
 
 def _resolution(items: Tensor) -> Tensor:
-    """A length that rounding cannot tell from 0."""
+    """Return a length that rounding cannot tell from 0."""
     length: Tensor = torch.linalg.vector_norm(items, dim=1).amax() * _ROUNDING
     return length
 
@@ -301,7 +301,7 @@ class Fidelity:
     k: int
 
     def summary(self) -> str:
-        """A table for a person."""
+        """Return a table for a person."""
         lines = [f"{self.items} items, features: {self.features}, k = {self.k}"]
         lines += [f"{'':10} {'generated':>10} {'real':>10}"]
         for field in fields(Figures):
@@ -379,5 +379,5 @@ def _figures(reference: Tensor, sample: Tensor, base: Tensor, mapped: Tensor, k:
 
 
 def _are_images(items: Tensor) -> bool:
-    """Whether sharpness is defined: floats of shape (items, colours, height, width)."""
+    """Return whether sharpness is defined: floats of shape (items, colours, height, width)."""
     return items.ndim == 4 and items.is_floating_point() and min(items.shape[-2:]) >= 3

@@ -75,7 +75,7 @@ class Diffusion(Model):
         return frozenset({"velocity"})
 
     def standardize(self, x: Shaped[Tensor, "batch *event"]) -> Float[Tensor, "batch *event"]:
-        """Items with mean 0 and deviation 1, as the network sees them."""
+        """Return items with mean 0 and deviation 1, as the network sees them."""
         return (x - self.location) / self.scale
 
     def start_from(self, x: Shaped[Tensor, "batch *event"]) -> None:
@@ -88,7 +88,7 @@ class Diffusion(Model):
         t: Float[Tensor, "batch 1"],
         context: Tensor | None = None,
     ) -> Float[Tensor, "batch *event"]:
-        """The mean velocity at standardised points and times.
+        """Return the mean velocity at standardised points and times.
 
         It is that of data from N(0, I), plus what the network adds; the network sees points, and
         adds velocities, of variance 1. So it need not learn to pass on fine detail unchanged.
@@ -136,7 +136,7 @@ class Diffusion(Model):
         return x
 
     def _ends(self, x: Tensor, now: Tensor, context: Tensor | None) -> Tensor:
-        """The item and the noise that are expected at a point, stacked."""
+        """Return the item and the noise that are expected at a point, stacked."""
         a, s, da, ds = find_path(self.path)(now)
         v = self.velocity(x, now.expand(len(x), 1), context)
         turn = a * ds - s * da  # never 0: both can be told from x and v
@@ -182,7 +182,7 @@ class GAN(Model):
     def generate(
         self, z: Float[Tensor, "batch latent"], context: Tensor | None = None
     ) -> Shaped[Tensor, "batch *event"]:
-        """The item of each noise."""
+        """Return the item of each noise."""
         context = checked_context(context, self.context_dim)
         z = z if context is None else torch.cat([z, context], dim=-1)
         features: Tensor = self.decoder(z).float()

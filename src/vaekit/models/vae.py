@@ -43,7 +43,7 @@ class Model(nn.Module, abc.ABC):
 
 
 def checked_context(context: Tensor | None, context_dim: int) -> Tensor | None:
-    """The context, if it is what the model was built for.
+    """Return the context, if it is what the model was built for.
 
     Raises:
         CompositionError: It is missing, not wanted, or of another size.
@@ -185,13 +185,13 @@ class VAE(Model):
     def show(
         self, z: Float[Tensor, "batch *latent"], context: Tensor | None = None
     ) -> Shaped[Tensor, "batch *event"]:
-        """The item to show for each latent: the mean (or mode) of p(x | z)."""
+        """Return the item to show for each latent: the mean (or mode) of p(x | z)."""
         return self.likelihood.point(self.decode(z, context)).squeeze(0)
 
     def make(
         self, z: Float[Tensor, "batch *latent"], context: Tensor | None = None
     ) -> Shaped[Tensor, "batch *event"]:
-        """A new item for each latent: what `show` gives, or a draw where items are draws.
+        """Return a new item for each latent: what `show` gives, or a draw where items are draws.
 
         Reads the global random stream then; see `Likelihood.drawn`.
         """

@@ -56,7 +56,7 @@ class Lead:
 
 
 def check_molecules(trained: TrainedModel) -> MoleculeDomain:
-    """The domain of a model of molecules with plain latents.
+    """Return the domain of a model of molecules with plain latents.
 
     Raises:
         CompositionError: It is another model.
@@ -147,11 +147,11 @@ class Analogues:
     candidates: int
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self.similarity_to_lead)
 
     def summary(self) -> str:
-        """What was tried and found, in words."""
+        """Return what was tried and found, in words."""
         draws, valid = (sum(getattr(r, name) for r in self.rings) for name in ("draws", "valid"))
         lines = [
             f"{len(self)} analogues of {self.lead.smiles}, of {self.candidates} that were found "
@@ -166,15 +166,15 @@ class Analogues:
         return "\n".join([*lines, self.lead.note])
 
     def also(self) -> dict[str, Any]:
-        """Columns beside those of the report."""
+        """Return columns beside those of the report."""
         return {"similarity_to_lead": self.similarity_to_lead, "radius": self.radius}
 
     def frame(self) -> Any:
-        """A pandas data frame with a row for each."""
+        """Return a pandas data frame with a row for each."""
         return self.report.frame().assign(**self.also())
 
     def grid(self, columns: int = 5) -> "MoleculeGrid":
-        """The lead, then the analogues, drawn side by side.
+        """Return the lead, then the analogues, drawn side by side.
 
         Args:
             columns: Molecules in a row.
@@ -299,7 +299,7 @@ def _similarity(smiles: Sequence[str], lead: Lead) -> NDArray[np.float32]:
 
 
 def _best(smiles: Sequence[str], lead: Lead, rank: str, lowest: bool) -> NDArray[np.int64]:
-    """Places, the best first; what has no value last."""
+    """Return places, the best first; what has no value last."""
     if rank == "similarity":
         values = _similarity(smiles, lead).astype(np.float64)
     else:

@@ -41,7 +41,7 @@ def read_objectives(
     trained: fitting.TrainedModel,
     context: Any = None,
 ) -> list[design.DesignObjective]:
-    """All objectives of a command line.
+    """Return all objectives of a command line.
 
     A name is that of a property, or of a column of the user's that the model was taught.
 
@@ -352,7 +352,7 @@ def _constraints(
 
 @contextmanager
 def _bar() -> Iterator[Callable[[design.Progress], None]]:
-    """A bar for each method, with the best score so far."""
+    """Yield a bar for each method, with the best score so far."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -107,7 +107,7 @@ class Targets:
         return cls(tuple(names), tuple(means.tolist()), tuple(deviations.tolist()), own)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self.names)
 
     def values(self, found: Standardized) -> Float[Tensor, "molecules targets"]:
@@ -413,7 +413,7 @@ class MoleculeDomain(Domain):
 
 
 def _rejected(report: Report) -> str:
-    """How many, and the first few with their reasons."""
+    """Return how many, and the first few with their reasons."""
     shown = [
         f"{report.place} {entry.row} ({entry.given[:40]!r}: {entry.reason})"
         for entry in report.rejected[:_SHOWN]

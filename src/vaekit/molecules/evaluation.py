@@ -169,7 +169,7 @@ _NEAR = 0.5  # standard deviations
 
 
 def reconstruction(subject: EvaluationContext) -> list[Row]:
-    """How many held-out molecules come back the same, valid, and how similar."""
+    """Return how many held-out molecules come back the same, valid, and how similar."""
     items = subject.some(RECONSTRUCTION_ITEMS)
     given = canonical(subject.trained.domain.decode(subject.x(items)))
     back = canonical(subject.trained.domain.decode(subject.reconstructed(items)))
@@ -189,7 +189,7 @@ def reconstruction(subject: EvaluationContext) -> list[Row]:
 
 
 def local_validity(subject: EvaluationContext) -> list[Row]:
-    """How many points near the code of a molecule, or halfway between two, are molecules."""
+    """Return how many points near the code of a molecule, or halfway between two, are molecules."""
     with seeded(subject.settings.seed):
         near = [canonical(subject.trained.domain.decode(x)) for x in _around(subject)]
     codes = subject.codes[: 2 * (min(LATENT_ITEMS, len(subject.codes)) // 2)]
@@ -218,7 +218,7 @@ def _around(subject: EvaluationContext) -> Iterator[Tensor]:
 
 
 def property_r2(subject: EvaluationContext) -> list[Row]:
-    """How much of the variance of properties the posterior means tell, on held-out folds."""
+    """Return how much of the variance of properties the posterior means tell, on held-out folds."""
     from sklearn.kernel_ridge import KernelRidge
     from sklearn.linear_model import RidgeCV
 
@@ -281,7 +281,7 @@ def evaluation_pictures(subject: EvaluationContext) -> dict[str, Figure]:
 
 
 def drawn_samples(subject: EvaluationContext) -> Figure:
-    """Samples as they come, invalid ones too."""
+    """Return samples as they come, invalid ones too."""
     smiles = _smiles(subject, subject.sampled(subject.some(_DRAWN)))
     found = compute_properties(smiles, ("qed", "logp"))
     words = [
@@ -326,7 +326,7 @@ would reach at this number of samples."""
 
 
 def molecule_measures(subject: EvaluationContext) -> tuple[Measure, ...]:
-    """What is measured of molecules, in place of squared errors and Fréchet distances."""
+    """Return what is measured of molecules, in place of squared errors and Fréchet distances."""
     sets = MoleculeSets(subject)
     return (
         Measure("latents", "R2 of properties from latents", property_r2),
@@ -345,7 +345,7 @@ def _numbers(sets: MoleculeSets) -> Row:
 
 
 def _compare(sets: MoleculeSets, source: str, subject: EvaluationContext) -> list[Row]:
-    """All figures of one kind of molecules; each that cannot be had says why."""
+    """Return all figures of one kind of molecules; each that cannot be had says why."""
     own = _SOURCES[source](sets)
     figures: dict[str, Callable[[], float]] = {
         "valid": lambda: len(own.molecules) / len(own.given),

@@ -25,12 +25,12 @@ class Fingerprints:
     bits: Any
 
     def __len__(self) -> int:
-        """How many molecules there are."""
+        """Return how many molecules there are."""
         count: int = self.bits.shape[0]
         return count
 
     def __getitem__(self, positions: slice | NDArray[np.int64]) -> "Fingerprints":
-        """Those at some places."""
+        """Return those at some places."""
         return Fingerprints(self.bits[positions])
 
     @property
@@ -114,7 +114,7 @@ def tanimoto(a: Fingerprints, b: Fingerprints) -> NDArray[np.float32]:
 def nearest_molecules(
     molecules: Fingerprints, references: Fingerprints, count: int = 1
 ) -> Neighbors:
-    """The most similar references of each molecule.
+    """Return the most similar references of each molecule.
 
     Memory is bounded; with 250,000 references a molecule takes some 5 ms.
 

@@ -38,7 +38,7 @@ class LatentNeighbors:
     similarity: NDArray[np.float32]
 
     def frame(self) -> Any:
-        """A pandas data frame with a row for each neighbour of each."""
+        """Return a pandas data frame with a row for each neighbour of each."""
         import pandas as pd
 
         count = self.distance.shape[1]
@@ -148,7 +148,7 @@ class InterpolationPath:
     valid: float
 
     def __len__(self) -> int:
-        """How many molecules it has."""
+        """Return how many molecules it has."""
         return len(self.smiles)
 
     def columns(self) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class InterpolationPath:
         }
 
     def captions(self) -> list[str]:
-        """The two similarities of each."""
+        """Return the two similarities of each."""
         both = zip(self.similarity_to_start, self.similarity_to_end, strict=True)
         return [f"{start:.2f} to start, {end:.2f} to end" for start, end in both]
 

@@ -102,7 +102,7 @@ def _network(device: str) -> tuple[Any, Any]:
 
 
 def validity(samples: Iterable[str | None]) -> float:
-    """The share of samples that RDKit takes for a molecule.
+    """Return the share of samples that RDKit takes for a molecule.
 
     Args:
         samples: SMILES, valid or not.
@@ -119,7 +119,7 @@ def validity(samples: Iterable[str | None]) -> float:
 
 
 def uniqueness(samples: Iterable[str | None], k: int | None = None) -> float:
-    """The share of different molecules among the valid samples.
+    """Return the share of different molecules among the valid samples.
 
     Args:
         samples: SMILES, valid or not.
@@ -137,7 +137,7 @@ def uniqueness(samples: Iterable[str | None], k: int | None = None) -> float:
 
 
 def novelty(samples: Iterable[str | None], training: Iterable[str]) -> float:
-    """The share of different valid samples that are no training molecule.
+    """Return the share of different valid samples that are no training molecule.
 
     Args:
         samples: SMILES, valid or not.
@@ -212,7 +212,7 @@ def property_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def fragment_counts(molecules: Iterable[Any]) -> Counter[str]:
-    """How often each fragment occurs where molecules are cut at the bonds of BRICS.
+    """Return how often each fragment occurs where molecules are cut at the bonds of BRICS.
 
     Args:
         molecules: SMILES, of which invalid ones are left out, or RDKit molecules.
@@ -231,7 +231,7 @@ def fragment_counts(molecules: Iterable[Any]) -> Counter[str]:
 
 
 def scaffold_counts(molecules: Iterable[Any], least_rings: int = 2) -> Counter[str]:
-    """How often each scaffold occurs: the rings, what links them, and what doubles on these.
+    """Return how often each scaffold occurs: the rings, what links them, and what doubles on these.
 
     Args:
         molecules: SMILES, of which invalid ones are left out, or RDKit molecules.
@@ -310,7 +310,7 @@ def moses_fingerprints(molecules: Iterable[Any]) -> Fingerprints:
 
 
 def internal_diversity(molecules: Iterable[Any] | Fingerprints, power: int = 1) -> float:
-    """One minus the mean similarity of all pairs, each with itself included.
+    """Return one minus the mean similarity of all pairs, each with itself included.
 
     Args:
         molecules: SMILES, of which invalid ones are left out, or `moses_fingerprints` of them.
@@ -340,7 +340,7 @@ def internal_diversity(molecules: Iterable[Any] | Fingerprints, power: int = 1) 
 def similarity_to_nearest(
     molecules: Iterable[Any] | Fingerprints, references: Iterable[Any] | Fingerprints
 ) -> float:
-    """The mean similarity of molecules to the nearest of the references (SNN).
+    """Return the mean similarity of molecules to the nearest of the references (SNN).
 
     Args:
         molecules: SMILES, of which invalid ones are left out, or `moses_fingerprints` of them.

@@ -53,7 +53,7 @@ def sample_writer(
 
 
 def read_known_molecules(training: str | None, domain: Domain) -> KnownMolecules | None:
-    """The molecules that the user named, brought to the forms that the model learned."""
+    """Return the molecules that the user named, brought to the forms that the model learned."""
     if training is None:
         return None
     assert isinstance(domain, MoleculeDomain)
@@ -90,7 +90,7 @@ def draw_report(report: MoleculeReport, grid: Path, title: str = "Molecules") ->
 
 
 def draws_molecules(out: Path | None) -> bool:
-    """Whether ways between molecules are to be drawn or listed, in place of bare SMILES."""
+    """Return whether ways between molecules are to be drawn or listed, in place of bare SMILES."""
     return out is None or out.suffix in (*GRID_ENDINGS, ".csv")
 
 

@@ -151,7 +151,7 @@ class MoleculeGrid:
 
 
 def _gap() -> Any:
-    """An atom that is drawn as a mark: RDKit writes no caption under nothing."""
+    """Return an atom that is drawn as a mark: RDKit writes no caption under nothing."""
     molecule = chemistry().MolFromSmiles("*")
     molecule.GetAtomWithIdx(0).SetProp("atomLabel", "?")
     return molecule

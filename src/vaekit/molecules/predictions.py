@@ -34,7 +34,7 @@ _HOPELESS = 1e-6
 
 
 def require_targets(domain: Any) -> Targets:
-    """What a model of molecules was taught to tell.
+    """Return what a model of molecules was taught to tell.
 
     Raises:
         CompositionError: It was taught none, or is of other data.
@@ -146,7 +146,7 @@ _MOST, _FEWEST = 5000, 10  # molecules measured; known ones that say something
 
 
 def with_errors(trained: TrainedModel, items: Items, config: TrainConfig) -> TrainedModel:
-    """The model, knowing the errors of its predictions of molecules that were held out.
+    """Return the model, knowing the errors of its predictions of molecules that were held out.
 
     Where none were held out it knows nothing of them, as it is of other data, or was taught none.
     (The noise that is learned in training is no such measure: too slow in short trainings, too
@@ -222,7 +222,7 @@ def predict_targets(
 def predict_from_latents(
     trained: TrainedModel, codes: Float[Tensor, "molecules latent"], rows: Tensor | None = None
 ) -> dict[str, NDArray[np.float64]]:
-    """What latents tell, as `predict_targets`.
+    """Return what latents tell, as `predict_targets`.
 
     Args:
         trained: A model fitted with `MoleculeDomain(targets=...)`.
@@ -261,7 +261,7 @@ UNREADABLE = "tokens or a length that training had not"
 
 
 def is_readable(domain: MoleculeDomain, smiles: str) -> bool:
-    """Whether a molecule has only tokens that training had, and no more of them.
+    """Return whether a molecule has only tokens that training had, and no more of them.
 
     Args:
         domain: Fitted.
@@ -340,7 +340,7 @@ class Predictions:
     reasons: Mapping[int, str]
 
     def __len__(self) -> int:
-        """How many molecules there are."""
+        """Return how many molecules there are."""
         return len(self.smiles)
 
     def frame(self) -> Any:
@@ -410,7 +410,7 @@ def predict_molecules(
 
 
 def _read(domain: MoleculeDomain, molecules: Any, *, is_strict: bool) -> Standardized:
-    """Those that were rejected are in the report, so nobody needs a warning."""
+    """Return those that were rejected are in the report, so nobody needs a warning."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "left out")
         return replace(domain, on_bad="raise" if is_strict else "skip").read(molecules)
@@ -430,7 +430,7 @@ def _in_order(
     known: Mapping[str, Floats],
     errors: Mapping[str, float],
 ) -> Predictions:
-    """Rows of what could be predicted and of what could not, as they were given."""
+    """Return rows of what could be predicted and of what could not, as they were given."""
     texts = dict(zip(found.rows, found.smiles, strict=True))
     why = dict.fromkeys(set(found.rows) - set(kept.rows), UNREADABLE)
     for entry in found.report.rejected:
@@ -458,7 +458,7 @@ def _spread(values: Floats, positions: Sequence[int], count: int) -> Floats:
 def with_targets(
     trained: TrainedModel, targets: Sequence[str], found: Standardized
 ) -> TrainedModel:
-    """A model that can learn to tell properties from its latents, which it cannot tell yet.
+    """Return a model that can learn to tell properties from its latents, which it cannot tell yet.
 
     Args:
         trained: A model of molecules; its parts are changed in place.

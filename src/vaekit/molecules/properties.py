@@ -70,7 +70,7 @@ def _named(name: str) -> Property:
 
 
 def _row(chosen: Sequence[Property], item: Any) -> list[float]:
-    """One after the other, as a parsed molecule takes some ten kilobytes."""
+    """Return one after the other, as a parsed molecule takes some ten kilobytes."""
     (molecule,) = as_molecules([item])
     with quiet():
         return [_value(each, molecule) for each in chosen]
@@ -85,7 +85,7 @@ def _value(chosen: Property, molecule: Any) -> float:
 
 
 def _rdkit(module: str, function: str) -> Callable[[Any], float]:
-    """A function of a module of ``rdkit.Chem``, imported when it is first called."""
+    """Return a function of a module of ``rdkit.Chem``, imported when it is first called."""
 
     def compute(molecule: Any) -> float:
         return float(_found(module, function)(molecule))
@@ -105,7 +105,7 @@ def _synthetic_accessibility(molecule: Any) -> float:
 
 @functools.cache
 def _scorer() -> Any:
-    """The module ``sascorer``, which RDKit brings along outside its packages.
+    """Return the module ``sascorer``, which RDKit brings along outside its packages.
 
     Raises:
         MissingExtraError: This RDKit does not.
@@ -291,7 +291,7 @@ def _medicinal() -> list[Any]:
 
 
 def passes_filters(molecules: Iterable[Any]) -> NDArray[np.bool_]:
-    """Whether molecules pass the rules of MOSES.
+    """Return whether molecules pass the rules of MOSES.
 
     No ring of more than 7 atoms, no charged atom, only H, C, N, O, S, F, Cl, Br, none of 22
     substructures of medicinal chemists, none of the catalogue ``"pains"``.

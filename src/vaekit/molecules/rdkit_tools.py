@@ -94,7 +94,7 @@ def canonical(items: Iterable[Any]) -> list[str | None]:
 
 
 def as_pattern(smarts: str) -> Any:
-    """A substructure to look for, as RDKit's query.
+    """Return a substructure to look for, as RDKit's query.
 
     Args:
         smarts: SMARTS; a SMILES of the substructure is one.

@@ -80,7 +80,7 @@ class Report:
         }
 
     def __str__(self) -> str:
-        """The counts, then what was changed and why some were rejected, with examples."""
+        """Return the counts, then what was changed and why some were rejected, with examples."""
         counts = self.counts
         lines = [
             f"{counts['given']} molecules given: {counts['unique']} unique, "
@@ -132,7 +132,7 @@ class Molecules:
     properties: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self.smiles)
 
 
@@ -213,7 +213,7 @@ def _bytes_of(path: Path) -> Any:
 
 
 def _read_lines(path: Path, column: str | None) -> Molecules:
-    """A SMILES on each line, then perhaps a name; empty lines are let be at the end only."""
+    """Return a SMILES on each line, then perhaps a name; empty lines are let be at the end only."""
     with _bytes_of(path) as file:
         lines = file.read().decode("utf-8-sig").rstrip().splitlines()
     first = 2 if lines and _is_header(lines) else 1
@@ -225,7 +225,7 @@ def _read_lines(path: Path, column: str | None) -> Molecules:
 
 
 def _is_header(lines: Sequence[str]) -> bool:
-    """The first line begins with a name, and one of the next few with a SMILES.
+    """Return the first line begins with a name, and one of the next few with a SMILES.
 
     A name has letters that no atom outside brackets has; so a faulty SMILES in the first line is
     no header, but goes on to be rejected.
@@ -239,7 +239,7 @@ def _is_header(lines: Sequence[str]) -> bool:
 
 
 def _are_smiles(texts: Sequence[str]) -> bool:
-    """Whether most of these texts can be read as molecules."""
+    """Return whether most of these texts can be read as molecules."""
     chem = chemistry()
     with quiet():
         good = sum(bool(text) and chem.MolFromSmiles(text) is not None for text in texts)

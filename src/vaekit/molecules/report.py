@@ -50,11 +50,11 @@ class KnownMolecules:
         return cls(found.smiles)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self.smiles)
 
     def __contains__(self, smiles: str | None) -> bool:
-        """Whether it is one of them; of a canonical SMILES."""
+        """Return whether it is one of them; of a canonical SMILES."""
         return smiles in self._set
 
     @cached_property
@@ -96,11 +96,11 @@ class MoleculeReport:
     similarity: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self.smiles)
 
     def __getitem__(self, positions: NDArray[np.int64]) -> "MoleculeReport":
-        """Those at some places."""
+        """Return those at some places."""
         return MoleculeReport(
             [self.smiles[place] for place in positions],
             self.valid[positions],
@@ -129,7 +129,7 @@ class MoleculeReport:
         return found if self.novel is None else found | {"new": int((once & self.novel).sum())}
 
     def summary(self) -> str:
-        """The counts in words.
+        """Return the counts in words.
 
         Example:
             >>> print(molecule_report(["CCO", "OCC", "C1CC"], properties=["qed"]).summary())
@@ -161,7 +161,7 @@ class MoleculeReport:
         return found | {"alerts": ["; ".join(alerts) for alerts in self.alerts]}
 
     def frame(self) -> Any:
-        """A pandas data frame with a row for each."""
+        """Return a pandas data frame with a row for each."""
         import pandas as pd
 
         return pd.DataFrame(self.columns())
@@ -180,7 +180,7 @@ class MoleculeReport:
         return molecule_grid(self.smiles, self.captions(), columns=columns)
 
     def captions(self, also: Sequence[str] | None = None) -> list[str]:
-        """Some properties of each in a line or two, as `grid` writes them.
+        """Return some properties of each in a line or two, as `grid` writes them.
 
         Args:
             also: One more line for each, above.

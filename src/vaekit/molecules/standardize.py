@@ -91,11 +91,11 @@ class Standardized:
     report: Report
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self.smiles)
 
     def __getitem__(self, positions: slice | NDArray[np.int64]) -> "Standardized":
-        """Those at some places; the report stays that of all."""
+        """Return those at some places; the report stays that of all."""
         chosen = np.arange(len(self))[positions].tolist()
         return Standardized(
             tuple(self.smiles[place] for place in chosen),
@@ -176,7 +176,7 @@ class _Work:
         self.normalizer, self.uncharger = tools.Normalizer(), tools.Uncharger()
 
     def entry(self, row: int, given: str) -> Entry:
-        """What becomes of a SMILES."""
+        """Return what becomes of a SMILES."""
         changes: list[str] = []
         try:
             smiles = self._standardized(given, changes)
@@ -197,7 +197,7 @@ class _Work:
         return self._read_again(smiles) if changes else smiles
 
     def _read_again(self, smiles: str) -> str:
-        """What was changed may have centres that are none any more, which reading tells."""
+        """Return what was changed may have centres that are none any more, which reading tells."""
         mol = self.chem.MolFromSmiles(smiles)
         if mol is None:
             raise _RejectedError("not a valid molecule after its changes")

@@ -129,12 +129,12 @@ class AutoregressiveCells(nn.Module):
                 cell.share.add_(_log_shares(found) - shares, alpha=_PACE)
 
     def bins(self, cell: int) -> Tensor | None:
-        """Where the bins of a number begin and end; ``None`` of a code."""
+        """Return where the bins of a number begin and end; ``None`` of a code."""
         own = self._own()[cell]
         return own.ends if isinstance(own, _Number) else None
 
     def has_number(self, cell: int, x: Float[Tensor, "*batch cells"]) -> Tensor:
-        """Whether rows have a number in this cell, by the codes that they have."""
+        """Return whether rows have a number in this cell, by the codes that they have."""
         return self._own()[cell].there(x)
 
     def forward(
@@ -156,7 +156,7 @@ class AutoregressiveCells(nn.Module):
         return out
 
     def embed(self, cell: int, x: Float[Tensor, "*batch cells"]) -> Float[Tensor, "*batch width"]:
-        """What one cell of rows adds to what is known."""
+        """Return what one cell of rows adds to what is known."""
         if cell < len(self.num_codes):
             return F.embedding(x[..., cell].long() + self.starts[cell], self.codes.weight)
         number = self._waves_of(x[..., cell]) @ self.numbers[cell - len(self.num_codes)]
@@ -166,7 +166,7 @@ class AutoregressiveCells(nn.Module):
         return list(self.cells)  # type: ignore[arg-type]
 
     def _embed_all(self, x: Tensor) -> Tensor:
-        """What each cell tells, cell by cell: that order is the fastest to go on with."""
+        """Return what each cell tells, cell by cell: that order is the fastest to go on with."""
         count = len(self.num_codes)
         positions = (x[..., :count].long() + self.starts).movedim(-1, 0).contiguous()
         codes = F.embedding(positions, self.codes.weight)
@@ -213,11 +213,11 @@ class _Cell(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def there(self, x: Tensor) -> Tensor:
-        """Which rows have this cell."""
+        """Return which rows have this cell."""
 
     @abc.abstractmethod
     def positions(self, values: Tensor) -> Tensor:
-        """The places of values among the logits."""
+        """Return the places of values among the logits."""
 
     @torch.no_grad()
     def start_from(self, values: Tensor) -> None:
@@ -225,7 +225,7 @@ class _Cell(nn.Module, abc.ABC):
         self.share.copy_(_log_shares(self.counts(values)))
 
     def counts(self, values: Tensor) -> Tensor:
-        """How often each code or bin is among the values."""
+        """Return how often each code or bin is among the values."""
         return torch.bincount(self.positions(values), minlength=len(self.share))
 
 

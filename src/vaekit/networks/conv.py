@@ -171,7 +171,7 @@ def halved(size: Sequence[int], times: int) -> list[tuple[int, int]]:
 
 
 def _doubling(in_channels: int, out_channels: int, size: Sequence[int]) -> nn.ConvTranspose2d:
-    """A transposed convolution that lands on exactly this height and width."""
+    """Return a transposed convolution that lands on exactly this height and width."""
     output_padding = (1 - size[0] % 2, 1 - size[1] % 2)
     return nn.ConvTranspose2d(
         in_channels, out_channels, 3, stride=2, padding=1, output_padding=output_padding
@@ -184,7 +184,7 @@ _LARGE = 16  # pixels along the shorter side of an image that is halved twice
 
 
 def latent_grid(shape: Sequence[int], latent_dim: int) -> tuple[int, int, int]:
-    """The (latents per place, height, width) of the latents of ``"spatial"`` networks.
+    """Return the (latents per place, height, width) of the latents of ``"spatial"`` networks.
 
     Args:
         shape: (channels, height, width) of one image.
@@ -262,7 +262,7 @@ class Doubling(nn.Module):
 
 
 def halving(in_channels: int, out_channels: int, size: Sequence[int]) -> nn.Sequential:
-    """A convolution that lands on half of this height and width, rounded up."""
+    """Return a convolution that lands on half of this height and width, rounded up."""
     return nn.Sequential(
         nn.ZeroPad2d((1, 1 + size[1] % 2, 1, 1 + size[0] % 2)),
         nn.Conv2d(in_channels, out_channels, 4, stride=2),

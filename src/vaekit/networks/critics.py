@@ -34,7 +34,7 @@ class Critic(nn.Module):
         self.head = nn.Linear(hidden[-1], out_dim)
 
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch said"]:
-        """What it says."""
+        """Return what it says."""
         logit: Tensor = self.head(self.body(z))
         return logit
 
@@ -71,7 +71,7 @@ class FeatureCritic(nn.Module):
             _normalize(self)
 
     def features(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch features"]:
-        """What the critic looks at."""
+        """Return what the critic looks at."""
         h: Tensor = self.body(x)
         return h
 
@@ -80,7 +80,7 @@ class FeatureCritic(nn.Module):
         x: Float[Tensor, "batch *event"],
         context: Float[Tensor, "batch context"] | None = None,
     ) -> Float[Tensor, "batch 1"]:
-        """The logit."""
+        """Return the logit."""
         h = self.features(x)
         logit: Tensor = self.head(h)
         if self.weigh is not None and context is not None:
@@ -125,7 +125,7 @@ class PatchCritic(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch 1 rows columns"]:
-        """A logit for each patch, positive for real ones."""
+        """Return a logit for each patch, positive for real ones."""
         least = 2 ** len(self.channels)  # below that, halving leaves nothing to look at
         height, width = (max(0, least - side) for side in x.shape[-2:])
         logits: Tensor = self.body(F.pad(x, (0, width, 0, height)))

@@ -41,7 +41,7 @@ class TimestepEmbedding(nn.Module):
 
 
 def zero_init_linear(in_dim: int, out_dim: int | None = None) -> nn.Linear:
-    """A linear layer that adds nothing at first."""
+    """Return a linear layer that adds nothing at first."""
     layer = nn.Linear(in_dim, out_dim or in_dim)
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
@@ -49,7 +49,7 @@ def zero_init_linear(in_dim: int, out_dim: int | None = None) -> nn.Linear:
 
 
 def zero_init_conv(in_channels: int, channels: int, size: int = 3) -> nn.Conv2d:
-    """A convolution that adds nothing at first."""
+    """Return a convolution that adds nothing at first."""
     layer = nn.Conv2d(in_channels, channels, size, padding=size // 2)
     nn.init.zeros_(layer.weight)
     assert layer.bias is not None
@@ -90,7 +90,7 @@ class DenoisingMLP(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch *event"], t: Float[Tensor, "batch 1"], context: Tensor | None
     ) -> Float[Tensor, "batch *event"]:
-        """The velocity."""
+        """Return the velocity."""
         conditioning, h = self.conditioning(t, context), self.lift(x.flatten(1))
         for layer in self.layers:
             h = h + layer(h + conditioning)
@@ -146,7 +146,7 @@ class UNet(nn.Module):
         t: Float[Tensor, "batch 1"],
         context: Tensor | None,
     ) -> Float[Tensor, "batch channels height width"]:
-        """The velocity."""
+        """Return the velocity."""
         conditioning = self.conditioning(t, context)
         h, kept = self.stem(self._cut(x)), []
         for block, halve in zip(self.downs, self.halvings, strict=True):
@@ -170,7 +170,7 @@ class UNet(nn.Module):
         return F.pixel_shuffle(h, self.patch)[..., :height, :width]
 
     def _padding(self) -> tuple[int, int]:
-        """What is missing to whole patches."""
+        """Return what is missing to whole patches."""
         return -self.shape[1] % self.patch, -self.shape[2] % self.patch
 
 

@@ -213,7 +213,7 @@ NETWORKS: dict[str, Callable[[_Wanted], _Networks]] = {
 
 
 def make_denoiser(size: str, shape: Sequence[int], context_dim: int) -> nn.Module:
-    """A U-Net for images, residual linear layers for anything else.
+    """Return a U-Net for images, residual linear layers for anything else.
 
     Args:
         size: ``"small"``, ``"medium"`` or ``"large"``.

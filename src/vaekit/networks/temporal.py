@@ -130,7 +130,7 @@ def _thinking(channels: int) -> nn.Sequential:
 
 
 def _halving(in_channels: int, out_channels: int, steps: int) -> nn.Sequential:
-    """A convolution that lands on half of these steps, rounded up."""
+    """Return a convolution that lands on half of these steps, rounded up."""
     return nn.Sequential(
         nn.ConstantPad1d((1, 1 + steps % 2), 0.0), nn.Conv1d(in_channels, out_channels, 4, stride=2)
     )

@@ -82,7 +82,7 @@ class AutoregressiveTokenDecoder(nn.Module, abc.ABC):
 
 
 def lengths_of(codes: Int[Tensor, "batch steps"]) -> Int[Tensor, "batch"]:
-    """Places up to the last that is not padding, at least 1.
+    """Return places up to the last that is not padding, at least 1.
 
     Example:
         >>> lengths_of(torch.tensor([[3, 2, 0], [2, 0, 0]]))
@@ -179,7 +179,7 @@ class TokenGRU(AutoregressiveTokenDecoder):
     def logits(
         self, features: Float[Tensor, "batch features"], before: Int[Tensor, "batch places"]
     ) -> Float[Tensor, "batch places codes"]:
-        """All places in one call of the unit."""
+        """Return all places in one call of the unit."""
         conditioning, state = self.start(features)
         states, _ = self.unit(self._inputs(conditioning.unsqueeze(1), before), state.unsqueeze(0))
         logits: Tensor = self.head(F.dropout(states, self.dropout, self.training))
@@ -192,7 +192,7 @@ class TokenGRU(AutoregressiveTokenDecoder):
     def start(
         self, features: Float[Tensor, "batch features"]
     ) -> tuple[Float[Tensor, "batch told"], Float[Tensor, "batch width"]]:
-        """What is told at every step, and the first state."""
+        """Return what is told at every step, and the first state."""
         return self.conditioning(features), torch.tanh(self.first(features))
 
     def step(
@@ -272,7 +272,7 @@ class TokenTransformer(AutoregressiveTokenDecoder):
     def logits(
         self, features: Float[Tensor, "batch features"], before: Int[Tensor, "batch places"]
     ) -> Float[Tensor, "batch places codes"]:
-        """All places at once, none of which sees those after it."""
+        """Return all places at once, none of which sees those after it."""
         conditioning = self.conditioning(features).unsqueeze(1)
         x = self.embedding(before) + self.positions.weight[: before.shape[1]] + conditioning
         x = x + F.pad(self.first(features).unsqueeze(1), (0, 0, 0, before.shape[1] - 1))
@@ -282,7 +282,7 @@ class TokenTransformer(AutoregressiveTokenDecoder):
         return logits
 
     def start(self, features: Float[Tensor, "batch features"]) -> tuple[Tensor, Tensor]:
-        """What is told at the beginning and at every step; no place is known yet."""
+        """Return what is told at the beginning and at every step; no place is known yet."""
         conditioning = torch.stack([self.conditioning(features), self.first(features)], 1)
         size = (len(features), self.layers, 2, self.heads, 0, self.width // self.heads)
         return conditioning, features.new_zeros(size)
@@ -316,7 +316,7 @@ class _Layer(nn.Module):
             nn.init.normal_(last.weight, std=_SMALL / math.sqrt(2 * layers))
 
     def forward(self, x: Tensor, known: Tensor | None) -> Tensor:
-        """The next layer's input.
+        """Return the next layer's input.
 
         Args:
             x: Shape (batch, places, width).

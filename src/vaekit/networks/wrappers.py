@@ -68,7 +68,7 @@ class NoiseConditionedDecoder(nn.Module):
         return self._mixed(z, share[:, :1] * (share[:, 1:] >= self.clean))
 
     def for_draws(self) -> Callable[[Tensor], Tensor]:
-        """The decoder of new items; reads the global random stream."""
+        """Return the decoder of new items; reads the global random stream."""
         return lambda z: self._mixed(z, z.new_full((len(z), 1), self.drawn_noise))
 
     def _mixed(self, z: Tensor, noise: Float[Tensor, "batch 1"]) -> Tensor:
@@ -110,7 +110,7 @@ class ParallelDecoders(nn.Module):
         return torch.cat([self.first(z), self.second(z)], -1)
 
     def for_draws(self) -> Callable[[Tensor], Tensor]:
-        """The decoder of new items; see `NoiseConditionedDecoder.for_draws`."""
+        """Return the decoder of new items; see `NoiseConditionedDecoder.for_draws`."""
         blurred = noise_conditioned_part(self)
         first = self.first if blurred is None else blurred.for_draws()
         return lambda z: torch.cat([first(z), self.second(z)], -1)
@@ -124,7 +124,7 @@ def noise_conditioned_part(decoder: nn.Module) -> NoiseConditionedDecoder | None
 
 
 def with_numbers(decoder: nn.Module, in_dim: int, count: int) -> ParallelDecoders:
-    """A decoder of tokens, and beside it one that tells numbers.
+    """Return a decoder of tokens, and beside it one that tells numbers.
 
     Args:
         decoder: Of the tokens, (batch, in_dim) -> (batch, 1, features).

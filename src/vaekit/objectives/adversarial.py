@@ -37,7 +37,7 @@ class LatentCritic(Objective, abc.ABC):
         return self.base.requires
 
     def groups(self, model: Model) -> Mapping[str, Iterable[nn.Parameter]]:
-        """The model, and its critic."""
+        """Return the model, and its critic."""
         return {"model": model.parameters(), "critic": self.critic.parameters()}
 
     def losses(self, model: Model, batch: Batch, progress: TrainingProgress) -> Iterator[Update]:
@@ -55,11 +55,11 @@ class LatentCritic(Objective, abc.ABC):
 
     @abc.abstractmethod
     def penalty(self, said: Tensor, evidence: Evidence) -> Tensor:
-        """What the model pays for what the critic said of its latents, nats."""
+        """Return what the model pays for what the critic said of its latents, nats."""
 
     @abc.abstractmethod
     def judge(self, said: Tensor, evidence: Evidence) -> Tensor:
-        """What the critic pays for its errors, nats."""
+        """Return what the critic pays for its errors, nats."""
 
 
 class PriorCritic(LatentCritic):
@@ -96,7 +96,7 @@ class TotalCorrelationCritic(LatentCritic):
     """
 
     def penalty(self, said: Tensor, evidence: Evidence) -> Tensor:
-        """The total correlation, as the critic estimates it."""
+        """Return the total correlation, as the critic estimates it."""
         return said.mean()
 
     def judge(self, said: Tensor, evidence: Evidence) -> Tensor:
@@ -224,7 +224,7 @@ class Adversarial(Objective):
         return frozenset({"generator", "smooth"})
 
     def groups(self, model: Model) -> Mapping[str, Iterable[nn.Parameter]]:
-        """The generator, and its critic."""
+        """Return the generator, and its critic."""
         return {"model": model.parameters(), "critic": self.critic.parameters()}
 
     def pace(self, group: str) -> OptimizerOptions:
@@ -249,7 +249,7 @@ class Adversarial(Objective):
         yield Update({"model": fooling}, {"generator": fooling.detach()})
 
     def _steepness(self, x: Tensor, made: Tensor, context: Tensor | None) -> Tensor:
-        """How far the critic's slope is from what it should be, squared."""
+        """Return how far the critic's slope is from what it should be, squared."""
         with torch.enable_grad():  # validation asks for the value, too
             if self.loss == "wasserstein":
                 share = torch.rand(len(x), *[1] * (x.dim() - 1), device=x.device)
@@ -401,11 +401,11 @@ class PatchAdversary(Objective):
         return False
 
     def groups(self, model: Model) -> Mapping[str, Iterable[nn.Parameter]]:
-        """The model, and its critic."""
+        """Return the model, and its critic."""
         return {"model": model.parameters(), "critic": self.critic.parameters()}
 
     def pace(self, group: str) -> OptimizerOptions:
-        """A critic without momentum: what it judges moves."""
+        """Return a critic without momentum: what it judges moves."""
         return OptimizerOptions(betas=(0.0, 0.99)) if group == "critic" else OptimizerOptions()
 
     def losses(self, model: Model, batch: Batch, progress: TrainingProgress) -> Iterator[Update]:
@@ -432,7 +432,7 @@ class PatchAdversary(Objective):
         yield Update({"model": loss, "critic": judged}, terms)
 
     def _made(self, evidence: Evidence, vae: VAE) -> Tensor:
-        """The reconstructions as they are shown."""
+        """Return the reconstructions as they are shown."""
         made = vae.likelihood.point(evidence.px)[0]
         if torch.is_grad_enabled() and not made.requires_grad:
             raise CompositionError(

@@ -40,7 +40,7 @@ class Objective(nn.Module, abc.ABC):
         return {"model": model.parameters()}
 
     def pace(self, group: str) -> OptimizerOptions:
-        """How the optimiser of a group moves."""
+        """Return how the optimiser of a group moves."""
         return OptimizerOptions()
 
     @property
@@ -70,7 +70,7 @@ class Term(abc.ABC):
 
 
 def require_vae(model: Model, objective: Objective) -> VAE:
-    """The model, if it is a VAE.
+    """Return the model, if it is a VAE.
 
     Raises:
         CompositionError: It is none.
@@ -118,7 +118,7 @@ class Reconstruction(Term):
     name: ClassVar[str] = "reconstruction"
 
     def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
-        """One cost per draw and item."""
+        """Return one cost per draw and item."""
         return -evidence.log_px
 
 

@@ -64,7 +64,7 @@ class Corruption(abc.ABC):
 
     @abc.abstractmethod
     def __call__(self, x: Tensor) -> Tensor:
-        """The spoilt items; reads the global random stream."""
+        """Return the spoilt items; reads the global random stream."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class HideValues(Corruption):
             raise SpecError(f"share must be in (0, 1); got {self.share}.")
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Some values zero."""
+        """Return some values zero."""
         return x * (torch.rand_like(x) >= self.share)
 
 
@@ -131,7 +131,7 @@ class HideColumns(Corruption):
             raise SpecError(f"most must be in (0, 1]; got {self.most}.")
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The cells of hidden columns 0."""
+        """Return the cells of hidden columns 0."""
         columns = self.columns or [[place] for place in range(x[0].numel())]
         share = self.most * torch.rand(len(x), 1, device=x.device)
         seen = torch.rand(len(x), len(columns), device=x.device) >= share

@@ -63,7 +63,7 @@ class Sum(Objective):
     def total(
         self, evidence: Evidence, model: VAE, progress: TrainingProgress
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The weighted sum, and each term's mean without its weight, detached."""
+        """Return the weighted sum, and each term's mean without its weight, detached."""
         parts: dict[str, Tensor] = {}
         addends = []
         for weight, term in self._weighted:
@@ -83,7 +83,7 @@ class Sum(Objective):
 
 
 def elbo(beta: Weight = 1.0, draws: int = 1) -> Sum:
-    """The negative evidence lower bound, with a weight on the KL.
+    """Return the negative evidence lower bound, with a weight on the KL.
 
     Args:
         beta: Weight of the KL, not negative; 1 is the bound itself.
@@ -134,7 +134,7 @@ class ImportanceBound(Term):
         _check_groups(self.groups)
 
     def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
-        """One bound per group and item."""
+        """Return one bound per group and item."""
         return _bounds(evidence.log_w.unflatten(0, (self.groups, -1)))
 
 
@@ -165,7 +165,7 @@ class PathImportanceBound(Term):
         _check_groups(self.groups)
 
     def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
-        """One bound per group and item."""
+        """Return one bound per group and item."""
         draw = evidence.draw
         assert draw.log_p is not None
         log_w = evidence.log_px + draw.log_p - frozen(draw.q).log_prob(draw.z)
@@ -205,7 +205,7 @@ def _check_groups(groups: int) -> None:
 
 
 def importance_weighted(k: int = 8, groups: int = 1, gradient: str = "standard") -> Sum:
-    """The objective of the importance-weighted autoencoder and its kin.
+    """Return the objective of the importance-weighted autoencoder and its kin.
 
     Args:
         k: Draws per item and bound, at least 1; 1 is the ELBO with an estimated KL.
@@ -264,7 +264,7 @@ class PartialImportance(Objective):
 
 
 def coder_groups(model: VAE) -> dict[str, list[nn.Parameter]]:
-    """A VAE's parameters in two halves: what infers, and what generates."""
+    """Return a VAE's parameters in two halves: what infers, and what generates."""
     return {
         "encoder": [*model.encoder.parameters(), *model.latent.parameters()],
         "decoder": [*model.decoder.parameters(), *model.likelihood.parameters()],

@@ -51,7 +51,7 @@ class MeanDiscrepancy(Term):
             raise unknown_name("kernel", self.kernel, _KERNELS)
 
     def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
-        """One value for the batch."""
+        """Return one value for the batch."""
         z, p = evidence.draw.z[0], evidence.draw.p
         drawn = p.sample(torch.Size((len(z),)) if not p.batch_shape else torch.Size())
         within = self._mean_of_pairs(z) + self._mean_of_pairs(drawn)
@@ -82,7 +82,7 @@ class DecoderNorm(Term):
     name: ClassVar[str] = "decoder_norm"
 
     def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
-        """One value for the batch."""
+        """Return one value for the batch."""
         weights = [p for p in model.decoder.parameters() if p.dim() > 1]
         return torch.stack([w.square().sum() for w in weights]).sum() / 2
 
@@ -98,7 +98,7 @@ class GradientPenalty(Term):
     requires: ClassVar[frozenset[str]] = frozenset({"smooth"})
 
     def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
-        """One value per item."""
+        """Return one value per item."""
         with torch.enable_grad():
             z = evidence.draw.z[0].detach().requires_grad_()
             shown = model.decode(z, evidence.batch.context).mean
@@ -135,7 +135,7 @@ class DecomposedKL(Term):
     marginals: float = 1.0
 
     def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
-        """One value per item, of its first draw."""
+        """Return one value per item, of its first draw."""
         draw = evidence.draw
         assert isinstance(draw.q, DiagonalNormal)
         each = _log_prob_per_latent(draw.z[0], draw.q)
@@ -181,7 +181,7 @@ class CovariancePenalty(Term):
             raise unknown_name("kind", self.kind, ("means", "draws"))
 
     def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
-        """One value for the batch."""
+        """Return one value for the batch."""
         q = evidence.draw.q
         centerd = q.mean - q.mean.mean(0)
         covariance = centerd.mT @ centerd / max(1, len(centerd) - 1)
@@ -202,7 +202,7 @@ class LatentNorm(Term):
     name: ClassVar[str] = "latent_norm"
 
     def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
-        """One value per draw and item."""
+        """Return one value per draw and item."""
         return evidence.draw.z.square().sum(-1) / 2
 
 
@@ -217,7 +217,7 @@ class Commitment(Term):
     requires: ClassVar[frozenset[str]] = frozenset({"codes"})
 
     def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
-        """One value per item."""
+        """Return one value per item."""
         q = evidence.draw.q
         assert isinstance(q, Codes)
         return q.distance

@@ -42,7 +42,7 @@ class Linear:
         _check_steps(self.steps)
 
     def __call__(self, progress: TrainingProgress) -> float:
-        """The value now."""
+        """Return the value now."""
         return self.start + (self.end - self.start) * _progress(progress, self.share, self.steps)
 
 
@@ -73,7 +73,7 @@ class Cosine:
         _check_steps(self.steps)
 
     def __call__(self, progress: TrainingProgress) -> float:
-        """The value now."""
+        """Return the value now."""
         bend = (1 - math.cos(math.pi * _progress(progress, self.share, self.steps))) / 2
         return self.start + (self.end - self.start) * bend
 
@@ -107,7 +107,7 @@ class Cyclical:
             raise SpecError(f"cycles must be at least 1; got {self.cycles}.")
 
     def __call__(self, progress: TrainingProgress) -> float:
-        """The value now."""
+        """Return the value now."""
         place = (progress.step * self.cycles / progress.total) % 1.0
         return self.start + (self.end - self.start) * min(1.0, place / self.ramp)
 
@@ -138,7 +138,7 @@ class WarmUpCosine:
             raise SpecError(f"warm_up must be in [0, 1); got {self.warm_up}.")
 
     def __call__(self, progress: TrainingProgress) -> float:
-        """The value now."""
+        """Return the value now."""
         rise = self.warm_up * progress.total
         if progress.step < rise:
             return self.peak * min(1.0, (progress.step + 1) / rise)
@@ -186,7 +186,7 @@ class FixedSchedule(Objective):
         return self.objective.requires
 
     def groups(self, model: Model) -> Mapping[str, Iterable[nn.Parameter]]:
-        """Those of the other one."""
+        """Return those of the other one."""
         return self.objective.groups(model)
 
     def pace(self, group: str) -> OptimizerOptions:
@@ -199,7 +199,7 @@ class FixedSchedule(Objective):
         return self.objective.is_checkpointable
 
     def losses(self, model: Model, batch: Batch, progress: TrainingProgress) -> Iterator[Update]:
-        """Those of the other one at the end of its time."""
+        """Return those of the other one at the end of its time."""
         return self.objective.losses(model, batch, replace(progress, step=progress.total))
 
     def __repr__(self) -> str:
@@ -208,7 +208,7 @@ class FixedSchedule(Objective):
 
 
 def overrunning(objective: Any, total: int) -> list[Linear | Cosine]:
-    """The schedules anywhere in an objective whose way takes more steps than there are.
+    """Return the schedules anywhere in an objective whose way takes more steps than there are.
 
     Args:
         objective: An objective, or a part of one.

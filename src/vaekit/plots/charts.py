@@ -66,7 +66,7 @@ def training_curves(history: Sequence[_Row]) -> Figure:
 
 
 def _terms(history: Sequence[_Row]) -> list[str]:
-    """The names of the terms without prefix, in the order of their appearance."""
+    """Return the names of the terms without prefix, in the order of their appearance."""
     if not history:
         raise DataError("history must have at least one row; got none. Train for an epoch first.")
     for place, row in enumerate(history):

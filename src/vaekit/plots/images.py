@@ -225,7 +225,7 @@ def image_sheets(
 
 
 def _filled(sheet: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    """A last row that is not full is filled up white."""
+    """Return a last row that is not full is filled up white."""
     return np.pad(sheet, ((0, count - len(sheet)), *((0, 0),) * 3), constant_values=_WHITE)
 
 
@@ -315,7 +315,7 @@ _UNIT = 10  # milliseconds that GIF counts in
 
 
 def path_frames(strips: Any) -> NDArray[np.uint8]:
-    """All ways at once, side by side: one frame per step, enlarged by a whole factor.
+    """Return all ways at once, side by side: one frame per step, enlarged by a whole factor.
 
     Args:
         strips: Axes (rows, steps) and then those of an image: HW, HWC or CHW; uint8, or floats

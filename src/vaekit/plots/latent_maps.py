@@ -32,7 +32,7 @@ Projected = tuple[NDArray[np.float64], tuple[str, str]]
 
 
 def project(z: NDArray[np.float64], how: str) -> Projected:
-    """Points of a map and the names of its axes; two latents are their own map.
+    """Return points of a map and the names of its axes; two latents are their own map.
 
     Args:
         z: Shape (items, latents), at least two of each.
@@ -158,7 +158,7 @@ def latent_map(
 def _scatter(
     axes: Axes, points: NDArray[np.float64], colors: Any, marker: str = "o", of: int = 0
 ) -> PathCollection:
-    """Points, smaller and more transparent the more there are in all: ``of``, or these."""
+    """Return points, smaller and more transparent the more there are in all: ``of``, or these."""
     n = max(of, len(points))
     size, alpha = float(np.clip(4000 / n, 5, 18)), float(np.clip(30 / np.sqrt(n), 0.45, 0.85))
     x, y = points.T
@@ -190,7 +190,7 @@ def _draw_scale(
 def _classes(
     values: NDArray[Any], names: Sequence[str] | None
 ) -> tuple[NDArray[np.int64], list[str]]:
-    """Each item's class, counted from 0, and the names of the classes."""
+    """Return each item's class, counted from 0, and the names of the classes."""
     kinds, codes = np.unique(
         values if values.dtype.kind in "iu" else values.astype(str), return_inverse=True
     )
@@ -306,7 +306,7 @@ def _check_any(groups: Mapping[str, Any]) -> None:
 
 
 def _filled(row: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    """A row that is not full is filled up white."""
+    """Return a row that is not full is filled up white."""
     return np.pad(row, ((0, count - len(row)), *((0, 0),) * 3), constant_values=_WHITE)
 
 

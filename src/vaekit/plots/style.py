@@ -75,7 +75,7 @@ def write_key(figure: Figure, handles: Sequence[Artist]) -> None:
 
 
 def png_of(figure: Figure) -> bytes:
-    """A figure as the bytes of a PNG file with 150 pixels per inch, margins cut.
+    """Return a figure as the bytes of a PNG file with 150 pixels per inch, margins cut.
 
     The same figure gives the same bytes: neither the date nor the writing program is stored.
     """
@@ -142,7 +142,7 @@ def as_matrix(what: str, values: Any, axes: str) -> NDArray[np.float64]:
 
 
 def as_rgb(what: str, images: Any) -> NDArray[np.uint8]:
-    """Images of any usual layout as uint8 of shape (n, height, width, 3).
+    """Return images of any usual layout as uint8 of shape (n, height, width, 3).
 
     Transparent images are laid on white.
 
@@ -167,7 +167,7 @@ def as_rgb(what: str, images: Any) -> NDArray[np.uint8]:
 
 
 def as_rgb_rows(what: str, images: Any) -> NDArray[np.uint8]:
-    """Rows of images as uint8 of shape (rows, steps, height, width, 3).
+    """Return rows of images as uint8 of shape (rows, steps, height, width, 3).
 
     Raises:
         DataError: As `as_rgb`, or without the two leading axes.

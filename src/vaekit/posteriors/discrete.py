@@ -38,7 +38,7 @@ class Quantizer(Posterior, abc.ABC):
 
     @abc.abstractmethod
     def embed(self, indices: Int[Tensor, "batch tokens"]) -> Float[Tensor, "batch latent"]:
-        """What the decoder reads for these codes."""
+        """Return what the decoder reads for these codes."""
 
 
 class TokenBook(nn.Module):
@@ -64,7 +64,7 @@ class TokenBook(nn.Module):
         return self.entries[tokens, indices].flatten(-2)
 
     def nearest(self, z: Float[Tensor, "batch latent"]) -> Int[Tensor, "batch tokens"]:
-        """The nearest entry of each piece."""
+        """Return the nearest entry of each piece."""
         pieces = z.view(len(z), self.num_tokens, self.piece).transpose(0, 1)
         return torch.cdist(pieces, self.entries).argmin(-1).T
 
@@ -113,7 +113,7 @@ class EMACodebook(nn.Module):
         return self.entries[pieces, indices].flatten(-2)
 
     def nearest(self, z: Float[Tensor, "batch latent"]) -> Int[Tensor, "batch tokens"]:
-        """The nearest entry of each piece."""
+        """Return the nearest entry of each piece."""
         return torch.cdist(self._pieces(z), self.entries).argmin(-1).T
 
     def learn(self, z: Float[Tensor, "batch latent"], indices: Int[Tensor, "batch tokens"]) -> None:
@@ -201,7 +201,7 @@ class VectorQuantized(Quantizer):
         return PointCodes(straight, indices, self.num_codes, distance)
 
     def embed(self, indices: Int[Tensor, "batch tokens"]) -> Float[Tensor, "batch latent"]:
-        """The sum over the depth of the entries."""
+        """Return the sum over the depth of the entries."""
         levels = indices.unflatten(-1, (self.depth, self.num_pieces)).unbind(-2)
         parts = [book.embed(level) for book, level in zip(self._books(), levels, strict=True)]
         return torch.stack(parts).sum(0)
@@ -254,11 +254,11 @@ class FiniteScalar(Quantizer):
         return PointCodes(straight, indices, self.num_codes, zero)
 
     def embed(self, indices: Int[Tensor, "batch tokens"]) -> Float[Tensor, "batch latent"]:
-        """The value of each level."""
+        """Return the value of each level."""
         return 2 * indices.to(torch.get_default_dtype()) / (self.levels - 1) - 1
 
     def _nearest(self, z: Tensor) -> Tensor:
-        """The level nearest to each value."""
+        """Return the level nearest to each value."""
         place = (z + 1) / 2 * (self.levels - 1)
         return place.round().clamp(0, self.levels - 1).long()
 
@@ -310,5 +310,5 @@ class Categorical(Quantizer):
         return GumbelCodes(logits, self.book.entries, temperature)
 
     def embed(self, indices: Int[Tensor, "batch tokens"]) -> Float[Tensor, "batch latent"]:
-        """The learned embeddings, joined."""
+        """Return the learned embeddings, joined."""
         return self.book.embed(indices)

@@ -16,7 +16,7 @@ from vaekit.types import LogDensity
 
 
 def gradient_of(log_density: LogDensity, z: Tensor, *, second_order: bool = True) -> Tensor:
-    """The gradient by z, itself differentiable where gradients are on and second_order.
+    """Return the gradient by z, itself differentiable where gradients are on and second_order.
 
     It is the *partial* derivative: z is viewed first, so that the graph of how z came about is
     not walked again at every step.

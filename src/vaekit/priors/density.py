@@ -82,7 +82,7 @@ class GaussianMixture(FittedPrior):
         return self
 
     def _choose(self, points: np.ndarray[Any, Any], seed: int) -> int:
-        """The number of components under which held-out latents are most likely."""
+        """Return the number of components under which held-out latents are most likely."""
         points = points[:_ROWS_TO_CHOOSE]
         cut = max(1, int(len(points) * _HELD_OUT))
         held_out, rest = points[:cut], points[cut:]
@@ -279,7 +279,7 @@ class KernelDensity(FittedPrior):
         return log_p - self.scale.log().sum() - self.latent_dim / 2 * math.log(2 * math.pi)
 
     def _log_weights(self, context: Tensor | None) -> Tensor:
-        """How much each latent counts, shape (1, count), or (rows, count) in a context."""
+        """Return how much each latent counts, shape (1, count), or (rows, count) in a context."""
         if context is None:
             return self.points.new_zeros(1, len(self.points)).log_softmax(-1)
         far = torch.cdist(context / self.near, self.contexts / self.near).square() / 2

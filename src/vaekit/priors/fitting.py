@@ -62,7 +62,7 @@ def check_latents(
 
 
 def check_context(prior: Prior, context: Tensor | None, context_dim: int) -> Tensor | None:
-    """The context, or ``None`` for a prior that ignores it.
+    """Return the context, or ``None`` for a prior that ignores it.
 
     Raises:
         CompositionError: Missing, or of another size than the prior was fitted with.
@@ -138,7 +138,7 @@ def train(
 
 
 def _progress(steps: int, deadline: float | None) -> Callable[[int], float]:
-    """The share that is done after each step, of the steps or of the time."""
+    """Return the share that is done after each step, of the steps or of the time."""
     started = time.monotonic()
     if deadline is None:
         return lambda step: step / steps
@@ -163,7 +163,7 @@ def _batches(rest: Tensor, batch_size: int, steps: int) -> Iterator[Tensor]:
 
 @torch.no_grad()
 def _score(losses: Losses, rows: tuple[Tensor, ...], index: Tensor) -> float:
-    """The mean loss of held-out rows, with the same noise at every look."""
+    """Return the mean loss of held-out rows, with the same noise at every look."""
     with seeded(0):
         parts = [losses(*(row[part] for row in rows)) for part in index.split(500)]
     return float(torch.cat(parts).mean())

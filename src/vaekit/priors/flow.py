@@ -70,7 +70,7 @@ class Rows(Distribution):
         return torch.cat(scores).reshape(shape)
 
     def _contexts(self, shape: Size) -> list[tuple[int, Tensor | None]]:
-        """The parts that rows of a shape are cut into: their sizes and contexts."""
+        """Return the parts that rows of a shape are cut into: their sizes and contexts."""
         count = shape.numel()
         sizes = [min(self.part, count - done) for done in range(0, count, self.part)]
         if self.context is None:
@@ -118,11 +118,11 @@ class NetworkPrior(FittedPrior, abc.ABC):
 
     @abc.abstractmethod
     def _make_net(self) -> nn.Module:
-        """A fresh network."""
+        """Return a fresh network."""
 
     @abc.abstractmethod
     def _losses(self, u: Tensor, context: Tensor | None = None) -> Tensor:
-        """The loss of each standardised latent, shape (batch,)."""
+        """Return the loss of each standardised latent, shape (batch,)."""
 
     @abc.abstractmethod
     def _draw(self, n: int, context: Tensor | None) -> Tensor:
@@ -130,7 +130,7 @@ class NetworkPrior(FittedPrior, abc.ABC):
 
     @abc.abstractmethod
     def _log_prob(self, u: Tensor, context: Tensor | None) -> Tensor:
-        """The log density of each standardised latent, or its bound, shape (batch,)."""
+        """Return the log density of each standardised latent, or its bound, shape (batch,)."""
 
     def fit(
         self,

@@ -46,7 +46,7 @@ def follow(field: VelocityField, x: Tensor, start: float, end: float, steps: int
 
 
 def with_divergence(field: VelocityField) -> VelocityField:
-    """A field over points with one more column, which gathers the field's divergence.
+    """Return a field over points with one more column, which gathers the field's divergence.
 
     It is exact for up to 64 coordinates; of more it is estimated along 16 directions, the same
     at every call (Hutchinson's estimate, as in Grathwohl et al. 2019, "FFJORD", eq. 7).
@@ -69,7 +69,7 @@ def with_divergence(field: VelocityField) -> VelocityField:
 
 
 def _directions(size: int) -> Tensor:
-    """Rows v such that the sum of vᵀJv is the trace of J, or its estimate."""
+    """Return rows v such that the sum of vᵀJv is the trace of J, or its estimate."""
     if size <= _EXACT:
         return torch.eye(size)
     generator = torch.Generator().manual_seed(0)
@@ -162,7 +162,7 @@ class FlowMatching(NetworkPrior):
         return (velocity - da * u - ds * noise).square().sum(-1)
 
     def _velocity(self, x: Tensor, t: Tensor, context: Tensor | None) -> Tensor:
-        """The velocity if latents were standard normal, and what the network adds."""
+        """Return the velocity if latents were standard normal, and what the network adds."""
         a, s, da, ds = find_path(self.path)(t)
         variance = a.square() + s.square()
         added: Tensor = self.net(x / variance.sqrt(), t, context)

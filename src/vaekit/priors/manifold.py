@@ -124,7 +124,7 @@ class _VolumeDraws(Distribution):
 
 
 def _move(z: Tensor, metric: Metric) -> Tensor:
-    """One step of Hamiltonian Monte Carlo (Neal 2011, figure 2)."""
+    """Return one step of Hamiltonian Monte Carlo (Neal 2011, figure 2)."""
     momentum = torch.randn_like(z)
     new, kick = z, momentum + _STEP / 2 * metric.volume_slope(z)
     for _ in range(_LEAPS):

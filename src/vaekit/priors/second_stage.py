@@ -28,7 +28,7 @@ class _SmallVAE(nn.Module):
         self.log_scale = nn.Parameter(torch.full((latent_dim,), _FIRST_LOG_SCALE))
 
     def bound(self, u: Tensor, context: Tensor | None, draws: int) -> Tensor:
-        """A lower bound of log p(u | c) in nats, by so many importance samples."""
+        """Return a lower bound of log p(u | c) in nats, by so many importance samples."""
         mean, log_scale = self.encoder(_append(u, context)).chunk(2, -1)
         q = DiagonalNormal(mean, log_scale)
         z = q.rsample((draws,))
@@ -42,7 +42,7 @@ class _SmallVAE(nn.Module):
 
 
 def _append(z: Tensor, context: Tensor | None) -> Tensor:
-    """Latents of shape (..., batch, latent) with the context of each row."""
+    """Return latents of shape (..., batch, latent) with the context of each row."""
     if context is None:
         return z
     return torch.cat([z, context.expand(*z.shape[:-1], -1)], -1)

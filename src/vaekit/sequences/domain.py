@@ -45,7 +45,7 @@ def token_parts(
     likelihood: str | Likelihood,
     num_targets: int = 0,
 ) -> Parts:
-    """A recurrent encoder, and a decoder that tells each token from those before it.
+    """Return a recurrent encoder, and a decoder that tells each token from those before it.
 
     Args:
         words: Tokens and longest length.
@@ -72,7 +72,7 @@ def token_parts(
 
 
 def _likelihood(words: Vocabulary, network: str, width: int, chosen: str | Likelihood) -> Tokens:
-    """A new one, or the user's, if it is for these codes."""
+    """Return a new one, or the user's, if it is for these codes."""
     if isinstance(chosen, Tokens):
         teller = chosen.network
         if (teller.num_codes, teller.steps) == (words.num_codes, words.steps):
@@ -173,7 +173,7 @@ class SequenceDomain(Domain):
         return lengths_of(rows)
 
     def decode(self, x: Tensor) -> Any:
-        """A list of strings, or of lists of tokens."""
+        """Return a list of strings, or of lists of tokens."""
         tokens = require_fitted(self.vocabulary, self).decode(x)
         return tokens if self.are_split else ["".join(each) for each in tokens]
 
@@ -236,7 +236,7 @@ def check_several(items: Sequence[Any]) -> None:
 
 
 def _checked(raw: Any) -> list[Any]:
-    """A list of strings, or of lists of strings.
+    """Return a list of strings, or of lists of strings.
 
     Raises:
         DataError: Nothing, or both kinds.

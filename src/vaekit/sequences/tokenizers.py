@@ -17,7 +17,7 @@ from vaekit.errors import DataError, MissingExtraError, NotFittedError, SpecErro
 
 
 def selfies_library() -> Any:
-    """The package ``selfies``.
+    """Return the package ``selfies``.
 
     Raises:
         MissingExtraError: It is not installed.
@@ -135,7 +135,7 @@ class Tokenizer(abc.ABC):
 
     @abc.abstractmethod
     def split(self, texts: Sequence[str]) -> list[list[str]]:
-        """The tokens of each string; joined, they are that string."""
+        """Return the tokens of each string; joined, they are that string."""
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ class BytePairs(Tokenizer):
         return replace(self, merges=tuple(merges))
 
     def split(self, texts: Sequence[str]) -> list[list[str]]:
-        """The base's tokens, merged pair by pair in the order learned.
+        """Return the base's tokens, merged pair by pair in the order learned.
 
         Raises:
             NotFittedError: No merges were learned.
@@ -295,13 +295,13 @@ class BytePairs(Tokenizer):
 
 
 def learn_tokenizer(chosen: Tokenizer, texts: Sequence[str]) -> Tokenizer:
-    """The tokeniser, with its merges learned if it has some and has not yet."""
+    """Return the tokeniser, with its merges learned if it has some and has not yet."""
     learns = isinstance(chosen, BytePairs) and chosen.merges is None
     return chosen.fit(texts) if isinstance(chosen, BytePairs) and learns else chosen
 
 
 def tokens_of(tokenizer: Tokenizer) -> set[str]:
-    """All tokens that merges are made of and make.
+    """Return all tokens that merges are made of and make.
 
     Training strings may have none of some, where each was put together further; others have.
     """
@@ -310,7 +310,7 @@ def tokens_of(tokenizer: Tokenizer) -> set[str]:
 
 
 def _joined(tokens: Iterable[Sequence[str]], encode_items: dict[str, int]) -> Codes:
-    """All strings after one another, each with a mark behind it."""
+    """Return all strings after one another, each with a mark behind it."""
     codes: list[int] = []
     for each in tokens:
         codes.extend(encode_items[token] for token in each)
@@ -319,7 +319,7 @@ def _joined(tokens: Iterable[Sequence[str]], encode_items: dict[str, int]) -> Co
 
 
 def _most_frequent(codes: Codes, names: Sequence[str]) -> tuple[int, int] | None:
-    """The pair that stands side by side most often; of equals the first in the alphabet."""
+    """Return the pair that stands side by side most often; of equals the first in the alphabet."""
     left, right, count = codes[:-1].astype(np.int64), codes[1:], len(names)
     inside = (left != _END) & (right != _END)
     counts = np.bincount(left[inside] * count + right[inside])
@@ -331,7 +331,7 @@ def _most_frequent(codes: Codes, names: Sequence[str]) -> tuple[int, int] | None
 
 
 def _merged(codes: Codes, left: int, right: int, new: int) -> Codes:
-    """The codes with each such pair, from the left, replaced."""
+    """Return the codes with each such pair, from the left, replaced."""
     (positions,) = np.nonzero((codes[:-1] == left) & (codes[1:] == right))
     if left == right:
         positions = _apart(positions)

@@ -60,7 +60,7 @@ class StepRanking:
 
 
 def runs(flags: Any) -> list[tuple[int, int]]:
-    """Where flags are set without a break: first step, and the step after the last.
+    """Return where flags are set without a break: first step, and the step after the last.
 
     Args:
         flags: Shape (time,), true or false.
@@ -143,7 +143,7 @@ def step_ranking(scores: Any, labels: Any) -> StepRanking:
 
 
 def nab_score(alarms: Any, true: Spans, *, start: int = 0) -> float:
-    """The score of the Numenta Anomaly Benchmark, by its standard profile.
+    """Return the score of the Numenta Anomaly Benchmark, by its standard profile.
 
     Of each true window the first alarm counts, the more the earlier it comes: 1 at the start,
     falling in a sigmoid to 0 at the end. Each alarm outside costs up to .11, by how far behind the
@@ -191,7 +191,7 @@ def nab_scale(raw: float, windows: int) -> float:
 
 
 def nab_sums(alarms: Any, true: Spans, *, start: int = 0) -> tuple[float, int]:
-    """The raw score of one series and its number of windows, to be summed over series.
+    """Return the raw score of one series and its number of windows, to be summed over series.
 
     NAB itself sums before it scales, and so counts the false alarms of series without a window.
 
@@ -273,7 +273,7 @@ class StepDetector:
         return automatic_threshold(self.training[~np.isnan(self.training)])
 
     def score(self, X: Any) -> Floats:
-        """How unusual each step is, in nats; the higher, the more.
+        """Return how unusual each step is, in nats; the higher, the more.
 
         Of windows of a series known to be normal, in robust standard deviations.
 
@@ -288,7 +288,7 @@ class StepDetector:
         return _rare(self.rarities, values)
 
     def surprise(self, X: Any) -> Floats:
-        """What each value costs, -log p(x | z) at the posterior mean, in nats.
+        """Return what each value costs, -log p(x | z) at the posterior mean, in nats.
 
         Of a long series, the mean over the windows that cover a step.
 
@@ -301,7 +301,7 @@ class StepDetector:
         return _surprise(self.detector, _rows(self.detector, X))
 
     def events(self, X: Any, threshold: float | None = None) -> list[Event]:
-        """The events of a series or of a set, in the order of time.
+        """Return the events of a series or of a set, in the order of time.
 
         Args:
             X: As of `score`.
@@ -395,7 +395,7 @@ def _domain(detector: Detector) -> SeriesDomain:
 
 
 def _rows(detector: Detector, X: Any) -> Tensor:
-    """All windows, one step apart, or all series."""
+    """Return all windows, one step apart, or all series."""
     return replace(_domain(detector), stride=1).prepare(X)
 
 
@@ -429,7 +429,7 @@ def _rare(
 
 
 def _parts(detector: Detector, rows: Tensor) -> Iterator[list[Batch]]:
-    """Some windows at a time: those of a long series share memory until they are encoded."""
+    """Yield some windows at a time: those of a long series share memory until they are encoded."""
     domain, device = _domain(detector), detector.trained.device
     for part in rows.split(_WINDOWS_AT_ONCE):
         items = Items(part, domain.encode, None, domain.observed(part))

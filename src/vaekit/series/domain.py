@@ -222,7 +222,7 @@ class SeriesDomain(Domain):
         return pad(raw) if self.window is None and is_ragged(raw) else raw
 
     def encode(self, rows: Tensor) -> Tensor:
-        """Rows with 0, the median, where values are missing."""
+        """Return rows with 0, the median, where values are missing."""
         return rows.nan_to_num(0.0)
 
     def observed(self, rows: Tensor) -> Tensor | None:

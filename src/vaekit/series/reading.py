@@ -19,7 +19,7 @@ _WINDOWS = 4  # so many, side by side, must fit into the series
 
 
 def dominant_period(series: Floats) -> int | None:
-    """The lag of the highest peak of the autocorrelation.
+    """Return the lag of the highest peak of the autocorrelation.
 
     Args:
         series: Shape (time, channels), NaN where missing; the channels' correlations are averaged.
@@ -120,7 +120,7 @@ def _numbers(column: Any) -> Floats:
 
 
 def check_times(times: Floats) -> float | None:
-    """The usual time between steps; ``None`` of a single step.
+    """Return the usual time between steps; ``None`` of a single step.
 
     A few gaps are let be: the steps on both sides count as neighbours.
 
@@ -183,7 +183,7 @@ class Read:
 
 
 def read_long(raw: Any, time: str | None) -> Read:
-    """One long series.
+    """Return one long series.
 
     Raises:
         DataError: Wrong axes, infinity, a channel without values, or times that break a rule.
@@ -208,7 +208,7 @@ def read_long(raw: Any, time: str | None) -> Read:
 
 
 def read_set(raw: Any) -> Read:
-    """A set of series.
+    """Return a set of series.
 
     Raises:
         DataError: Wrong axes, infinity, or a channel without values.
@@ -231,7 +231,7 @@ def read_set(raw: Any) -> Read:
 
 
 def is_ragged(raw: Any) -> bool:
-    """Whether this is a list of series that differ in length."""
+    """Return whether this is a list of series that differ in length."""
     if not isinstance(raw, list | tuple) or not all(isinstance(s, _SEQUENCES) for s in raw):
         return False
     return len({len(series) for series in raw}) > 1

@@ -108,7 +108,7 @@ def _carry_over(old: Path, fresh: Path, files: Collection[str]) -> None:
 
 
 def _may_replace(path: Path) -> bool:
-    """A run, a folder with only a running training in it, or an empty folder."""
+    """Return a run, a folder with only a running training in it, or an empty folder."""
     if not path.is_dir():
         return False
     names = {p.name for p in path.iterdir()}

@@ -48,7 +48,7 @@ class Column(abc.ABC):
         return self.number_code > 0
 
     def bins(self, most: int) -> Sequence[float]:
-        """Where bins of the number begin and end, as shares of it from 0 to 1.
+        """Return where bins of the number begin and end, as shares of it from 0 to 1.
 
         Args:
             most: Bins, at most. There are fewer where the number has fewer values, each of which
@@ -66,15 +66,15 @@ class Column(abc.ABC):
 
     @abc.abstractmethod
     def knows(self, values: Any) -> NDArray[np.bool_]:
-        """Which cells of a pandas series `encode` takes."""
+        """Return which cells of a pandas series `encode` takes."""
 
     @abc.abstractmethod
     def decode(self, codes: NDArray[np.int64], numbers: Floats | None) -> Any:
-        """The values, as an array that pandas turns into a column of the dtype."""
+        """Return the values, as an array that pandas turns into a column of the dtype."""
 
     @abc.abstractmethod
     def allow(self, condition: Condition) -> Allowed:
-        """What a condition allows.
+        """Return what a condition allows.
 
         Raises:
             DataError: It can never hold, or makes no sense for the column.
@@ -87,7 +87,7 @@ class Column(abc.ABC):
 
 
 def missing_in(column: Column, values: Any) -> NDArray[np.bool_]:
-    """Which cells are missing.
+    """Return which cells are missing.
 
     Raises:
         DataError: Some are, and none was in training.
@@ -130,7 +130,7 @@ def refuse(column: Column, values: Any, bad: NDArray[np.bool_], was: str, remedy
 
 
 def typed(values: Any, dtype: Any) -> Any:
-    """An array of a dtype that pandas knows by this name."""
+    """Return an array of a dtype that pandas knows by this name."""
     import pandas as pd
 
     return pd.array(values, dtype=dtype)
@@ -164,7 +164,7 @@ class CategoricalColumn(Column):
         return f"{len(self.labels)} {'ordered ' if self.ordered else ''}labels: {shown}{more}"
 
     def encode(self, values: Any) -> Cell:
-        """Places among the labels, from 1."""
+        """Return places among the labels, from 1."""
         missing = missing_in(self, values)
         positions = {label: place for place, label in enumerate(self.labels, 1)}
         codes = (
@@ -179,7 +179,7 @@ class CategoricalColumn(Column):
         return codes, None
 
     def knows(self, values: Any) -> NDArray[np.bool_]:
-        """Labels of training, and missing cells if it had some."""
+        """Return labels of training, and missing cells if it had some."""
         missing = values.isna()
         seen = values.astype(object).isin(list(self.labels)) | (missing & self.has_missing)
         found: NDArray[np.bool_] = seen.to_numpy(dtype=bool)
@@ -193,7 +193,7 @@ class CategoricalColumn(Column):
         return f"{hint}{known}; leave those rows out, or train on rows that have it."
 
     def allow(self, condition: Condition) -> Allowed:
-        """The codes of the labels; ``None`` is that of missing cells."""
+        """Return the codes of the labels; ``None`` is that of missing cells."""
         if condition.values is None:
             raise DataError(
                 f"labels have no range; name those of column {self.name!r} that are allowed in a "
@@ -212,7 +212,7 @@ class CategoricalColumn(Column):
         return Allowed(codes).possible(self.name, condition)
 
     def decode(self, codes: NDArray[np.int64], numbers: Floats | None) -> Any:
-        """The labels."""
+        """Return the labels."""
         import pandas as pd
 
         values = np.empty(len(self.labels) + 1, dtype=object)
@@ -223,7 +223,7 @@ class CategoricalColumn(Column):
         return typed(chosen, self._whole_dtype())
 
     def _whole_dtype(self) -> Any:
-        """The dtype; of plain truth values with holes, object, as pandas reads them."""
+        """Return the dtype; of plain truth values with holes, object, as pandas reads them."""
         return "object" if self.has_missing and self.dtype == "bool" else self.dtype
 
 
@@ -239,7 +239,7 @@ class _Outside(Column):
         return np.empty(0), None
 
     def knows(self, values: Any) -> NDArray[np.bool_]:
-        """All of them."""
+        """Return all of them."""
         return np.ones(len(values), dtype=bool)
 
     def allow(self, condition: Condition) -> Allowed:
@@ -265,7 +265,7 @@ class ConstantColumn(_Outside):
         return "always missing" if self.value is None else f"always {self.value!r}"
 
     def decode(self, codes: NDArray[np.int64], numbers: Floats | None) -> Any:
-        """The value, repeated."""
+        """Return the value, repeated."""
         return typed([self.value] * len(codes), self.dtype)
 
 
@@ -319,7 +319,7 @@ _NUMBERED = re.compile(r"^(\D*)(\d+)(\D*)$")
 
 
 def key_of(name: str, dtype: str, texts: list[str]) -> KeyColumn | None:
-    """The key whose values these are; ``None`` if they are not numbered alike."""
+    """Return the key whose values these are; ``None`` if they are not numbered alike."""
     matches = [_NUMBERED.match(text) for text in texts]
     parts = [match.groups() for match in matches if match]
     if len(parts) < len(texts) or len({(p[0], p[2]) for p in parts}) > 1:

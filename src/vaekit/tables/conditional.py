@@ -30,7 +30,7 @@ def guided_rows(
 
 
 def _limits(domain: TableDomain, where: Mapping[str, Any]) -> dict[int, Allowed]:
-    """What is allowed, by the places of code and number of each column among the cells."""
+    """Return what is allowed, by the places of code and number of each column among the cells."""
     columns = {column.name: column for column in domain.columns or ()}
     cells, limits = domain.cells, dict[int, Allowed]()
     for name, given in where.items():
@@ -85,7 +85,7 @@ class _Guided:
         return code + 1.0
 
     def _number(self, cell: Any, allowed: Allowed) -> Tensor:
-        """A number in the range, by the inverse of the distribution function."""
+        """Return a number in the range, by the inverse of the distribution function."""
         if allowed.number is None:
             return drawn(0, cell)
         low, high = (cell.mean.new_tensor(end) for end in (allowed.low, allowed.high))

@@ -95,7 +95,7 @@ class Constraint(abc.ABC):
 
     @abc.abstractmethod
     def apply(self, frame: Any) -> Any:
-        """The table as it is learned.
+        """Return the table as it is learned.
 
         Raises:
             DataError: A row that breaks the constraint, named.
@@ -103,7 +103,7 @@ class Constraint(abc.ABC):
 
     @abc.abstractmethod
     def undo(self, frame: Any) -> Any:
-        """The table as it was."""
+        """Return the table as it was."""
 
     def check(self, frame: Any) -> None:
         """Look for the columns.
@@ -145,7 +145,7 @@ class Inequality(Constraint):
         return self.low, self.high
 
     def apply(self, frame: Any) -> Any:
-        """The larger column as its distance from the smaller one."""
+        """Return the larger column as its distance from the smaller one."""
         self.check(frame)
         try:
             distance = frame[self.high] - frame[self.low]
@@ -165,7 +165,7 @@ class Inequality(Constraint):
         return frame.assign(**{self.high: distance})
 
     def undo(self, frame: Any) -> Any:
-        """The larger column as itself."""
+        """Return the larger column as itself."""
         high = frame[self.low] + frame[self.high]
         is_float = high.dtype.kind == "f"
         return frame.assign(**{self.high: high.round(_DIGITS) if is_float else high})
@@ -197,7 +197,7 @@ class FixedCombinations(Constraint):
         return "+".join(self.columns)
 
     def apply(self, frame: Any) -> Any:
-        """One column of combinations."""
+        """Return one column of combinations."""
         import pandas as pd
 
         self.check(frame)
@@ -214,7 +214,7 @@ class FixedCombinations(Constraint):
         return rest
 
     def undo(self, frame: Any) -> Any:
-        """The columns of the combinations."""
+        """Return the columns of the combinations."""
         rows = [json.loads(text) for text in frame[self._joint]]
         parts = {name: [row[i] for row in rows] for i, name in enumerate(self.columns)}
         return frame.drop(columns=self._joint).assign(**parts)
@@ -245,12 +245,12 @@ class Unique(Constraint):
         return tuple(self.columns)
 
     def repeated(self, frame: Any) -> NDArray[np.bool_]:
-        """Which rows have the values of a row above them."""
+        """Return which rows have the values of a row above them."""
         found: NDArray[np.bool_] = frame.duplicated(list(self.columns)).to_numpy()
         return found
 
     def apply(self, frame: Any) -> Any:
-        """The table as it is."""
+        """Return the table as it is."""
         self.check(frame)
         if (bad := self.repeated(frame)).any():
             row = int(bad.argmax())
@@ -262,7 +262,7 @@ class Unique(Constraint):
         return frame
 
     def undo(self, frame: Any) -> Any:
-        """The table as it is; see `TableDomain.repeated`."""
+        """Return the table as it is; see `TableDomain.repeated`."""
         return frame
 
 

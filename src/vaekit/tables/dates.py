@@ -40,7 +40,7 @@ class DatetimeColumn(Column):
         return self.count.number_code
 
     def bins(self, most: int) -> Sequence[float]:
-        """Those of the number."""
+        """Return those of the number."""
         return self.count.bins(most)
 
     @property
@@ -113,12 +113,12 @@ class DatetimeColumn(Column):
 
 
 def unit_of(seconds: Floats) -> int:
-    """The longest of day, hour, minute and second of which all are whole numbers."""
+    """Return the longest of day, hour, minute and second of which all are whole numbers."""
     return next((u for u in _UNITS if not np.mod(seconds[~np.isnan(seconds)], u).any()), 1)
 
 
 def seconds_of(values: Any) -> Any:
-    """A series of times or durations as seconds, NaN where missing."""
+    """Return a series of times or durations as seconds, NaN where missing."""
     import pandas as pd
 
     if str(values.dtype).startswith("timedelta"):

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 def possible_dtypes(frame: Any, dtypes: Mapping[str, str]) -> dict[str, str]:
-    """The dtypes, but for whole numbers and truth values of which some are missing now."""
+    """Return the dtypes, but for whole numbers and truth values of which some are missing now."""
     plain = ("int", "uint", "bool")
     return {
         name: dtype
@@ -50,7 +50,7 @@ def possible_dtypes(frame: Any, dtypes: Mapping[str, str]) -> dict[str, str]:
 
 
 def checked_frame(raw: Any) -> Any:
-    """A data frame with names that are text and differ."""
+    """Return a data frame with names that are text and differ."""
     frame = _as_frame(raw)
     names = list(frame.columns)
     if not names:
@@ -68,7 +68,7 @@ def checked_frame(raw: Any) -> Any:
 
 
 def _as_frame(raw: Any) -> Any:
-    """A pandas data frame, from one of polars or pyarrow as well."""
+    """Return a pandas data frame, from one of polars or pyarrow as well."""
     if is_foreign_table(raw):
         raw = raw.to_pandas()
     if not is_frame(raw):
@@ -217,7 +217,7 @@ class TableDomain(Domain):
         return ~rows.isnan()
 
     def decode(self, x: Tensor) -> Any:
-        """A data frame with all columns of training, in their order and dtypes."""
+        """Return a data frame with all columns of training, in their order and dtypes."""
         import pandas as pd
 
         cells = x.detach().cpu().double().numpy()
@@ -236,7 +236,7 @@ class TableDomain(Domain):
         return frame[list(self.dtypes)].astype(possible_dtypes(frame, self.dtypes))
 
     def repeated(self, frame: Any) -> NDArray[np.bool_]:
-        """Which rows repeat what must be unique of a row above them."""
+        """Return which rows repeat what must be unique of a row above them."""
         found = np.zeros(len(frame), dtype=bool)
         for constraint in self.constraints:
             if isinstance(constraint, Unique):
@@ -350,7 +350,7 @@ class TableDomain(Domain):
         return "table_vae"
 
     def _likelihood(self, chosen: str | Likelihood, rows: Tensor, size: str) -> AnyTable:
-        """The one for these columns; nothing else fits cells of several kinds."""
+        """Return the one for these columns; nothing else fits cells of several kinds."""
         codes = [column.num_codes for column in self.learned]
         if chosen == "auto":
             return Table(codes, self._num_numbers)

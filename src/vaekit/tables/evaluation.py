@@ -86,7 +86,7 @@ _SOURCES: dict[str, Callable[[EvaluationContext], Any]] = {
 
 
 def _compare(subject: EvaluationContext, source: str) -> list[Row]:
-    """All figures of one kind of rows, of the columns that are learned."""
+    """Return all figures of one kind of rows, of the columns that are learned."""
     learned = [column.name for column in _domain(subject).learned]
     real = subject.trained.domain.decode(subject.x(subject.reference))[learned]
     rows = _SOURCES[source](subject)[learned]
@@ -111,7 +111,7 @@ def _compare(subject: EvaluationContext, source: str) -> list[Row]:
 
 
 def _errors(name: str, errors: Mapping[Any, float], items: int) -> Row:
-    """The mean of the errors, with the largest named."""
+    """Return the mean of the errors, with the largest named."""
     if not errors:
         return Row(name, None, note="there is one column only")
     worst = max(errors, key=lambda key: errors[key])

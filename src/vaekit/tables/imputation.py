@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 
 
 def is_weighted(preset: str | Preset) -> bool:
-    """Whether draws of models of this preset should be weighted.
+    """Return whether draws of models of this preset should be weighted.
 
     Those of all but `masked_vae`, whose posterior is trained to tell hidden cells.
 
@@ -163,7 +163,7 @@ class _Known:
 
 
 def _one_draw(domain: TableDomain, x: Tensor, weights: Tensor) -> Any:
-    """One of the draws of each row, by their weights."""
+    """Return one of the draws of each row, by their weights."""
     positions = torch.multinomial(weights.T, 1).squeeze(1)
     return domain.decode(x[positions, torch.arange(x.shape[1])])
 
@@ -294,7 +294,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> Any:
-        """The rows with their missing cells filled, in the form in which they came.
+        """Return the rows with their missing cells filled, in the form in which they came.
 
         Args:
             X: Rows with the columns of training.
@@ -313,7 +313,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         return filled if is_frame(X) else filled.to_numpy(dtype=frame.to_numpy().dtype)
 
     def _frame(self, X: Any, *, reset: bool) -> Any:
-        """A data frame; arrays are checked as scikit-learn does."""
+        """Return a data frame; arrays are checked as scikit-learn does."""
         import pandas as pd
 
         if is_frame(X):
@@ -330,7 +330,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         return pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Names of the columns: those that came in."""
+        """Return names of the columns: those that came in."""
         names: NDArray[np.object_] = _check_feature_names_in(self, input_features)
         return names
 

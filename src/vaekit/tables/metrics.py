@@ -25,7 +25,7 @@ _BINS = 10
 
 
 def shape_errors(real: Any, synthetic: Any) -> dict[str, float]:
-    """How far each column's distribution is from the real one, from 0 to 1.
+    """Return how far each column's distribution is from the real one, from 0 to 1.
 
     For numbers and times the Kolmogorov-Smirnov distance of the cells that are not missing, for
     anything else the total variation distance of the shares, missing cells among them.
@@ -126,7 +126,7 @@ def _coded(real: Any, synthetic: Any) -> tuple[Any, Any]:
 
 
 def associations(rows: Any) -> Any:
-    """How strongly each pair of columns goes together, from 0 to 1; of two numbers from -1.
+    """Return how strongly each pair of columns goes together, from 0 to 1; of two numbers from -1.
 
     Two columns of numbers or times by Pearson's correlation of the rows that have both; a number
     and a label by the correlation ratio, the root of the share of the number's variance that the
@@ -164,7 +164,7 @@ def associations(rows: Any) -> Any:
 
 
 def _read(values: Any) -> Any:
-    """Numbers as floats, labels as codes."""
+    """Return numbers as floats, labels as codes."""
     import pandas as pd
 
     return numbers_of(values) if is_number(values) else pd.factorize(text_of(values))[0]
@@ -210,7 +210,7 @@ _FOLDS = 5
 
 
 def two_sample_auc(real: Any, synthetic: Any, seed: int = 0) -> float:
-    """How well boosted trees tell synthetic rows from real ones: 0.5 not at all, 1 always.
+    """Return how well boosted trees tell synthetic rows from real ones: 0.5 not at all, 1 always.
 
     Area under the curve of predictions for rows left out, in five folds; as many rows of each as
     the smaller table has. Trees see what goes together, which a logistic regression does not:
@@ -247,7 +247,7 @@ _FEW = 20  # so many different numbers are classes
 
 
 def train_on_synthetic(synthetic: Any, real: Any, target: str) -> float:
-    """How well boosted trees trained on synthetic rows predict a column of real ones.
+    """Return how well boosted trees trained on synthetic rows predict a column of real ones.
 
     Compare with the same of other real rows in place of the synthetic ones.
 

@@ -30,15 +30,15 @@ class Scale(abc.ABC):
 
     @abc.abstractmethod
     def scores(self, numbers: Floats) -> Floats:
-        """What the networks see of numbers, those beyond the training range included."""
+        """Return what the networks see of numbers, those beyond the training range included."""
 
     @abc.abstractmethod
     def numbers(self, scores: Floats) -> Floats:
-        """The numbers that have these scores, within the training range."""
+        """Return the numbers that have these scores, within the training range."""
 
     @abc.abstractmethod
     def range(self, low: float, high: float) -> tuple[float, float] | None:
-        """The scores of numbers from low to high; ``None`` if there are none."""
+        """Return the scores of numbers from low to high; ``None`` if there are none."""
 
     @abc.abstractmethod
     def bins(self, most: int) -> tuple[float, ...]:
@@ -112,7 +112,7 @@ class QuantileTransform(Scale):
         return bounded
 
     def numbers(self, scores: Floats) -> Floats:
-        """The numbers of these normal scores."""
+        """Return the numbers of these normal scores."""
         return self.value(ndtr(scores))
 
     def rank(self, numbers: Any) -> Floats:
@@ -121,7 +121,7 @@ class QuantileTransform(Scale):
         return ranks
 
     def value(self, ranks: Floats) -> Floats:
-        """The numbers that have these ranks."""
+        """Return the numbers that have these ranks."""
         if self.snaps:
             found: Floats = np.asarray(self.values)[np.searchsorted(self.highs[:-1], ranks)]
             return found
@@ -130,14 +130,14 @@ class QuantileTransform(Scale):
         return between
 
     def range(self, low: float, high: float) -> tuple[float, float] | None:
-        """The normal scores of numbers from low to high; ``None`` if there are none."""
+        """Return the normal scores of numbers from low to high; ``None`` if there are none."""
         if (ranks := self.between(low, high)) is None:
             return None
         lowest, highest = ndtri(ranks).tolist()
         return lowest, highest
 
     def between(self, low: float, high: float) -> tuple[float, float] | None:
-        """The ranks of numbers from low to high; ``None`` if there are none."""
+        """Return the ranks of numbers from low to high; ``None`` if there are none."""
         values = np.asarray(self.values)
         nothing = low > values[-1] or high < values[0]
         if nothing or (self.snaps and not ((values >= low) & (values <= high)).any()):
@@ -174,7 +174,7 @@ class QuantileTransform(Scale):
 
 
 def _kept(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The values to keep: evenly spaced ones, and those that most rows share."""
+    """Return the values to keep: evenly spaced ones, and those that most rows share."""
     if len(counts) <= _KNOTS:
         return np.arange(len(counts))
     heavy = np.argsort(counts, kind="stable")[::-1][: _KNOTS // 2]
@@ -231,7 +231,7 @@ class StandardScaling(Scale):
         return scores
 
     def numbers(self, scores: Floats) -> Floats:
-        """The number, or the nearest value where all are known."""
+        """Return the number, or the nearest value where all are known."""
         numbers, values = self.mean + self.spread * scores, np.asarray(self.values)
         if self.snaps:
             between = (values[1:] + values[:-1]) / 2
@@ -241,7 +241,7 @@ class StandardScaling(Scale):
         return bounded
 
     def range(self, low: float, high: float) -> tuple[float, float] | None:
-        """The scores of numbers from low to high, of whole values where all are known."""
+        """Return the scores of numbers from low to high, of whole values where all are known."""
         values = np.asarray(self.values)
         if low > values[-1] or high < values[0]:
             return None
@@ -394,7 +394,7 @@ class NumericColumn(Column):
         return self._between(low, high, is_mass, condition, missing)
 
     def _around(self, number: float) -> tuple[float, float]:
-        """What is shown as this number."""
+        """Return what is shown as this number."""
         if self.scale.snaps:
             nearest = min(self.scale.values, key=lambda value: abs(value - number))
             return nearest, nearest
@@ -418,7 +418,7 @@ class NumericColumn(Column):
         return allowed.possible(self.name, condition)
 
     def decode(self, codes: NDArray[np.int64], numbers: Floats | None) -> Any:
-        """The masses, and the values of the ranks, rounded as in training."""
+        """Return the masses, and the values of the ranks, rounded as in training."""
         table = np.array([*self.masses, np.nan, np.nan])
         found = table[np.minimum(codes - 1, len(self.masses))]
         if numbers is not None:

@@ -65,7 +65,7 @@ def _neighbors(rows: Any, count: int) -> NDArray[np.int64]:
 
 
 def _coordinates(values: Any) -> Floats:
-    """A column as coordinates, in which two different labels are 1 apart."""
+    """Return a column as coordinates, in which two different labels are 1 apart."""
     if not is_number(values):
         text = text_of(values).to_numpy(dtype=str)
         return np.where(text[:, None] == np.unique(text), np.sqrt(0.5), 0.0)
@@ -91,7 +91,7 @@ def _blended(
 
 
 def _voted(values: Any, near: NDArray[np.int64]) -> Any:
-    """The most frequent label of some rows each; of several the first."""
+    """Return the most frequent label of some rows each; of several the first."""
     import pandas as pd
 
     codes, labels = pd.factorize(values, use_na_sentinel=False)

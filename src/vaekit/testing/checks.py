@@ -132,7 +132,7 @@ def check_posterior(posterior: Posterior, seed: int = 0) -> None:
 
 
 def _joint(z: Tensor) -> Tensor:
-    """A log joint density to follow: a standard normal."""
+    """Return a log joint density to follow: a standard normal."""
     return -0.5 * z.square().sum(-1)
 
 

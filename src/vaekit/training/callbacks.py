@@ -92,7 +92,7 @@ _NOT_IN_THE_BAR = ("epoch", "step", "learning_rate", "validation")
 def listening(
     callbacks: Sequence[Callback], state: State, config: TrainConfig
 ) -> Iterator[Callback]:
-    """All listeners of a run as one: the caller's, and those that the options ask for."""
+    """Yield all listeners of a run as one: the caller's, and those that the options ask for."""
     if not state.machinery.fabric.is_global_zero:
         yield lambda event: None
         return
@@ -126,7 +126,7 @@ def _wants_bar(chosen: bool | None) -> bool:
 
 
 def history_csv(history: Sequence[Mapping[str, float]]) -> bytes:
-    """The history as CSV, one row per epoch; numbers in full precision."""
+    """Return the history as CSV, one row per epoch; numbers in full precision."""
     names = list(dict.fromkeys(name for row in history for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")

@@ -101,7 +101,7 @@ class TrainConfig:
         return min(most, max(least, round(steps * self.items_per_step / items)))
 
     def suggested(self, choices: Mapping[str, Any]) -> Self:
-        """The same with these choices wherever an option was left ``None``.
+        """Return the same with these choices wherever an option was left ``None``.
 
         Example:
             >>> TrainConfig(ema=None).suggested({"ema": 0.999}).ema
@@ -115,7 +115,7 @@ class TrainConfig:
         return replace(self, **open_ones)
 
     def peak_rate(self, model: nn.Module) -> float:
-        """The largest step size for this model."""
+        """Return the largest step size for this model."""
         if self.learning_rate is not None:
             return self.learning_rate
         parts = list(model.modules())
@@ -124,7 +124,7 @@ class TrainConfig:
         return min([_CAREFUL_RATE if careful else _RATE_BY_DEFAULT, *own])
 
     def schedule_identity(self) -> dict[str, Any]:
-        """The options that a resumed run must share with the one it goes on with."""
+        """Return the options that a resumed run must share with the one it goes on with."""
         free = {"max_minutes", "checkpoint_seconds", "tensorboard", "progress"}
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in free}
 

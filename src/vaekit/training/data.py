@@ -43,7 +43,7 @@ class Items:
         return len(self.rows) if self.index is None else len(self.index)
 
     def subset(self, index: Tensor) -> Self:
-        """Some of the items; no row is copied."""
+        """Return some of the items; no row is copied."""
         return replace(self, index=index if self.index is None else self.index[index])
 
     def batch(self, index: Tensor, device: torch.device) -> Batch:
@@ -54,7 +54,7 @@ class Items:
         return Batch(x, _rows(self.context, index, device), _rows(self.observed, index, device))
 
     def batches(self, size: int, seed: int, epoch: int) -> list[Tensor]:
-        """Places of the items of each batch of an epoch: a function of seed and epoch.
+        """Return places of the items of each batch of an epoch: a function of seed and epoch.
 
         Example:
             >>> items = Items(torch.zeros(400, 1), lengths=torch.arange(400) % 2)
@@ -92,7 +92,7 @@ def _rows(values: Tensor | None, index: Tensor, device: torch.device) -> Tensor 
 
 
 def epoch_order(items: int, seed: int, epoch: int) -> Tensor:
-    """The order of one epoch: a function of seed and epoch, so it need not be stored."""
+    """Return the order of one epoch: a function of seed and epoch, so it need not be stored."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     return torch.randperm(items, generator=generator)
 

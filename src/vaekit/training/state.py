@@ -114,7 +114,7 @@ class Machinery:
     def updates(
         self, batch: Batch, progress: TrainingProgress, *, evaluate: bool = False
     ) -> Iterator[Update]:
-        """The objective's updates, each computed in the chosen precision."""
+        """Yield the objective's updates, each computed in the chosen precision."""
         model = self.current if evaluate else self.model
         losses = self.objective.losses(model, batch, progress)
         while True:
@@ -290,7 +290,7 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[st
 
 
 def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The tensors of an optimiser's state, by parameter number and name.
+    """Return the tensors of an optimiser's state, by parameter number and name.
 
     Its options are not kept: they follow from the configuration and the clock.
     """
@@ -347,7 +347,7 @@ class State:
             self._totals[name] = self._totals.get(name, 0.0) + value
 
     def means(self) -> dict[str, float]:
-        """The terms, averaged over the batches of this epoch."""
+        """Return the terms, averaged over the batches of this epoch."""
         return {name: total / max(1, self.position) for name, total in self._totals.items()}
 
     def end_epoch(self, row: dict[str, float], *, is_checkpointable: bool = True) -> None:
@@ -377,7 +377,7 @@ class State:
         self._since = time.monotonic()
 
     def is_due(self) -> bool:
-        """Whether it is time for a checkpoint."""
+        """Return whether it is time for a checkpoint."""
         return (
             self.folder is not None
             and time.monotonic() - self._saved >= self.config.checkpoint_seconds
@@ -390,7 +390,7 @@ class State:
             write_checkpoint(self.folder, self._tensors(), self._place())
 
     def last_good(self) -> str:
-        """Where the last checkpoint is, in a sentence for an error."""
+        """Return where the last checkpoint is, in a sentence for an error."""
         if self.folder is None or self._saved_step is None:
             return "No checkpoint was kept."
         return f"The checkpoint of step {self._saved_step} is kept in {self.folder / FILE_NAME}."
@@ -423,7 +423,7 @@ class State:
         }
 
     def _identity(self) -> dict[str, Any]:
-        """What a resumed run must share with the one it goes on with."""
+        """Return what a resumed run must share with the one it goes on with."""
         return {
             "model": describe(self.machinery.model),
             "objective": describe(self.machinery.objective),

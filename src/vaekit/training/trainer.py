@@ -181,7 +181,7 @@ class _Loop:
         return values
 
     def _read(self, update: Update, progress: TrainingProgress) -> dict[str, float]:
-        """The terms as numbers, refused before the step if the loss is not finite."""
+        """Return the terms as numbers, refused before the step if the loss is not finite."""
         values = {name: term.item() for name, term in update.terms.items()}
         for group, loss in update.losses.items():
             self._check(group, loss.item(), values, progress)
@@ -225,7 +225,7 @@ class _Loop:
         return {f"validation_{name}": total / len(positions) for name, total in totals.items()}
 
     def _clock(self) -> TrainingProgress:
-        """Where the training is; with a time limit, the plan shrinks to what fits in it."""
+        """Return where the training is; with a time limit, the plan shrinks to what fits in it."""
         planned, step = self.epochs * self.per_epoch, self.state.step
         if self.config.max_minutes is not None and step > 0:
             spent = self.state.elapsed() / (60 * self.config.max_minutes)

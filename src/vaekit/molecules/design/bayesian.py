@@ -87,7 +87,7 @@ class FingerprintGP(Method):
         return fit_process(bits, self.archive.scores[positions], [tanimoto_kernel], self.tools.rng)
 
     def _points(self) -> NDArray[np.int64]:
-        """The best, and others so that the surrogate knows what is bad."""
+        """Return the best, and others so that the surrogate knows what is bad."""
         order = self.archive.best(len(self.archive))
         if len(order) <= _MOST_FINGERPRINTS:
             return order
@@ -103,7 +103,7 @@ class FingerprintGP(Method):
 
 
 def chosen_places(mean: Floats, deviation: Floats, n: int, rng: np.random.Generator) -> list[int]:
-    """Places of n candidates: each the highest mean + boldness * deviation of those left.
+    """Return places of n candidates: each the highest mean + boldness * deviation of those left.
 
     The boldness of each pick is drawn from an exponential distribution of mean 1, so that a batch
     holds safe picks and bold ones.

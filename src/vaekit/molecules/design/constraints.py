@@ -20,7 +20,7 @@ class DesignConstraint(abc.ABC):
 
     @abc.abstractmethod
     def holds(self, mol: Any) -> bool:
-        """Whether an RDKit molecule keeps it."""
+        """Return whether an RDKit molecule keeps it."""
 
     @property
     @abc.abstractmethod
@@ -29,7 +29,7 @@ class DesignConstraint(abc.ABC):
 
 
 def allowed(smiles: Sequence[str], constraints: Sequence[DesignConstraint]) -> NDArray[np.bool_]:
-    """Which molecules keep all the constraints.
+    """Return which molecules keep all the constraints.
 
     Example:
         >>> allowed(["CCO", "CCN"], [Keeps("O")])
@@ -190,7 +190,7 @@ class CandidateFilter:
         self.seen.update(smiles)
 
     def pick(self, drawn: Sequence[str | None]) -> list[int]:
-        """Places of those that are valid, new, allowed, and the first of their kind."""
+        """Return places of those that are valid, new, allowed, and the first of their kind."""
         self.drawn += len(drawn)
         first: dict[str, int] = {}
         for place, one in enumerate(drawn):
@@ -294,7 +294,7 @@ def _surroundings() -> Any:
 
 
 def _repeats(mol: Any) -> int:
-    """How often the most frequent surroundings of two bonds occur."""
+    """Return how often the most frequent surroundings of two bonds occur."""
     from rdkit.Chem import rdFingerprintGenerator
 
     extra = rdFingerprintGenerator.AdditionalOutput()

@@ -19,7 +19,7 @@ class Archive:
         self._scores: list[float] = []
 
     def __len__(self) -> int:
-        """How many molecules."""
+        """Return how many molecules."""
         return len(self.smiles)
 
     @property
@@ -33,11 +33,11 @@ class Archive:
         self._scores += scores.tolist()
 
     def best(self, n: int) -> NDArray[np.int64]:
-        """Places of the n highest scores, the highest first; the earlier first of equals."""
+        """Return places of the n highest scores, the highest first; the earlier first of equals."""
         return np.argsort(-self.scores, kind="stable")[:n]
 
     def among_best(self, smiles: Sequence[str], n: int) -> list[str]:
-        """Those of these molecules that are among the n best."""
+        """Return those of these molecules that are among the n best."""
         best = {self.smiles[place] for place in self.best(n)}
         return [one for one in smiles if one in best]
 
@@ -124,7 +124,7 @@ class Assessor:
 
 
 def values_of(records: Sequence[Record], goal: Goal) -> NDArray[np.float64]:
-    """Values as an array, shape (molecules, objectives), also of no molecule."""
+    """Return values as an array, shape (molecules, objectives), also of no molecule."""
     values = np.array([record.values for record in records], np.float64)
     return values.reshape(len(records), len(goal.objectives))
 
@@ -135,7 +135,7 @@ _EVERY = 100
 
 
 def best_so_far(scores: Floats) -> Floats:
-    """The highest score up to each call; NaN before the first that did not fail.
+    """Return the highest score up to each call; NaN before the first that did not fail.
 
     Example:
         >>> best_so_far(np.array([np.nan, 1.0, 0.5, 2.0]))
@@ -183,7 +183,7 @@ def area_of_best(scores: Floats, budget: int, k: int = 10) -> float:
 
 
 def pareto_set(welcome: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Rows that no other row equals or exceeds in all columns, and exceeds in one.
+    """Return rows that no other row equals or exceeds in all columns, and exceeds in one.
 
     Args:
         welcome: The larger the better, shape (molecules, objectives).

@@ -112,7 +112,7 @@ class MoleculeMeasure(abc.ABC):
 
     @abc.abstractmethod
     def outcomes(self, smiles: Sequence[str]) -> Iterator[Outcome]:
-        """One for each molecule, in order, as they come in."""
+        """Return one for each molecule, in order, as they come in."""
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class Retraining:
         self._last = 0
 
     def is_due(self, archive: Archive) -> bool:
-        """Whether enough came in since the last."""
+        """Return whether enough came in since the last."""
         return len(archive) - self._last >= max(self.every, self._last // 10)
 
     def apply(self, space: Space, archive: Archive, rng: np.random.Generator) -> None:
@@ -111,7 +111,7 @@ class Elites:
         self._codes.clear()
 
     def codes(self, smiles: Sequence[str]) -> tuple[list[int], NDArray[np.float32]]:
-        """Places of those that can be encoded, and their codes."""
+        """Return places of those that can be encoded, and their codes."""
         new = [one for one in dict.fromkeys(smiles) if one not in self._codes]
         known, codes = self.space.encode(new)
         rows = iter(codes)
@@ -122,7 +122,7 @@ class Elites:
         return [i for i, c in enumerate(found) if c is not None], np.array(rest).reshape(shape)
 
     def best(self, n: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Scores and codes of the n best that can be encoded, the best first."""
+        """Return scores and codes of the n best that can be encoded, the best first."""
         positions = self.archive.best(2 * n)
         kept, codes = self.codes([self.archive.smiles[place] for place in positions])
         return self.archive.scores[positions[kept]][:n], codes[:n]
@@ -271,7 +271,7 @@ def _train(
 
 
 def _climbed(heads: Sequence[nn.Module], starts: Codes, rng: np.random.Generator) -> Codes:
-    """A point of each way up, from its first step to its last."""
+    """Return a point of each way up, from its first step to its last."""
     z = torch.from_numpy(starts.astype(np.float32))
     stops = torch.from_numpy(rng.integers(1, _ASCENT_STEPS + 1, size=len(starts)))
     for step in range(_ASCENT_STEPS):

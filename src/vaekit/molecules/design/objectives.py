@@ -22,11 +22,11 @@ class Desirability(abc.ABC):
 
     @abc.abstractmethod
     def fitted(self, values: Floats) -> Self:
-        """The same with its open ends chosen by the values of the first molecules."""
+        """Return the same with its open ends chosen by the values of the first molecules."""
 
     @abc.abstractmethod
     def welcome(self, values: Floats) -> Floats:
-        """The larger the better, in the unit of the values; without bound."""
+        """Return the larger the better, in the unit of the values; without bound."""
 
     @abc.abstractmethod
     def desirability(self, values: Floats) -> Floats:
@@ -37,7 +37,7 @@ class Desirability(abc.ABC):
 
     @abc.abstractmethod
     def words(self, name: str) -> str:
-        """What is wanted, for people."""
+        """Return what is wanted, for people."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Towards(Desirability):
         return replace(self, worst=self.sign * float(worst), best=self.sign * float(best))
 
     def welcome(self, values: Floats) -> Floats:
-        """The values, or minus them."""
+        """Return the values, or minus them."""
         return self.sign * values
 
     def desirability(self, values: Floats) -> Floats:
@@ -283,7 +283,7 @@ class Goal:
         return " and ".join(each.aim.words(each.name) for each in self.objectives)
 
     def fitted(self, values: Floats) -> Self:
-        """The same with open ends chosen by values of shape (molecules, objectives)."""
+        """Return the same with open ends chosen by values of shape (molecules, objectives)."""
         fitted = [
             replace(each, aim=each.aim.fitted(column))
             for each, column in zip(self.objectives, values.T, strict=True)
@@ -291,12 +291,12 @@ class Goal:
         return replace(self, objectives=tuple(fitted))
 
     def welcome(self, values: Floats) -> Floats:
-        """Each objective by itself, the larger the better, shape (molecules, objectives)."""
+        """Return each objective by itself, the larger the better, shape (molecules, objectives)."""
         pairs = zip(self.objectives, values.T, strict=True)
         return np.stack([each.aim.welcome(column) for each, column in pairs], 1)
 
     def scores(self, values: Floats) -> Floats:
-        """One number for each molecule, the larger the better."""
+        """Return one number for each molecule, the larger the better."""
         if len(self.objectives) == 1:
             return self.welcome(values)[:, 0]
         pairs = zip(self.objectives, values.T, strict=True)
@@ -320,7 +320,7 @@ class SurrogateModel:
         self.space, self.goal = space, goal
 
     def scores(self, smiles: Sequence[str]) -> NDArray[np.float64] | None:
-        """The larger the better, NaN where the model cannot encode a molecule.
+        """Return the larger the better, NaN where the model cannot encode a molecule.
 
         ``None`` unless all that is asked for are properties that the model was taught.
         """

@@ -149,7 +149,7 @@ class Optimization:
         return Summary(name, len(scores), best, mean_of_best(scores), area)
 
     def _rescored(self, found: SearchResult) -> Floats:
-        """Scores of a baseline on the scale of the method."""
+        """Return scores of a baseline on the scale of the method."""
         return self.goal.scores(values_of(found.records, self.goal))
 
 
@@ -157,14 +157,14 @@ _MOST_REFERENCES = 20_000
 
 
 def leads_of(constraints: Sequence[DesignConstraint]) -> list[str]:
-    """Molecules that proposals must be similar to."""
+    """Return molecules that proposals must be similar to."""
     return [rule.lead for rule in constraints if isinstance(rule, Similar)]
 
 
 def described(
     smiles: Sequence[str], given: Sequence[str], leads: Sequence[str], usual: ReferenceSet
 ) -> dict[str, list[Any]]:
-    """Columns about molecules, whatever their scores.
+    """Return columns about molecules, whatever their scores.
 
     Args:
         smiles: The molecules.
@@ -189,7 +189,7 @@ def described(
 
 
 def table(result: Optimization, n: int | None = None) -> Any:
-    """A data frame of the molecules, the best first.
+    """Return a data frame of the molecules, the best first.
 
     Columns: ``rank``, ``smiles``, ``score``, a value of each objective, ``call``, ``origin``
     (``given`` or ``proposed``), ``pareto``, and those of `described`.

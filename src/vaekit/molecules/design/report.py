@@ -41,7 +41,7 @@ _CARDS, _FRONT, _REASONS = 24, 30, 5
 
 
 def design_page(result: Optimization, cards: int = _CARDS) -> bytes:
-    """A page of HTML that needs no other file.
+    """Return a page of HTML that needs no other file.
 
     It says what was asked for, sets the method beside its baselines and what was given, and draws
     the best molecules with their values, flags and alerts.

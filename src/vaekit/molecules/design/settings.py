@@ -72,7 +72,7 @@ def make_method(name: str, tools: Tools) -> Method:
 
 
 def round_of(budget: int) -> int:
-    """Molecules of a round where none are chosen: a twentieth of the budget, but 10 to 100.
+    """Return molecules of a round where none are chosen: a twentieth of the budget, but 10 to 100.
 
     Example:
         >>> round_of(50), round_of(1000)
@@ -209,7 +209,7 @@ def find_starts(
 def _chosen(
     usable: Sequence[str], goal: Goal, most: int
 ) -> tuple[list[str], NDArray[np.float64] | None]:
-    """The best by what costs nothing to ask, or the first."""
+    """Return the best by what costs nothing to ask, or the first."""
     measures = [each.measure for each in goal.objectives]
     if not usable or not all(measure.free for measure in measures):
         return list(usable[:most]), None

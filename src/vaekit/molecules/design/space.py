@@ -120,7 +120,7 @@ class MoleculeSpace(Space):
         return known, np.concatenate(parts)
 
     def _prepared(self, smiles: Sequence[str]) -> list[Tensor | None]:
-        """Rows of the domain; ``None`` of what it does not know."""
+        """Return rows of the domain; ``None`` of what it does not know."""
         new = [one for one in dict.fromkeys(smiles) if one not in self._rows]
         if new:
             try:
@@ -139,7 +139,7 @@ class MoleculeSpace(Space):
             return None
 
     def _items(self, rows: Sequence[Tensor | None]) -> Items:
-        """Those that are known, as a training set."""
+        """Return those that are known, as a training set."""
         there, domain = torch.stack([row for row in rows if row is not None]), self.domain
         context = self._told(len(there))
         return Items(there, domain.encode, context, domain.observed(there), domain.lengths(there))

@@ -27,7 +27,7 @@ class Parents:
     weights: Floats
 
     def draw(self, n: int, rng: np.random.Generator) -> Codes:
-        """Some of them, with repeats."""
+        """Return some of them, with repeats."""
         return self.codes[rng.choice(len(self.codes), n, p=self.weights)]
 
 
@@ -48,7 +48,7 @@ class VariationOperator:
 
 
 def noise(radius: float) -> Make:
-    """A parent and Gaussian noise of that standard deviation."""
+    """Return a parent and Gaussian noise of that standard deviation."""
 
     def make(parents: Parents, n: int, rng: np.random.Generator) -> Codes:
         codes = parents.draw(n, rng)
@@ -70,7 +70,7 @@ def blend(radius: float) -> Make:
 
 
 def cross(radius: float) -> Make:
-    """Some latents of one parent and the others of another, and noise."""
+    """Return some latents of one parent and the others of another, and noise."""
 
     def make(parents: Parents, n: int, rng: np.random.Generator) -> Codes:
         a, b = parents.draw(n, rng), parents.draw(n, rng)
@@ -119,7 +119,7 @@ class Variation:
         return shares
 
     def split(self, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """How many each way is to make."""
+        """Return how many each way is to make."""
         return rng.multinomial(n, self.shares)
 
     def credit(self, made: NDArray[np.int64], good: NDArray[np.int64]) -> None:
@@ -134,7 +134,7 @@ _LEAST_PARENTS = 30
 
 
 def num_parents(predicted: int) -> int:
-    """How many of the molecules told are bred from: a hundredth, but at least 30."""
+    """Return how many of the molecules told are bred from: a hundredth, but at least 30."""
     return max(_LEAST_PARENTS, predicted // 100)
 
 
