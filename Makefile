@@ -7,13 +7,17 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 # Checks and docs beside each other; the tests, which take both cores, after them.
 MAKEFLAGS += --jobs=2
 
-.PHONY: demo test check docs plugins clean
+.PHONY: demo test test-slow check docs plugins clean
 
 demo: $(VENV)/.core
 	$(BIN)/vaekit demo demo
 
+# A file shares its trained models, so its tests stay together.
 test: $(VENV)/.dev check docs
-	$(BIN)/python -m pytest -q -n auto --dist loadfile  # a file shares its trained models
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow"
+
+test-slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m slow
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
