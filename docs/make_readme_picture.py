@@ -1,6 +1,6 @@
 """Draw the picture of the README: ``python docs/make_readme_picture.py``.
 
-It trains four small models on built-in data and takes some minutes on one core.
+It trains three small models on built-in data and takes about a minute on one core.
 """
 
 import io
@@ -30,6 +30,7 @@ def draw_images(axes: Axes) -> None:
         new.reshape(5, 6, 8, 8), ((0, 0), (0, 0), (1, 1), (1, 1))
     )]  # fmt: skip
     axes.imshow(np.concatenate(rows), cmap="gray_r", interpolation="nearest")
+    axes.set_anchor("NW")
     axes.axis("off")
 
 
@@ -52,23 +53,26 @@ def draw_molecules(axes: Axes) -> None:
     found = load("moses").sample(4, seed=3, where={"qed": (0.85, 0.95), "logp": (2, 3)})
     grid = molecule_grid(list(found), columns=2)
     axes.imshow(Image.open(io.BytesIO(grid.png(scale=2))))
+    axes.set_anchor("NW")
     axes.axis("off")
 
 
 def draw_series(axes: Axes) -> None:
-    """Show a series with a fault, and the score of each step below it."""
+    """Show a series with a fault, the steps found, and the score of each step below it."""
     rng = np.random.default_rng(0)
-    load_curve = np.sin(np.arange(1000) / 6) + 0.12 * rng.normal(size=1000)
-    load_curve[612:632] = load_curve[612] + 0.12 * rng.normal(size=20)
-    domain = SeriesDomain(window=48)
-    detector = VAEDetector(domain=domain, max_epochs=15, seed=0).fit(load_curve)
-    scores = detector.step_scores(load_curve)
-    shown = slice(480, 760)
-    steps = np.arange(1000)[shown]
-    axes.plot(steps, load_curve[shown], color=INK, linewidth=0.8)
-    height = scores[shown] - np.nanmin(scores[shown])
-    axes.fill_between(steps, -3.4, -3.4 + 1.8 * height / height.max(), color=ACCENT, linewidth=0)
-    axes.text(482, -1.75, "score of each step", fontsize=8, color=ACCENT)
+    signal = np.sin(np.arange(1000) / 6) + 0.1 * rng.normal(size=1000)
+    signal[600:620] = signal[600] + 0.1 * rng.normal(size=20)  # a sensor that got stuck
+    domain = SeriesDomain(window=32)
+    detector = VAEDetector(0.03, domain=domain, max_epochs=20, seed=0, progress=False).fit(signal)
+    scores = detector.step_scores(signal)
+    shown = np.arange(480, 740)
+    for event in detector.events(signal):
+        if shown[0] <= event.start and event.end <= shown[-1]:
+            axes.axvspan(event.start, event.end, color=ACCENT, alpha=0.15, linewidth=0)
+    axes.plot(shown, signal[shown], color=INK, linewidth=0.9)
+    height = (scores[shown] - np.nanmin(scores)) / np.nanmax(scores - np.nanmin(scores))
+    axes.fill_between(shown, -3.4, -3.4 + 1.8 * height, color=ACCENT, linewidth=0)
+    axes.text(shown[0], -2.0, "score of each step", fontsize=8, color=ACCENT)
     axes.axis("off")
 
 
