@@ -60,7 +60,7 @@ def of_molecules():
 
 def test_molecules_without_tokens_are_left_out_with_a_warning(of_molecules):
     good = ["CCCO", "CCCCN", "CCCCCC(=O)O", "CCCCO"] * 4
-    with pytest.warns(UserWarning, match="left out: 2 of 18 molecules"):
+    with pytest.warns(UserWarning, match="left out: 2 of 18 items"):
         tuned = fine_tune(of_molecules, [*good, "CC(F)F", "CCBr"], max_epochs=1)
     assert len(tuned.sample(3, seed=0)) == 3
     with pytest.raises(DataError, match="2 of 2 have others"):

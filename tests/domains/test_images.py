@@ -267,7 +267,7 @@ def test_images_that_do_not_fit_in_memory_ask_for_a_size(tmp_path, monkeypatch):
     monkeypatch.setattr(image_folders, "_MOST_BYTES", 60 * 50 * 4 * 2)
     with pytest.raises(DataError, match=r"must fit in memory; .*png is 60x50, and 3 such files"):
         read_source(folder)
-    assert read_source(folder, size=(8, 8)).shape == (3, 8, 8, 3)
+    assert ImageDomain(size=(8, 8)).read(folder).shape == (3, 8, 8, 3)
 
 
 def test_a_large_photograph_is_read_at_a_fraction_of_its_size(tmp_path, monkeypatch):
@@ -281,7 +281,7 @@ def test_a_large_photograph_is_read_at_a_fraction_of_its_size(tmp_path, monkeypa
         return original(self, opened)
 
     monkeypatch.setattr(image_folders._Reader, "_converted", watch)
-    image = read_source(tmp_path, size=(64, 64))[0]
+    image = ImageDomain(size=(64, 64)).read(tmp_path)[0]
     assert decoded == [(200, 150)]
     assert image.shape == (64, 64, 3)
     assert np.allclose(image, [10, 200, 30], atol=4)

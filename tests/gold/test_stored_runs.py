@@ -11,6 +11,7 @@ from gold.stored import RUNS, RUNS_FOLDER, records_of, records_of_spec
 from torch import nn
 
 from vaekit.spec import build
+from vaekit.storage.migration import upgraded
 
 EXPECTED = json.loads((RUNS_FOLDER / "expected.json").read_text())
 SPECS = json.loads(Path(__file__).with_name("specs.json").read_text())
@@ -47,7 +48,7 @@ def test_weights_under_stored_names_load_and_compute_the_same(name):
 def test_a_stored_component_is_built_with_tensors_of_the_same_shapes(name):
     with warnings.catch_warnings(), torch.random.fork_rng():
         warnings.simplefilter("ignore")
-        made = build(SPECS[name]["component"])
+        made = build(upgraded(SPECS[name]["component"]))
     state = made.state_dict() if isinstance(made, nn.Module) else {}
     shapes = sorted(list(tensor.shape) for tensor in state.values())
     assert shapes == sorted(SPECS[name]["tensors"].values())

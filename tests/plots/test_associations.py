@@ -6,7 +6,7 @@ import pytest
 pd = pytest.importorskip("pandas")
 
 from vaekit.errors import DataError  # noqa: E402
-from vaekit.tables import association_difference  # noqa: E402
+from vaekit.plots import association_difference  # noqa: E402
 
 
 def matrix(size, value):

@@ -4,7 +4,7 @@ import pytest
 pd = pytest.importorskip("pandas")
 
 from vaekit.errors import DataError  # noqa: E402
-from vaekit.tables import marginals  # noqa: E402
+from vaekit.plots import marginals  # noqa: E402
 
 
 def table(rows, seed):

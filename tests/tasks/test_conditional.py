@@ -8,8 +8,8 @@ pd = pytest.importorskip("pandas")
 from vaekit import Autoencoder  # noqa: E402
 from vaekit.datasets import digits  # noqa: E402
 from vaekit.errors import CompositionError, DataError, SpecError  # noqa: E402
-from vaekit.tables import sample_where  # noqa: E402
-from vaekit.tables.commands import read_conditions  # noqa: E402
+from vaekit.fitting import read_conditions  # noqa: E402
+from vaekit.tasks import sample_where  # noqa: E402
 
 
 def people(rows=1200, seed=0):

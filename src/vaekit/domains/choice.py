@@ -35,6 +35,7 @@ def infer_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
         SpecError: No domain has that name.
 
     Example:
+        >>> import numpy as np
         >>> type(infer_domain(np.zeros((5, 28, 28)))).__name__
         'ImageDomain'
     """

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from vaekit.errors import FormatError
 from vaekit.evaluation.evaluation import Evaluation
 from vaekit.evaluation.settings import LATENT_ITEMS
 from vaekit.evaluation.subject import EvaluationContext
@@ -87,7 +88,11 @@ def _drawn_before(path: Path) -> list[str]:
     """Return the names of the pictures of an older evaluation, whatever domain drew them."""
     if not (path / _JSON).is_file():
         return []
-    pictures = read_json(path / _JSON).get("pictures", [])
+    try:
+        stored = read_json(path / _JSON)
+    except FormatError:  # something else of that name
+        return []
+    pictures = stored.get("pictures", []) if isinstance(stored, dict) else []
     return [name for name in pictures if isinstance(name, str)]
 
 

@@ -162,11 +162,10 @@ class ImageDomain(Domain):
         """Return half for arrays with 3 or 4 axes; a little for folders and files, if no table."""
         if isinstance(raw, Path):
             return 0.0 if is_table_file(raw) else 0.1
-        return (
-            0.5
-            if not is_frame(raw) and not is_foreign_table(raw) and np.ndim(raw) in (3, 4)
-            else 0.0
-        )
+        if is_frame(raw) or is_foreign_table(raw):
+            return 0.0
+        axes = raw.ndim if isinstance(raw, Tensor | np.ndarray) else np.asarray(raw).ndim
+        return 0.5 if axes in (3, 4) else 0.0
 
     def is_certain(self, items: Any) -> bool:
         """Return whether items have the axes of images."""

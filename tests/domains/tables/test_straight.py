@@ -48,5 +48,5 @@ def test_ranges_hold_what_is_shown_within_them(values):
 
 
 def test_an_unknown_scale_is_refused():
-    with pytest.raises(SpecError, match="did you mean 'ranks'"):
-        TableDomain(scale="rank").fit(pd.DataFrame({"x": [1.0, 2.0, 3.0]}))
+    with pytest.raises(SpecError, match="did you mean 'quantiles'"):
+        TableDomain(scale="quantile").fit(pd.DataFrame({"x": [1.0, 2.0, 3.0]}))

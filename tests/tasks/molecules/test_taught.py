@@ -9,6 +9,7 @@ pytest.importorskip("rdkit")
 
 from vaekit import Autoencoder, fine_tune, load
 from vaekit.errors import CompositionError, DataError, SpecError
+from vaekit.fitting import read_conditions
 from vaekit.molecules import (
     MoleculeDomain,
     Targets,
@@ -31,7 +32,6 @@ from vaekit.molecules.design.measures import Failure
 from vaekit.molecules.design.methods import SurrogateScreening
 from vaekit.molecules.design.objectives import SurrogateModel
 from vaekit.presets import sequence_vae
-from vaekit.tables.commands import read_conditions
 
 SMILES = ["C" * n + end for n in range(2, 22) for end in ("O", "N", "Cl", "C(=O)O")]
 TRAINING = [smiles for i, smiles in enumerate(SMILES) if i % 5]
