@@ -40,6 +40,7 @@ def commands_of(page):
 COMMANDS = [(page, words) for page in PAGES for words in commands_of(page)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in PAGES if python_of(p)], ids=name_of)
 def test_the_python_of_a_page_runs_from_top_to_bottom(page, eval_example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -75,6 +76,7 @@ def test_a_wrong_command_line_is_not_understood():
         parse(["train", "digits"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["docs/index.md", "docs/reference/command-line.md"])
 def test_the_commands_of_a_page_run_on_built_in_data(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -8,6 +8,8 @@ from vaekit.datasets import digits
 from vaekit.errors import CompositionError
 from vaekit.presets import preset_names
 
+pytestmark = pytest.mark.slow
+
 POINTS = {"autoencoder", "denoising_autoencoder", "wae", "aae", "rae_l2", "rae_gp"}
 ENERGIES = {"ms_ssim_vae"}
 SAMPLERS = {"gan", "diffusion", "flow_matching"}

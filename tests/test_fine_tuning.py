@@ -78,6 +78,7 @@ def test_schedules_stand_where_they_end(first):
         assert values[0] == values[1]
 
 
+@pytest.mark.slow
 def test_properties_are_taught_to_a_model_that_had_none(of_molecules, tmp_path):
     smiles = ["C" * n + end for n in range(2, 19) for end in ("O", "N")] * 3
     file = tmp_path / "assay.csv"

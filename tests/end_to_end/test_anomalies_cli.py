@@ -9,6 +9,8 @@ pd = pytest.importorskip("pandas")
 from vaekit.cli.app import app  # noqa: E402
 from vaekit.errors import DataError, SpecError, VaekitError  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 def call(*arguments):
     result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)

@@ -13,6 +13,8 @@ from vaekit.errors import DataError, SpecError
 from vaekit.images import read_images
 from vaekit.storage.loading import load
 
+pytestmark = pytest.mark.slow
+
 COUNT = 400
 
 

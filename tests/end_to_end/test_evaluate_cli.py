@@ -15,6 +15,8 @@ from vaekit.datasets import digits
 from vaekit.errors import DataError, FormatError, SaveError
 from vaekit.metrics import codebook_usage
 
+pytestmark = pytest.mark.slow
+
 PICTURES = {"samples.png", "reconstructions.png", "latent_map.png"}
 EXTRA = {
     "vae": {"kl_per_latent.png"},

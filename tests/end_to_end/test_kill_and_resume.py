@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 TRAIN = """
 import sys, torch
 torch.set_num_threads(1)

@@ -141,6 +141,7 @@ def test_ways_are_drawn_beside_the_run_unless_told(place):
     assert (place / "run-interpolation.svg").exists()
 
 
+@pytest.mark.slow
 def test_evaluation(place):
     said = call(
         "evaluate", place / "run", place / "drugs.smi", "--training", place / "drugs.smi",

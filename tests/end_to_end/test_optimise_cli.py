@@ -9,6 +9,8 @@ pytest.importorskip("rdkit")
 from vaekit.cli.app import app  # noqa: E402
 from vaekit.errors import DataError, SpecError, VaekitError  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 RINGS = ["c1ccccc1", "C1CCCCC1", "c1ccncc1"]
 MOLECULES = [f"{'C' * n}{end}{ring}" for n in range(1, 12) for end in ("O", "N") for ring in RINGS]
 ORACLE = """

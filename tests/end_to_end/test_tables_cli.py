@@ -9,6 +9,8 @@ pd = pytest.importorskip("pandas")
 from vaekit.cli.app import app  # noqa: E402
 from vaekit.errors import SpecError  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def people():

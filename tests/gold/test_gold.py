@@ -8,6 +8,8 @@ from gold.cases import CASES
 from gold.flat import agree
 from gold.table import run
 
+pytestmark = pytest.mark.slow
+
 GOLD = json.loads(Path(__file__).with_name("gold.json").read_text())
 
 

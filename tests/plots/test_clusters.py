@@ -54,6 +54,7 @@ def test_what_cannot_be_drawn_is_refused(draw, says):
         draw()
 
 
+@pytest.mark.slow
 def test_a_map_by_umap_keeps_neighbors_together():
     pytest.importorskip("umap")
     z = np.random.default_rng(0).normal(size=(60, 4)) + 20 * np.repeat([0, 1], 30)[:, None]

@@ -135,6 +135,7 @@ def test_the_divergence_of_many_coordinates_is_estimated_and_repeats():
     assert estimate.item() == pytest.approx(mixing.trace().item(), abs=1)
 
 
+@pytest.mark.slow
 def test_a_flow_on_a_grid_learns_how_places_go_together():
     generator = torch.Generator().manual_seed(0)
     both = torch.randn(600, 1, 1, 4, generator=generator).expand(-1, 2, 4, 4)

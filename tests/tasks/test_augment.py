@@ -18,6 +18,8 @@ from vaekit.datasets import digits  # noqa: E402
 from vaekit.errors import DataError, SpecError  # noqa: E402
 from vaekit.training import TrainConfig  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 QUICK = TrainConfig(max_epochs=3, progress=False)
 COUNTS = {"a": 50, "b": 30, "c": 10}
 

@@ -24,6 +24,8 @@ from vaekit.datasets import digits
 from vaekit.errors import DataError, SaveError, SpecError
 from vaekit.metrics import raw_features
 
+pytestmark = pytest.mark.slow
+
 QUICK = ComparisonSettings(minutes=0.015, seeds=2, marks=(0.5, 1.0), samples=100, steps=(1, 3))
 FRECHET = "Frechet distance, samples"
 FLOW = "flow_matching(steps=4)"

@@ -12,6 +12,8 @@ from vaekit.evaluation import EvaluationSettings, evaluate
 from vaekit.molecules import MoleculeDomain, canonical, scaffold_counts
 from vaekit.molecules.evaluation import MoleculeSet
 
+pytestmark = pytest.mark.slow
+
 ENDS = ("O", "N", "C(=O)O", "C#N", "Cl", "c1ccccc1", "C1CCNCC1", "C(=O)Nc1ccccc1")
 MOLECULES = [f"{'C' * n}{end}" for n in range(1, 13) for end in ENDS]
 TRAINING, HELD_OUT = MOLECULES[: 8 * 9], MOLECULES[8 * 4 : 8 * 9]

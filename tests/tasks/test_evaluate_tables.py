@@ -9,6 +9,8 @@ from vaekit import Autoencoder, presets  # noqa: E402
 from vaekit.errors import DataError  # noqa: E402
 from vaekit.evaluation import EvaluationSettings, evaluate  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = EvaluationSettings(draws=4, target="pay")
 
 

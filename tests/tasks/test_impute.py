@@ -14,6 +14,8 @@ from vaekit.tables import (  # noqa: E402
 )
 from vaekit.tables.imputation import is_weighted  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 HOLES = TableDomain(missing="unobserved")
 
 

@@ -174,6 +174,7 @@ def test_presets_that_need_numbers_refuse(preset):
         Autoencoder(preset, domain="sequences", max_epochs=1, progress=False).fit(words())
 
 
+@pytest.mark.slow
 def test_a_model_reconstructs_samples_and_is_stored(tmp_path):
     texts = sorted(set(words(400)))
     model = Autoencoder(latent_dim=16, domain="sequences", steps=120, seed=0, progress=False)

@@ -49,6 +49,7 @@ def trained(model):
     return model.trained_
 
 
+@pytest.mark.slow
 def test_what_is_drawn_follows_the_context(trained):
     def aromatic(label):
         space = MoleculeSpace(trained, label)

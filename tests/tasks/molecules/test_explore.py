@@ -37,6 +37,7 @@ def found(trained):
     return find_analogues(trained, LEAD, 4, similarity=0.3, draws=160)
 
 
+@pytest.mark.slow
 def test_analogues_are_different_valid_and_similar(found):
     assert 0 < len(found) <= 4
     assert found.report.valid.all()

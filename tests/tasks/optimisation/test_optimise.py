@@ -23,6 +23,8 @@ from vaekit.molecules.design import (  # noqa: E402
     within,
 )
 
+pytestmark = pytest.mark.slow
+
 RINGS = ["c1ccccc1", "C1CCCCC1", "c1ccncc1"]
 MOLECULES = [
     f"{'C' * n}{end}{ring}" for n in range(1, 12) for end in ("O", "N", "C(=O)N") for ring in RINGS
