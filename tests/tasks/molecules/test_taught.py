@@ -26,6 +26,7 @@ from vaekit.molecules.design import (
     Tools,
     maximize,
     optimize,
+    within,
 )
 from vaekit.molecules.design.constraints import CandidateFilter
 from vaekit.molecules.design.measures import Failure
@@ -232,6 +233,14 @@ def test_a_search_goes_by_what_the_model_tells(model):
     np.testing.assert_allclose(found.scores, again, rtol=1e-4)
     with pytest.raises(SpecError, match=r"unknown target 'lgop'.*logp"):
         Predicted(model.trained_, "lgop")
+
+
+def test_a_surrogate_needs_no_first_molecules(model):
+    space = MoleculeSpace(model.trained_)
+    goal = Goal([maximize("heavy_atoms"), within("logp", 0.0, 2.0)])  # whose ends are open
+    scores = SurrogateModel(space, lambda: goal).scores([*SMILES[:5], "not a molecule"])
+    assert np.isfinite(scores[:5]).all()
+    assert np.isnan(scores[5])
 
 
 def test_of_several_proposals_the_best_expected_are_asked(model):

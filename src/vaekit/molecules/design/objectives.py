@@ -329,4 +329,7 @@ class SurrogateModel:
         names = [m.name for m in measures if isinstance(m, PropertyMeasure) and m.name in predicted]
         if len(names) < len(measures):
             return None
-        return goal.scores(np.stack([predicted[name] for name in names], 1))
+        values = np.stack([predicted[name] for name in names], 1)
+        known = values[~np.isnan(values).any(1)]
+        # Before the first molecules have put the open ends of the goal, predictions do.
+        return goal.fitted(known).scores(values) if len(known) else np.full(len(values), np.nan)
