@@ -12,7 +12,7 @@ from vaekit.errors import SpecError
 from vaekit.priors import FlowMatching
 from vaekit.priors.fitting import train
 from vaekit.priors.flow import Rows
-from vaekit.priors.flow_matching import follow, with_divergence
+from vaekit.priors.flow_matching import odeint, with_divergence
 
 
 class Point(nn.Module):
@@ -103,7 +103,7 @@ def test_scores_keep_their_context_in_any_shape(rows):
 
 def test_a_linear_field_is_followed_and_its_divergence_is_its_trace():
     matrix = torch.tensor([[0.3, -1.0], [1.0, -0.5]])
-    state = follow(
+    state = odeint(
         with_divergence(lambda x, t: 2 * t * x @ matrix.T), torch.ones(4, 3), 0.0, 1.0, steps=20
     )
     expected = torch.linalg.matrix_exp(matrix) @ torch.ones(2)

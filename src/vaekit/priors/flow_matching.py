@@ -20,7 +20,7 @@ VelocityField = Callable[[Tensor, float], Tensor]
 """Points of shape (batch, size) and a time -> their velocities."""
 
 
-def follow(field: VelocityField, x: Tensor, start: float, end: float, steps: int) -> Tensor:
+def odeint(field: VelocityField, x: Tensor, start: float, end: float, steps: int) -> Tensor:
     """Integrate dx/dt = field(x, t) by the classical Runge-Kutta method, of fourth order.
 
     Args:
@@ -31,7 +31,7 @@ def follow(field: VelocityField, x: Tensor, start: float, end: float, steps: int
         steps: Equal steps on the way, with four velocities each.
 
     Example:
-        >>> round(follow(lambda x, t: x, torch.ones(1, 1), 0.0, 1.0, steps=10).item(), 4)
+        >>> round(odeint(lambda x, t: x, torch.ones(1, 1), 0.0, 1.0, steps=10).item(), 4)
         2.7183
     """
     h = (end - start) / steps
@@ -170,11 +170,11 @@ class FlowMatching(NetworkPrior):
 
     def _draw(self, n: int, context: Tensor | None) -> Tensor:
         noise = standard_normal(self.location).sample((n,))
-        return follow(self._field(context), noise, 0.0, 1.0, self.solver_steps)
+        return odeint(self._field(context), noise, 0.0, 1.0, self.solver_steps)
 
     def _log_prob(self, u: Tensor, context: Tensor | None) -> Tensor:
         field = with_divergence(self._field(context))
-        state = follow(field, F.pad(u, (0, 1)), 1.0, 0.0, self.solver_steps)
+        state = odeint(field, F.pad(u, (0, 1)), 1.0, 0.0, self.solver_steps)
         return standard_normal(self.location).log_prob(state[:, :-1]) + state[:, -1]
 
     def _field(self, context: Tensor | None) -> VelocityField:
