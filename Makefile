@@ -27,6 +27,7 @@ check: $(VENV)/.dev
 
 # Packages of others, installed beside, which touch no file of vaekit.
 plugins: $(VENV)/.dev
+	rm -rf build/plugins examples/plugins/*/build  # what an earlier build left would be packed again
 	$(PIP) --no-deps --no-build-isolation --upgrade --target build/plugins examples/plugins/*/
 	PYTHONPATH=$(CURDIR)/build/plugins $(BIN)/python -m pytest -q examples/plugins
 
