@@ -27,8 +27,8 @@ from vaekit.comparison import (
     Comparison,
     ComparisonSettings,
     Score,
+    summarize,
     table,
-    verdict,
     write_comparison,
 )
 from vaekit.comparison.benchmark import SHOWN, Benchmark
@@ -146,7 +146,7 @@ def main(options):
         are_images=True,
     )
     write_comparison(Path(options.out), found, {"versions": versions()})
-    for line in (*(" | ".join(cells) for cells in table(found)), *verdict(found)):
+    for line in (*(" | ".join(cells) for cells in table(found)), *summarize(found)):
         print(line)
 
 

@@ -89,7 +89,7 @@ def print_recognition(judge, X, made, truth):
     """Accuracy of the judge on originals and on reconstructions."""
     on, off = judge(pixels(X)), judge(pixels(made))
     for name in truth:
-        right = [(told[name] == truth[name].to_numpy()).mean() for told in (on, off)]
+        right = [(predicted[name] == truth[name].to_numpy()).mean() for predicted in (on, off)]
         print(f"  {name:14} {right[0]:.3f} {right[1]:.3f}  ratio {right[1] / right[0]:.3f}")
         figure = f"judge's accuracy over that on originals: {name}"
         keep("conditional VAE", {figure: right[1] / right[0]}, part="reconstructions")
@@ -101,10 +101,10 @@ def print_edit(name, judge, made, before, exact, edit, seen):
     ``seen`` says for either edited attribute on which faces it is seen; all others always are.
     """
     attribute, to = edit
-    told, was = judge(pixels(made)), judge(pixels(before))
-    flip, shown = told[attribute] == to, seen[attribute]
+    predicted, was = judge(pixels(made)), judge(pixels(before))
+    flip, shown = predicted[attribute] == to, seen[attribute]
     everywhere = np.ones(len(made), bool)
-    same = {k: told[k] == was[k] for k in told if k != attribute}
+    same = {k: predicted[k] == was[k] for k in predicted if k != attribute}
     kept = {k: same[k].mean() for k in same}
     kept_seen = {k: same[k][seen.get(k, everywhere)].mean() for k in same}
     least, least_seen = min(kept, key=kept.get), min(kept_seen, key=kept_seen.get)

@@ -28,9 +28,9 @@ def test_a_judge_tells_all_attributes_that_have_two_labels(judged):
     items, labels, judge = judged
     assert set(judge.accuracy) == {"side", "height"}
     assert min(judge.accuracy.values()) > 0.9
-    told = judge(items.batch(torch.arange(100), torch.device("cpu")).x)
-    assert (told["side"] == labels.column("side")[:100]).mean() > 0.9
-    assert told["side"].shape == (100,)
+    predicted = judge(items.batch(torch.arange(100), torch.device("cpu")).x)
+    assert (predicted["side"] == labels.column("side")[:100]).mean() > 0.9
+    assert predicted["side"].shape == (100,)
 
 
 def test_the_same_seed_makes_the_same_judge(judged):

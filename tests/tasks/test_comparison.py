@@ -15,8 +15,8 @@ from vaekit.comparison import (
     ComparisonSettings,
     Score,
     compare,
+    summarize,
     table,
-    verdict,
     write_comparison,
 )
 from vaekit.comparison.report import PICTURES
@@ -86,7 +86,7 @@ def test_a_failed_training_is_a_result(monkeypatch):
     assert vae.failure is None
     assert "a codebook must not be larger than the training set" in vq_vae.failure
     assert not vq_vae.final
-    assert any("Failed: vq_vae with seed 0" in sentence for sentence in verdict(found))
+    assert any("Failed: vq_vae with seed 0" in sentence for sentence in summarize(found))
 
 
 def test_tables_are_compared_too():
@@ -122,30 +122,32 @@ def made_up(*runs):
 
 def test_the_winner_is_better_with_every_seed():
     clear = made_up(run("a", 0, 5), run("a", 1, 6), run("b", 0, 8), run("b", 1, 9))
-    assert verdict(clear)[0].startswith("Quality: a has the samples closest to real items (a 5.50")
+    assert summarize(clear)[0].startswith(
+        "Quality: a has the samples closest to real items (a 5.50"
+    )
     mixed = made_up(run("a", 0, 5), run("a", 1, 9), run("b", 0, 8), run("b", 1, 9))
-    assert verdict(mixed)[0].startswith("Quality: no clear winner between a and b")
+    assert summarize(mixed)[0].startswith("Quality: no clear winner between a and b")
 
 
 def test_the_verdict_follows_the_numbers_and_not_the_names():
     swapped = made_up(run("b", 0, 5), run("a", 0, 8))
-    assert verdict(swapped)[0].startswith("Quality: b has")
+    assert summarize(swapped)[0].startswith("Quality: b has")
 
 
 def test_sharpness_is_best_near_one():
     found = made_up(run("a", 0, 5, sharpness=1.4), run("b", 0, 6, sharpness=0.9))
-    assert any(s.startswith("Sharpness: b is nearest") for s in verdict(found))
+    assert any(s.startswith("Sharpness: b is nearest") for s in summarize(found))
 
 
 def test_too_few_samples_for_a_measure_are_said():
     settings = ComparisonSettings(minutes=0.005, seeds=1, marks=(1.0,), samples=60, steps=())
     found = compare(digits().images[:300], ["gan"], settings=settings)
-    assert verdict(found)[0].startswith("Quality: not measured. ")
-    assert "needs more than" in verdict(found)[0]
+    assert summarize(found)[0].startswith("Quality: not measured. ")
+    assert "needs more than" in summarize(found)[0]
 
 
 def test_stability_is_unknown_with_one_seed():
-    assert "Stability: unknown, as there was one seed only." in verdict(made_up(run("a", 0, 5)))
+    assert "Stability: unknown, as there was one seed only." in summarize(made_up(run("a", 0, 5)))
 
 
 def test_the_report_is_a_folder_of_its_own(found, tmp_path):
@@ -155,7 +157,7 @@ def test_the_report_is_a_folder_of_its_own(found, tmp_path):
     assert {path.name for path in out.iterdir()} == set(files) == expected
     page = (out / "index.html").read_text()
     assert all(f'src="{name}.png"' in page for name in PICTURES)
-    assert all(sentence.split(":")[0] in page for sentence in verdict(found))
+    assert all(sentence.split(":")[0] in page for sentence in summarize(found))
     stored = json.loads((out / "comparison.json").read_text())
     assert stored["data"] == "digits"
     assert len(stored["trials"]) == 6

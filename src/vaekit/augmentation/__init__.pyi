@@ -8,4 +8,4 @@ from .augment_table import (
     wanted_rows as wanted_rows,
 )
 from .estimator import VAEOverSampler as VAEOverSampler
-from .generators import joined as joined
+from .generators import concatenate_items as concatenate_items

@@ -13,8 +13,8 @@ from vaekit.augmentation.generators import (
     Maker,
     NumberMaker,
     classifier_score,
+    concatenate_items,
     is_numeric_target,
-    joined,
     part,
     regressor_score,
 )
@@ -458,6 +458,6 @@ def _judged(
     maker, scores = aim.maker(real, targets, config), []
     for draw in range(_DRAWS):
         items, made = maker.make(wanted, config.seed + draw)
-        both = joined(real, items), np.concatenate([targets, made])
+        both = concatenate_items(real, items), np.concatenate([targets, made])
         scores.append(aim.score(judge, *both, left_out, truth))
     return aim.score(judge, real, targets, left_out, truth), float(np.mean(scores))

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length
 
 from vaekit.augmentation.augment_table import counts_of, synthesize, wanted_counts
-from vaekit.augmentation.generators import joined
+from vaekit.augmentation.generators import concatenate_items
 from vaekit.presets.base import Preset
 from vaekit.training.config import TrainConfig
 
@@ -79,7 +79,7 @@ class VAEOverSampler(BaseEstimator):
         rows, classes = synthesize(
             X, y, wanted, preset=self.preset, config=config, screened=self.screened
         )
-        return joined(X, rows), _labels_joined(y, classes)
+        return concatenate_items(X, rows), _labels_joined(y, classes)
 
 
 def _labels_joined(old: Any, new: Any) -> Any:

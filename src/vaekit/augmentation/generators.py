@@ -35,7 +35,7 @@ def part(X: Any, positions: NDArray[np.int64]) -> Any:
     return X.iloc[positions] if is_frame(X) else np.asarray(X)[positions]
 
 
-def joined(old: Any, new: Any) -> Any:
+def concatenate_items(old: Any, new: Any) -> Any:
     """Return items one behind the other, in the form of the first."""
     if not is_frame(old):
         return np.concatenate([np.asarray(old), np.asarray(new)])
@@ -102,7 +102,7 @@ def _classifier(judge: Any, X: Any) -> Any:
 def _as_seen(X: Any, left_out: Any) -> tuple[Any, Any]:
     """Return items as classifiers read them: labels as categories, images as rows of pixels."""
     if is_frame(X):
-        both = for_trees(joined(X, left_out))
+        both = for_trees(concatenate_items(X, left_out))
         return both.iloc[: len(X)], both.iloc[len(X) :]
     seen, unseen = (np.asarray(part).reshape(len(part), -1) for part in (X, left_out))
     return seen, unseen
@@ -140,7 +140,7 @@ def class_probabilities(X: Any, y: NDArray[Any], made: Any) -> Floats:
     return mean
 
 
-def told_numbers(X: Any, y: NDArray[Any], made: Any) -> Floats:
+def ensemble_numbers(X: Any, y: NDArray[Any], made: Any) -> Floats:
     """Return what three regressors tell of synthetic rows, on average.
 
     Args:
@@ -298,7 +298,7 @@ class NumberMaker(Maker):
     def make(self, wanted: Mapping[Any, int], seed: int) -> tuple[Any, NDArray[Any]]:
         """Return rows, and what regressors tell of them."""
         made = self.trained.sample(sum(wanted.values()), None, seed, "fitted")
-        numbers = told_numbers(as_frame(self.X), self.numbers, made)
+        numbers = ensemble_numbers(as_frame(self.X), self.numbers, made)
         if self.numbers.dtype.kind in "iu":
             numbers = np.round(numbers)
         return _as_given(made, self.X), numbers.astype(self.numbers.dtype)

@@ -130,7 +130,7 @@ def _print(found: comparison.Comparison) -> None:
     for line in lines:
         shown.add_row(*line)
     console.print(shown)
-    for sentence in comparison.verdict(found):
+    for sentence in comparison.summarize(found):
         console.print(f"- {sentence}", highlight=False, markup=False)
 
 

@@ -127,7 +127,7 @@ QUESTIONS = (
 """What models are compared by."""
 
 
-def verdict(comparison: Comparison) -> list[str]:
+def summarize(comparison: Comparison) -> list[str]:
     """Sentences about who is best at what, how sure that is, and what went wrong.
 
     A model is called best only if all its seeds are better than all seeds of every other one.
@@ -331,7 +331,7 @@ def write_comparison(path: Path, found: Comparison, notes: Mapping[str, Any]) ->
     files = {
         _PAGE: _page(found, list(pictures)),
         _CSV: _csv(found),
-        _JSON: to_json({**notes, "verdict": verdict(found), **found.to_json()}),
+        _JSON: to_json({**notes, "verdict": summarize(found), **found.to_json()}),
     }
     write_folder(path, files, pictures)
     return [*files, *(f"{name}.png" for name in pictures)]
@@ -373,7 +373,7 @@ def _page(found: Comparison, pictures: list[str]) -> bytes:
     head, *rows = table(found)
     return render(
         "comparison",
-        verdict=lines(Markup("<li>{}</li>").format(sentence) for sentence in verdict(found)),
+        summary=lines(Markup("<li>{}</li>").format(sentence) for sentence in summarize(found)),
         head=Markup("").join(Markup("<th>{}</th>").format(cell) for cell in head),
         rows=lines(table_row(*row) for row in rows),
         figures=lines(picture_html(PICTURES[name], f"{name}.png") for name in pictures),

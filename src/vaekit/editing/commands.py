@@ -264,8 +264,8 @@ def _print_curve(measured: editing.EditCurve) -> None:
     for name, s in {**named, **measured.baselines}.items():
         table.add_row(name, f"{s.flip:.3f}", f"{s.least_kept:.3f}", f"{s.identity:.4f}")
     console.print(table)
-    told = ", ".join(f"{name} {share:.2f}" for name, share in measured.accuracy.items())
-    console.print(f"The judge is right in: {told}.", highlight=False)
+    accuracies = ", ".join(f"{name} {share:.2f}" for name, share in measured.accuracy.items())
+    console.print(f"The judge is right in: {accuracies}.", highlight=False)
 
 
 def _draws(model: vaekit.Autoencoder) -> bool:

@@ -109,8 +109,10 @@ class Ladder(Latent):
     ) -> Draw:
         """Draw level by level, the top one first."""
         q = LadderPosterior(self, h, context)
-        way = q.descend(Size((draws,)))
-        return Draw(way.z, q, LadderPrior(self, context, h), traced=way.log_q, kl=way.kl)
+        descent = q.descend(Size((draws,)))
+        return Draw(
+            descent.z, q, LadderPrior(self, context, h), traced=descent.log_q, kl=descent.kl
+        )
 
     def code(
         self,
@@ -209,8 +211,8 @@ class LadderPosterior(SampleWithLogProb):
 
     def rsample_with_log_prob(self, sample_shape: Size) -> tuple[Tensor, Tensor]:
         """Draw all levels."""
-        way = self.descend(sample_shape)
-        return way.z, way.log_q
+        descent = self.descend(sample_shape)
+        return descent.z, descent.log_q
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats of given points."""

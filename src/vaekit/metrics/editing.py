@@ -67,8 +67,8 @@ def attribute_classifier(
     Example:
         >>> x = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
         >>> signs = Labels.of({"first": (x[:, 0] > 0).numpy(), "last": (x[:, 2] > 0).numpy()})
-        >>> told = attribute_classifier(Items(x), signs)(torch.tensor([[3.0, 0.0, -3.0]]))
-        >>> told["first"].item(), told["last"].item()
+        >>> predicted = attribute_classifier(Items(x), signs)(torch.tensor([[3.0, 0.0, -3.0]]))
+        >>> predicted["first"].item(), predicted["last"].item()
         ('True', 'False')
     """
     values = {name: labels.values(name) for name in labels.columns}
@@ -96,9 +96,9 @@ def attribute_classifier(
 
         minimize(network, len(rest), epochs, cost)
     network.eval().requires_grad_(False)
-    told = AttributeClassifier(network, values, {})(items.batch(held_out, cpu).x)
+    predicted = AttributeClassifier(network, values, {})(items.batch(held_out, cpu).x)
     right = labels.at(held_out.numpy())
-    accuracy = {name: float((told[name] == right.column(name)).mean()) for name in values}
+    accuracy = {name: float((predicted[name] == right.column(name)).mean()) for name in values}
     return AttributeClassifier(network, values, accuracy)
 
 
@@ -158,14 +158,14 @@ def edit_scores(
     )
 
 
-def flip_rate(told: NDArray[np.str_], to: str) -> float:
+def flip_rate(predicted: NDArray[np.str_], to: str) -> float:
     """Share of the items that are told to have the new label.
 
     Example:
         >>> flip_rate(np.array(["smile", "frown"]), "smile")
         0.5
     """
-    return float((told == to).mean())
+    return float((predicted == to).mean())
 
 
 def kept_shares(before: TimestepEmbedding, after: TimestepEmbedding) -> dict[str, float]:

@@ -208,10 +208,12 @@ def molecule_paths(
     texts = canonical(domain.decode(points.flatten(0, 1)))
     made = [texts[at : at + _POINTS] for at in range(0, len(texts), _POINTS)]
     pairs = zip(made, starts.smiles, ends.smiles, strict=True)
-    return [_way(between, start, end, steps) for between, start, end in pairs]
+    return [_path_between(between, start, end, steps) for between, start, end in pairs]
 
 
-def _way(made: Sequence[str | None], start: str, end: str, steps: int) -> InterpolationPath:
+def _path_between(
+    made: Sequence[str | None], start: str, end: str, steps: int
+) -> InterpolationPath:
     between = made[1:-1]
     met = {start: 0.0}
     for place, smiles in enumerate(between, 1):
@@ -242,11 +244,11 @@ def draw_paths(paths: Sequence[InterpolationPath]) -> "MoleculeGrid":
 
     if not paths:
         raise DataError("there must be at least one way to draw; got none.")
-    longest = max(len(way) for way in paths)
+    longest = max(len(one_path) for one_path in paths)
     molecules: list[Any] = []
     captions: list[str] = []
-    for way in paths:
-        gaps = longest - len(way)
-        molecules += [*way.smiles, *[chemistry().Mol()] * gaps]  # nothing is drawn there
-        captions += [*way.captions(), *[""] * gaps]
+    for one_path in paths:
+        gaps = longest - len(one_path)
+        molecules += [*one_path.smiles, *[chemistry().Mol()] * gaps]  # nothing is drawn there
+        captions += [*one_path.captions(), *[""] * gaps]
     return molecule_grid(molecules, captions, columns=longest)

@@ -100,7 +100,7 @@ def draw_between(
     """Write the molecules on the ways from each to its counterpart, drawn or as a table."""
     with console.status("interpolating"):
         paths = molecule_paths(trained, a, b, steps, path, context)
-    valid = sum(way.valid for way in paths) / len(paths)
+    valid = sum(one_path.valid for one_path in paths) / len(paths)
     console.print(f"{100 * valid:.0f} % of the points between are molecules", highlight=False)
     if out.suffix == ".csv":
         write_frame(out, _listed(paths))
@@ -112,5 +112,7 @@ def draw_between(
 def _listed(paths: Sequence[InterpolationPath]) -> Any:
     import pandas as pd
 
-    frames = [pd.DataFrame({"way": number} | way.columns()) for number, way in enumerate(paths)]
+    frames = [
+        pd.DataFrame({"way": number} | one_path.columns()) for number, one_path in enumerate(paths)
+    ]
     return pd.concat(frames, ignore_index=True)

@@ -55,7 +55,7 @@ class NoiseConditionedDecoder(nn.Module):
         self.body, self.latent_dim = body, latent_dim
         self.clean, self.noise, self.drawn_noise = clean, noise, drawn_noise
         width = 4 * latent_dim
-        self.told = TimestepEmbedding(0, width)
+        self.conditioning = TimestepEmbedding(0, width)
         self.shift = nn.Sequential(
             dense((latent_dim + width, width)), zero_init_linear(width, latent_dim)
         )
@@ -78,7 +78,7 @@ class NoiseConditionedDecoder(nn.Module):
 
     def _decoded(self, z: Tensor, noise: Float[Tensor, "batch 1"]) -> Tensor:
         latents, rest = z[:, : self.latent_dim], z[:, self.latent_dim :]
-        moved = latents + self.shift(torch.cat([latents, self.told(noise, None)], 1))
+        moved = latents + self.shift(torch.cat([latents, self.conditioning(noise, None)], 1))
         out: Tensor = self.body(torch.cat([moved, rest], 1))
         return out
 

@@ -75,13 +75,13 @@ class PriorCritic(LatentCritic):
 
     def penalty(self, said: Tensor, evidence: Evidence) -> Tensor:
         """Cost of being told from the prior (non-saturating)."""
-        return verdict(said, real=True)
+        return critic_loss(said, real=True)
 
     def judge(self, said: Tensor, evidence: Evidence) -> Tensor:
         """Errors on the prior's draws and on the latents."""
         p = evidence.draw.p
         drawn = p.sample(torch.Size((len(said),)) if not p.batch_shape else torch.Size())
-        return verdict(self.critic(drawn), real=True) + verdict(said, real=False)
+        return critic_loss(self.critic(drawn), real=True) + critic_loss(said, real=False)
 
 
 class TotalCorrelationCritic(LatentCritic):
@@ -104,7 +104,7 @@ class TotalCorrelationCritic(LatentCritic):
         z = evidence.draw.z[0].detach()
         orders = torch.rand(z.shape, device=z.device).argsort(0)
         shuffled = self.critic(z.gather(0, orders))
-        return (verdict(said, real=True) + verdict(shuffled, real=False)) / 2
+        return (critic_loss(said, real=True) + critic_loss(shuffled, real=False)) / 2
 
 
 class ContextCritic(LatentCritic):
@@ -149,7 +149,7 @@ def _half_square(errors: Tensor) -> Tensor:
     return errors.square().sum(-1).mean() / 2
 
 
-def verdict(logits: Tensor, *, real: bool) -> Tensor:
+def critic_loss(logits: Tensor, *, real: bool) -> Tensor:
     """Mean cross-entropy of a critic that should say real, or not, in nats."""
     return F.softplus(-logits if real else logits).mean()
 
@@ -163,7 +163,7 @@ def _hinge(real: Tensor, made: Tensor) -> Tensor:
 
 
 def _cross_entropy(real: Tensor, made: Tensor) -> Tensor:
-    return verdict(real, real=True) + verdict(made, real=False)
+    return critic_loss(real, real=True) + critic_loss(made, real=False)
 
 
 def _difference(real: Tensor, made: Tensor) -> Tensor:
@@ -172,7 +172,7 @@ def _difference(real: Tensor, made: Tensor) -> Tensor:
 
 _GAMES: dict[str, tuple[Judge, Callable[[Tensor], Tensor]]] = {
     "hinge": (_hinge, lambda made: -made.mean()),
-    "non_saturating": (_cross_entropy, lambda made: verdict(made, real=True)),
+    "non_saturating": (_cross_entropy, lambda made: critic_loss(made, real=True)),
     "wasserstein": (_difference, lambda made: -made.mean()),
 }
 
@@ -347,7 +347,7 @@ class VAEGAN(Objective):
         return self._logit(x, real=True) + false
 
     def _logit(self, x: Tensor, *, real: bool) -> Tensor:
-        return verdict(self.critic(x), real=real)
+        return critic_loss(self.critic(x), real=real)
 
 
 _RAMP = 0.02  # share of the training in which the critic's weight rises

@@ -147,8 +147,8 @@ class WarmUpCosine:
 
 
 def _progress(progress: TrainingProgress, share: float, steps: int | None) -> float:
-    way = share * progress.total if steps is None else steps
-    return min(1.0, progress.step / max(1.0, way))
+    span = share * progress.total if steps is None else steps
+    return min(1.0, progress.step / max(1.0, span))
 
 
 def _check_steps(steps: int | None) -> None:

@@ -62,13 +62,13 @@ def token_parts(
     width = _WIDTHS[size]
     tokens = _likelihood(words, network, width, likelihood)
     encoder = TokenEncoder(words.num_codes, width // 2, width, words.steps)
-    told = latent_dim + context_dim
-    decoder = MLPDecoder(told, (width,), (1, tokens.num_features), True)
+    in_dim = latent_dim + context_dim
+    decoder = MLPDecoder(in_dim, (width,), (1, tokens.num_features), True)
     parts = Parts(encoder, decoder, tokens, width, latent_dim, context_dim)
     if not num_targets:
         return parts
     likelihood = TargetedTokens(tokens, num_targets)
-    return replace(parts, decoder=with_numbers(decoder, told, num_targets), likelihood=likelihood)
+    return replace(parts, decoder=with_numbers(decoder, in_dim, num_targets), likelihood=likelihood)
 
 
 def _likelihood(words: Vocabulary, network: str, width: int, chosen: str | Likelihood) -> Tokens:
@@ -86,10 +86,10 @@ def _likelihood(words: Vocabulary, network: str, width: int, chosen: str | Likel
             f"sequences of tokens have a likelihood of their own, 'auto'; got {chosen!r}. Choose "
             "that, or a preset that does, as 'sequence_vae'."
         )
-    return Tokens(_teller(words, network, width))
+    return Tokens(_token_decoder(words, network, width))
 
 
-def _teller(words: Vocabulary, network: str, width: int) -> AutoregressiveTokenDecoder:
+def _token_decoder(words: Vocabulary, network: str, width: int) -> AutoregressiveTokenDecoder:
     """Networks of about as many weights."""
     if network in ("auto", "gru"):
         return TokenGRU(words.num_codes, words.steps, width // 2, width, width // 2)

@@ -275,16 +275,16 @@ class BytePairs(Tokenizer):
         return [merged for chunk in chunks for merged in self._merge(chunk)]
 
     def _merge(self, tokens: list[list[str]]) -> list[list[str]]:
-        encode_items: dict[str, int] = {}
+        code_of_token: dict[str, int] = {}
         for each in tokens:
             for token in each:
-                encode_items.setdefault(token, len(encode_items))
-        codes = _joined(tokens, encode_items)
+                code_of_token.setdefault(token, len(code_of_token))
+        codes = _joined(tokens, code_of_token)
         for left, right in self.merges or ():
-            if left in encode_items and right in encode_items:
-                new = encode_items.setdefault(left + right, len(encode_items))
-                codes = _merged(codes, encode_items[left], encode_items[right], new)
-        names = list(encode_items)
+            if left in code_of_token and right in code_of_token:
+                new = code_of_token.setdefault(left + right, len(code_of_token))
+                codes = _merged(codes, code_of_token[left], code_of_token[right], new)
+        names = list(code_of_token)
         out: list[list[str]] = [[]]
         for code in codes.tolist():
             if code == _END:
@@ -309,11 +309,11 @@ def tokens_of(tokenizer: Tokenizer) -> set[str]:
     return {token for left, right in merges for token in (left, right, left + right)}
 
 
-def _joined(tokens: Iterable[Sequence[str]], encode_items: dict[str, int]) -> Codes:
+def _joined(tokens: Iterable[Sequence[str]], code_of_token: dict[str, int]) -> Codes:
     """Return all strings after one another, each with a mark behind it."""
     codes: list[int] = []
     for each in tokens:
-        codes.extend(encode_items[token] for token in each)
+        codes.extend(code_of_token[token] for token in each)
         codes.append(_END)
     return np.array(codes, dtype=np.int32)
 

@@ -162,7 +162,7 @@ def augment(
         console.print("Nothing is written; --anyway writes it all the same.", highlight=False)
         return
     new = found.items.assign(**{target: found.labels})[list(frame.columns)]
-    write_frame(out, new if only else augmentation.joined(frame, new))
+    write_frame(out, new if only else augmentation.concatenate_items(frame, new))
 
 
 def _classes(frame: Any, target: str) -> Any:

@@ -288,7 +288,7 @@ def train_on_synthetic(synthetic: Any, real: Any, target: str) -> float:
     seen, asked = both.iloc[: len(synthetic)], both.iloc[len(synthetic) :]
     if is_number(answers) and answers.nunique() > _FEW:
         return _explained(seen, numbers_of(synthetic[target]), asked, numbers_of(answers))
-    return _told_apart(seen, text_of(synthetic[target]), asked, text_of(answers))
+    return _class_auc(seen, text_of(synthetic[target]), asked, text_of(answers))
 
 
 def _explained(seen: Any, known: Any, asked: Any, answers: Any) -> float:
@@ -299,15 +299,15 @@ def _explained(seen: Any, known: Any, asked: Any, answers: Any) -> float:
     return float(r2_score(answers, trees.fit(seen, known).predict(asked)))
 
 
-def _told_apart(seen: Any, known: Any, asked: Any, answers: Any) -> float:
+def _class_auc(seen: Any, known: Any, asked: Any, answers: Any) -> float:
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import roc_auc_score
 
     scores = {}
     if known.nunique() > 1:
         trees = HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0)
-        told = trees.fit(seen, known).predict_proba(asked)
-        scores = dict(zip(trees.classes_, told.T, strict=True))
+        probabilities = trees.fit(seen, known).predict_proba(asked)
+        scores = dict(zip(trees.classes_, probabilities.T, strict=True))
     chance = np.zeros(len(asked))
     labels = np.unique(answers)
     areas = [roc_auc_score(answers == label, scores.get(label, chance)) for label in labels]

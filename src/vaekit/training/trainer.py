@@ -92,8 +92,8 @@ def train(
             state.resume()
         elif state.folder is not None:
             state.discard()
-        with listening(callbacks, state, config) as tell:
-            _Loop(machinery, state, training, validation, config, tell).run()
+        with listening(callbacks, state, config) as notify:
+            _Loop(machinery, state, training, validation, config, notify).run()
     return TrainResult(state.history, state.best_epoch, state.seconds)
 
 
@@ -117,9 +117,9 @@ class _Loop:
         training: Items,
         validation: Items | None,
         config: TrainConfig,
-        tell: Callback,
+        notify: Callback,
     ) -> None:
-        self.machinery, self.state, self.config, self.tell = machinery, state, config, tell
+        self.machinery, self.state, self.config, self.notify = machinery, state, config, notify
         self.training, self.validation = training, validation
         self.epochs = config.epochs(len(training))
         self.per_epoch = len(split_batches(torch.arange(len(training)), config.items_per_step))
@@ -168,7 +168,7 @@ class _Loop:
 
     def _tell(self, kind: Literal["step", "epoch", "end"], values: Mapping[str, float]) -> None:
         total = self._clock().total
-        self.tell(Event(kind, self.state.step, total, values, self.machinery.current))
+        self.notify(Event(kind, self.state.step, total, values, self.machinery.current))
 
     def _step(self, index: Tensor, progress: TrainingProgress) -> Mapping[str, float]:
         machinery = self.machinery

@@ -202,7 +202,7 @@ class ListMeasure(MoleculeMeasure):
     def outcomes(self, smiles: Sequence[str]) -> Iterator[Outcome]:
         """Call it for all; where that fails, for each, so that one does not spoil the others."""
         try:
-            yield from self._together(list(smiles))
+            yield from self._all_at_once(list(smiles))
         except HangingError:
             raise
         except Exception as error:  # as of `EachMeasure`
@@ -212,7 +212,7 @@ class ListMeasure(MoleculeMeasure):
                 for one in smiles:
                     yield from self.outcomes([one])
 
-    def _together(self, smiles: list[str]) -> list[Outcome]:
+    def _all_at_once(self, smiles: list[str]) -> list[Outcome]:
         seconds = None if self.seconds is None else self.seconds * len(smiles)
         values = list(self.calls.call(self.function, smiles, seconds))
         if len(values) != len(smiles):
