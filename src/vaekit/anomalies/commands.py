@@ -215,7 +215,7 @@ def anomalies(
         typer.Option(help="Share of normal items that may be flagged; needs --normal."),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="auto, or a name of vaekit.tasks.anomalies.SCORES.")
+        str, typer.Option(help="auto, or a name of vaekit.anomalies.SCORES.")
     ] = "auto",
     reasons: Annotated[int, typer.Option(min=0, help="Reasons for each flagged row, at most.")] = 3,
     window: Annotated[

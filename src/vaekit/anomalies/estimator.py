@@ -99,7 +99,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         decision_scores_: The scores of the training items, the higher the more unusual, as PyOD
             has them; with a false-alarm rate of those that were learned from.
         held_out_: Scores of the held-out items; ``None`` without a false-alarm rate.
-        steps_: Of series: the fitted `vaekit.series.StepScorer`; else ``None``.
+        steps_: Of series: the fitted `vaekit.anomalies.StepScorer`; else ``None``.
         labels_: 1 for training items that are flagged, else 0, as PyOD has them.
 
     Example:

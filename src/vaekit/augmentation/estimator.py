@@ -68,7 +68,7 @@ class VAEOverSampler(BaseEstimator):
             Rows and classes, in the form in which they came.
 
         Raises:
-            VaekitError: As of `vaekit.augmentation.augment.wanted_counts` and `Autoencoder.fit`.
+            VaekitError: As of `vaekit.augmentation.wanted_counts` and `Autoencoder.fit`.
         """
         check_consistent_length(X, y)
         wanted = wanted_counts(counts_of(y), self.sampling_strategy)

@@ -20,7 +20,7 @@ class ComparisonSettings:
         samples: Most samples, and real items to compare them with.
         held_out: Share of the items that no model is trained on: samples are compared with
             those, and features are learned from some of them.
-        features: What samples are compared by: one of `vaekit.tasks.evaluation.FEATURE_NAMES`.
+        features: What samples are compared by: one of `vaekit.evaluation.settings.FEATURE_NAMES`.
         k: Neighbours of precision, recall, density and coverage.
 
     Raises:
