@@ -11,7 +11,6 @@ from sklearn.linear_model import RidgeCV
 from vaekit.fitting.trained import as_items, batches_of
 from vaekit.likelihoods import tokens_part
 from vaekit.metrics import frechet_distance, latent_health
-from vaekit.metrics import molecules as measures
 from vaekit.molecules import (
     MoleculeDomain,
     as_molecules,
@@ -19,6 +18,7 @@ from vaekit.molecules import (
     passes_filters,
     predict_targets,
 )
+from vaekit.molecules import metrics as measures
 from vaekit.networks import noise_conditioned_part
 
 RECONSTRUCTED = 1000

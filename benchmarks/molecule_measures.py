@@ -19,7 +19,6 @@ import pandas as pd
 import torch
 from results import add_option, keep, recording
 
-from vaekit.metrics import molecules as measures
 from vaekit.metrics.sample_quality import _trace_of_root
 from vaekit.molecules import (
     as_molecules,
@@ -28,6 +27,7 @@ from vaekit.molecules import (
     nearest_molecules,
     passes_filters,
 )
+from vaekit.molecules import metrics as measures
 
 STORED = {"logP": "logp", "SA": "sa", "QED": "qed", "weight": "mw"}
 

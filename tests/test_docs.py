@@ -1,8 +1,12 @@
 """The documentation is true: its Python runs, its commands exist, its links lead somewhere."""
 
+import ast
+import importlib
+import json
 import re
 import shlex
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -42,12 +46,15 @@ COMMANDS = [(page, words) for page in PAGES for words in commands_of(page)]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in PAGES if python_of(p)], ids=name_of)
-def test_the_python_of_a_page_runs_from_top_to_bottom(page, eval_example, tmp_path, monkeypatch):
+def test_the_python_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # put back afterwards
-    names = {}
+    script = types.ModuleType("__main__")
+    script.__file__ = str(page)
+    monkeypatch.setitem(sys.modules, "__main__", script)
     for example in python_of(page):
-        names = eval_example.run(example, module_globals=names)
+        # Empty lines before it, so that an error names the line of the page.
+        lines = "\n" * example.start_line + example.source
+        exec(compile(lines, page, "exec"), script.__dict__)
 
 
 def parse(words):
@@ -101,3 +108,28 @@ def test_make_has_the_targets_that_a_page_names(page):
 def test_links_of_the_pages_outside_the_documentation_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#]+)", page.read_text("utf-8"))
     assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
+
+
+def imports_of(source):
+    """What a piece of Python imports from vaekit: pairs of a module and a name."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "vaekit":
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def exists(module, name):
+    try:
+        found = importlib.import_module(module)
+        return hasattr(found, name) or bool(importlib.import_module(f"{module}.{name}"))
+    except ModuleNotFoundError:
+        return False
+
+
+def test_what_pages_notebooks_and_benchmarks_import_exists():
+    pieces = [example.source for page in PAGES for example in python_of(page)]
+    pieces += [path.read_text("utf-8") for path in (ROOT / "benchmarks").rglob("*.py")]
+    for path in (ROOT / "examples" / "notebooks").glob("*.ipynb"):
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        pieces += ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+    wanted = sorted({pair for piece in pieces for pair in imports_of(piece)})
+    assert [f"{module}.{name}" for module, name in wanted if not exists(module, name)] == []
