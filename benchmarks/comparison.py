@@ -24,9 +24,9 @@ from results import add_option, keep, recording
 
 from vaekit.comparison import (
     BenchmarkRun,
+    BenchmarkScore,
     Comparison,
     ComparisonSettings,
-    Score,
     summarize,
     table,
     write_comparison,
@@ -92,10 +92,14 @@ def as_trial(place, record):
 
 def as_scores(rows):
     return tuple(
-        Score(row[FIELDS[0]], {k: v for k, v in row.items() if k not in FIELDS}, row[FIELDS[1]],
-              row[FIELDS[2]])
+        BenchmarkScore(
+            row[FIELDS[0]],
+            {k: v for k, v in row.items() if k not in FIELDS},
+            row[FIELDS[1]],
+            row[FIELDS[2]],
+        )
         for row in rows
-    )  # fmt: skip
+    )
 
 
 def show(record):

@@ -49,7 +49,7 @@ from torch.distributions import Categorical, MixtureSameFamily
 
 from vaekit import distributions, likelihoods, networks, presets
 from vaekit.datasets import fashion_mnist
-from vaekit.distributions.sphere import UniformSphere
+from vaekit.distributions.sphere import UniformSphereDistribution
 from vaekit.objectives import WarmUpCosine
 from vaekit.training import Items, TrainConfig, train
 from vaekit.types import Batch, TrainingProgress
@@ -359,7 +359,9 @@ def draw_from(found, chosen, draws):
     if found["family"] == "sphere":
         q = distributions.VonMisesFisher(mean, found["concentration"][chosen])
     elif found["family"] == "ball":
-        q = distributions.WrappedNormal(mean, found["log_scale"][chosen], distributions.Ball(1.0))
+        q = distributions.WrappedNormalDistribution(
+            mean, found["log_scale"][chosen], distributions.Ball(1.0)
+        )
     else:
         q = distributions.DiagonalNormal(mean, found["log_scale"][chosen])
     z = q.rsample((draws,))
@@ -369,9 +371,9 @@ def draw_from(found, chosen, draws):
 def prior_of(found):
     zeros = torch.zeros(LATENT)
     if found["family"] == "sphere":
-        return UniformSphere(zeros)
+        return UniformSphereDistribution(zeros)
     if found["family"] == "ball":
-        return distributions.WrappedNormal(zeros, zeros, distributions.Ball(1.0))
+        return distributions.WrappedNormalDistribution(zeros, zeros, distributions.Ball(1.0))
     if "prior_mean" in found:
         hills = distributions.DiagonalNormal(found["prior_mean"], found["prior_log_scale"])
         return MixtureSameFamily(Categorical(logits=torch.zeros(len(hills.loc))), hills)

@@ -12,10 +12,10 @@ from vaekit.distributions import (
     Ball,
     PowerSpherical,
     VonMisesFisher,
-    WrappedNormal,
+    WrappedNormalDistribution,
     log_sphere_area,
 )
-from vaekit.distributions.sphere import UniformSphere
+from vaekit.distributions.sphere import UniformSphereDistribution
 from vaekit.errors import CompositionError
 from vaekit.priors import WrappedNormal as WrappedNormalPrior
 from vaekit.spec import components
@@ -84,7 +84,7 @@ def test_spherical_samples_follow_their_density(kind, dim):
 @pytest.mark.parametrize("kind", SPHERICAL)
 def test_the_closed_form_kl_to_the_uniform_is_the_mean_log_ratio(kind):
     q = kind(direction(5), torch.tensor(7.0))
-    p = UniformSphere(torch.zeros(5))
+    p = UniformSphereDistribution(torch.zeros(5))
     z = q.sample((20_000,))
     assert_mean(q.log_prob(z) - p.log_prob(z), kl_divergence(q, p))
 
@@ -121,14 +121,14 @@ def test_concentration_has_a_gradient_through_draws(kind):
 def test_hyperbolic_densities_integrate_to_one(curvature, center):
     ball = Ball(curvature)
     points, area = on_the_ball(ball)
-    q = WrappedNormal(torch.tensor(center), torch.tensor([-0.7, -0.2]), ball)
+    q = WrappedNormalDistribution(torch.tensor(center), torch.tensor([-0.7, -0.2]), ball)
     assert (q.log_prob(points).exp() * area).sum().item() == pytest.approx(1.0, abs=0.01)
 
 
 def test_hyperbolic_samples_follow_their_density():
     ball = Ball(1.0)
     points, area = on_the_ball(ball)
-    q = WrappedNormal(torch.tensor([0.3, -0.4]), torch.tensor([-0.7, -0.2]), ball)
+    q = WrappedNormalDistribution(torch.tensor([0.3, -0.4]), torch.tensor([-0.7, -0.2]), ball)
     mass = (q.log_prob(points).exp() * area).unsqueeze(-1)
     z = q.sample((20_000,))
     assert_mean(z, (points * mass).sum(0))

@@ -11,9 +11,9 @@ from vaekit import presets
 from vaekit.cli.app import app
 from vaekit.comparison import (
     BenchmarkRun,
+    BenchmarkScore,
     Comparison,
     ComparisonSettings,
-    Score,
     compare,
     summarize,
     table,
@@ -113,7 +113,9 @@ def np_to_x(images):
 
 def run(model, seed, frechet, **options):
     values = {FRECHET: frechet, "sharpness, samples": options.pop("sharpness", 0.5)}
-    return BenchmarkRun(model, seed, (Score(60.0, values, sampling_seconds=1.0),), **options)
+    return BenchmarkRun(
+        model, seed, (BenchmarkScore(60.0, values, sampling_seconds=1.0),), **options
+    )
 
 
 def made_up(*runs):

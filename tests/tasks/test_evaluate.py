@@ -15,7 +15,7 @@ from vaekit.evaluation import (
     EvaluationContext,
     EvaluationSettings,
     Measure,
-    Row,
+    ReportRow,
     evaluate,
 )
 from vaekit.evaluation.subject import FEATURE_ITEMS
@@ -235,7 +235,7 @@ def test_other_errors_than_refusals_are_errors():
 
 
 def test_numbers_that_json_cannot_say_are_none():
-    stored = Row("PSNR", math.inf, "dB", parts=(1.0, math.nan)).to_json()
+    stored = ReportRow("PSNR", math.inf, "dB", parts=(1.0, math.nan)).to_json()
     assert (stored["value"], stored["parts"]) == (None, [1.0, None])
 
 

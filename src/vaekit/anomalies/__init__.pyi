@@ -13,7 +13,7 @@ from .report import (
     reason_words as reason_words,
     report_page as report_page,
 )
-from .steps import Event as Event, StepScorer as StepScorer
+from .steps import AnomalousEvent as AnomalousEvent, StepScorer as StepScorer
 from .scores import SCORES as SCORES
 from .threshold import (
     automatic_threshold as automatic_threshold,

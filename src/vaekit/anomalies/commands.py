@@ -67,7 +67,7 @@ def write_scored(
         reasons: For each flagged row, at most.
         known: The scores of a single piece, where they are known already.
     """
-    run = _Run(judge, write, reasons)
+    run = _ScoredRun(judge, write, reasons)
     with _progress() as progress:
         task = progress.add_task("scoring")
         for piece in pieces:
@@ -76,7 +76,7 @@ def write_scored(
     return run.result()
 
 
-class _Run:
+class _ScoredRun:
     """The state of a pass over the pieces: everything but the scores is bounded."""
 
     def __init__(
@@ -395,7 +395,7 @@ def write_series(
         console.print(f"wrote {report}", highlight=False)
 
 
-def _step_frame(series: Any, scores: Floats, events: Sequence[anomalies_lib.Event]) -> Any:
+def _step_frame(series: Any, scores: Floats, events: Sequence[anomalies_lib.AnomalousEvent]) -> Any:
     import pandas as pd
 
     number = np.zeros(len(scores), dtype=int)

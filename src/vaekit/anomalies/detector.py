@@ -15,8 +15,8 @@ from torch import Tensor
 
 from vaekit.anomalies.drift import Drift, find_drift
 from vaekit.anomalies.inputs import (
+    AnomalyScore,
     ReferenceStatistics,
-    Score,
     ScoringInputs,
     prepare_inputs,
     reference_statistics,
@@ -100,7 +100,7 @@ class Detector:
     trained: TrainedModel
     name: str
     frame: ReferenceStatistics
-    scores: Sequence[Score]
+    scores: Sequence[AnomalyScore]
     rarities: Sequence[TailProbability]
     training: Floats = field(repr=False)
     memory: Memory = field(repr=False)

@@ -21,7 +21,7 @@ from vaekit.anomalies.detector import (
 from vaekit.anomalies.drift import Drift
 from vaekit.anomalies.estimator_parts import PARTS, parted, resolve_defaults, split_off
 from vaekit.anomalies.reasons import Reason
-from vaekit.anomalies.steps import Event, StepScorer
+from vaekit.anomalies.steps import AnomalousEvent, StepScorer
 from vaekit.anomalies.threshold import (
     check_contamination,
     check_rate,
@@ -304,7 +304,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         """
         return self.steps_of().score(X)
 
-    def events(self, X: Any, threshold: float | None = None) -> Sequence[Event]:
+    def events(self, X: Any, threshold: float | None = None) -> Sequence[AnomalousEvent]:
         """Runs of steps with scores above a threshold; see `StepScorer.events`."""
         steps = self.steps_of()
         if threshold is None and self.contamination != "auto":

@@ -280,7 +280,7 @@ Arrays = Mapping[str, NDArray[Any]]
 T = TypeVar("T")
 
 
-class Score(abc.ABC):
+class AnomalyScore(abc.ABC):
     """One way to tell how unusual items are."""
 
     @abc.abstractmethod

@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaekit.anomalies.inputs import Arrays, Score, ScoringInputs, finite, learned
+from vaekit.anomalies.inputs import AnomalyScore, Arrays, ScoringInputs, finite, learned
 from vaekit.likelihoods.gaussian import LearnedGaussian
 from vaekit.models.vae import VAE
 from vaekit.types import Batch
@@ -94,7 +94,7 @@ _SAME = 1e-6  # of the mean distance: as near as a code is to its own, found in 
 
 
 @dataclass(frozen=True)
-class NearestExemplars(Score):
+class NearestExemplars(AnomalyScore):
     """-log of the mean of p(x | z) over the posterior means of training items, nats.
 
     The prior is replaced by what the training items are encoded to, so it is the density of a
@@ -198,7 +198,7 @@ _CANDIDATES = 10  # about so many of each item are compared in full
 
 
 @dataclass(frozen=True)
-class Neighbors(Score):
+class NeighborDistance(AnomalyScore):
     """Distance to the k-th nearest training item, or the mean of those up to it.
 
     Training items beyond a number are represented by some of them, chosen at random.

@@ -7,16 +7,16 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vaekit.anomalies.inputs import Arrays, Score, ScoringInputs, learned
+from vaekit.anomalies.inputs import AnomalyScore, Arrays, ScoringInputs, learned
 from vaekit.anomalies.marginals import Forest
-from vaekit.anomalies.neighbors import NearestExemplars, Neighbors
+from vaekit.anomalies.neighbors import NearestExemplars, NeighborDistance
 
 Floats = NDArray[np.float64]
 
 _BINS, _FLOOR, _TREES = 10, 0.1, 100
 
 
-class _Said(Score, abc.ABC):
+class _Said(AnomalyScore, abc.ABC):
     """A score that the model says by itself."""
 
     def fit(self, training: ScoringInputs) -> Self:
@@ -74,7 +74,7 @@ class Surprise(_Said):
 
 
 @dataclass(frozen=True)
-class Isolation(Score):
+class Isolation(AnomalyScore):
     """How few random cuts part an item from the rest.
 
     Attributes:
@@ -108,7 +108,7 @@ class Isolation(Score):
 
 
 @dataclass(frozen=True)
-class Margins(Score):
+class Margins(AnomalyScore):
     """How rare the values of each column are by themselves, in histograms of ten bins.
 
     Attributes:
@@ -159,25 +159,33 @@ class Margins(Score):
         return type(self)(arrays["edges"], arrays["cost"])
 
 
-_NEAREST = Neighbors(3, averaged=True)
-_BY_BLOCKS = Neighbors(1, metric="cityblock")
-_BY_DEVIATIONS = Neighbors(1, where="weighted", metric="cityblock")
-_DENSE = Neighbors(share=0.05, where="weighted", metric="cityblock", most=1000)
+_NEAREST = NeighborDistance(3, averaged=True)
+_BY_BLOCKS = NeighborDistance(1, metric="cityblock")
+_BY_DEVIATIONS = NeighborDistance(1, where="weighted", metric="cityblock")
+_DENSE = NeighborDistance(share=0.05, where="weighted", metric="cityblock", most=1000)
 
-SCORES: dict[str, tuple[Score, ...]] = {
+SCORES: dict[str, tuple[AnomalyScore, ...]] = {
     "contaminated": (_DENSE, Isolation()),
     "novelty": (_NEAREST, _BY_BLOCKS, _BY_DEVIATIONS, NearestExemplars()),
     "wide_novelty": (_NEAREST, Surprise()),
     "exemplars": (NearestExemplars(),),
-    "series_contaminated": (Bound(), CodeCost(), Isolation(), Neighbors(5, where="codes")),
-    "window_novelty": (Neighbors(1, apart=True), Neighbors(1, where="shapes", apart=True)),
-    "series_novelty": (Bound(), CodeCost(), Neighbors(1), Neighbors(5, where="codes")),
+    "series_contaminated": (Bound(), CodeCost(), Isolation(), NeighborDistance(5, where="codes")),
+    "window_novelty": (
+        NeighborDistance(1, apart=True),
+        NeighborDistance(1, where="shapes", apart=True),
+    ),
+    "series_novelty": (
+        Bound(),
+        CodeCost(),
+        NeighborDistance(1),
+        NeighborDistance(5, where="codes"),
+    ),
     "bound": (Bound(),),
     "code": (CodeCost(),),
     "surprise": (Surprise(),),
     "neighbours": (_NEAREST,),
     "dense_neighbours": (_DENSE,),
-    "latent_neighbours": (Neighbors(5, where="codes"),),
+    "latent_neighbours": (NeighborDistance(5, where="codes"),),
     "isolation": (Isolation(),),
     "margins": (Margins(),),
 }

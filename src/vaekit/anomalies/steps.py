@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Event:
+class AnomalousEvent:
     """Steps without a break whose scores are above a threshold.
 
     Attributes:
@@ -44,8 +44,10 @@ class StepScorer(Protocol):
     def score(self, X: Any) -> NDArray[np.float64]:
         """Return how unusual each step is; the higher, the more."""
 
-    def events(self, X: Any, threshold: float | None = None) -> Sequence[Event]:
+    def events(self, X: Any, threshold: float | None = None) -> Sequence[AnomalousEvent]:
         """Return the runs of steps with scores above a threshold."""
 
-    def report_page(self, X: Any, scores: NDArray[np.float64], events: Sequence[Event]) -> bytes:
+    def report_page(
+        self, X: Any, scores: NDArray[np.float64], events: Sequence[AnomalousEvent]
+    ) -> bytes:
         """Return a page of HTML with the steps, their scores and the events."""

@@ -18,7 +18,7 @@ from vaekit.clustering.methods import (
 from vaekit.domains.base import Domain
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.fitting.trained import TrainedModel, as_classes, as_items
-from vaekit.metrics.clusters import NOISE, Agreement, agreement
+from vaekit.metrics.clusters import NOISE, ClusterAgreement, agreement
 from vaekit.training.data import Items
 
 
@@ -124,7 +124,7 @@ class Clustering:
         method: The method used: a key of `METHODS`.
         criterion: What chose the number of clusters; ``"given"`` where you did.
         scores: The criterion for each number of clusters that was tried, the best first.
-        agreement: Agreement with the labels; ``None`` without labels.
+        agreement: ClusterAgreement with the labels; ``None`` without labels.
         z: The latents that were clustered, shape (items, latents).
         seed: Of everything random.
         partition: Puts further items into these clusters; see `assign`.
@@ -136,7 +136,7 @@ class Clustering:
     method: str
     criterion: str
     scores: Mapping[int, float] = field(repr=False)
-    agreement: Agreement | None
+    agreement: ClusterAgreement | None
     z: NDArray[np.float64] = field(repr=False)
     seed: int
     partition: Partition = field(repr=False)

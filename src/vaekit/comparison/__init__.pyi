@@ -1,4 +1,4 @@
-from .benchmark import Score as Score, BenchmarkRun as BenchmarkRun
+from .benchmark import BenchmarkScore as BenchmarkScore, BenchmarkRun as BenchmarkRun
 from .models import Comparison as Comparison, compare as compare
 from .report import (
     check_comparison_folder as check_comparison_folder,

@@ -20,7 +20,7 @@ from vaekit.comparison.settings import ComparisonSettings
 from vaekit.domains.base import Domain
 from vaekit.editing.curve import edit_curve
 from vaekit.errors import DataError, VaekitError
-from vaekit.evaluation.measures import Measure, Row, compare
+from vaekit.evaluation.measures import Measure, ReportRow, compare
 from vaekit.evaluation.settings import EvaluationSettings
 from vaekit.evaluation.subject import EvaluationContext, choose_features
 from vaekit.fitting.fit import Fitted, Plan, fit_model, fit_prior
@@ -58,7 +58,7 @@ class Snapshots:
 
 
 @dataclass(frozen=True)
-class Score:
+class BenchmarkScore:
     """What a model was worth after some time of training.
 
     Attributes:
@@ -106,8 +106,8 @@ class BenchmarkRun:
 
     model: str
     seed: int
-    scores: tuple[Score, ...] = ()
-    by_steps: tuple[Score, ...] = ()
+    scores: tuple[BenchmarkScore, ...] = ()
+    by_steps: tuple[BenchmarkScore, ...] = ()
     latency: float | None = None
     megabytes: float | None = None
     parameters: int | None = None
@@ -206,7 +206,7 @@ def quality(
     seconds: float,
     steps: int | None = None,
     sampling_seconds: float | None = None,
-) -> Score:
+) -> BenchmarkScore:
     """Return how good samples and reconstructions are, or why that cannot be said.
 
     Args:
@@ -218,7 +218,7 @@ def quality(
     rows = _rows(subject, "samples", "model prior", "reconstructions")
     values = {row.name: row.value for row in rows if row.value is not None}
     missing = {row.name: row.note for row in rows if row.value is None}
-    return Score(seconds, values, steps, sampling_seconds, missing)
+    return BenchmarkScore(seconds, values, steps, sampling_seconds, missing)
 
 
 def floor(subject: EvaluationContext) -> dict[str, float]:
@@ -228,14 +228,14 @@ def floor(subject: EvaluationContext) -> dict[str, float]:
     return {name.replace("real items", "samples"): value for name, value in known.items()}
 
 
-def _rows(subject: EvaluationContext, *sources: str) -> list[Row]:
+def _rows(subject: EvaluationContext, *sources: str) -> list[ReportRow]:
     measures = [Measure("", source, partial(compare, source=source)) for source in sources]
     return [row for measure in measures for row in measure.rows(subject)]
 
 
 def with_editing(
-    score: Score, subject: EvaluationContext, X: Any, labels: NDArray[Any], seed: int
-) -> Score:
+    score: BenchmarkScore, subject: EvaluationContext, X: Any, labels: NDArray[Any], seed: int
+) -> BenchmarkScore:
     """Add the share of items that show another label after an edit towards it.
 
     The edit is a step of strength 1 along the difference of the labels' mean latents, judged by a
@@ -285,7 +285,7 @@ def latency(model: Model) -> float:
 
 def scores_by_steps(
     subject: EvaluationContext, seconds: float, steps: Sequence[int]
-) -> list[Score]:
+) -> list[BenchmarkScore]:
     """Return a finished model that samples in steps, with each of these numbers of them.
 
     Args:
@@ -399,7 +399,7 @@ class Benchmark:
             trained=fitted.trained,
         )
 
-    def _early(self, fitted: Fitted, watch: Snapshots, config: TrainConfig) -> list[Score]:
+    def _early(self, fitted: Fitted, watch: Snapshots, config: TrainConfig) -> list[BenchmarkScore]:
         """Scores of the weights kept on the way, each with a prior fitted to its own latents."""
         items, found = as_items(self.domain, None, self.training, None), []
         prior = fitted.preset.prior

@@ -1,5 +1,5 @@
 from .codes import (
-    Codes as Codes,
+    CodeDistribution as CodeDistribution,
     GumbelCodes as GumbelCodes,
     PointCodes as PointCodes,
     UniformCodes as UniformCodes,
@@ -15,7 +15,7 @@ from .manifolds import (
     Metric as Metric,
     REAL as REAL,
     SPHERE as SPHERE,
-    WrappedNormal as WrappedNormal,
+    WrappedNormalDistribution as WrappedNormalDistribution,
 )
 from .noise_paths import (
     PATHS as PATHS,
@@ -25,15 +25,15 @@ from .noise_paths import (
     find_path as find_path,
 )
 from .pixels import (
-    ContinuousBernoulli as ContinuousBernoulli,
-    DiscretizedLogistic as DiscretizedLogistic,
+    ContinuousBernoulliDistribution as ContinuousBernoulliDistribution,
+    DiscretizedLogisticDistribution as DiscretizedLogisticDistribution,
 )
 from .rows import (
     AutoregressiveRow as AutoregressiveRow,
     BinnedNormal as BinnedNormal,
     Cells as Cells,
     Choose as Choose,
-    Row as Row,
+    RowDistribution as RowDistribution,
     as_row as as_row,
     drawn as drawn,
     most_probable as most_probable,

@@ -13,7 +13,7 @@ from torch.distributions import Distribution, constraints
 from vaekit.distributions.wrappers import SampleWithLogProb
 
 
-class Codes(SampleWithLogProb, abc.ABC):
+class CodeDistribution(SampleWithLogProb, abc.ABC):
     """q(codes | x), drawn as embeddings of size (latent,).
 
     Attributes:
@@ -42,7 +42,7 @@ class Codes(SampleWithLogProb, abc.ABC):
         return self.indices.shape[-1] * math.log(self.num_codes) - self.entropy_of_codes
 
 
-class PointCodes(Codes):
+class PointCodes(CodeDistribution):
     """The nearest code for certain: vector and scalar quantisation.
 
     Its mass is 1, so its log is 0: a true log-probability, of codes instead of points.
@@ -85,7 +85,7 @@ class PointCodes(Codes):
         return z, z.new_zeros(z.shape[:-1])
 
 
-class GumbelCodes(Codes):
+class GumbelCodes(CodeDistribution):
     """Independent categorical codes, relaxed while gradients are wanted.
 
     Args:

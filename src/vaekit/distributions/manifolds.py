@@ -205,7 +205,7 @@ class Metric(nn.Module):
         return 2 / self.reach.square() * pull
 
 
-class WrappedNormal(Distribution):
+class WrappedNormalDistribution(Distribution):
     """A Gaussian of the tangent space at the centre, wrapped onto the Poincaré ball.
 
     Its density is with respect to the ball's own volume, not that of the paper it is drawn on.
@@ -218,7 +218,7 @@ class WrappedNormal(Distribution):
     Source: Nagano et al. 2019; Mathieu et al. 2019, eq. 3 and appendix B.3.
 
     Example:
-        >>> q = WrappedNormal(torch.zeros(3, 2), torch.zeros(3, 2), Ball(1.0))
+        >>> q = WrappedNormalDistribution(torch.zeros(3, 2), torch.zeros(3, 2), Ball(1.0))
         >>> (q.rsample((100,)).norm(dim=-1) < 1).all().item()
         True
     """

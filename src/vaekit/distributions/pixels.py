@@ -11,7 +11,7 @@ from torch.distributions.utils import broadcast_all
 _SMALL = 0.05  # below it the closed forms cancel, and their series are exact to float precision
 
 
-class ContinuousBernoulli(Distribution):
+class ContinuousBernoulliDistribution(Distribution):
     """p(x) proportional to exp(logit · x) on [0, 1].
 
     ``torch.distributions.ContinuousBernoulli`` turns its logits into probabilities and clamps
@@ -24,7 +24,7 @@ class ContinuousBernoulli(Distribution):
     Source: Loaiza-Ganem & Cunningham 2019, eq. 5-8, in natural form.
 
     Example:
-        >>> ContinuousBernoulli(torch.tensor([-100.0, 0.0, 100.0])).mean
+        >>> ContinuousBernoulliDistribution(torch.tensor([-100.0, 0.0, 100.0])).mean
         tensor([0.0100, 0.5000, 0.9900])
     """
 
@@ -83,7 +83,7 @@ class ContinuousBernoulli(Distribution):
         return self.logits * value - self._log_partition()
 
 
-class DiscretizedLogistic(Distribution):
+class DiscretizedLogisticDistribution(Distribution):
     """A logistic density, integrated over the bins of an even grid on [0, 1].
 
     Values are ``j / (levels - 1)`` for j = 0 … levels - 1; the two outer bins take the tails, so
@@ -98,7 +98,7 @@ class DiscretizedLogistic(Distribution):
     flow", eq. 10; Salimans et al. 2017, PixelCNN++, eq. 2.
 
     Example:
-        >>> d = DiscretizedLogistic(torch.tensor(0.4), torch.tensor(-2.0), levels=4)
+        >>> d = DiscretizedLogisticDistribution(torch.tensor(0.4), torch.tensor(-2.0), levels=4)
         >>> round(d.log_prob(torch.arange(4) / 3).exp().sum().item(), 5)
         1.0
     """

@@ -20,7 +20,7 @@ The distribution of a code is a `Categorical` of code - 1; that of a number has 
 ``icdf``."""
 
 
-class Row(Distribution, abc.ABC):
+class RowDistribution(Distribution, abc.ABC):
     """A distribution of rows, whose cells can be chosen one by one."""
 
     @abc.abstractmethod
@@ -31,13 +31,13 @@ class Row(Distribution, abc.ABC):
         """
 
 
-def as_row(px: Distribution) -> Row:
+def as_row(px: Distribution) -> RowDistribution:
     """Return the same, if it is of rows.
 
     Raises:
         CompositionError: It is not.
     """
-    if not isinstance(px, Row):
+    if not isinstance(px, RowDistribution):
         raise CompositionError(f"this needs a likelihood of rows of tables; got {px!r}.")
     return px
 
@@ -56,7 +56,7 @@ def most_probable(place: int, cell: Distribution) -> Tensor:
 _SMALLEST = 1e-20
 
 
-class Cells(Row):
+class Cells(RowDistribution):
     """Independent categorical codes 1 … K of several columns, then independent normal numbers.
 
     Columns may differ in K, and 5,000 codes cost no more than 5,000 logits: there are no one-hot
@@ -250,7 +250,7 @@ class AutoregressiveCellDecoder(Protocol):
         """Return where a cell holds a number."""
 
 
-class AutoregressiveRow(Row):
+class AutoregressiveRow(RowDistribution):
     """Codes 1 … K of several columns, then numbers, each cell given the cells before it.
 
     Args:

@@ -14,7 +14,7 @@ def log_sphere_area(dim: int) -> float:
     return math.log(2) + dim / 2 * math.log(math.pi) - math.lgamma(dim / 2)
 
 
-class UniformSphere(Distribution):
+class UniformSphereDistribution(Distribution):
     """All directions equally probable.
 
     Args:
@@ -239,7 +239,7 @@ class _BesselRatio(torch.autograd.Function):
         return gradients[0] * (1 - ratio**2 - (2 * ctx.order + 1) / k * ratio), None
 
 
-@register_kl(PowerSpherical, UniformSphere)  # type: ignore[untyped-decorator]
-@register_kl(VonMisesFisher, UniformSphere)  # type: ignore[untyped-decorator]
-def _kl_to_uniform(q: PowerSpherical | VonMisesFisher, p: UniformSphere) -> Tensor:
+@register_kl(PowerSpherical, UniformSphereDistribution)  # type: ignore[untyped-decorator]
+@register_kl(VonMisesFisher, UniformSphereDistribution)  # type: ignore[untyped-decorator]
+def _kl_to_uniform(q: PowerSpherical | VonMisesFisher, p: UniformSphereDistribution) -> Tensor:
     return log_sphere_area(q.event_shape[0]) - q.entropy()

@@ -20,7 +20,7 @@ _CHUNK = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Codes:
+class EncodedItems:
     """Encoded items.
 
     Attributes:
@@ -34,15 +34,15 @@ class Codes:
     def __len__(self) -> int:
         return len(self.z)
 
-    def at(self, index: Int[Tensor, "some"] | NDArray[Any] | Sequence[int]) -> "Codes":
+    def at(self, index: Int[Tensor, "some"] | NDArray[Any] | Sequence[int]) -> "EncodedItems":
         """Return some of the items, or some of them more than once."""
         positions = torch.as_tensor(np.asarray(index), device=self.z.device)
         context = None if self.context is None else self.context[positions]
-        return Codes(self.z[positions], context)
+        return EncodedItems(self.z[positions], context)
 
 
 @torch.no_grad()
-def encode_items(trained: TrainedModel, items: Items) -> Codes:
+def encode_items(trained: TrainedModel, items: Items) -> EncodedItems:
     """Encode items, each in its own context."""
     batches = list(batches_of(items, torch.device("cpu")))
     vae, device = trained.vae, trained.device
@@ -51,11 +51,11 @@ def encode_items(trained: TrainedModel, items: Items) -> Codes:
         vae.encode(b.x.to(device), None if b.context is None else b.context.to(device))
         for b in batches
     ]
-    return Codes(torch.cat(z), torch.cat(context) if context else None)
+    return EncodedItems(torch.cat(z), torch.cat(context) if context else None)
 
 
 @torch.no_grad()
-def show(trained: TrainedModel, codes: Codes) -> Tensor:
+def show(trained: TrainedModel, codes: EncodedItems) -> Tensor:
     """Decode, as the networks see items; an image's values are cut to 0 … 1."""
     positions = torch.arange(len(codes), device=codes.z.device).split(_CHUNK)
     parts = [codes.at(i.cpu()) for i in positions]
@@ -79,7 +79,7 @@ class Edit(abc.ABC):
     """A change of encoded items that can be made more or less of."""
 
     @abc.abstractmethod
-    def apply(self, codes: Codes, strength: float) -> Codes:
+    def apply(self, codes: EncodedItems, strength: float) -> EncodedItems:
         """Return the codes, edited.
 
         Args:
@@ -100,14 +100,14 @@ class Direction(Edit):
 
     Example:
         >>> import torch
-        >>> Direction(torch.tensor([1.0, 0.0])).apply(Codes(torch.zeros(1, 2)), 0.5).z
+        >>> Direction(torch.tensor([1.0, 0.0])).apply(EncodedItems(torch.zeros(1, 2)), 0.5).z
         tensor([[0.5000, 0.0000]])
     """
 
     step: Float[Tensor, "*items latent"]
     name: str = "direction"
 
-    def apply(self, codes: Codes, strength: float) -> Codes:
+    def apply(self, codes: EncodedItems, strength: float) -> EncodedItems:
         """Walk along the step."""
         return replace(codes, z=codes.z + strength * self.step.to(codes.z))
 
@@ -129,7 +129,7 @@ class Swap(Edit):
     attribute: str
     to: str
 
-    def apply(self, codes: Codes, strength: float) -> Codes:
+    def apply(self, codes: EncodedItems, strength: float) -> EncodedItems:
         """Slide from the label that each item has to the new one."""
         if codes.context is None:
             raise CompositionError("a swap needs the items' contexts; pass context=.")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.domains.context import Labels
-from vaekit.editing.codes import Codes, Direction, encode_items, show
+from vaekit.editing.codes import Direction, EncodedItems, encode_items, show
 from vaekit.editing.directions import Whitening, check_attribute, find_direction
 from vaekit.editing.edits import choose_edit, items_of
 from vaekit.errors import DataError, SpecError
@@ -126,7 +126,7 @@ def edit_curve(
     judge = attribute_classifier(_some(items, judged), named.at(judged), epochs=epochs, seed=seed)
     before = show(trained, start)
 
-    def scores(after: Codes) -> EditScores:
+    def scores(after: EncodedItems) -> EditScores:
         return edit_scores(judge, before, show(trained, after), attribute, to)
 
     points = tuple(CurvePoint(s, scores(change.apply(start, s))) for s in strengths)
@@ -155,14 +155,14 @@ def _some(items: Items, positions: NDArray[np.int64]) -> Items:
     return items.subset(torch.from_numpy(positions))
 
 
-def _random(codes: Codes, labels: Labels, attribute: str, to: str, seed: int) -> Direction:
+def _random(codes: EncodedItems, labels: Labels, attribute: str, to: str, seed: int) -> Direction:
     """As long as the difference of means."""
     step = find_direction(codes, labels, attribute=attribute, to=to).step.cpu()
     drawn = torch.randn(step.shape, generator=make_generator(seed))
     return Direction(drawn / drawn.norm() * step.norm(), "random")
 
 
-def _nearest(start: Codes, codes: Codes, having: NDArray[np.bool_]) -> Codes:
+def _nearest(start: EncodedItems, codes: EncodedItems, having: NDArray[np.bool_]) -> EncodedItems:
     """For each item the nearest of those that have the label, by whitened latents."""
     from sklearn.neighbors import NearestNeighbors  # costs half a second
 

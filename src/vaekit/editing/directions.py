@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from vaekit.domains.context import Labels
-from vaekit.editing.codes import Codes, Direction
+from vaekit.editing.codes import Direction, EncodedItems
 from vaekit.errors import DataError, SpecError, unknown_name
 
 _ROUNDS = 50
@@ -118,7 +118,7 @@ Normal = Callable[[Matrix, NDArray[np.bool_], Matrix], Matrix]
 
 
 def find_direction(
-    codes: Codes,
+    codes: EncodedItems,
     labels: Labels,
     *,
     attribute: str,
@@ -152,7 +152,7 @@ def find_direction(
     Example:
         >>> z = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
         >>> mouth = {"mouth": np.where(z[:, 0] > 0, "smile", "frown")}
-        >>> found = find_direction(Codes(z), Labels.of(mouth), attribute="mouth", to="smile")
+        >>> found = find_direction(EncodedItems(z), Labels.of(mouth), attribute="mouth", to="smile")
         >>> bool(found.step[0] > 1), bool(found.step[1].abs() < 0.3)
         (True, True)
     """

@@ -10,7 +10,15 @@ from torch import Tensor
 from torch.func import vjp
 
 from vaekit.domains.context import Context, Labels, is_label_table
-from vaekit.editing.codes import Codes, Direction, Edit, Swap, check_straight, encode_items, show
+from vaekit.editing.codes import (
+    Direction,
+    Edit,
+    EncodedItems,
+    Swap,
+    check_straight,
+    encode_items,
+    show,
+)
 from vaekit.editing.directions import NORMALS, Whitening, find_direction
 from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
 from vaekit.fitting.trained import TrainedModel, as_items
@@ -139,7 +147,7 @@ def choose_edit(
     to: str,
     method: str,
     protect: Sequence[str],
-    codes: Codes | None = None,
+    codes: EncodedItems | None = None,
 ) -> Edit:
     """Return the edit of that name; see `edit`."""
     if method not in EDIT_METHODS:
@@ -173,7 +181,7 @@ def _swap(context: Context | None, attribute: str, to: str) -> Swap:
     return Swap(context, attribute, to)
 
 
-def _decoded(trained: TrainedModel, codes: Codes) -> Any:
+def _decoded(trained: TrainedModel, codes: EncodedItems) -> Any:
     return trained.domain.decode(show(trained, codes))
 
 
@@ -225,7 +233,7 @@ def transfer(
     return Direction(step, "as the examples")
 
 
-def _codes(trained: TrainedModel, X: Any, context: Any) -> Codes:
+def _codes(trained: TrainedModel, X: Any, context: Any) -> EncodedItems:
     return encode_items(trained, items_of(trained, X, None, context))
 
 
@@ -304,7 +312,7 @@ def _axes(symmetric: Matrix) -> Matrix:
     return axes
 
 
-def _mean_square_slope(vae: VAE, codes: Codes, back: Matrix, seed: int) -> Matrix:
+def _mean_square_slope(vae: VAE, codes: EncodedItems, back: Matrix, seed: int) -> Matrix:
     """Return the mean over items of J^T J, J being the slope along whitened coordinates.
 
     J^T v of a standard normal v has the second moment J^T J, so that a few backward passes do

@@ -1,7 +1,7 @@
 from .evaluation import Evaluation as Evaluation, MEASURES as MEASURES, evaluate as evaluate
 from .measures import (
     Measure as Measure,
-    Row as Row,
+    ReportRow as ReportRow,
     interpolation_smoothness as interpolation_smoothness,
 )
 from .subject import EvaluationContext as EvaluationContext

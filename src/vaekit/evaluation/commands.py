@@ -45,7 +45,7 @@ def print_evaluation(evaluation: evaluation_lib.Evaluation, title: str) -> None:
             _print_reasons(compared)
 
 
-def _plain_table(group: str, rows: Sequence[evaluation_lib.Row]) -> Table:
+def _plain_table(group: str, rows: Sequence[evaluation_lib.ReportRow]) -> Table:
     table = Table("measure", "value", "note", title=group, **_TITLES)
     table.columns[1].justify = "right"
     table.columns[1].no_wrap = True
@@ -54,7 +54,7 @@ def _plain_table(group: str, rows: Sequence[evaluation_lib.Row]) -> Table:
     return table
 
 
-def _side_by_side(rows: Sequence[evaluation_lib.Row], title: str) -> Table:
+def _side_by_side(rows: Sequence[evaluation_lib.ReportRow], title: str) -> Table:
     """Return a line for each measure and a column for each source."""
     sources = list(dict.fromkeys(row.source for row in rows))
     values = {row.name: _value(row) for row in rows}
@@ -62,19 +62,19 @@ def _side_by_side(rows: Sequence[evaluation_lib.Row], title: str) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     for measure in dict.fromkeys(row.measure for row in rows):
-        names = [evaluation_lib.Row(measure, None, source=source).name for source in sources]
+        names = [evaluation_lib.ReportRow(measure, None, source=source).name for source in sources]
         table.add_row(measure, *(values.get(name, "–") for name in names))
     return table
 
 
-def _print_reasons(rows: Sequence[evaluation_lib.Row]) -> None:
+def _print_reasons(rows: Sequence[evaluation_lib.ReportRow]) -> None:
     """Why values are missing, each reason once."""
     missing = [row for row in rows if row.value is None]
     for measure, note in dict.fromkeys((row.measure, row.note) for row in missing):
         console.print(f"{measure}: {note}", highlight=False, markup=False)
 
 
-def _value(row: evaluation_lib.Row) -> str:
+def _value(row: evaluation_lib.ReportRow) -> str:
     if row.value is None:
         return "–"
     number = str(row.value) if isinstance(row.value, int) else f"{row.value:.4g}"

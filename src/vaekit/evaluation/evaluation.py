@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vaekit.evaluation.measures import (
     SOURCES,
     Measure,
-    Row,
+    ReportRow,
     annealed,
     code_usage,
     compare,
@@ -56,12 +56,12 @@ class Evaluation:
         pictures: Figures by name, without an ending.
     """
 
-    measured: tuple[Row, ...]
+    measured: tuple[ReportRow, ...]
     items: int
     settings: EvaluationSettings
     pictures: "Mapping[str, Figure]" = field(repr=False, compare=False)
 
-    def rows(self, group: str | None = None) -> list[Row]:
+    def rows(self, group: str | None = None) -> list[ReportRow]:
         """Return all rows, or those of one group."""
         return [row for row in self.measured if group in (None, row.group)]
 
@@ -69,7 +69,7 @@ class Evaluation:
         """Return the number of a row, for instance of "ELBO" or "Frechet distance, samples".
 
         Args:
-            name: As in `Row.name`.
+            name: As in `ReportRow.name`.
 
         Returns:
             ``None`` where the row says why there is no number.
@@ -145,7 +145,7 @@ def evaluate(
     subject = EvaluationContext.of(
         trained, X, context, labels, factors, settings, features, training
     )
-    measured: list[Row] = []
+    measured: list[ReportRow] = []
     own = tuple(Measure("further metrics", name, get("metrics", name)) for name in metrics)
     measures = (*_measures(subject), *own)
     for done, measure in enumerate(measures):

@@ -31,7 +31,7 @@ from vaekit.randomness import seeded
 
 
 @dataclass(frozen=True)
-class Row:
+class ReportRow:
     """A number with what it needs to be understood, or the reason why there is none.
 
     Attributes:
@@ -46,7 +46,7 @@ class Row:
         group: Filled in by `Measure`.
 
     Example:
-        >>> Row("ELBO", -90.0, "nats", standard_error=0.5, items=1000).interval
+        >>> ReportRow("ELBO", -90.0, "nats", standard_error=0.5, items=1000).interval
         (-90.9799..., -89.0200...)
     """
 
@@ -61,7 +61,7 @@ class Row:
     group: str = ""
 
     @classmethod
-    def of(cls, measure: str, estimate: Estimate, note: str = "") -> "Row":
+    def of(cls, measure: str, estimate: Estimate, note: str = "") -> "ReportRow":
         """Return a mean over items, in nats, with its standard error."""
         error, items = estimate.standard_error, estimate.items
         return cls(measure, estimate.mean, "nats", error, items, note=note)
@@ -96,14 +96,14 @@ class Measure:
 
     group: str
     name: str
-    of: Callable[[EvaluationContext], list[Row]]
+    of: Callable[[EvaluationContext], list[ReportRow]]
 
-    def rows(self, subject: EvaluationContext) -> list[Row]:
+    def rows(self, subject: EvaluationContext) -> list[ReportRow]:
         """The rows; one with the reason where the model or the data do not allow the measure."""
         try:
             rows = self.of(subject)
         except VaekitError as refusal:
-            rows = [Row(self.name, None, note=str(refusal))]
+            rows = [ReportRow(self.name, None, note=str(refusal))]
         return [replace(row, group=self.group) for row in rows]
 
 
@@ -124,29 +124,31 @@ _NAMES = {
 }
 
 
-def scores(subject: EvaluationContext) -> list[Row]:
+def scores(subject: EvaluationContext) -> list[ReportRow]:
     """Return all scores of the posterior means."""
     if subject.factors is None:
         raise DataError("needs the factors that made the items, one row per item (--factors).")
     codes = subject.codes
     factors = torch.from_numpy(subject.factors[: len(codes)])
     found = asdict(disentanglement(codes, factors, subject.settings.seed))
-    return [Row(name, found[key], items=len(codes)) for key, name in _NAMES.items()]
+    return [ReportRow(name, found[key], items=len(codes)) for key, name in _NAMES.items()]
 
 
-def health(subject: EvaluationContext) -> list[Row]:
+def health(subject: EvaluationContext) -> list[ReportRow]:
     """KL per latent, active units, and the log density of encoded items under both priors."""
     health = subject.health
     size, items = len(health.mean_variance), health.items
     priors = {"model prior": health.prior_log_density, "fitted prior": health.fitted_log_density}
     return [
         _kl(health.kl_per_latent, items),
-        Row("active units", health.active_units, f"of {size}", items=items, note=_warning(subject)),
+        ReportRow(
+            "active units", health.active_units, f"of {size}", items=items, note=_warning(subject)
+        ),
         *(_under(subject, name, density) for name, density in priors.items()),
     ]
 
 
-def information(subject: EvaluationContext) -> list[Row]:
+def information(subject: EvaluationContext) -> list[ReportRow]:
     """Return the mean KL taken apart."""
     with seeded(subject.settings.seed):
         found = latent_information(subject.vae, subject.batches(LATENT_ITEMS))
@@ -164,7 +166,7 @@ def information(subject: EvaluationContext) -> list[Row]:
     return [*rows[:-1], replace(rows[-1], parts=marginals)]
 
 
-def code_usage(subject: EvaluationContext) -> list[Row]:
+def code_usage(subject: EvaluationContext) -> list[ReportRow]:
     """Return how much of a codebook the items use."""
     count = subject.vae.latent.num_codes
     if not count:
@@ -173,8 +175,8 @@ def code_usage(subject: EvaluationContext) -> list[Row]:
     tokens, items = len(usage.used_per_token), usage.items
     note = f"{count} codes, {tokens} per item; all places together"
     return [
-        Row("codes used", usage.used, items=items, note=note, parts=usage.used_per_token),
-        Row(
+        ReportRow("codes used", usage.used, items=items, note=note, parts=usage.used_per_token),
+        ReportRow(
             "perplexity of codes",
             usage.perplexity,
             f"of {count}",
@@ -184,17 +186,19 @@ def code_usage(subject: EvaluationContext) -> list[Row]:
     ]
 
 
-def _information(name: str, value: float | None, note: str, items: int) -> Row:
+def _information(name: str, value: float | None, note: str, items: int) -> ReportRow:
     if value is None:
-        return Row(name, None, note="needs Gaussian posteriors, and a prior with single latents")
-    return Row(name, value, "nats", items=items, note=note)
+        return ReportRow(
+            name, None, note="needs Gaussian posteriors, and a prior with single latents"
+        )
+    return ReportRow(name, value, "nats", items=items, note=note)
 
 
-def _kl(kl: tuple[float, ...] | None, items: int) -> Row:
+def _kl(kl: tuple[float, ...] | None, items: int) -> ReportRow:
     name = "KL of latents to the prior, summed"
     if kl is None:
-        return Row(name, None, note="needs Gaussian posteriors in flat space")
-    return Row(
+        return ReportRow(name, None, note="needs Gaussian posteriors in flat space")
+    return ReportRow(
         name, sum(kl), "nats", items=items, note="each latent's in evaluation.json", parts=kl
     )
 
@@ -204,47 +208,49 @@ def _warning(subject: EvaluationContext) -> str:
     return "" if subject.vae.latent.num_codes else subject.health.warning or ""
 
 
-def _under(subject: EvaluationContext, prior: str, density: float | None) -> Row:
+def _under(subject: EvaluationContext, prior: str, density: float | None) -> ReportRow:
     name = f"log density of encoded items, {prior}"
     if density is None:
         why = "none was fitted, or its density does not compare with the model's"
-        return Row(name, None, note=why)
+        return ReportRow(name, None, note=why)
     note = "log-probability of their codes" if subject.vae.latent.num_codes else ""
-    return Row(name, density, "nats", items=subject.health.items, note=note)
+    return ReportRow(name, density, "nats", items=subject.health.items, note=note)
 
 
 _ELBO_DRAWS = 8
 _LEVELS = 256
 
 
-def elbo(subject: EvaluationContext) -> list[Row]:
+def elbo(subject: EvaluationContext) -> list[ReportRow]:
     """Return the evidence lower bound with weight 1 on the KL."""
     vae = _with_density(subject)
     draws, batches = min(_ELBO_DRAWS, subject.settings.draws), subject.batches(LIKELIHOOD_ITEMS)
     bound = elbo_estimate(vae, batches, draws=draws, generator=subject.generator())
-    return [Row.of("ELBO", bound, note=_nature(subject))]
+    return [ReportRow.of("ELBO", bound, note=_nature(subject))]
 
 
-def importance_bound(subject: EvaluationContext) -> list[Row]:
+def importance_bound(subject: EvaluationContext) -> list[ReportRow]:
     """Return the importance-weighted bound, and what it is in bits per value."""
     bound, draws = _bound(subject, LIKELIHOOD_ITEMS), subject.settings.draws
-    row = Row.of(f"IWAE-{draws} bound", bound, note=_nature(subject))
+    row = ReportRow.of(f"IWAE-{draws} bound", bound, note=_nature(subject))
     return [row, _in_bits(subject, row)]
 
 
-def annealed(subject: EvaluationContext) -> list[Row]:
+def annealed(subject: EvaluationContext) -> list[ReportRow]:
     """Annealed importance sampling on a few items, beside the bound on the same items."""
     vae, settings = _with_density(subject), subject.settings
     name = "annealed importance sampling"
     if not settings.annealed:
-        return [Row(name, None, note="off by default; ask for some items (--annealed 20)")]
+        return [ReportRow(name, None, note="off by default; ask for some items (--annealed 20)")]
     generator = subject.generator()
     values = [
         annealed_log_likelihood(vae, batch, steps=settings.annealing_steps, generator=generator)
         for batch in subject.batches(settings.annealed)
     ]
-    beside = Row.of(f"IWAE-{settings.draws} bound, same items", _bound(subject, settings.annealed))
-    return [Row.of(name, Estimate.of(torch.cat(values).cpu()), note=_nature(subject)), beside]
+    beside = ReportRow.of(
+        f"IWAE-{settings.draws} bound, same items", _bound(subject, settings.annealed)
+    )
+    return [ReportRow.of(name, Estimate.of(torch.cat(values).cpu()), note=_nature(subject)), beside]
 
 
 def _bound(subject: EvaluationContext, items: int) -> Estimate:
@@ -267,7 +273,7 @@ def _with_density(subject: EvaluationContext) -> VAE:
     return vae
 
 
-def _in_bits(subject: EvaluationContext, row: Row) -> Row:
+def _in_bits(subject: EvaluationContext, row: ReportRow) -> ReportRow:
     """Return the same bound in bits for each value of an item; its error shrinks alike."""
     assert row.value is not None
     assert row.standard_error is not None
@@ -320,23 +326,23 @@ def _is_binary(x: Tensor) -> bool:
     return bool(((x == 0) | (x == 1)).all())
 
 
-def reconstruction(subject: EvaluationContext) -> list[Row]:
+def reconstruction(subject: EvaluationContext) -> list[ReportRow]:
     """Squared error, and for images their similarity."""
     items = subject.some(RECONSTRUCTION_ITEMS)
     quality = reconstruction_quality(subject.x(items), subject.reconstructed(items))
     scale = "values from 0 to 1" if subject.are_images else "columns as scaled for the networks"
     similarities = {"PSNR": quality.psnr, "SSIM": quality.ssim, "MS-SSIM": quality.ms_ssim}
     return [
-        Row("squared error per value", quality.mse, items=quality.items, note=scale),
+        ReportRow("squared error per value", quality.mse, items=quality.items, note=scale),
         *(_similarity(name, value, quality.items) for name, value in similarities.items()),
     ]
 
 
-def _similarity(name: str, value: float | None, items: int) -> Row:
+def _similarity(name: str, value: float | None, items: int) -> ReportRow:
     if value is None:
-        return Row(name, None, note="of images only")
+        return ReportRow(name, None, note="of images only")
     note = "infinite: some image is given back exactly" if value == float("inf") else ""
-    return Row(name, value, "dB" if name == "PSNR" else "", items=items, note=note)
+    return ReportRow(name, value, "dB" if name == "PSNR" else "", items=items, note=note)
 
 
 SOURCES: dict[str, Callable[[EvaluationContext], Tensor]] = {
@@ -351,17 +357,19 @@ the floor, what a perfect model would reach. Reconstructions are of the others, 
 reference, lest each be its item's neighbour."""
 
 
-def describe_features(subject: EvaluationContext) -> list[Row]:
+def describe_features(subject: EvaluationContext) -> list[ReportRow]:
     """Return what samples are compared by, and how many."""
     features, n, learned = subject.features, subject.compared, len(subject.learned_from)
     source = f"learnt from {learned} other items" if learned else "given"
     note = f"{features.name}, {source}; {n} samples with {n} real items"
     if features.accuracy is None:
-        return [Row("features", None, items=n, note=note)]
-    return [Row("accuracy of the features' classifier", features.accuracy, items=n, note=note)]
+        return [ReportRow("features", None, items=n, note=note)]
+    return [
+        ReportRow("accuracy of the features' classifier", features.accuracy, items=n, note=note)
+    ]
 
 
-def compare(subject: EvaluationContext, source: str) -> list[Row]:
+def compare(subject: EvaluationContext, source: str) -> list[ReportRow]:
     """Return all figures of one kind of samples.
 
     Args:
@@ -379,25 +387,25 @@ def compare(subject: EvaluationContext, source: str) -> list[Row]:
     return [replace(row, source=source) for row in rows]
 
 
-def _frechet(subject: EvaluationContext, mapped: Tensor) -> list[Row]:
+def _frechet(subject: EvaluationContext, mapped: Tensor) -> list[ReportRow]:
     distance = frechet_distance(subject.reference_features, mapped)
     return [_compared(subject, "Frechet distance", distance)]
 
 
-def _neighbors(subject: EvaluationContext, mapped: Tensor) -> list[Row]:
+def _neighbors(subject: EvaluationContext, mapped: Tensor) -> list[ReportRow]:
     figures = asdict(prdc(subject.reference_features, mapped, subject.settings.k))
     return [_compared(subject, name, value) for name, value in figures.items()]
 
 
-def _compared(subject: EvaluationContext, name: str, value: float) -> Row:
+def _compared(subject: EvaluationContext, name: str, value: float) -> ReportRow:
     """Figures compare only on the same features, so each names them."""
-    return Row(name, value, items=subject.compared, note=subject.features.name)
+    return ReportRow(name, value, items=subject.compared, note=subject.features.name)
 
 
-def _sharpness(subject: EvaluationContext, x: Tensor) -> list[Row]:
+def _sharpness(subject: EvaluationContext, x: Tensor) -> list[ReportRow]:
     if not subject.are_images:
         raise DataError("sharpness is of images only.")
-    return [Row("sharpness", sharpness_ratio(subject.x(subject.reference), x), items=len(x))]
+    return [ReportRow("sharpness", sharpness_ratio(subject.x(subject.reference), x), items=len(x))]
 
 
 def interpolation_smoothness(

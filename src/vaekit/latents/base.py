@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit.distributions.codes import Codes, UniformCodes
+from vaekit.distributions.codes import CodeDistribution, UniformCodes
 from vaekit.distributions.manifolds import REAL
 from vaekit.distributions.wrappers import SampleWithLogProb
 from vaekit.errors import CompositionError
@@ -308,7 +308,7 @@ class Discrete(Latent):
         aggregate: Aggregate,
     ) -> Draw:
         """Draw codes and embed them."""
-        q: Codes = self.quantizer(h, log_likelihood)
+        q: CodeDistribution = self.quantizer(h, log_likelihood)
         z, log_q = q.rsample_with_log_prob(torch.Size((draws,)))
         kl = q.kl_to_uniform().expand(draws, -1)
         return Draw(z, q, self._uniform(h), traced=log_q, kl=kl)
@@ -344,7 +344,7 @@ class Discrete(Latent):
 
     def flatten(self, draw: Draw) -> Float[Tensor, "batch coordinates"]:
         """Return the numbers of the most probable codes."""
-        assert isinstance(draw.q, Codes)
+        assert isinstance(draw.q, CodeDistribution)
         return draw.q.indices.to(draw.z.dtype)
 
     def unflatten(self, u: Float[Tensor, "batch coordinates"]) -> Float[Tensor, "batch latent"]:

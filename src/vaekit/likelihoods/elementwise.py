@@ -21,10 +21,8 @@ from torch.distributions import (
 
 from vaekit.distributions.gaussian import Delta
 from vaekit.distributions.pixels import (
-    ContinuousBernoulli as ContinuousBernoulliDistribution,
-)
-from vaekit.distributions.pixels import (
-    DiscretizedLogistic as DiscretizedLogisticDistribution,
+    ContinuousBernoulliDistribution,
+    DiscretizedLogisticDistribution,
 )
 from vaekit.likelihoods.base import Elementwise, Likelihood, sum_observed
 from vaekit.likelihoods.support import CODES, IMAGE, REAL, UNIT, Support

@@ -1,5 +1,5 @@
 from .clusters import (
-    Agreement as Agreement,
+    ClusterAgreement as ClusterAgreement,
     CodebookUsage as CodebookUsage,
     agreement as agreement,
     codebook_usage as codebook_usage,
@@ -46,7 +46,7 @@ from .likelihoods import (
     log_likelihood as log_likelihood,
 )
 from .reconstructions import (
-    Reconstruction as Reconstruction,
+    ReconstructionError as ReconstructionError,
     Smoothness as Smoothness,
     distance_to_data as distance_to_data,
     reconstruction_quality as reconstruction_quality,

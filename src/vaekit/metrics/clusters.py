@@ -16,7 +16,7 @@ NOISE = -1
 
 
 @dataclass(frozen=True)
-class Agreement:
+class ClusterAgreement:
     """How well clusters and classes agree; 1 is perfect in all three.
 
     Attributes:
@@ -31,7 +31,7 @@ class Agreement:
     accuracy: float
 
 
-def agreement(assignments: Any, labels: Any) -> Agreement:
+def agreement(assignments: Any, labels: Any) -> ClusterAgreement:
     """Compare clusters with classes.
 
     Items in no cluster, which have the number -1, count as a cluster of their own in `nmi` and
@@ -56,7 +56,7 @@ def agreement(assignments: Any, labels: Any) -> Agreement:
 
     clusters, classes = np.asarray(assignments), np.asarray(labels)
     _check(clusters, classes)
-    return Agreement(
+    return ClusterAgreement(
         float(normalized_mutual_info_score(classes, clusters)),
         float(adjusted_rand_score(classes, clusters)),
         _accuracy(clusters, classes),

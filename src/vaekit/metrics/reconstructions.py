@@ -15,7 +15,7 @@ _BATCH = 256
 
 
 @dataclass(frozen=True)
-class Reconstruction:
+class ReconstructionError:
     """Means over the items.
 
     Attributes:
@@ -36,7 +36,7 @@ class Reconstruction:
 
 def reconstruction_quality(
     real: Shaped[Tensor, "items *event"], reconstructed: Shaped[Tensor, "others *other"]
-) -> Reconstruction:
+) -> ReconstructionError:
     """Compare items with their reconstructions.
 
     Items with three axes of their own are images, and have to be from 0 to 1.
@@ -64,9 +64,9 @@ def reconstruction_quality(
     real, reconstructed = real.detach().float(), reconstructed.detach().float()
     mse = (real - reconstructed).square().mean().item()
     if real.ndim != 4:
-        return Reconstruction(mse, None, None, None, len(real))
+        return ReconstructionError(mse, None, None, None, len(real))
     _check_range(real, reconstructed)
-    return Reconstruction(
+    return ReconstructionError(
         mse=mse,
         psnr=_mean_of(psnr, real, reconstructed),
         ssim=_mean_of(ssim, real, reconstructed),

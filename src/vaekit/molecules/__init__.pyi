@@ -8,7 +8,7 @@ from .analogue_search import (
 from .domain import MoleculeDomain as MoleculeDomain, Targets as Targets
 from .fingerprints import (
     Fingerprints as Fingerprints,
-    Neighbors as Neighbors,
+    NearestMolecules as NearestMolecules,
     morgan_fingerprints as morgan_fingerprints,
     nearest_molecules as nearest_molecules,
     tanimoto as tanimoto,
@@ -44,7 +44,7 @@ from .plots import (
     search_curves as search_curves,
 )
 from .predictions import (
-    Agreement as Agreement,
+    PredictionAgreement as PredictionAgreement,
     ConditionedMolecules as ConditionedMolecules,
     Predictions as Predictions,
     expected_errors as expected_errors,

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.errors import CompositionError, DataError
-from vaekit.evaluation.measures import Measure, Row
+from vaekit.evaluation.measures import Measure, ReportRow
 from vaekit.evaluation.settings import LATENT_ITEMS, RECONSTRUCTION_ITEMS
 from vaekit.evaluation.subject import EvaluationContext
 from vaekit.molecules.fingerprints import Fingerprints, morgan_fingerprints
@@ -168,7 +168,7 @@ _FOLDS, _PENALTIES, _PENALTY = 5, (0.01, 0.1, 1.0, 10.0, 100.0), 0.1
 _NEAR = 0.5  # standard deviations
 
 
-def reconstruction(subject: EvaluationContext) -> list[Row]:
+def reconstruction(subject: EvaluationContext) -> list[ReportRow]:
     """Return how many held-out molecules come back the same, valid, and how similar."""
     items = subject.some(RECONSTRUCTION_ITEMS)
     given = canonical(subject.trained.domain.decode(subject.x(items)))
@@ -176,19 +176,21 @@ def reconstruction(subject: EvaluationContext) -> list[Row]:
     same = np.mean([a == b for a, b in zip(given, back, strict=True)])
     valid = np.array([smiles is not None for smiles in back])
     rows = [
-        Row("exact reconstruction", float(same), items=len(items), note="at the posterior mean"),
-        Row("valid reconstructions", float(valid.mean()), items=len(items)),
+        ReportRow(
+            "exact reconstruction", float(same), items=len(items), note="at the posterior mean"
+        ),
+        ReportRow("valid reconstructions", float(valid.mean()), items=len(items)),
     ]
     if valid.any():
         similar = float(_similarity(given, back)[valid].mean())
         note = "Tanimoto of Morgan fingerprints, of valid ones"
         rows.append(
-            Row("similarity of reconstructions", similar, items=int(valid.sum()), note=note)
+            ReportRow("similarity of reconstructions", similar, items=int(valid.sum()), note=note)
         )
     return rows
 
 
-def local_validity(subject: EvaluationContext) -> list[Row]:
+def local_validity(subject: EvaluationContext) -> list[ReportRow]:
     """Return how many points near the code of a molecule, or halfway between two, are molecules."""
     with seeded(subject.settings.seed):
         near = [canonical(subject.trained.domain.decode(x)) for x in _around(subject)]
@@ -199,7 +201,7 @@ def local_validity(subject: EvaluationContext) -> list[Row]:
         "valid halfway between two": canonical(halfway),
     }
     return [
-        Row(name, float(np.mean([smiles is not None for smiles in made])), items=len(made))
+        ReportRow(name, float(np.mean([smiles is not None for smiles in made])), items=len(made))
         for name, made in found.items()
     ]
 
@@ -217,7 +219,7 @@ def _around(subject: EvaluationContext) -> Iterator[Tensor]:
         yield vae.show(z, batch.context).cpu()
 
 
-def property_r2(subject: EvaluationContext) -> list[Row]:
+def property_r2(subject: EvaluationContext) -> list[ReportRow]:
     """Return how much of the variance of properties the posterior means tell, on held-out folds."""
     from sklearn.kernel_ridge import KernelRidge
     from sklearn.linear_model import RidgeCV
@@ -238,7 +240,7 @@ def property_r2(subject: EvaluationContext) -> list[Row]:
 
 def _predicted(
     source: str, model: object, Z: NDArray[np.float64], found: dict[str, NDArray[np.float64]]
-) -> list[Row]:
+) -> list[ReportRow]:
     from sklearn.model_selection import cross_val_predict
 
     Y = np.stack(list(found.values()), axis=1)
@@ -247,7 +249,7 @@ def _predicted(
     predicted = cross_val_predict(model, Z, scaled, cv=_FOLDS)
     errors = ((scaled - predicted) ** 2).mean(0)
     return [
-        Row(
+        ReportRow(
             f"R2 of {name} from latents",
             1 - float(error) if of > 0 else None,
             items=len(Z),
@@ -337,14 +339,14 @@ def molecule_measures(subject: EvaluationContext) -> tuple[Measure, ...]:
     )
 
 
-def _numbers(sets: MoleculeSets) -> Row:
+def _numbers(sets: MoleculeSets) -> ReportRow:
     unread = sets.subject.unread
     lacking = f"; {unread} have tokens or a length that training had not, left out" * bool(unread)
     note = f"compared with {len(sets.references.given)} held-out ones{lacking}"
-    return Row("molecules of each kind", sets.count, items=sets.count, note=note)
+    return ReportRow("molecules of each kind", sets.count, items=sets.count, note=note)
 
 
-def _compare(sets: MoleculeSets, source: str, subject: EvaluationContext) -> list[Row]:
+def _compare(sets: MoleculeSets, source: str, subject: EvaluationContext) -> list[ReportRow]:
     """Return all figures of one kind of molecules; each that cannot be had says why."""
     own = _SOURCES[source](sets)
     figures: dict[str, Callable[[], float]] = {
@@ -373,7 +375,7 @@ def _compare(sets: MoleculeSets, source: str, subject: EvaluationContext) -> lis
 
 def _figure(name: str, of: Callable[[], float], items: int) -> Measure:
     unit = _UNITS.get(name.partition(",")[0], "")
-    return Measure("", name, lambda _: [Row(name, of(), unit, items=items)])
+    return Measure("", name, lambda _: [ReportRow(name, of(), unit, items=items)])
 
 
 def _new(own: MoleculeSet, sets: MoleculeSets) -> float:

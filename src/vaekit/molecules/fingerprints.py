@@ -41,7 +41,7 @@ class Fingerprints:
 
 
 @dataclass(frozen=True, eq=False)
-class Neighbors:
+class NearestMolecules:
     """The nearest molecules of each, the nearest first.
 
     Attributes:
@@ -113,7 +113,7 @@ def tanimoto(a: Fingerprints, b: Fingerprints) -> NDArray[np.float32]:
 
 def nearest_molecules(
     molecules: Fingerprints, references: Fingerprints, count: int = 1
-) -> Neighbors:
+) -> NearestMolecules:
     """Return the most similar references of each molecule.
 
     Memory is bounded; with 250,000 references a molecule takes some 5 ms.
@@ -140,9 +140,9 @@ def nearest_molecules(
             f"{count}. Pass more molecules to search in, or ask for fewer."
         )
     parts = [_nearest(similar, count) for similar in similarities(molecules, references)]
-    empty = Neighbors(np.empty((0, count), np.int64), np.empty((0, count), np.float32))
+    empty = NearestMolecules(np.empty((0, count), np.int64), np.empty((0, count), np.float32))
     parts = parts or [empty]
-    return Neighbors(
+    return NearestMolecules(
         np.concatenate([part.positions for part in parts]),
         np.concatenate([part.similarity for part in parts]),
     )
@@ -162,7 +162,7 @@ def similarities(
         yield tanimoto(references, molecules[start : start + rows]).T
 
 
-def _nearest(similar: NDArray[np.float32], count: int) -> Neighbors:
+def _nearest(similar: NDArray[np.float32], count: int) -> NearestMolecules:
     """Of equal ones found the first; a reference that is no molecule is the farthest."""
     known = np.nan_to_num(similar, nan=-1.0)
     if count == 1:
@@ -173,6 +173,6 @@ def _nearest(similar: NDArray[np.float32], count: int) -> Neighbors:
         positions = np.take_along_axis(some, order, 1)
     best = np.take_along_axis(known, positions, 1)
     missing = best < 0
-    return Neighbors(
+    return NearestMolecules(
         np.where(missing, -1, positions).astype(np.int64), np.where(missing, np.nan, best)
     )

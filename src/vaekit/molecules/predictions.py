@@ -302,7 +302,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Agreement:
+class PredictionAgreement:
     """How well predictions agree with what is known.
 
     Attributes:
@@ -353,7 +353,7 @@ class Predictions:
             columns["reason"] = [self.reasons.get(place, "") for place in range(len(self))]
         return pd.DataFrame(columns)
 
-    def agreement(self) -> dict[str, Agreement]:
+    def agreement(self) -> dict[str, PredictionAgreement]:
         """By name, of properties that are known of two molecules at least."""
         found = {}
         for name, known in self.known.items():
@@ -362,7 +362,7 @@ class Predictions:
                 pair = known[there], self.values[name][there]
                 r2 = float(r2_score(*pair)) if np.ptp(pair[0]) else np.nan
                 error = float(mean_absolute_error(*pair))
-                found[name] = Agreement(int(there.sum()), r2, error)
+                found[name] = PredictionAgreement(int(there.sum()), r2, error)
         return found
 
 

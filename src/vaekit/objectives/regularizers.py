@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from vaekit.distributions.codes import Codes
+from vaekit.distributions.codes import CodeDistribution
 from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.errors import unknown_name
 from vaekit.models.vae import VAE
@@ -219,5 +219,5 @@ class Commitment(Term):
     def __call__(self, evidence: Evidence, model: VAE, progress: TrainingProgress) -> Tensor:
         """Return one value per item."""
         q = evidence.draw.q
-        assert isinstance(q, Codes)
+        assert isinstance(q, CodeDistribution)
         return q.distance

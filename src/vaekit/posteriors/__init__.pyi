@@ -1,6 +1,6 @@
 from .gaussian import Posterior as Posterior
 from .discrete import (
-    Categorical as Categorical,
+    GumbelSoftmax as GumbelSoftmax,
     FiniteScalar as FiniteScalar,
     Quantizer as Quantizer,
     VectorQuantized as VectorQuantized,

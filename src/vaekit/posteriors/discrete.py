@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from vaekit.distributed import mean_over_group, take_from_first
-from vaekit.distributions.codes import Codes, GumbelCodes, PointCodes
+from vaekit.distributions.codes import CodeDistribution, GumbelCodes, PointCodes
 from vaekit.errors import CompositionError
 from vaekit.posteriors.gaussian import Posterior
 from vaekit.types import LogDensity
@@ -33,7 +33,9 @@ class Quantizer(Posterior, abc.ABC):
         self.num_codes = num_codes
 
     @abc.abstractmethod
-    def forward(self, h: Float[Tensor, "batch features"], log_joint: LogDensity) -> Codes:
+    def forward(
+        self, h: Float[Tensor, "batch features"], log_joint: LogDensity
+    ) -> CodeDistribution:
         """Return q(codes | x)."""
 
     @abc.abstractmethod
@@ -263,7 +265,7 @@ class FiniteScalar(Quantizer):
         return place.round().clamp(0, self.levels - 1).long()
 
 
-class Categorical(Quantizer):
+class GumbelSoftmax(Quantizer):
     """Independent categorical latents with a learned embedding of each value.
 
     While training, draws are relaxed (Gumbel-softmax) so that gradients pass; otherwise they
@@ -281,7 +283,7 @@ class Categorical(Quantizer):
 
     Example:
         >>> import torch
-        >>> q = Categorical(8, 4, num_codes=3)(torch.zeros(5, 8), log_joint=lambda z: z.sum(-1))
+        >>> q = GumbelSoftmax(8, 4, num_codes=3)(torch.zeros(5, 8), log_joint=lambda z: z.sum(-1))
         >>> q.rsample().shape
         torch.Size([5, 4])
     """

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit.distributions.manifolds import SPHERE, Ball, WrappedNormal
+from vaekit.distributions.manifolds import SPHERE, Ball, WrappedNormalDistribution
 from vaekit.distributions.sphere import PowerSpherical, VonMisesFisher
 from vaekit.errors import unknown_name
 from vaekit.posteriors.gaussian import Posterior
@@ -88,4 +88,4 @@ class Hyperbolic(Posterior):
         length = tangent.norm(dim=-1, keepdim=True)
         tangent = tangent * (_LARGEST_DISTANCE / length.clamp_min(1e-6)).clamp_max(1.0)
         log_scale = F.hardtanh(log_scale, *_LOG_SCALE_BOUNDS)
-        return WrappedNormal(self.ball.unflatten(tangent), log_scale, self.ball)
+        return WrappedNormalDistribution(self.ball.unflatten(tangent), log_scale, self.ball)

@@ -8,7 +8,7 @@ from vaekit.objectives.base import Reconstruction
 from vaekit.objectives.evidence_bounds import ClusterStart, Sum, elbo
 from vaekit.objectives.regularizers import Commitment
 from vaekit.objectives.schedules import Linear
-from vaekit.posteriors.discrete import Categorical, FiniteScalar, VectorQuantized
+from vaekit.posteriors.discrete import FiniteScalar, GumbelSoftmax, VectorQuantized
 from vaekit.posteriors.flow import InverseAutoregressive, LinearFlow
 from vaekit.posteriors.gaussian import DiagonalGaussian, Posterior
 from vaekit.posteriors.hamiltonian import Hamiltonian, Riemannian
@@ -218,5 +218,5 @@ def categorical_vae(parts: Parts, *, num_codes: int = 16, temperature: float = 0
     Source: Jang et al. 2017, "Categorical reparameterization with Gumbel-softmax".
     """
     size = parts.posterior_dim, parts.latent_dim
-    quantizer = Categorical(*size, num_codes, temperature=temperature)
+    quantizer = GumbelSoftmax(*size, num_codes, temperature=temperature)
     return Recipe(parts.vae(Discrete(quantizer)), elbo())

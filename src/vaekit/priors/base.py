@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaekit.distributions.gaussian import DiagonalNormal
-from vaekit.distributions.manifolds import REAL, SPHERE, Ball, Manifold
-from vaekit.distributions.manifolds import WrappedNormal as WrappedNormalDistribution
-from vaekit.distributions.sphere import UniformSphere as UniformDistribution
+from vaekit.distributions.manifolds import REAL, SPHERE, Ball, Manifold, WrappedNormalDistribution
+from vaekit.distributions.sphere import UniformSphereDistribution
 from vaekit.types import Aggregate
 
 
@@ -128,7 +127,7 @@ class UniformSphere(FittedPrior):
         self, context: Float[Tensor, "batch context"] | None, aggregate: Aggregate
     ) -> Distribution:
         """Return the uniform distribution, whatever the context."""
-        return UniformDistribution(self.zeros)
+        return UniformSphereDistribution(self.zeros)
 
 
 class WrappedNormal(Prior):

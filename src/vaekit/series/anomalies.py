@@ -13,7 +13,7 @@ from torch import Tensor
 from vaekit.anomalies.detector import Detector
 from vaekit.anomalies.inputs import prepare_inputs
 from vaekit.anomalies.marginals import RobustDeviation, TailProbability
-from vaekit.anomalies.steps import Event
+from vaekit.anomalies.steps import AnomalousEvent
 from vaekit.anomalies.threshold import automatic_threshold
 from vaekit.domains.checks import is_frame
 from vaekit.errors import CompositionError, DataError, SpecError
@@ -300,7 +300,7 @@ class StepDetector:
         """
         return _surprise(self.detector, _rows(self.detector, X))
 
-    def events(self, X: Any, threshold: float | None = None) -> list[Event]:
+    def events(self, X: Any, threshold: float | None = None) -> list[AnomalousEvent]:
         """Return the events of a series or of a set, in the order of time.
 
         Args:
@@ -316,7 +316,9 @@ class StepDetector:
             for span in runs(scores[place] > limit)
         ]
 
-    def _event(self, scores: Floats, surprise: Floats, span: tuple[int, int], place: int) -> Event:
+    def _event(
+        self, scores: Floats, surprise: Floats, span: tuple[int, int], place: int
+    ) -> AnomalousEvent:
         start, end = span
         peak = start + int(np.argmax(scores[start:end]))
         seen = ~np.isnan(surprise[start:end])
@@ -324,9 +326,11 @@ class StepDetector:
         excess = np.where(seen.any(0), cost - self.usual, 0.0)
         order = [int(i) for i in np.argsort(-excess) if excess[i] > 0]
         names = _channel_names(_domain(self.detector))
-        return Event(start, end, peak, float(scores[peak]), tuple(names[i] for i in order), place)
+        return AnomalousEvent(
+            start, end, peak, float(scores[peak]), tuple(names[i] for i in order), place
+        )
 
-    def report_page(self, X: Any, scores: Floats, events: Sequence[Event]) -> bytes:
+    def report_page(self, X: Any, scores: Floats, events: Sequence[AnomalousEvent]) -> bytes:
         """Return a page of HTML; see `series_page`."""
         return series_page(self.detector, X, scores, events)
 
@@ -478,7 +482,9 @@ def _cells(vae: VAE, batch: Batch) -> Floats:
     return cells
 
 
-def series_page(detector: Detector, series: Any, scores: Floats, events: Sequence[Event]) -> bytes:
+def series_page(
+    detector: Detector, series: Any, scores: Floats, events: Sequence[AnomalousEvent]
+) -> bytes:
     """A page of HTML about a long series: it, its scores and its events, and these in a table.
 
     Args:
@@ -505,7 +511,7 @@ def series_page(detector: Detector, series: Any, scores: Floats, events: Sequenc
     )
 
 
-def _event_row(event: Event) -> Markup:
+def _event_row(event: AnomalousEvent) -> Markup:
     channels = ", ".join(map(str, event.channels))
     steps = f"{event.start} to {event.end - 1}"
     return table_row(steps, event.peak, f"{event.score:.2f}", channels)

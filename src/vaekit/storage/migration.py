@@ -34,6 +34,7 @@ _TYPES = {
     "networks.BlurredDecoder": "networks.NoiseConditionedDecoder",
     "objectives.Arrived": "objectives.FixedSchedule",
     "objectives.Pace": "objectives.OptimizerOptions",
+    "posteriors.Categorical": "posteriors.GumbelSoftmax",
     "posteriors.VectorQuantised": "posteriors.VectorQuantized",
 }
 """Names of parts in format 1 (vaekit 0.1), and what they are called now."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from vaekit.errors import DataError
-from vaekit.evaluation.measures import Measure, Row
+from vaekit.evaluation.measures import Measure, ReportRow
 from vaekit.evaluation.settings import RECONSTRUCTION_ITEMS
 from vaekit.evaluation.subject import EvaluationContext
 from vaekit.fitting.trained import batches_of
@@ -62,7 +62,7 @@ def _training(subject: EvaluationContext) -> Any:
     return subject.trained.domain.decode(x[order[: len(subject.items)]])
 
 
-def _repeats(subject: EvaluationContext) -> list[Row]:
+def _repeats(subject: EvaluationContext) -> list[ReportRow]:
     """Whether samples are nearer to training rows than to others, and blends of neighbours too."""
     learned = [column.name for column in _domain(subject).learned]
     training = _training(subject)[learned]
@@ -72,7 +72,7 @@ def _repeats(subject: EvaluationContext) -> list[Row]:
         share = closest_record_share(_SOURCES[name](subject)[learned], training, held_out)
         alarm = f"ALARM, above {_ALARM}: they repeat training rows"
         note = alarm if share > _ALARM else "0.5: training rows are known no better than others"
-        found.append(Row(f"{name} nearer to training rows", share, note=note))
+        found.append(ReportRow(f"{name} nearer to training rows", share, note=note))
     return found
 
 
@@ -85,7 +85,7 @@ _SOURCES: dict[str, Callable[[EvaluationContext], Any]] = {
 }
 
 
-def _compare(subject: EvaluationContext, source: str) -> list[Row]:
+def _compare(subject: EvaluationContext, source: str) -> list[ReportRow]:
     """Return all figures of one kind of rows, of the columns that are learned."""
     learned = [column.name for column in _domain(subject).learned]
     real = subject.trained.domain.decode(subject.x(subject.reference))[learned]
@@ -94,44 +94,46 @@ def _compare(subject: EvaluationContext, source: str) -> list[Row]:
     found = [
         _errors("shape error", shape_errors(real, rows), len(rows)),
         _errors("trend error", trend_errors(real, rows), len(rows)),
-        Row(
+        ReportRow(
             "two-sample AUC of boosted trees",
             two_sample_auc(real, rows, subject.settings.seed),
             items=len(rows),
             note="0.5: trees cannot tell them from real rows",
         ),
-        Row("alpha-precision", fidelity.alpha_precision, items=len(rows)),
-        Row("beta-recall", fidelity.beta_recall, items=len(rows), note="compare with real items"),
+        ReportRow("alpha-precision", fidelity.alpha_precision, items=len(rows)),
+        ReportRow(
+            "beta-recall", fidelity.beta_recall, items=len(rows), note="compare with real items"
+        ),
     ]
     if (target := subject.settings.target) is not None:
         use = train_on_synthetic(rows, real, target)
         note = "trained on these rows, asked of real ones"
-        found.append(Row(f"boosted trees predict {target}", use, items=len(rows), note=note))
+        found.append(ReportRow(f"boosted trees predict {target}", use, items=len(rows), note=note))
     return [replace(row, source=source) for row in found]
 
 
-def _errors(name: str, errors: Mapping[Any, float], items: int) -> Row:
+def _errors(name: str, errors: Mapping[Any, float], items: int) -> ReportRow:
     """Return the mean of the errors, with the largest named."""
     if not errors:
-        return Row(name, None, note="there is one column only")
+        return ReportRow(name, None, note="there is one column only")
     worst = max(errors, key=lambda key: errors[key])
     named = worst if isinstance(worst, str) else " and ".join(worst)
     note = f"largest: {named} {errors[worst]:.3f}"
     parts = tuple(errors.values())
-    return Row(name, float(np.mean(parts)), items=items, note=note, parts=parts)
+    return ReportRow(name, float(np.mean(parts)), items=items, note=note, parts=parts)
 
 
-def _given_back(subject: EvaluationContext) -> list[Row]:
+def _given_back(subject: EvaluationContext) -> list[ReportRow]:
     """Codes that come back the same, and how far numbers come back elsewhere."""
     items, count = subject.some(RECONSTRUCTION_ITEMS), len(_domain(subject).learned)
     batches = list(batches_of(items, torch.device("cpu")))
     x, back = torch.cat([batch.x for batch in batches]), subject.reconstructed(items)
     same = float((x[:, :count] == back[:, :count]).float().mean())
-    rows = [Row("codes given back", same, items=len(x), note="labels and shared values")]
+    rows = [ReportRow("codes given back", same, items=len(x), note="labels and shared values")]
     seen = torch.cat([b.observed for b in batches if b.observed is not None])[:, count:]
     if seen.any():
         error = (x - back)[:, count:].square()[seen].mean()
-        rows.append(Row("squared error of normal scores", float(error), items=len(x)))
+        rows.append(ReportRow("squared error of normal scores", float(error), items=len(x)))
     return rows
 
 

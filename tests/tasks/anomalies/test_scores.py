@@ -12,7 +12,7 @@ from vaekit import Autoencoder
 from vaekit.anomalies import SCORES, fit_detector
 from vaekit.anomalies.inputs import ReferenceStatistics, ScoringInputs, reference_statistics
 from vaekit.anomalies.marginals import RobustDeviation, TailProbability
-from vaekit.anomalies.neighbors import Neighbors
+from vaekit.anomalies.neighbors import NeighborDistance
 from vaekit.anomalies.scores import Margins
 from vaekit.domains import ArrayDomain
 from vaekit.errors import CompositionError, DataError, SpecError
@@ -110,12 +110,12 @@ def seen_at(points):
 
 def test_a_training_item_is_not_its_own_neighbor():
     seen = seen_at(np.array([[0.0], [1.0], [5.0]]))
-    fitted = Neighbors(1).fit(seen)
+    fitted = NeighborDistance(1).fit(seen)
     assert fitted.of_training(seen).tolist() == [1, 1, 4]
     assert fitted.of(seen).tolist() == [0, 0, 0]
-    assert Neighbors(20).fit(seen).of(seen).tolist() == [5, 4, 5]  # there are only three
-    assert Neighbors(2, averaged=True).fit(seen).of_training(seen).tolist() == [3, 2.5, 4.5]
-    by_share = Neighbors(share=0.4).fit(seen)
+    assert NeighborDistance(20).fit(seen).of(seen).tolist() == [5, 4, 5]  # there are only three
+    assert NeighborDistance(2, averaged=True).fit(seen).of_training(seen).tolist() == [3, 2.5, 4.5]
+    by_share = NeighborDistance(share=0.4).fit(seen)
     assert by_share.of_training(seen).tolist() == by_share.of(seen).tolist() == [1, 1, 4]
 
 
@@ -126,8 +126,8 @@ def test_neighbors_agree_with_scikit_learn_also_in_pieces(monkeypatch):
         distances = theirs.kneighbors(seen.points)[0][:, 1:]
         for pieces in (2**22, 1000):
             monkeypatch.setattr("vaekit.anomalies.neighbors._AT_ONCE_NEIGHBOURS", pieces)
-            last = Neighbors(7, metric=metric).fit(seen).of_training(seen)
-            mean = Neighbors(7, metric=metric, averaged=True).fit(seen).of_training(seen)
+            last = NeighborDistance(7, metric=metric).fit(seen).of_training(seen)
+            mean = NeighborDistance(7, metric=metric, averaged=True).fit(seen).of_training(seen)
             assert last == pytest.approx(distances[:, -1])
             assert mean == pytest.approx(distances.mean(1))
 
@@ -144,14 +144,14 @@ def test_windows_that_share_steps_are_no_neighbors_in_training():
     begin = np.arange(len(seen.points))
     apart = np.abs(begin[:, None] - begin) > 8
     distances = np.where(apart, cdist(seen.points, seen.points), np.inf).min(1)
-    fitted = Neighbors(1, apart=True).fit(seen)
+    fitted = NeighborDistance(1, apart=True).fit(seen)
     assert fitted.of_training(seen) == pytest.approx(distances)
-    with_twins = Neighbors(1).fit(seen).of_training(seen)
+    with_twins = NeighborDistance(1).fit(seen).of_training(seen)
     assert (distances >= with_twins - 1e-9).all()
     assert distances.mean() > 1.2 * with_twins.mean()
     assert fitted.of(seen).tolist() == [0] * len(begin)  # of new windows all count
     few = windows_of(np.arange(9.0), 7)  # too few to leave any out but itself
-    assert Neighbors(1, apart=True).fit(few).of_training(few) == pytest.approx(
+    assert NeighborDistance(1, apart=True).fit(few).of_training(few) == pytest.approx(
         np.sqrt(7) * np.ones(3)
     )
 
@@ -173,9 +173,9 @@ def test_standings_are_in_robust_deviations():
 
 def test_many_training_items_are_represented_by_some():
     seen = seen_at(RNG.normal(size=(2000, 2)))
-    fitted = Neighbors(share=0.05, most=500).fit(seen)
+    fitted = NeighborDistance(share=0.05, most=500).fit(seen)
     assert fitted.positions.shape == (500, 2)
-    whole = Neighbors(share=0.05).fit(seen).of_training(seen)
+    whole = NeighborDistance(share=0.05).fit(seen).of_training(seen)
     assert np.corrcoef(fitted.of_training(seen), whole)[0, 1] > 0.95
 
 

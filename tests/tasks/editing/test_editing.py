@@ -7,7 +7,7 @@ import torch
 from vaekit import Autoencoder, tasks
 from vaekit.datasets import digits, shapes
 from vaekit.domains.context import Labels
-from vaekit.editing.codes import Codes, encode_items
+from vaekit.editing.codes import EncodedItems, encode_items
 from vaekit.editing.directions import Whitening, balanced_weights
 from vaekit.editing.edits import items_of
 from vaekit.errors import CompositionError, DataError, SpecError
@@ -82,7 +82,7 @@ def cloud(seed=0):
     sex = draws.random(4000) < 0.5
     hair = np.where(draws.random(4000) < 0.9, sex, ~sex)
     z = draws.normal(size=(4000, 3)) + np.stack([3 * sex, 3 * hair, 0 * sex], 1)
-    return Codes(torch.from_numpy(z).float()), Labels.of({"sex": sex, "hair": hair})
+    return EncodedItems(torch.from_numpy(z).float()), Labels.of({"sex": sex, "hair": hair})
 
 
 @pytest.mark.parametrize("method", ["mean", "logistic", "svm"])

@@ -74,7 +74,7 @@ class SearchResult:
 
 
 @dataclass
-class _Run:
+class _SearchState:
     """One search under way."""
 
     goal: Goal
@@ -138,7 +138,7 @@ def search(
     Raises:
         DataError: No molecule has a value.
     """
-    run = _Run(goal, settings, watch)
+    run = _SearchState(goal, settings, watch)
     with seeded(settings.seed):
         surrogate = SurrogateModel(space, lambda: run.goal)
         tools = Tools(space, run.candidate_filter, np.random.default_rng(settings.seed), surrogate)
@@ -159,7 +159,7 @@ def search(
     )
 
 
-def _spend(run: _Run, method: Method, starts: Starts) -> None:
+def _spend(run: _SearchState, method: Method, starts: Starts) -> None:
     """The starts first, then round after round."""
     good = run.ask(starts.smiles)
     while not good and (proposals := _proposed(run, method)):
@@ -172,7 +172,7 @@ def _spend(run: _Run, method: Method, starts: Starts) -> None:
         _tell(run, method, run.ask(proposals))
 
 
-def _proposed(run: _Run, method: Method) -> list[str]:
+def _proposed(run: _SearchState, method: Method) -> list[str]:
     """Nothing when the budget is spent."""
     if not run.assessor.remaining:
         return []
@@ -182,13 +182,13 @@ def _proposed(run: _Run, method: Method) -> list[str]:
     return proposals
 
 
-def _tell(run: _Run, method: Method, good: Sequence[Record]) -> None:
+def _tell(run: _SearchState, method: Method, good: Sequence[Record]) -> None:
     if good:
         scores = run.goal.scores(values_of(good, run.goal))
         method.observe([record.smiles for record in good], scores)
 
 
-def _nothing(run: _Run) -> str:
+def _nothing(run: _SearchState) -> str:
     passed = run.candidate_filter
     return (
         "the model must propose molecules that keep the constraints; none was found among "
@@ -197,7 +197,7 @@ def _nothing(run: _Run) -> str:
     )
 
 
-def _warn_of_constants(run: _Run) -> None:
+def _warn_of_constants(run: _SearchState) -> None:
     """An objective that never changes gives a search nothing to go by."""
     good = run.assessor.successes
     if len(good) < _FEW:

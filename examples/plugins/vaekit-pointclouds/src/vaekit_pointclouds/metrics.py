@@ -2,11 +2,11 @@
 
 import torch
 
-from vaekit.evaluation.measures import Row
+from vaekit.evaluation.measures import ReportRow
 from vaekit.evaluation.subject import EvaluationContext
 
 
-def chamfer_to_nearest(subject: EvaluationContext) -> list[Row]:
+def chamfer_to_nearest(subject: EvaluationContext) -> list[ReportRow]:
     """Return the mean distance of samples to the real cloud that each is most like."""
     real, new = (
         x[:100] for x in (subject.x(subject.reference), subject.sampled(subject.reference))
@@ -16,5 +16,7 @@ def chamfer_to_nearest(subject: EvaluationContext) -> list[Row]:
         apart = torch.cdist(cloud.expand_as(real), real)
         found.append((apart.amin(1).mean(1) + apart.amin(2).mean(1)).min())
     return [
-        Row("Chamfer distance to the nearest", float(torch.stack(found).mean()), items=len(new))
+        ReportRow(
+            "Chamfer distance to the nearest", float(torch.stack(found).mean()), items=len(new)
+        )
     ]
