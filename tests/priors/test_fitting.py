@@ -10,7 +10,7 @@ from torch import nn
 from vaekit.distributions import DiagonalNormal
 from vaekit.errors import SpecError
 from vaekit.priors import FlowMatching
-from vaekit.priors.fitting import train
+from vaekit.priors.base import train
 from vaekit.priors.flow import Rows
 from vaekit.priors.flow_matching import odeint, with_divergence
 

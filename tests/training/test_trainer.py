@@ -31,7 +31,7 @@ from vaekit.objectives import (
     elbo,
 )
 from vaekit.training import Items, TrainConfig, train
-from vaekit.training.data import epoch_order, split_batches
+from vaekit.training.config import epoch_order, split_batches
 from vaekit.training.state import FILE_NAME
 
 CONFIG = TrainConfig(max_epochs=3, batch_size=16, progress=False, checkpoint_seconds=0.0)

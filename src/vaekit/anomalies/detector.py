@@ -28,8 +28,7 @@ from vaekit.errors import CompositionError, DataError, FormatError, VaekitError,
 from vaekit.files import read_json, to_json
 from vaekit.fitting.fit import Plan, continue_training
 from vaekit.fitting.trained import TrainedModel, as_items, batches_of
-from vaekit.training.config import TrainConfig
-from vaekit.training.data import Items
+from vaekit.training.config import Items, TrainConfig
 
 _MOST_ROWS, _MOST_VALUES = 10_000, 2**25
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.domains.base import Domain
 from vaekit.errors import NotFittedError
-from vaekit.likelihoods.gaussian import LearnedGaussian
+from vaekit.likelihoods.base import LearnedGaussian
 from vaekit.likelihoods.table import Table
 from vaekit.models.vae import VAE
 from vaekit.objectives.base import kl_of

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaekit.anomalies.inputs import AnomalyScore, Arrays, ScoringInputs, finite, learned
-from vaekit.likelihoods.gaussian import LearnedGaussian
+from vaekit.likelihoods.base import LearnedGaussian
 from vaekit.models.vae import VAE
 from vaekit.types import Batch
 

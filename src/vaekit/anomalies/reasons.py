@@ -15,7 +15,7 @@ from vaekit.domains.checks import is_frame
 from vaekit.errors import CompositionError
 from vaekit.fitting.trained import TrainedModel, batches_of
 from vaekit.models.vae import VAE
-from vaekit.training.data import Items
+from vaekit.training.config import Items
 from vaekit.types import Batch
 
 _SMALLEST = 1e-6

@@ -15,7 +15,7 @@ from vaekit.anomalies.reasons import Reason
 from vaekit.fitting.trained import batches_of
 from vaekit.plots.task_charts import heat_sheets, score_histogram, unusual_map
 from vaekit.reports import figure_html, lines, render, table_row
-from vaekit.training.data import Items
+from vaekit.training.config import Items
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -19,7 +19,7 @@ from vaekit.domains.base import Domain
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.fitting.trained import TrainedModel, as_classes, as_items
 from vaekit.metrics.clusters import NOISE, ClusterAgreement, agreement
-from vaekit.training.data import Items
+from vaekit.training.config import Items
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from vaekit.fitting.trained import TrainedModel, batches_of
 from vaekit.metrics.clusters import NOISE
 from vaekit.models.vae import VAE
 from vaekit.randomness import seeded
-from vaekit.training.data import Items
+from vaekit.training.config import Items
 from vaekit.types import Batch
 
 _DRAWS = 16

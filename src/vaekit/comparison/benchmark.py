@@ -30,8 +30,8 @@ from vaekit.metrics.feature_extractors import Features
 from vaekit.models.samplers import Diffusion
 from vaekit.models.vae import VAE, Model
 from vaekit.randomness import make_generator
-from vaekit.training.callbacks import Event
 from vaekit.training.config import TrainConfig
+from vaekit.training.trainer import Event
 
 
 class Snapshots:

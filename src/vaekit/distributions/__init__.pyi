@@ -9,7 +9,7 @@ from .gaussian import (
     DiagonalNormal as DiagonalNormal,
     kl_per_latent as kl_per_latent,
 )
-from .manifolds import (
+from .gaussian import (
     Ball as Ball,
     Manifold as Manifold,
     Metric as Metric,

@@ -15,8 +15,7 @@ from torch import Tensor
 from vaekit.domains.context import Labels
 from vaekit.domains.hooks import Conditions, DetectorDefaults, Proposals, ReadOptions, SampleOptions
 from vaekit.errors import CompositionError, DataError, NotFittedError, SpecError, unknown_name
-from vaekit.likelihoods.base import Likelihood
-from vaekit.likelihoods.gaussian import LearnedGaussian
+from vaekit.likelihoods.base import LearnedGaussian, Likelihood
 from vaekit.likelihoods.support import Support
 from vaekit.presets.autoencoders import vae
 from vaekit.presets.base import Parts
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
     from vaekit.evaluation.measures import Measure
     from vaekit.evaluation.subject import EvaluationContext
     from vaekit.fitting.trained import TrainedModel
-    from vaekit.training.config import TrainConfig
-    from vaekit.training.data import Items
+    from vaekit.training.config import Items, TrainConfig
 
 
 def likelihood_names() -> list[str]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from vaekit.domains.context import Context
 from vaekit.errors import CompositionError
 from vaekit.fitting.trained import TrainedModel, batches_of, check_vectors
-from vaekit.training.data import Items
+from vaekit.training.config import Items
 
 _CHUNK = 256
 

@@ -17,7 +17,7 @@ from vaekit.errors import DataError, SpecError
 from vaekit.fitting.trained import TrainedModel
 from vaekit.metrics.editing import EditScores, attribute_classifier, edit_scores
 from vaekit.randomness import make_generator
-from vaekit.training.data import Items
+from vaekit.training.config import Items
 
 _SHARES = (0.4, 0.8)  # to find the edit; up to here to train the judge; the rest is edited
 _MOST_EDITED = 1000

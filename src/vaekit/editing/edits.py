@@ -24,7 +24,7 @@ from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
 from vaekit.fitting.trained import TrainedModel, as_items
 from vaekit.models.vae import VAE
 from vaekit.randomness import make_generator
-from vaekit.training.data import Items
+from vaekit.training.config import Items
 
 EDIT_METHODS = ("auto", "swap", *NORMALS)
 """Ways to edit, by name."""

@@ -23,7 +23,7 @@ from vaekit.metrics.feature_extractors import (
 from vaekit.metrics.latents import Health, latent_health
 from vaekit.models.vae import VAE
 from vaekit.randomness import make_generator, seeded
-from vaekit.training.data import Items
+from vaekit.training.config import Items
 from vaekit.types import Batch
 
 # Most items that each part looks at. With the default networks on images of 28 x 28 the whole

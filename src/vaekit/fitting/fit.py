@@ -21,15 +21,13 @@ from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TABLE, TOKENS
 from vaekit.metrics.latents import Health, latent_health
 from vaekit.models.vae import VAE
-from vaekit.objectives.schedules import FixedSchedule
+from vaekit.objectives.base import FixedSchedule
 from vaekit.presets.base import Preset, Recipe, get_preset
 from vaekit.priors.flow import NetworkPrior
 from vaekit.priors.flow_matching import FlowMatching
 from vaekit.randomness import make_generator, seeded
-from vaekit.training.callbacks import Callback
-from vaekit.training.config import TrainConfig
-from vaekit.training.data import Items
-from vaekit.training.trainer import TrainResult, train
+from vaekit.training.config import Items, TrainConfig
+from vaekit.training.trainer import Callback, TrainResult, train
 
 _EXAMPLES = 1000
 

@@ -18,7 +18,7 @@ from vaekit.models.vae import VAE, Model
 from vaekit.priors.base import FittedPrior
 from vaekit.priors.mixture import Vamp
 from vaekit.randomness import make_generator, seeded
-from vaekit.training.data import Items
+from vaekit.training.config import Items
 from vaekit.types import Batch
 
 _ROUNDS = 50

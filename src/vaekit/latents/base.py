@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaekit.distributions.codes import CodeDistribution, UniformCodes
-from vaekit.distributions.manifolds import REAL
+from vaekit.distributions.gaussian import REAL
 from vaekit.distributions.wrappers import SampleWithLogProb
 from vaekit.errors import CompositionError
 from vaekit.posteriors.discrete import Quantizer

@@ -7,7 +7,7 @@ from .elementwise import (
     StructuralSimilarity as StructuralSimilarity,
     Student as Student,
 )
-from .gaussian import (
+from .base import (
     Gaussian as Gaussian,
     LearnedGaussian as LearnedGaussian,
     OptimalGaussian as OptimalGaussian,

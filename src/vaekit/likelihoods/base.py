@@ -1,16 +1,18 @@
-"""What every likelihood promises."""
+"""What every likelihood promises, and Gaussian ones: fixed, learned and optimal noise."""
 
 import abc
 import inspect
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Normal
 
-from vaekit.likelihoods.support import Support
+from vaekit.likelihoods.support import REAL, Support
 from vaekit.types import Batch
 
 
@@ -95,3 +97,138 @@ def sum_observed(
     if batch.observed is not None:
         log_px = torch.where(batch.observed, log_px, torch.zeros_like(log_px))
     return log_px.flatten(start_dim=2).sum(-1)
+
+
+_FLOOR = 1e-2
+"""The least noise, in the units of standardised data: without it a constant column, predicted
+without error, would drive the density to infinity and drown every other column."""
+
+
+class Gaussian(Elementwise):
+    """Normal noise of a fixed size: squared error, scaled.
+
+    Args:
+        scale: Standard deviation, positive, in the units of the networks (standardised arrays,
+            images in 0 to 1). With 1.0 on images nearly all latents collapse; prefer
+            `OptimalGaussian`.
+
+    Source: Kingma & Welling 2014, appendix C.2.
+
+    Example:
+        >>> Gaussian(0.1)(torch.zeros(1, 3, 1, 4)).stddev.max().item()
+        0.10000000149011612
+    """
+
+    support: ClassVar[Support] = REAL
+
+    def __init__(self, scale: float = 1.0) -> None:
+        super().__init__()
+        if not (math.isfinite(scale) and scale > 0):
+            raise ValueError(f"scale must be positive and finite; got {scale}.")
+        self.scale = scale
+
+    def forward(self, features: Float[Tensor, "draws batch channels *event"]) -> Distribution:
+        """Read the features as means."""
+        mean = features.squeeze(2)
+        return Normal(mean, mean.new_tensor(self.scale), validate_args=False)
+
+    def initial_features(self, mean: Float[Tensor, "*event"]) -> Float[Tensor, "channels *event"]:
+        """Return the mean itself."""
+        return mean.unsqueeze(0)
+
+
+class LearnedGaussian(Elementwise):
+    """Normal noise whose size is learned: one for all values, or one per feature.
+
+    Args:
+        shape: ``()`` for one common scale, the event shape for one per feature.
+        initial_scale: Where learning starts, in the units of the networks.
+
+    Source: Rybkin et al. 2021, "Simple and effective VAE training with calibrated decoders",
+    section 4.1.
+
+    Example:
+        >>> LearnedGaussian((4,))(torch.zeros(1, 3, 1, 4)).stddev.shape
+        torch.Size([1, 3, 4])
+    """
+
+    support: ClassVar[Support] = REAL
+
+    def __init__(self, shape: Sequence[int] = (), initial_scale: float = 1.0) -> None:
+        super().__init__()
+        if not initial_scale > _FLOOR:
+            raise ValueError(f"initial_scale must be above {_FLOOR}; got {initial_scale}.")
+        self.shape = tuple(shape)
+        self.initial_scale = initial_scale
+        start = math.log(math.expm1(initial_scale - _FLOOR))
+        self.raw_scale = nn.Parameter(torch.full(self.shape, start))
+
+    @property
+    def scale(self) -> Tensor:
+        """The standard deviation learned so far."""
+        return F.softplus(self.raw_scale) + _FLOOR
+
+    def forward(self, features: Float[Tensor, "draws batch channels *event"]) -> Distribution:
+        """Read the features as means."""
+        return Normal(features.squeeze(2), self.scale, validate_args=False)
+
+    def initial_features(self, mean: Float[Tensor, "*event"]) -> Float[Tensor, "channels *event"]:
+        """Return the mean itself."""
+        return mean.unsqueeze(0)
+
+
+class OptimalGaussian(Likelihood):
+    """Normal noise set to its maximum-likelihood value: the root mean squared residual.
+
+    While training, the scale of each batch is computed from its own residuals, and gradients
+    flow through it; a running average of it serves evaluation.
+
+    Args:
+        momentum: Weight of the newest batch in the running average, in (0, 1].
+
+    Source: Rybkin et al. 2021, eq. 6 ("optimal sigma-VAE").
+
+    Example:
+        >>> OptimalGaussian()(torch.zeros(1, 3, 1, 4)).mean.shape
+        torch.Size([1, 3, 4])
+    """
+
+    support: ClassVar[Support] = REAL
+    running_variance: Tensor
+
+    def __init__(self, momentum: float = 0.05) -> None:
+        super().__init__()
+        if not 0 < momentum <= 1:
+            raise ValueError(f"momentum must be in (0, 1]; got {momentum}.")
+        self.momentum = momentum
+        self.register_buffer("running_variance", torch.ones(()))
+
+    def forward(self, features: Float[Tensor, "draws batch channels *event"]) -> Distribution:
+        """Read the features as means, with the running scale."""
+        scale = self.running_variance.clamp_min(_FLOOR**2).sqrt()
+        return Normal(features.squeeze(2), scale, validate_args=False)
+
+    def log_prob(self, px: Distribution, batch: Batch) -> Float[Tensor, "draws batch"]:
+        """Sum over observed cells; in training mode under the scale that fits this batch."""
+        if self.training:
+            px = Normal(px.mean, self._batch_scale(px.mean, batch), validate_args=False)
+        return sum_observed(px.log_prob(batch.visible), batch)
+
+    def _batch_scale(self, mean: Tensor, batch: Batch) -> Tensor:
+        residuals = (batch.visible - mean).square()
+        if batch.observed is None:
+            variance = residuals.mean()
+        else:
+            weights = batch.observed.expand_as(residuals).to(residuals.dtype)
+            variance = (residuals * weights).sum() / weights.sum().clamp_min(1)
+        variance = variance.clamp_min(_FLOOR**2)
+        self.running_variance.lerp_(variance.detach(), self.momentum)
+        return variance.sqrt()
+
+    def point(self, px: Distribution) -> Tensor:
+        """Return the mean."""
+        return px.mean
+
+    def initial_features(self, mean: Float[Tensor, "*event"]) -> Float[Tensor, "channels *event"]:
+        """Return the mean itself."""
+        return mean.unsqueeze(0)

@@ -10,8 +10,7 @@ from torch.distributions import Distribution
 from vaekit.distributions.sequences import TokenSequence
 from vaekit.distributions.wrappers import Concatenated
 from vaekit.errors import SpecError
-from vaekit.likelihoods.base import Likelihood, sum_observed
-from vaekit.likelihoods.gaussian import LearnedGaussian
+from vaekit.likelihoods.base import LearnedGaussian, Likelihood, sum_observed
 from vaekit.likelihoods.support import TOKENS, Support
 from vaekit.networks.tokens import AutoregressiveTokenDecoder
 from vaekit.types import Batch

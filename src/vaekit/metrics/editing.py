@@ -14,7 +14,7 @@ from vaekit.domains.context import Labels
 from vaekit.errors import DataError
 from vaekit.metrics.feature_extractors import classifier_body, minimize
 from vaekit.randomness import seeded
-from vaekit.training.data import Items
+from vaekit.training.config import Items
 
 _LEAST_ITEMS = 20
 _HELD_OUT = 0.1

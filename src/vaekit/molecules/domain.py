@@ -47,8 +47,7 @@ if TYPE_CHECKING:
     from vaekit.evaluation.measures import Measure
     from vaekit.evaluation.subject import EvaluationContext
     from vaekit.fitting.trained import TrainedModel
-    from vaekit.training.config import TrainConfig
-    from vaekit.training.data import Items
+    from vaekit.training.config import Items, TrainConfig
 
 Floats = NDArray[np.float64]
 

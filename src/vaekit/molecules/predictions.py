@@ -24,8 +24,7 @@ from vaekit.molecules.standardize import Standardized
 from vaekit.networks.tokens import TokenEncoder
 from vaekit.networks.wrappers import ParallelDecoders, with_numbers
 from vaekit.randomness import make_generator
-from vaekit.training.config import TrainConfig
-from vaekit.training.data import Items
+from vaekit.training.config import Items, TrainConfig
 
 _AT_ONCE = 512
 

@@ -15,7 +15,7 @@ from .conv import (
 )
 from .critics import Critic as Critic, FeatureCritic as FeatureCritic, PatchCritic as PatchCritic
 from .denoisers import DenoisingMLP as DenoisingMLP, UNet as UNet
-from .mlp import (
+from .conv import (
     MLPDecoder as MLPDecoder,
     MLPEncoder as MLPEncoder,
     TabularEncoder as TabularEncoder,

@@ -10,6 +10,8 @@ from vaekit.errors import CompositionError, unknown_name
 from vaekit.networks.conv import (
     ConvDecoder,
     ConvEncoder,
+    MLPDecoder,
+    MLPEncoder,
     ResidualDecoder,
     ResidualEncoder,
     SpatialDecoder,
@@ -19,7 +21,6 @@ from vaekit.networks.conv import (
     latent_grid,
 )
 from vaekit.networks.denoisers import DenoisingMLP, UNet
-from vaekit.networks.mlp import MLPDecoder, MLPEncoder
 from vaekit.networks.temporal import GRUDecoder, GRUEncoder, TemporalDecoder, TemporalEncoder
 
 _Networks = tuple[nn.Module, nn.Module, int]

@@ -7,9 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vaekit.errors import SpecError
-from vaekit.networks.conv import dense
+from vaekit.networks.conv import MLPDecoder, dense
 from vaekit.networks.denoisers import TimestepEmbedding, zero_init_linear
-from vaekit.networks.mlp import MLPDecoder
 
 
 class NoiseConditionedDecoder(nn.Module):

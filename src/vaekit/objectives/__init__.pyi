@@ -41,7 +41,7 @@ from .regularizers import (
     LatentNorm as LatentNorm,
     MeanDiscrepancy as MeanDiscrepancy,
 )
-from .schedules import (
+from .base import (
     FixedSchedule as FixedSchedule,
     Cosine as Cosine,
     Cyclical as Cyclical,

@@ -11,8 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution, MultivariateNormal
 
-from vaekit.distributions.gaussian import Delta, DiagonalNormal
-from vaekit.distributions.manifolds import REAL, Manifold
+from vaekit.distributions.gaussian import REAL, Delta, DiagonalNormal, Manifold
 from vaekit.errors import CompositionError
 from vaekit.types import LogDensity
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Size, Tensor, nn
 from torch.distributions import Distribution, constraints
 
-from vaekit.distributions.manifolds import Metric
+from vaekit.distributions.gaussian import Metric
 from vaekit.distributions.wrappers import SampleWithLogProb
 from vaekit.posteriors.gaussian import DiagonalGaussian, Posterior
 from vaekit.types import LogDensity

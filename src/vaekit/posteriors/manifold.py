@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit.distributions.manifolds import SPHERE, Ball, WrappedNormalDistribution
+from vaekit.distributions.gaussian import SPHERE, Ball, WrappedNormalDistribution
 from vaekit.distributions.sphere import PowerSpherical, VonMisesFisher
 from vaekit.errors import unknown_name
 from vaekit.posteriors.gaussian import Posterior

@@ -6,7 +6,7 @@ from vaekit.errors import CompositionError
 from vaekit.latents.base import Single
 from vaekit.networks.critics import Critic, FeatureCritic
 from vaekit.objectives.adversarial import VAEGAN, ContextCritic, PriorCritic, TotalCorrelationCritic
-from vaekit.objectives.base import KL, CapacityKL, Reconstruction
+from vaekit.objectives.base import KL, CapacityKL, Linear, Reconstruction
 from vaekit.objectives.denoising import AddNoise
 from vaekit.objectives.evidence_bounds import (
     ImportanceBound,
@@ -23,7 +23,6 @@ from vaekit.objectives.regularizers import (
     LatentNorm,
     MeanDiscrepancy,
 )
-from vaekit.objectives.schedules import Linear
 from vaekit.posteriors.gaussian import Deterministic
 from vaekit.presets.base import Parts, Recipe, preset, preset_for
 from vaekit.priors.base import StandardNormal

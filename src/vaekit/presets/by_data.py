@@ -11,10 +11,9 @@ from vaekit.networks.conv import grid_latents, latent_grid
 from vaekit.networks.critics import FeatureCritic, PatchCritic
 from vaekit.networks.wrappers import NoiseConditionedDecoder, ParallelDecoders
 from vaekit.objectives.adversarial import Adversarial, PatchAdversary
-from vaekit.objectives.base import KL, Reconstruction
+from vaekit.objectives.base import KL, Linear, Reconstruction
 from vaekit.objectives.denoising import Denoising, HideColumns
 from vaekit.objectives.evidence_bounds import Sum, elbo
-from vaekit.objectives.schedules import Linear
 from vaekit.posteriors.gaussian import GridGaussian
 from vaekit.presets.base import Parts, Recipe, preset_for
 from vaekit.priors.base import StandardNormal

@@ -4,10 +4,9 @@ import math
 
 from vaekit.latents.base import Discrete, Single
 from vaekit.latents.ladder import Ladder
-from vaekit.objectives.base import Reconstruction
+from vaekit.objectives.base import Linear, Reconstruction
 from vaekit.objectives.evidence_bounds import ClusterStart, Sum, elbo
 from vaekit.objectives.regularizers import Commitment
-from vaekit.objectives.schedules import Linear
 from vaekit.posteriors.discrete import FiniteScalar, GumbelSoftmax, VectorQuantized
 from vaekit.posteriors.flow import InverseAutoregressive, LinearFlow
 from vaekit.posteriors.gaussian import DiagonalGaussian, Posterior

@@ -1,17 +1,30 @@
-"""What every prior promises, and those without parameters."""
+"""What every prior promises, those without parameters, and what fitted ones share."""
 
 import abc
+import copy
 import math
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Adam
 
-from vaekit.distributions.gaussian import DiagonalNormal
-from vaekit.distributions.manifolds import REAL, SPHERE, Ball, Manifold, WrappedNormalDistribution
+from vaekit.distributions.gaussian import (
+    REAL,
+    SPHERE,
+    Ball,
+    DiagonalNormal,
+    Manifold,
+    WrappedNormalDistribution,
+)
 from vaekit.distributions.sphere import UniformSphereDistribution
+from vaekit.errors import CompositionError, DataError, SpecError
+from vaekit.randomness import seeded
 from vaekit.types import Aggregate
 
 
@@ -162,3 +175,157 @@ class WrappedNormal(Prior):
         """Return the wrapped normal, whatever the context."""
         log_scale = self.zeros + math.log(self.scale)
         return WrappedNormalDistribution(self.zeros, log_scale, self.ball)
+
+
+def check_whole(least: int, **values: int) -> None:
+    """Refuse what is no count, or below the least one.
+
+    Raises:
+        SpecError: Names the first.
+    """
+    for name, value in values.items():
+        if not isinstance(value, int) or value < least:
+            raise SpecError(f"{name} must be a whole number of at least {least}; got {value!r}.")
+
+
+def check_widths(hidden: Sequence[int]) -> None:
+    """Refuse layers without units.
+
+    Raises:
+        SpecError: Names the first.
+    """
+    for place, width in enumerate(hidden):
+        check_whole(1, **{f"hidden[{place}]": width})
+
+
+def check_latents(
+    prior: Prior, u: Tensor, context: Tensor | None, context_dim: int, needed: int
+) -> None:
+    """Refuse latents that a prior cannot be fitted to.
+
+    Args:
+        prior: What is to be fitted.
+        u: Latents, shape (n, latent).
+        context: What they are conditioned on, shape (n, context).
+        context_dim: The size of the context that the prior was made for; 0 for none.
+        needed: The fewest latents.
+
+    Raises:
+        CompositionError: Latents or context of another size.
+        DataError: Too few latents, or some that are not finite.
+    """
+    name = type(prior).__name__
+    if len(u) < needed:
+        raise DataError(f"{name} needs at least {needed} items; got {len(u)}.")
+    _check_size(name, "latent", u.shape[-1], prior.latent_dim)
+    _check_size(name, "context", 0 if context is None else context.shape[-1], context_dim)
+    if not u.isfinite().all():
+        raise DataError(f"the latents that {name} is fitted to must be finite; got NaN or inf.")
+
+
+def check_context(prior: Prior, context: Tensor | None, context_dim: int) -> Tensor | None:
+    """Return the context, or ``None`` for a prior that ignores it.
+
+    Raises:
+        CompositionError: Missing, or of another size than the prior was fitted with.
+    """
+    if context_dim == 0:
+        return None
+    got = 0 if context is None else context.shape[-1]
+    _check_size(type(prior).__name__, "context", got, context_dim)
+    return context
+
+
+def _check_size(owner: str, name: str, got: int, expected: int) -> None:
+    if got != expected:
+        raise CompositionError(
+            f"the {name} of this {owner} must have size {expected}; got {got}. "
+            f"Make it with {name}_dim={got}."
+        )
+
+
+FEWEST_ROWS = 10
+_HELD_OUT = 0.1
+_MOST_HELD_OUT = 2000
+_LOOKS = 20
+_LARGEST_GRADIENT = 10.0
+
+Losses = Callable[..., Tensor]
+"""Rows (latents, and contexts where there are some) -> the loss of each, shape (batch,)."""
+
+
+def train(
+    net: nn.Module,
+    losses: Losses,
+    rows: tuple[Tensor, ...],
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
+    deadline: float | None = None,
+) -> None:
+    """Descend the mean loss by Adam; keep the weights that were best on a held-out tenth.
+
+    Reads the global random stream; see `vaekit.randomness.seeded`.
+
+    Args:
+        net: What learns; changed in place.
+        losses: The loss of each row under the net, in nats.
+        rows: Tensors with as many rows.
+        steps: Optimiser steps.
+        batch_size: Rows per step.
+        learning_rate: Adam's first step size; it falls to 0 along a cosine.
+        deadline: Reading of `time.monotonic` at which to stop, if there are steps left.
+    """
+    held_out, rest = _split(len(rows[0]))
+    optimizer = Adam(net.parameters(), learning_rate, fused=True)
+    progress = _progress(steps, deadline)
+    best, weights = _score(losses, rows, held_out), copy.deepcopy(net.state_dict())
+    for step, index in enumerate(_batches(rest, batch_size, steps), start=1):
+        with torch.enable_grad():
+            loss = losses(*(row[index] for row in rows)).mean()
+            optimizer.zero_grad()
+            loss.backward()
+        clip_grad_norm_(net.parameters(), _LARGEST_GRADIENT)
+        optimizer.step()
+        done = progress(step)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate * (1 + math.cos(math.pi * done)) / 2
+        if step % max(1, steps // _LOOKS) == 0 or done >= 1:
+            score = _score(losses, rows, held_out)
+            if score < best:  # never true of NaN
+                best, weights = score, copy.deepcopy(net.state_dict())
+        if done >= 1:
+            break
+    net.load_state_dict(weights)
+
+
+def _progress(steps: int, deadline: float | None) -> Callable[[int], float]:
+    """Return the share that is done after each step, of the steps or of the time."""
+    started = time.monotonic()
+    if deadline is None:
+        return lambda step: step / steps
+    allowed = max(deadline - started, 1e-3)
+    return lambda step: min(1.0, max(step / steps, (time.monotonic() - started) / allowed))
+
+
+def _split(count: int) -> tuple[Tensor, Tensor]:
+    """Row numbers held out, and the rest."""
+    order = torch.randperm(count)
+    cut = min(_MOST_HELD_OUT, max(1, int(count * _HELD_OUT)))
+    return order[:cut], order[cut:]
+
+
+def _batches(rest: Tensor, batch_size: int, steps: int) -> Iterator[Tensor]:
+    """Row numbers of each step, every row once per round."""
+    size = min(batch_size, len(rest))
+    rounds = -(-steps * size // len(rest))
+    order = torch.cat([torch.randperm(len(rest)) for _ in range(rounds)])
+    yield from rest[order[: steps * size]].split(size)
+
+
+@torch.no_grad()
+def _score(losses: Losses, rows: tuple[Tensor, ...], index: Tensor) -> float:
+    """Return the mean loss of held-out rows, with the same noise at every look."""
+    with seeded(0):
+        parts = [losses(*(row[part] for row in rows)) for part in index.split(500)]
+    return float(torch.cat(parts).mean())

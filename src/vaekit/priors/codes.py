@@ -9,8 +9,14 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaekit.errors import DataError
-from vaekit.priors.base import FittedPrior
-from vaekit.priors.fitting import FEWEST_ROWS, check_context, check_latents, check_whole, train
+from vaekit.priors.base import (
+    FEWEST_ROWS,
+    FittedPrior,
+    check_context,
+    check_latents,
+    check_whole,
+    train,
+)
 from vaekit.priors.flow import Rows
 from vaekit.randomness import seeded
 from vaekit.types import Aggregate

@@ -11,8 +11,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, MixtureSameFamily, MultivariateNormal
 
-from vaekit.priors.base import FittedPrior
-from vaekit.priors.fitting import check_context, check_latents, check_whole
+from vaekit.priors.base import FittedPrior, check_context, check_latents, check_whole
 from vaekit.priors.flow import Rows
 from vaekit.randomness import fresh_seed, seeded
 from vaekit.types import Aggregate

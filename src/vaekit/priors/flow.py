@@ -12,9 +12,9 @@ from torch.distributions import AffineTransform, Distribution, TransformedDistri
 
 from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.errors import unknown_name
-from vaekit.priors.base import FittedPrior
-from vaekit.priors.fitting import (
+from vaekit.priors.base import (
     FEWEST_ROWS,
+    FittedPrior,
     check_context,
     check_latents,
     check_whole,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from vaekit.distributions.noise_paths import TIMES, draw_times, find_path
 from vaekit.errors import SpecError, unknown_name
 from vaekit.networks.sizes import make_denoiser
-from vaekit.priors.fitting import check_whole
+from vaekit.priors.base import check_whole
 from vaekit.priors.flow import NetworkPrior, standard_normal
 
 _EXACT, _WAYS = 64, 16

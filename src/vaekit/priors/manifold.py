@@ -8,9 +8,8 @@ from jaxtyping import Float
 from torch import Size, Tensor
 from torch.distributions import Distribution, constraints
 
-from vaekit.distributions.manifolds import Metric
-from vaekit.priors.base import FittedPrior
-from vaekit.priors.fitting import check_latents, check_whole
+from vaekit.distributions.gaussian import Metric
+from vaekit.priors.base import FittedPrior, check_latents, check_whole
 from vaekit.randomness import seeded
 from vaekit.types import Aggregate
 

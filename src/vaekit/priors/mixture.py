@@ -11,9 +11,8 @@ from torch.distributions import Categorical, Distribution, MixtureSameFamily
 from vaekit.distributed import take_from_first
 from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.errors import DataError
-from vaekit.priors.base import Prior
+from vaekit.priors.base import Prior, check_whole
 from vaekit.priors.density import fit_mixture
-from vaekit.priors.fitting import check_whole
 from vaekit.types import Aggregate
 
 

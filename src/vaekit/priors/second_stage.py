@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vaekit.distributions.gaussian import DiagonalNormal
-from vaekit.priors.fitting import check_whole, check_widths
+from vaekit.priors.base import check_whole, check_widths
 from vaekit.priors.flow import NetworkPrior, standard_normal
 from vaekit.randomness import seeded
 

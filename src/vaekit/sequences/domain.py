@@ -13,7 +13,7 @@ from vaekit.errors import CompositionError, DataError, DataTypeError
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TOKENS, Support
 from vaekit.likelihoods.tokens import TargetedTokens, Tokens
-from vaekit.networks.mlp import MLPDecoder
+from vaekit.networks.conv import MLPDecoder
 from vaekit.networks.tokens import (
     AutoregressiveTokenDecoder,
     TokenEncoder,

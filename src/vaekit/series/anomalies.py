@@ -21,7 +21,7 @@ from vaekit.fitting.trained import batches_of
 from vaekit.models.vae import VAE
 from vaekit.reports import figure_html, lines, render, table_row
 from vaekit.series.domain import SeriesDomain
-from vaekit.training.data import Items
+from vaekit.training.config import Items
 from vaekit.types import Batch
 
 Floats = NDArray[np.float64]

@@ -28,8 +28,8 @@ from vaekit.models.vae import Model
 from vaekit.presets.base import Preset, choose_preset
 from vaekit.spec import build, describe
 from vaekit.storage.migration import upgraded, upgraded_option, upgraded_weights
-from vaekit.training.callbacks import HISTORY_NAME, history_csv
 from vaekit.training.state import FILE_NAME as CHECKPOINT_NAME
+from vaekit.training.trainer import HISTORY_NAME, history_csv
 
 FORMAT = 2
 _READABLE = (1, 2)

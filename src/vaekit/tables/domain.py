@@ -22,8 +22,7 @@ from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TABLE, Support
 from vaekit.likelihoods.table import AutoregressiveTable, Table
 from vaekit.networks.autoregressive import AutoregressiveCells
-from vaekit.networks.conv import Chain, Offset
-from vaekit.networks.mlp import MLPDecoder, TabularEncoder
+from vaekit.networks.conv import Chain, MLPDecoder, Offset, TabularEncoder
 from vaekit.networks.sizes import make_denoiser
 from vaekit.presets.base import Parts
 from vaekit.tables.columns import CategoricalColumn, Cell, Column, ConstantColumn, encode_known

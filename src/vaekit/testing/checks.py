@@ -9,8 +9,7 @@ import torch
 from torch import Size, Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit.distributions.gaussian import Delta, DiagonalNormal
-from vaekit.distributions.manifolds import REAL
+from vaekit.distributions.gaussian import REAL, Delta, DiagonalNormal
 from vaekit.distributions.wrappers import SampleWithLogProb
 from vaekit.errors import ConformanceError, SpecError
 from vaekit.likelihoods.base import Likelihood

@@ -1,4 +1,4 @@
-from .callbacks import Callback as Callback, Event as Event
+from .trainer import Callback as Callback, Event as Event
 from .config import TrainConfig as TrainConfig
-from .data import Items as Items
+from .config import Items as Items
 from .trainer import TrainResult as TrainResult, train as train

@@ -25,8 +25,7 @@ from vaekit.files import atomic_write
 from vaekit.models.vae import Model
 from vaekit.objectives.base import Objective
 from vaekit.spec import describe
-from vaekit.training.config import PRECISIONS, TrainConfig
-from vaekit.training.data import Items
+from vaekit.training.config import PRECISIONS, Items, TrainConfig
 from vaekit.types import Batch, TrainingProgress, Update
 
 # Parameters of glibc's mallopt.

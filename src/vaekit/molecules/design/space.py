@@ -22,8 +22,7 @@ from vaekit.molecules.rdkit_tools import as_molecules, chemistry
 from vaekit.molecules.reading import Report
 from vaekit.molecules.standardize import Standardized
 from vaekit.objectives.evidence_bounds import elbo
-from vaekit.training.config import TrainConfig
-from vaekit.training.data import Items
+from vaekit.training.config import Items, TrainConfig
 from vaekit.training.trainer import train
 
 Codes = NDArray[np.float32]
