@@ -21,6 +21,7 @@ from . import (
     posteriors as posteriors,
     presets as presets,
     priors as priors,
+    reading as reading,
     registry as registry,
     sequences as sequences,
     series as series,
@@ -31,6 +32,7 @@ from . import (
 )
 
 from .autoencoder import Autoencoder as Autoencoder, fine_tune as fine_tune
+from .reading.tables import read_table as read_table
 from .registry import register as register
 from .storage.loading import load as load
 

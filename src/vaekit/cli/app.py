@@ -12,11 +12,13 @@ from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
 from vaekit import registry
+from vaekit.console.options import accept_table_options
 from vaekit.errors import VaekitError
 
 _ORDER = (
     "demo",
     "models",
+    "describe",
     "fit",
     "refit",
     "sample",
@@ -71,7 +73,7 @@ class _Commands(TyperGroup):
 
 def _loaded(name: str) -> Any:
     single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-    single.command(name)(registry.get("commands", name))
+    single.command(name)(accept_table_options(registry.get("commands", name)))
     return typer.main.get_command(single)
 
 

@@ -74,6 +74,20 @@ def fit(
             "commas: columns of numbers of the file, or qed, logp and others that are computed."
         ),
     ] = None,
+    require: Annotated[
+        list[str] | None,
+        typer.Option(help="Of tables: what holds in every row, as in 'begin < end'."),
+    ] = None,
+    unique: Annotated[
+        list[str] | None,
+        typer.Option(help="Of tables: columns, separated by commas, that never repeat together."),
+    ] = None,
+    fixed: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of tables: columns, separated by commas, of which only known combinations occur."
+        ),
+    ] = None,
     start_from: Annotated[
         str | None,
         typer.Option(
@@ -103,6 +117,8 @@ def fit(
 
     vaekit fit assay.csv runs/assay --domain molecules --targets activity,logp
 
+    vaekit fit rides.csv runs/rides --require "pickup < dropoff" --unique id --fixed city,zip
+
     vaekit fit mine.smi runs/mine --start-from moses
 
     vaekit fit assay.csv runs/assay --start-from moses --targets activity
@@ -112,11 +128,20 @@ def fit(
         _keep(_further(start_from, data, context, targets, skip_bad, options), run)
         return
     names = None if targets is None else tuple(targets.split(","))
-    asked = domains.ReadOptions(size, layout, skip_bad, keep_transparency, names)
+    asked = domains.ReadOptions(
+        size,
+        layout,
+        skip_bad,
+        keep_transparency,
+        names,
+        tuple(require or ()),
+        tuple(unique or ()),
+        tuple(fixed or ()),
+    )
     domain = domains.infer_domain(data, kind).with_options(asked)
     items = read_data(data, domain)
     is_certain = domain.is_certain(items) or kind not in ("auto", "images")
-    domain = domain if is_certain else domains.infer_domain(items)
+    domain = domain if is_certain else domains.infer_domain(items).with_options(asked)
     name = options.pop("preset")
     name = domain.default_preset if name == "auto" else name
     preset = presets.choose_preset(name, parse_assignments(option or []))

@@ -226,6 +226,8 @@ def info(run: Run) -> None:
         "epochs": f"{len(model.history_)} in {model.notes_.get('seconds', 0.0):.1f} s",
     }
     print_table(str(run), rows)
+    if columns := model.domain_.column_summaries():
+        print_table("columns", dict(columns))
     if model.health_ is not None:
         console.print(model.health_.summary(), highlight=False)
 

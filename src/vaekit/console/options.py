@@ -1,6 +1,7 @@
 """Command-line options made from the estimator's signature, so that the two cannot drift."""
 
 import ast
+import functools
 import inspect
 import re
 from collections.abc import Callable
@@ -42,6 +43,123 @@ def accept_estimator_options(command: Callable[..., None]) -> Callable[..., None
     command.__signature__ = signature  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
     return command
+
+
+_READS_DATA = frozenset({"data", "training", "context", "labels"})
+
+
+def accept_table_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that reads files the options that say how tables are to be read.
+
+    They hold for every table that the command reads; what it does not read, it does not ask.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    if not _READS_DATA & signature.parameters.keys():
+        return command
+    own = list(signature.parameters.values())
+    added = [p for p in _table_options() if p.name not in signature.parameters]
+
+    @functools.wraps(command)
+    def reading(*args: Any, **given: Any) -> None:
+        from vaekit.reading.records import use_options
+
+        options = {p.name: given.pop(p.name) for p in added}
+        options.setdefault("skip_bad", given.get("skip_bad", False))
+        with use_options(_as_table_options(options)):
+            command(*args, **given)
+
+    reading.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*own, *added]
+    )
+    reading.__annotations__ = {p.name: p.annotation for p in [*own, *added]}
+    return reading
+
+
+def _table_options() -> list[inspect.Parameter]:
+    def option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+        kind = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Parameter(name, kind, default=default, annotation=annotation)
+
+    panel = "How tables are read"
+
+    def say(text: str, *names: str) -> Any:
+        return typer.Option(*names, help=text, rich_help_panel=panel)
+
+    return [
+        option(
+            "sep",
+            Annotated[str | None, say("What stands between cells: ',', ';', '|', or tab.")],
+            None,
+        ),
+        option("decimal", Annotated[str | None, say("What stands before decimals: . or ,")], None),
+        option("encoding", Annotated[str | None, say("Of text files: utf-8, latin-1, ...")], None),
+        option(
+            "header",
+            Annotated[
+                bool | None,
+                say("Whether names stand above the columns.", "--header/--no-header"),
+            ],
+            None,
+        ),
+        option(
+            "column_kind",
+            Annotated[
+                list[str] | None,
+                say(
+                    "What a column is, as in zip=category: category, number, datetime, key, text.",
+                    "--kind",
+                ),
+            ],
+            None,
+        ),
+        option("drop", Annotated[list[str] | None, say("A column to leave out.")], None),
+        option(
+            "missing_values",
+            Annotated[list[str] | None, say("A word that stands for nothing in any column.")],
+            None,
+        ),
+        option(
+            "day_first",
+            Annotated[
+                bool | None,
+                say("Whether 03/04/2021 is in April or in March.", "--day-first/--month-first"),
+            ],
+            None,
+        ),
+        option(
+            "skip_bad",
+            Annotated[bool, say("Leave out rows with too few or too many cells.", "--skip-bad")],
+            False,
+        ),
+    ]
+
+
+def _as_table_options(given: dict[str, Any]) -> Any:
+    from vaekit.reading.records import TableOptions
+
+    options = TableOptions(
+        sep=given["sep"],
+        decimal=given["decimal"],
+        encoding=given["encoding"],
+        header=given["header"],
+        kinds=_named_kinds(given["column_kind"] or []),
+        drop=tuple(given["drop"] or ()),
+        missing_values=tuple(given["missing_values"] or ()),
+        day_first=given["day_first"],
+        skip_bad=given["skip_bad"],
+    )
+    options.check()
+    return options
+
+
+def _named_kinds(pairs: list[str]) -> dict[str, str]:
+    kinds = {}
+    for pair in pairs:
+        name, equals, kind = pair.rpartition("=")
+        if not equals or not name:
+            raise SpecError(f"--kind must be COLUMN=KIND, as in zip=category; got {pair!r}.")
+        kinds[name] = kind
+    return kinds
 
 
 def _estimator_options() -> list[inspect.Parameter]:

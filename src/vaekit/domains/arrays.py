@@ -15,13 +15,14 @@ from torch import Tensor
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import as_numbers, check_finite, check_rows
 from vaekit.domains.hooks import DetectorDefaults, TrainingBudget
-from vaekit.domains.sources import is_table_file, read_source
+from vaekit.domains.sources import read_source
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import CODES, REAL, UNIT, Support
 from vaekit.networks.sizes import make_denoiser, make_networks
 from vaekit.presets.autoencoders import beta_vae, vae
 from vaekit.presets.base import Parts
+from vaekit.reading.tables import is_table_file
 
 # Of detectors. Weights of the KL: clean items need not be compressed as much as others, and wide
 # ones even less.

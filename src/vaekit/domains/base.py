@@ -189,12 +189,21 @@ class Domain(abc.ABC):
         Raises:
             SpecError: Options for other data, or values that break a rule.
         """
+        if options.rules:
+            raise SpecError(
+                f"--require, --unique and --fixed are rules of tables; got {type(self).__name__}. "
+                "Add --domain table, or leave them out."
+            )
         if options.targets is not None:
             raise SpecError(
                 f"--targets are properties of molecules; got {type(self).__name__}. Add --domain "
                 "molecules, or leave them out."
             )
         return self
+
+    def column_summaries(self) -> Mapping[str, str]:
+        """Return what each column was taken for, by name; nothing for data without columns."""
+        return {}
 
     def reading_types(self) -> Mapping[str, str]:
         """Return the types with which columns of a file have to be read again, by name."""
@@ -274,6 +283,14 @@ class Domain(abc.ABC):
 
     # Anomalies.
 
+    def unknown_cost(self, observed: Tensor | None) -> Tensor | None:
+        """Return what cells cost that training did not know, nats, shape (batch,), if anything.
+
+        Args:
+            observed: As `observed` returns it.
+        """
+        return None
+
     @property
     def charges_unknown_cells(self) -> bool:
         """Whether a missing cell is a value that training did not know, at a cost."""
@@ -321,6 +338,10 @@ class Domain(abc.ABC):
             CompositionError: Items of this kind meet no conditions.
         """
         raise self._no_conditions()
+
+    def impose(self, items: Any, where: Mapping[str, Any]) -> Any:
+        """Return items that met conditions, with what was asked for exactly written into them."""
+        return items
 
     def proposals(
         self,

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from vaekit.domains.base import Domain
-from vaekit.domains.sources import is_table_file, read_source
+from vaekit.domains.sources import read_source
 from vaekit.errors import CompositionError, DataError, unknown_name
 from vaekit.networks.conv import Chain, Reshape
 from vaekit.presets.base import Parts
+from vaekit.reading.tables import is_table_file
 from vaekit.registry import get, names
 
 

@@ -78,6 +78,9 @@ class ReadOptions:
         skip_bad: Leave out what cannot be read, with a warning.
         keep_transparency: Learn what is transparent.
         targets: Properties that the latents are to predict as well.
+        require: Inequalities of columns that every row obeys, as in ``begin < end``.
+        unique: Columns that are different in each row.
+        fixed: Columns, separated by commas, of which only combinations of training occur.
     """
 
     size: str | None = None
@@ -85,6 +88,14 @@ class ReadOptions:
     skip_bad: bool = False
     keep_transparency: bool = False
     targets: tuple[str, ...] | None = None
+    require: tuple[str, ...] = ()
+    unique: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+
+    @property
+    def rules(self) -> bool:
+        """Whether rows have to obey any."""
+        return bool(self.require or self.unique or self.fixed)
 
 
 class SampleOptions(NamedTuple):

@@ -4,6 +4,7 @@ import gzip
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError, MissingExtraError, SpecError
+from vaekit.reading.records import current_options, say
+from vaekit.reading.tables import ENDINGS, examine_table, is_table_file
+from vaekit.reading.tables import read_pieces as table_pieces
 
 _ARRAY_KEYS = ("X", "x", "images", "data", "x_train", "arr_0")
 _IDX_UINT8 = 8
@@ -29,29 +33,27 @@ def read_source(path: str | Path) -> Any:
     Raises:
         DataError: Nothing there, an unknown format, or a damaged file; names it.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.exists():
         raise DataError(f"the data must be a file or a folder; there is nothing at {path}.")
     if path.is_dir():
         from vaekit.domains.choice import infer_domain  # which reads files to tell what they are
 
         return infer_domain(path).read(path)
+    if is_table_file(path):
+        found = examine_table(path)
+        say(found, path)
+        return found.to_pandas()
     ending = next((end for end in _READERS if path.name.endswith(end)), None)
     if ending is None:
-        raise DataError(
-            f"a data file must end in {', '.join(_READERS)} or be a folder of images; got {path}."
-        )
+        known = ", ".join([*_READERS, *ENDINGS])
+        raise DataError(f"a data file must end in {known} or be a folder of images; got {path}.")
     try:
         return _READERS[ending](path)
     except DataError:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} must be a readable {ending} file; {error}.") from error
-
-
-def is_table_file(path: Path) -> bool:
-    """Return whether the name is that of a table."""
-    return path.name.endswith(_TABLE_ENDINGS)
 
 
 def _read_npz(path: Path) -> NDArray[Any]:
@@ -99,36 +101,11 @@ def _fill(values: NDArray[np.uint8], file: gzip.GzipFile) -> int:
     return count
 
 
-def _read_csv(path: Path) -> Any:
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise MissingExtraError(
-            "reading .csv needs pandas: pip install 'vaekit[pandas]'."
-        ) from error
-    return pd.read_csv(path)
-
-
-def _read_parquet(path: Path) -> Any:
-    try:
-        import pandas as pd
-
-        return pd.read_parquet(path)
-    except ImportError as error:
-        raise MissingExtraError(
-            "reading .parquet needs pandas and pyarrow: pip install 'vaekit[tables]'."
-        ) from error
-
-
 _READERS: dict[str, Callable[[Path], Any]] = {
     ".npz": _read_npz,
     ".npy": _read_npy,
-    ".csv.gz": _read_csv,
     ".gz": _read_idx,
-    ".csv": _read_csv,
-    ".parquet": _read_parquet,
 }
-_TABLE_ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 
 def read_pieces(
@@ -158,28 +135,15 @@ def read_pieces(
     if rows < 1:
         raise SpecError(f"rows must be at least 1; got {rows}.")
     path = Path(path)
-    if path.is_file() and path.name.endswith((".csv", ".csv.gz")):
-        return _csv(path, rows, dtypes or {})
     if path.is_file() and path.suffix == ".parquet":
         return _parquet(path, rows)
     if path.is_file() and path.suffix == ".npy":
         return _cut(_mapped(path), rows)
+    if path.is_file() and is_table_file(path):
+        text = {name: "category" for name, kind in (dtypes or {}).items() if kind == "str"}
+        options = current_options()
+        return table_pieces(path, rows, replace(options, kinds={**text, **options.kinds}))
     return _cut(read_source(path), rows)
-
-
-def _csv(path: Path, rows: int, dtypes: Mapping[str, str]) -> Iterator[Any]:
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise MissingExtraError(
-            "reading .csv needs pandas: pip install 'vaekit[pandas]'."
-        ) from error
-    try:
-        wanted: Any = {n: t for n, t in dtypes.items() if n in pd.read_csv(path, nrows=0).columns}
-        with pd.read_csv(path, chunksize=rows, dtype=wanted) as pieces:
-            yield from pieces
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} must be a readable .csv file; {error}.") from error
 
 
 def _parquet(path: Path, rows: int) -> Iterator[Any]:

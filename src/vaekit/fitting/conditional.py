@@ -1,5 +1,6 @@
 """Items that meet conditions, sampled from what the model knows under those conditions."""
 
+import math
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from vaekit.randomness import seeded
 
 _AT_ONCE = 4096
 _SPARE = 1.3
+_RARE = 1e-4  # a probability below which conditions are worth a warning
 
 
 @torch.no_grad()
@@ -70,10 +72,23 @@ def sample_where(
 
     def draw(positions: Tensor) -> Tensor:
         found, log_w = _candidates(proposals, len(positions))
+        _say_if_rare(log_w)
         return found[_chosen(log_w, len(positions))]
 
     with seeded(seed):
-        return distinct_items(trained.domain, n, draw)
+        found = distinct_items(trained.domain, n, draw)
+    return trained.domain.impose(found, where)
+
+
+def _say_if_rare(log_w: Tensor) -> None:
+    """Warn of conditions that the model gives hardly any probability."""
+    probability = math.exp(float(log_w.double().logsumexp(0)) - math.log(len(log_w)))
+    if probability < _RARE:
+        warnings.warn(
+            f"the model gives these conditions a probability of {probability:.1g}: hardly any row "
+            "of training is like that, so look at what comes with care.",
+            stacklevel=4,
+        )
 
 
 def _candidates(proposals: Proposals, n: int) -> tuple[Tensor, Tensor]:

@@ -209,11 +209,14 @@ class TrainedModel:
             raise SpecError(f"draws must be a whole number of at least 1; got {draws!r}.")
         generator = make_generator(seed)
         batches = self.batches(raw, context)
-        parts = [
-            self.vae.log_prob(b.x, b.context, observed=b.observed, draws=draws, generator=generator)
-            for b in batches
-        ]
-        return torch.cat(parts)
+        return torch.cat([self._log_prob(batch, draws, generator) for batch in batches])
+
+    def _log_prob(self, batch: Batch, draws: int, generator: torch.Generator) -> Tensor:
+        found = self.vae.log_prob(
+            batch.x, batch.context, observed=batch.observed, draws=draws, generator=generator
+        )
+        cost = self.domain.unknown_cost(batch.observed)
+        return found if cost is None else found - cost.to(found)
 
     def interpolate(self, a: Any, b: Any, steps: int, path: str, context: Any) -> Any:
         """Return items on the way from each a to its b, shape (n, steps, ...)."""

@@ -15,7 +15,7 @@ from vaekit.domains.base import Domain, batch_mean, require_fitted
 from vaekit.domains.checks import as_numbers, check_finite, check_rows, is_foreign_table, is_frame
 from vaekit.domains.context import Labels
 from vaekit.domains.hooks import DetectorDefaults, ReadOptions
-from vaekit.domains.sources import is_table_file, read_source
+from vaekit.domains.sources import read_source
 from vaekit.errors import DataError, SpecError
 from vaekit.images.folders import names_files, read_images, read_labels, write_images
 from vaekit.likelihoods.base import Likelihood
@@ -24,6 +24,7 @@ from vaekit.networks.conv import Chain, Offset
 from vaekit.networks.sizes import make_denoiser, make_networks
 from vaekit.presets.autoencoders import beta_vae
 from vaekit.presets.base import Parts
+from vaekit.reading.tables import is_table_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -37,3 +37,8 @@ from .privacy import (
     row_fidelity as row_fidelity,
 )
 from .imputation import is_weighted as is_weighted
+from .describe import (
+    ColumnDescription as ColumnDescription,
+    TableDescription as TableDescription,
+    describe_table as describe_table,
+)

@@ -64,6 +64,10 @@ class Column(abc.ABC):
             DataError: A value that the column cannot hold, named with its row.
         """
 
+    def adapt(self, values: Any) -> Any:
+        """Return values as near to those of training as the kind of column allows."""
+        return values
+
     @abc.abstractmethod
     def knows(self, values: Any) -> NDArray[np.bool_]:
         """Return which cells of a pandas series `encode` takes."""
@@ -85,6 +89,11 @@ class Column(abc.ABC):
     def summary(self) -> str:
         """In a few words."""
 
+    @property
+    @abc.abstractmethod
+    def kind(self) -> str:
+        """What it is called: ``"number"``, ``"category"``, ``"datetime"``, ``"key"``, ..."""
+
 
 def missing_in(column: Column, values: Any) -> NDArray[np.bool_]:
     """Return which cells are missing.
@@ -100,6 +109,17 @@ def missing_in(column: Column, values: Any) -> NDArray[np.bool_]:
             "some."
         )
     return missing
+
+
+def refuse_other_kind(column: Column, values: Any, known: NDArray[np.bool_], was: str) -> None:
+    """Raise if no cell is of the kind of training: another column under the same name.
+
+    Raises:
+        DataError: Says what the column was, and the first value.
+    """
+    there = values.notna().to_numpy()
+    if there.sum() > 1 and not (known & there).any():
+        refuse(column, values, there, was, "Rename the columns, or drop this one.")
 
 
 def encode_known(column: Column, values: Any, known: NDArray[np.bool_]) -> Cell:
@@ -129,6 +149,17 @@ def refuse(column: Column, values: Any, bad: NDArray[np.bool_], was: str, remedy
     )
 
 
+def nullable(dtype: str) -> str:
+    """Return the type of integers that knows missing cells; other types as they are.
+
+    Example:
+        >>> nullable("uint8"), nullable("float32")
+        ('UInt8', 'float32')
+    """
+    is_plain = dtype.startswith(("int", "uint"))
+    return dtype.replace("uint", "UInt").replace("int", "Int") if is_plain else dtype
+
+
 def typed(values: Any, dtype: Any) -> Any:
     """Return an array of a dtype that pandas knows by this name."""
     import pandas as pd
@@ -155,6 +186,11 @@ class CategoricalColumn(Column):
     def num_codes(self) -> int:
         """One for each label, and one for missing cells."""
         return len(self.labels) + self.has_missing
+
+    @property
+    def kind(self) -> str:
+        """``"category"``."""
+        return "category"
 
     @property
     def summary(self) -> str:
@@ -260,6 +296,11 @@ class ConstantColumn(_Outside):
     value: str | int | float | bool | None = None
 
     @property
+    def kind(self) -> str:
+        """``"constant"``."""
+        return "constant"
+
+    @property
     def summary(self) -> str:
         """The value."""
         return "always missing" if self.value is None else f"always {self.value!r}"
@@ -286,6 +327,11 @@ class KeyColumn(_Outside):
     last: int = 0
 
     @property
+    def kind(self) -> str:
+        """``"key"``."""
+        return "key"
+
+    @property
     def summary(self) -> str:
         """How new keys look."""
         return f"a key; new rows get {self._written(self.last + 1)} and so on"
@@ -306,13 +352,18 @@ class TextColumn(_Outside):
     """Free text, or keys without a number: left out, as nothing here can write it."""
 
     @property
+    def kind(self) -> str:
+        """``"text"``."""
+        return "text"
+
+    @property
     def summary(self) -> str:
         """That it is left out."""
         return "text that differs from row to row; left empty in new rows"
 
     def decode(self, codes: NDArray[np.int64], numbers: Floats | None) -> Any:
         """Missing cells."""
-        return typed([None] * len(codes), self.dtype)
+        return typed([None] * len(codes), nullable(self.dtype))
 
 
 _NUMBERED = re.compile(r"^(\D*)(\d+)(\D*)$")

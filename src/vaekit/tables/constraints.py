@@ -40,15 +40,23 @@ class Condition:
         if isinstance(given, cls):
             return given
         if isinstance(given, list | set | frozenset):
-            return cls(values=tuple(given))
+            return cls(values=tuple(map(_known, given)))
         if not isinstance(given, tuple):
-            return cls(values=(given,))
-        if len(given) != 2 or given == (None, None):
+            return cls(values=(_known(given),))
+        ends = tuple(map(_known, given))
+        if len(ends) != 2 or ends == (None, None):
             raise DataError(
                 f"a range must be a pair (low, high), one of them None if open; got {given!r}. "
                 "Pass a list for several values."
             )
-        return cls(low=given[0], high=given[1])
+        return cls(low=ends[0], high=ends[1])
+
+
+def _known(value: Any) -> Any:
+    """Return ``None`` for NaN, NaT and NA, all of which stand for a missing cell."""
+    import pandas as pd
+
+    return None if np.ndim(value) == 0 and pd.isna(value) else value
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,10 @@ class Constraint(abc.ABC):
         Raises:
             DataError: A row that breaks the constraint, named.
         """
+
+    def apply_to_new(self, frame: Any) -> Any:
+        """Return later rows as they are learned; cells that break the constraint are missing."""
+        return self.apply(frame)
 
     @abc.abstractmethod
     def undo(self, frame: Any) -> Any:
@@ -163,6 +175,12 @@ class Inequality(Constraint):
                 f"({int(bad.sum())} such rows). Clean them, or drop the constraint."
             )
         return frame.assign(**{self.high: distance})
+
+    def apply_to_new(self, frame: Any) -> Any:
+        """Return distances; missing where a row breaks the order."""
+        self.check(frame)
+        bad = (frame[self.low] > frame[self.high]).to_numpy(dtype=bool, na_value=False)
+        return self.apply(frame.assign(**{self.high: frame[self.high].mask(bad)}))
 
     def undo(self, frame: Any) -> Any:
         """Return the larger column as itself."""
@@ -259,6 +277,11 @@ class Unique(Constraint):
                 f"columns {list(self.columns)} must be unique together; row {row} repeats "
                 f"{values} ({int(bad.sum())} such rows). Clean them, or drop the constraint."
             )
+        return frame
+
+    def apply_to_new(self, frame: Any) -> Any:
+        """Return the table as it is: later rows may repeat each other."""
+        self.check(frame)
         return frame
 
     def undo(self, frame: Any) -> Any:

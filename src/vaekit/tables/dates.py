@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError
-from vaekit.tables.columns import Cell, Column, Floats
+from vaekit.tables.columns import Cell, Column, Floats, refuse_other_kind
 from vaekit.tables.constraints import Allowed, Condition
 from vaekit.tables.numbers import NumericColumn
 
@@ -44,13 +44,40 @@ class DatetimeColumn(Column):
         return self.count.bins(most)
 
     @property
+    def kind(self) -> str:
+        """``"datetime"``."""
+        return "datetime"
+
+    @property
     def summary(self) -> str:
         """First and last."""
         import pandas as pd
 
         known = [self.unit * value for value in (*self.count.masses, *self.count.scale.values)]
-        first, last = pd.to_datetime([min(known), max(known)], unit="s")
-        return f"times from {first} to {last}"
+        duration = self.dtype.startswith("timedelta")
+        first, last = (
+            pd.to_timedelta(t, unit="s") if duration else _moment(t)
+            for t in (min(known), max(known))
+        )
+        return f"{'durations' if duration else 'times'} from {first} to {last}"
+
+    def adapt(self, values: Any) -> Any:
+        """Return dates and durations that come as text or as objects as what they are."""
+        import pandas as pd
+        import pandas.api.types as kinds
+
+        duration = self.dtype.startswith("timedelta")
+        is_kind = kinds.is_timedelta64_dtype if duration else kinds.is_datetime64_any_dtype
+        if is_kind(values.dtype) or not values.notna().any():
+            return values.astype(self.dtype)
+        if kinds.is_numeric_dtype(values.dtype):
+            return values  # encode says what is wrong
+        read: Any = pd.to_timedelta if duration else pd.to_datetime
+        options = {} if duration else {"format": "mixed", "utc": "," in self.dtype}
+        found: Any = pd.Series(read(values, errors="coerce", **options), values.index)
+        what = "durations" if duration else "times"
+        refuse_other_kind(self, values, found.notna().to_numpy(), f"held {what}")
+        return found.astype(self.dtype).rename(values.name)
 
     def knows(self, values: Any) -> NDArray[np.bool_]:
         """As of the number."""
@@ -108,8 +135,26 @@ class DatetimeColumn(Column):
         seconds = self.unit * pd.Series(self.count.decode(codes, numbers))
         made: Any = pd.to_timedelta(seconds, unit="s")
         if not self.dtype.startswith("timedelta"):
-            made = pd.to_datetime(seconds, unit="s", utc="," in self.dtype)
+            made = _moments(seconds, utc="," in self.dtype)
         return made.astype(self.dtype).array
+
+
+_MOST_SECONDS = 9.2e9  # since 1970, which nanoseconds in 64 bits can hold
+
+
+def _moments(seconds: Any, *, utc: bool) -> Any:
+    """Return a series of times; those that nanoseconds cannot hold in microseconds."""
+    import pandas as pd
+
+    if not (seconds.abs() > _MOST_SECONDS).any():
+        return pd.to_datetime(seconds, unit="s", utc=utc)
+    counts = np.where(seconds.isna(), 0, seconds * 1e6).round().astype(np.int64)
+    made = pd.Series(counts.astype("datetime64[us]"), seconds.index).where(seconds.notna(), pd.NaT)
+    return made.dt.tz_localize("UTC") if utc else made
+
+
+def _moment(seconds: float) -> Any:
+    return np.datetime64(round(seconds), "s").item()
 
 
 def unit_of(seconds: Floats) -> int:

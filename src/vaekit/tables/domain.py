@@ -1,6 +1,9 @@
 """Tables with columns of different kinds."""
 
 import itertools
+import math
+import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,7 +17,7 @@ from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import check_rows, is_foreign_table, is_frame
-from vaekit.domains.hooks import Conditions, DetectorDefaults, Proposals
+from vaekit.domains.hooks import Conditions, DetectorDefaults, Proposals, ReadOptions
 from vaekit.domains.sources import read_source
 from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
 from vaekit.fitting.conditional import read_number
@@ -25,8 +28,10 @@ from vaekit.networks.autoregressive import AutoregressiveCells
 from vaekit.networks.conv import Chain, MLPDecoder, Offset, TabularEncoder
 from vaekit.networks.sizes import make_denoiser
 from vaekit.presets.base import Parts
+from vaekit.reading.records import TableOptions, as_pandas, current_options, use_options
 from vaekit.tables.columns import CategoricalColumn, Cell, Column, ConstantColumn, encode_known
-from vaekit.tables.constraints import Constraint, Unique
+from vaekit.tables.constraints import Condition, Constraint, FixedCombinations, Inequality, Unique
+from vaekit.tables.dtypes import from_plain, to_plain
 from vaekit.tables.infer import learn_column
 from vaekit.tables.numbers import SCALES, NumericColumn
 
@@ -68,13 +73,54 @@ def checked_frame(raw: Any) -> Any:
 
 def _as_frame(raw: Any) -> Any:
     """Return a pandas data frame, from one of polars or pyarrow as well."""
-    if is_foreign_table(raw):
-        raw = raw.to_pandas()
+    raw = as_pandas(raw)
+    if isinstance(raw, np.ndarray) and raw.dtype.names:
+        import pandas as pd
+
+        return pd.DataFrame.from_records(raw)
     if not is_frame(raw):
         raise DataError(f"a table must be a data frame; got {type(raw).__name__}.")
     return raw
 
 
+def _plain(frame: Any) -> tuple[Any, dict[str, str]]:
+    """Return a table whose columns can be learned, and what those were that are changed."""
+    found = {str(name): to_plain(frame[name]) for name in frame.columns}
+    changed = {name: plain for name, (plain, _) in found.items() if plain is not frame[name]}
+    attrs = frame.attrs
+    frame = frame.assign(**changed) if changed else frame
+    frame.attrs = attrs
+    return frame, {name: was for name, (_, was) in found.items() if was}
+
+
+class UnseenWarning(UserWarning):
+    """Cells hold values that training did not know, and are taken for missing."""
+
+
+def _item(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _as_inequality(text: str) -> Inequality:
+    """Return the rule that a text such as ``begin < end`` states.
+
+    Raises:
+        SpecError: Another form.
+    """
+    parts = re.split(r"\s*(<=|<|>=|>)\s*", text.strip())
+    if len(parts) != 3 or not parts[0] or not parts[2]:
+        raise SpecError(f"--require must be like 'begin < end'; got {text!r}.")
+    low, sign, high = parts
+    return Inequality(low, high) if sign.startswith("<") else Inequality(high, low)
+
+
+_UNSEEN = ("accept", "refuse", "missing")
+_SHOWN = 3
+_ROWS_OF_ORDER = 20  # that must keep the order of two times before it is taken for a rule
 _WIDTHS = {"small": 256, "medium": 512, "large": 1024}
 _FEWEST_BINS, _MOST_BINS, _ROWS_OF_A_BIN = 4, 100, 10
 _DEPTH, _BLIND = 1, 0.1
@@ -98,15 +144,22 @@ class TableDomain(Domain):
             ``"category"``, ``"number"``, ``"datetime"``, ``"key"``, ``"text"``.
         missing: What a missing cell is: a ``"value"`` of its column, which new rows have as often,
             or ``"unobserved"``, of which the model knows nothing and which it can fill.
-        unseen: What a cell is that training did not know: a new label, a number among labels, a
-            missing cell where there was none. Either ``"refuse"``, or ``"missing"``; then
-            constants are learned as labels, so that another value is one.
+        unseen: What a cell is that training did not know: a new label, or a missing cell where
+            there was none. ``"accept"`` takes it for missing and says how many there are,
+            ``"refuse"`` is an error, and ``"missing"`` says nothing; then constants are learned as
+            labels, so that another value is one. A number that a column of few numbers never had
+            is the nearest of them, unless it is refused.
         scale: What the networks see of numbers: ``"quantiles"``, the normal scores of their ranks,
             or
             ``"standard"``, standard deviations, by which what is linear stays so.
-        constraints: What every row obeys: `Inequality`, `FixedCombinations`, `Unique`.
+        constraints: What every row obeys: `Inequality`, `FixedCombinations`, `Unique`. Two times
+            of which one is never after the other keep their order without being named.
         columns: What was learned of each column, in order.
         dtypes: Names and dtypes of the columns of training, where constraints change some.
+        formats: Of columns of dates that were text in a file, as ``strptime`` has them, so that
+            later files are read alike.
+        num_rows: Rows of training.
+        originals: Types of columns that are learned as others; see `vaekit.tables.dtypes`.
 
     Example:
         >>> import pandas as pd
@@ -119,50 +172,103 @@ class TableDomain(Domain):
 
     kinds: Mapping[str, str] = field(default_factory=dict)
     missing: str = "value"
-    unseen: str = "refuse"
+    unseen: str = "accept"
     scale: str = "quantiles"
     constraints: Sequence[Constraint] = ()
     columns: Sequence[Column] | None = None
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    formats: Mapping[str, str] = field(default_factory=dict)
+    num_rows: int = 0
+    originals: Mapping[str, str] = field(default_factory=dict)
 
     def fit(self, raw: Any) -> Self:
         """Learn the columns."""
         if self.missing not in ("value", "unobserved"):
             raise SpecError(f"missing must be 'value' or 'unobserved'; got {self.missing!r}.")
-        if self.unseen not in ("refuse", "missing"):
-            raise SpecError(f"unseen must be 'refuse' or 'missing'; got {self.unseen!r}.")
+        if self.unseen not in _UNSEEN:
+            raise unknown_name("way with unseen values", self.unseen, _UNSEEN)
         if self.scale not in SCALES:
             raise unknown_name("scale", self.scale, SCALES)
         frame = checked_frame(self.read(raw))
         check_rows(frame, least=2)
-        dtypes = {name: str(frame[name].dtype) for name in frame.columns}
-        frame = self._applied(frame)
+        formats = {n: f for n, f in frame.attrs.get("formats", {}).items() if n in frame.columns}
+        frame, originals = _plain(frame)
+        rules = (*self.constraints, *self._orders(frame))
+        dtypes = {name: str(frame[name].dtype) for name in frame.columns} if rules else {}
+        for rule in rules:
+            frame = rule.apply(frame)
         for name in self.kinds:
             if name not in frame.columns:
                 raise unknown_name("column", name, list(frame.columns))
-        columns = tuple(self._learn(frame[name]) for name in frame.columns)
+        asked = {**current_options().kinds, **self.kinds}
+        columns = tuple(self._learn(frame[name], asked.get(name)) for name in frame.columns)
         if not any(column.num_codes for column in columns):
             raise DataError(
                 "a table must have a column that can be learnt; got only "
                 f"{', '.join(f'{c.name!r}: {c.summary}' for c in columns)}."
             )
-        return replace(self, columns=columns, dtypes=dtypes if self.constraints else {})
+        return replace(
+            self,
+            constraints=rules,
+            columns=columns,
+            dtypes=dtypes,
+            formats=formats,
+            num_rows=len(frame),
+            originals=originals,
+        )
 
-    def _applied(self, frame: Any) -> Any:
-        for constraint in self.constraints:
-            frame = constraint.apply(frame)
-        return frame
+    def _orders(self, frame: Any) -> list[Inequality]:
+        """Return the orders of times that every row keeps, such as begin and end."""
+        if self.unseen != "accept" or self.missing != "value":
+            return []
+        told = {name for rule in self.constraints for name in rule.names} | self.kinds.keys()
+        times = [c for c in frame.columns if c not in told and frame[c].dtype.kind == "M"]
+        rules: list[Inequality] = []
+        for low, high in itertools.permutations(times, 2):
+            taken = {name for rule in rules for name in rule.names}
+            if {low, high} & taken or frame[low].dtype != frame[high].dtype:
+                continue
+            both = frame[[low, high]].dropna()
+            if len(both) < _ROWS_OF_ORDER or len(both) < frame[high].notna().sum():
+                continue
+            if (both[low] <= both[high]).all() and (both[low] < both[high]).any():
+                rules.append(Inequality(low, high))
+        return rules
 
-    def _learn(self, values: Any) -> Column:
+    def _learn(self, values: Any, kind: str | None) -> Column:
         known = values.dropna() if self.missing == "unobserved" else values
-        column = learn_column(known, self.kinds.get(str(values.name)), self.scale)
+        column = learn_column(known, kind, self.scale)
         is_label = isinstance(column, ConstantColumn) and column.value is not None
         return learn_column(known, "category") if is_label and self.unseen == "missing" else column
 
     def read(self, raw: Any) -> Any:
-        """Read a .csv or .parquet file; tables of polars and pyarrow become those of pandas."""
-        raw = read_source(raw) if isinstance(raw, str | Path) else raw
-        return raw.to_pandas() if is_foreign_table(raw) else raw
+        """Read a file, as that of training was; tables of others become those of pandas."""
+        if isinstance(raw, str | Path):
+            with use_options(self._reading(current_options())):
+                raw = read_source(raw)
+        return as_pandas(raw)
+
+    def _reading(self, asked: TableOptions) -> TableOptions:
+        """Return options with what training knows: columns of labels are text, dates as ever."""
+        if self.columns is None:
+            return asked
+        text = dict.fromkeys(self.reading_types(), "category")
+        return replace(
+            asked,
+            kinds={**text, **asked.kinds},
+            formats={**self.formats, **asked.formats},
+            optional=True,
+        )
+
+    def with_options(self, options: ReadOptions) -> Self:
+        """Return this domain with the rules that rows have to obey."""
+        rules = [
+            *map(_as_inequality, options.require),
+            *(Unique(tuple(_names(text))) for text in options.unique),
+            *(FixedCombinations(tuple(_names(text))) for text in options.fixed),
+        ]
+        known = super().with_options(replace(options, require=(), unique=(), fixed=()))
+        return replace(known, constraints=(*known.constraints, *rules))
 
     @property
     def learned(self) -> list[Column]:
@@ -182,21 +288,56 @@ class TableDomain(Domain):
     def prepare(self, raw: Any) -> Tensor:
         """Codes, then numbers, NaN where there is none; columns are matched by name."""
         learned = self.learned
-        frame = self._applied(checked_frame(self.read(raw)))
+        frame, _ = _plain(checked_frame(self.read(raw)))
+        for constraint in self.constraints:
+            strict = self.unseen == "refuse"
+            frame = constraint.apply(frame) if strict else constraint.apply_to_new(frame)
         self._check_columns(frame)
         check_rows(frame)
         cells = [self._cells(column, frame[column.name]) for column in learned]
+        self._say_unseen(frame, cells)
         numbers = [number for _, number in cells if number is not None]
         array = np.stack([code for code, _ in cells] + numbers, axis=1)
         return torch.from_numpy(array.astype(np.float32))
 
     def _cells(self, column: Column, values: Any) -> Cell:
         """Codes and numbers; of a hole neither."""
+        if self.unseen == "accept":
+            values = column.adapt(values)
+            return encode_known(column, values, column.knows(values))
         if self.unseen == "missing":
             return encode_known(column, values, column.knows(values))
         if self.missing == "unobserved":
             return encode_known(column, values, values.notna().to_numpy())
         return column.encode(values)
+
+    def _say_unseen(self, frame: Any, cells: Sequence[Cell]) -> None:
+        """Warn of values that training did not know, with the first of them."""
+        if self.unseen != "accept":
+            return
+        told, rows = [], np.zeros(len(frame), dtype=bool)
+        for column, (codes, _) in zip(self.learned, cells, strict=True):
+            values = frame[column.name]
+            gone = values.isna().to_numpy()
+            unknown = np.isnan(codes) & ~(gone & (self.missing == "unobserved"))
+            if unknown.any():
+                row = int(unknown.argmax())
+                shown = "a missing cell" if gone[row] else repr(_item(values.iloc[row]))
+                told.append(f"{column.name!r}: {shown} in row {row} ({int(unknown.sum())} cells)")
+                rows |= unknown
+        if told:
+            more = f"; and {len(told) - _SHOWN} columns more" if len(told) > _SHOWN else ""
+            warnings.warn(
+                f"{int(rows.sum())} of {len(frame)} rows have values that training did not know, "
+                f"which are taken for missing: {', '.join(told[:_SHOWN])}{more}. To refuse them, "
+                "use TableDomain(unseen='refuse').",
+                UnseenWarning,
+                stacklevel=4,
+            )
+
+    def column_summaries(self) -> Mapping[str, str]:
+        """Return kinds and values of all columns."""
+        return {c.name: f"{c.kind}: {c.summary}" for c in self.columns or ()}
 
     def _check_columns(self, frame: Any) -> None:
         wanted = {column.name for column in self.learned}
@@ -230,9 +371,11 @@ class TableDomain(Domain):
         frame = pd.DataFrame(values)
         for constraint in reversed(self.constraints):
             frame = constraint.undo(frame)
-        if not self.dtypes:
-            return frame
-        return frame[list(self.dtypes)].astype(possible_dtypes(frame, self.dtypes))
+        if self.dtypes:
+            frame = frame[list(self.dtypes)].astype(possible_dtypes(frame, self.dtypes))
+        for name, was in self.originals.items():
+            frame[name] = from_plain(frame[name], was)
+        return frame
 
     def repeated(self, frame: Any) -> NDArray[np.bool_]:
         """Return which rows repeat what must be unique of a row above them."""
@@ -284,6 +427,12 @@ class TableDomain(Domain):
                 observed[:, self.cells[column.name][1]] = x[:, code] == column.number_code
         return observed
 
+    def unknown_cost(self, observed: Tensor | None) -> Tensor | None:
+        """Return log(rows + 1) for each unknown cell, as for what one row in so many has."""
+        if observed is None or self.unseen != "accept" or self.missing != "value":
+            return None
+        return math.log(self.num_rows + 1) * (~observed[:, : len(self.learned)]).sum(1)
+
     @property
     def charges_unknown_cells(self) -> bool:
         """Whether a missing cell is a value of its column."""
@@ -313,6 +462,16 @@ class TableDomain(Domain):
         from vaekit.tables.conditional import guided_rows
 
         return guided_rows(self, trained, context, fitted, where)
+
+    def impose(self, items: Any, where: Mapping[str, Any]) -> Any:
+        """Return rows in which numbers are exactly what was asked for."""
+        columns = {c.name: c for c in self.columns or ()}
+        for name, given in where.items():
+            values = Condition.of(given).values or ()
+            is_number = isinstance(columns.get(name), NumericColumn)
+            if is_number and len(values) == 1 and values[0] is not None:
+                items[name] = items[name].mask(items[name].notna(), values[0])
+        return items
 
     def evaluation_reference(self, training: Any) -> Tensor:
         """Return training rows as the networks see them."""

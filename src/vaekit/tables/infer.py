@@ -70,6 +70,8 @@ def _kind(values: Any, known: Any) -> str:
     if kinds.is_datetime64_any_dtype(values.dtype) or kinds.is_timedelta64_dtype(values.dtype):
         return "datetime"
     if kinds.is_numeric_dtype(values.dtype):
+        if _is_large(known) and _distinct(known) > len(values) / 2 and _spread(known) > len(values):
+            return "key"  # identifiers, such as hashes
         return "key" if _counts_rows(values) else "number"
     _check_types(known)
     if not isinstance(known.iloc[0], str):
@@ -84,6 +86,21 @@ def _kind_of_text(known: Any, rows: int) -> str:
     if distinct == len(known) == rows and key_of("", "", known.tolist()):
         return "key"
     return "text"
+
+
+_EXACT = 2**53  # beyond, numbers of 64 bits do not tell integers apart
+
+
+def _is_large(known: Any) -> bool:
+    """Return whether integers have more bits than floating-point numbers can hold."""
+    import pandas.api.types as kinds
+
+    is_whole = kinds.is_integer_dtype(known.dtype) and len(known) > 0
+    return is_whole and max(abs(int(known.min())), abs(int(known.max()))) > _EXACT
+
+
+def _spread(known: Any) -> int:
+    return int(known.max()) - int(known.min())
 
 
 def _counts_rows(values: Any) -> bool:
@@ -139,10 +156,11 @@ def _number(values: Any, known: Any, about: _About) -> Column:
 
     numbers = pd.to_numeric(known, errors="coerce")
     dtype = about.dtype if about.dtype not in _OF_TEXT else "float64"
-    learned = NumericColumn(about.name, dtype, about.has_missing)
+    offset = int(numbers.min()) if _is_large(numbers) else 0
+    learned = NumericColumn(about.name, dtype, about.has_missing, offset=offset)
     bad: NDArray[np.bool_] = numbers.isna().to_numpy()
     refuse(learned, known, bad, "must hold numbers", "Clean it, or use the kind 'category'.")
-    array = numbers.to_numpy(dtype=np.float64)
+    array = learned.read(known) if offset else numbers.to_numpy(dtype=np.float64)
     refuse(learned, known, np.isinf(array), "must hold finite numbers", "Clean it.")
     padded = np.concatenate([array, np.full(len(values) - len(known), np.nan)])
     return learned.fit(padded, about.scale)

@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from vaekit.errors import DataError
-from vaekit.tables.columns import Cell, Column, Floats, missing_in, refuse, typed
+from vaekit.tables.columns import (
+    Cell,
+    Column,
+    Floats,
+    missing_in,
+    nullable,
+    refuse,
+    refuse_other_kind,
+    typed,
+)
 from vaekit.tables.constraints import Allowed, Condition
 
 FARTHEST = 6.0
@@ -105,11 +114,17 @@ class QuantileTransform(Scale):
         scores = ndtri(self.rank(numbers))
         for end, inner in ((0, _TAIL), (-1, 1 - _TAIL)):
             edge, score = self.values[end], ndtri(self.middles[end])
-            slope = (score - ndtri(inner)) / _apart(edge - float(self.value(np.array(inner))))
+            apart = _apart(edge - float(self.value(np.array(inner))), self._size)
+            slope = (score - ndtri(inner)) / apart
             beyond = numbers < edge if end == 0 else numbers > edge
             scores = np.where(beyond, score + slope * (numbers - edge), scores)
         bounded: Floats = np.clip(scores, -FARTHEST, FARTHEST)
         return bounded
+
+    @property
+    def _size(self) -> float:
+        """The largest size of a value, so that differences are judged by it; 1 at most."""
+        return min(1.0, max(abs(self.values[0]), abs(self.values[-1])))
 
     def numbers(self, scores: Floats) -> Floats:
         """Return the numbers of these normal scores."""
@@ -183,11 +198,12 @@ def _kept(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.union1d(spaced, heavy)
 
 
-def _apart(difference: float) -> float:
-    return difference if abs(difference) > 1e-12 else float("inf")
+def _apart(difference: float, size: float) -> float:
+    return difference if abs(difference) > 1e-12 * size else float("inf")
 
 
 _MOST = 1000
+_ORDINARY = (1e-100, 1e100)  # sizes whose squares are neither 0 nor infinite
 
 
 @dataclass(frozen=True)
@@ -222,8 +238,11 @@ class StandardScaling(Scale):
             return cls()
         snaps = bool(len(values) <= min(_MOST, len(numbers) / 2))
         kept = values if snaps else values[[0, -1]]
-        spread = float(numbers.std()) or 1.0
-        return cls(tuple(kept.tolist()), float(numbers.mean()), spread, snaps)
+        size = np.abs(numbers).max()
+        unit = size if size and not _ORDINARY[0] < size < _ORDINARY[1] else 1.0
+        spread = float((numbers / unit).std() * unit) or 1.0
+        mean = float((numbers / unit).mean() * unit)
+        return cls(tuple(kept.tolist()), mean, spread, snaps)
 
     def scores(self, numbers: Floats) -> Floats:
         """Standard deviations from the mean, 6 at most."""
@@ -284,11 +303,27 @@ class NumericColumn(Column):
         masses: Values that are codes, rising.
         scale: Of the others: `QuantileTransform` or `StandardScaling`.
         decimals: Digits after the point; ``None`` for as many as there are.
+        offset: What is taken off integers of more than 53 bits, so that each stays exact.
     """
 
     masses: Sequence[float] = ()
     scale: Scale = field(default_factory=QuantileTransform)
     decimals: int | None = None
+    offset: int = 0
+
+    def read(self, values: Any) -> Floats:
+        """Return numbers of a series less the offset, NaN for what is none."""
+        import pandas as pd
+
+        numbers = pd.to_numeric(values, errors="coerce")
+        if not self.offset:
+            found: Floats = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+            return found
+        whole = [
+            float(int(value) - self.offset) if np.isfinite(value) else np.nan
+            for value in numbers.astype(object).where(numbers.notna(), np.nan)
+        ]
+        return np.array(whole)
 
     def fit(self, numbers: Floats, scale: str = "quantiles") -> Self:
         """Learn from values, NaN where missing.
@@ -325,30 +360,53 @@ class NumericColumn(Column):
         return self.scale.bins(most)
 
     @property
+    def kind(self) -> str:
+        """``"number"``."""
+        return "number"
+
+    @property
     def summary(self) -> str:
         """Its range, and the values that are codes."""
         everything = [*self.masses, *self.scale.values]
+        if self.offset:
+            low, high = (int(end) + self.offset for end in (min(everything), max(everything)))
+            return f"integers from {low} to {high}"
         masses = f", {len(self.masses)} values of their own" if self.masses else ""
         return f"numbers from {min(everything):g} to {max(everything):g}{masses}"
 
-    def knows(self, values: Any) -> NDArray[np.bool_]:
-        """Finite numbers, of training where it had few, and missing cells if it had some."""
+    def adapt(self, values: Any) -> Any:
+        """Return the nearest known number, where a column has few."""
         import pandas as pd
 
-        numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        numbers = self.read(values)
+        known = np.isfinite(numbers)
+        refuse_other_kind(self, values, known, "held numbers")
+        if self.has_number or not self.masses:
+            return values
+        masses = np.asarray(self.masses)
+        nearest = masses[np.searchsorted((masses[1:] + masses[:-1]) / 2, numbers)]
+        if self.offset:
+            whole = [
+                int(n) + self.offset if k else None for n, k in zip(nearest, known, strict=True)
+            ]
+            found = pd.Series(whole, values.index, dtype="Int64", name=values.name)
+        else:
+            found = pd.Series(np.where(known, nearest, np.nan), values.index, name=values.name)
+        return found.where(known | values.isna(), values.astype(object))
+
+    def knows(self, values: Any) -> NDArray[np.bool_]:
+        """Finite numbers, of training where it had few, and missing cells if it had some."""
+        numbers = self.read(values)
         told = np.isfinite(numbers) if self.has_number else np.isin(numbers, self.masses)
         found: NDArray[np.bool_] = told | (values.isna().to_numpy() & self.has_missing)
         return found
 
     def encode(self, values: Any) -> Cell:
         """Codes of the masses, and normal scores of the ranks of the others."""
-        import pandas as pd
-
         missing = missing_in(self, values)
-        read = pd.to_numeric(values, errors="coerce")
-        bad = read.isna().to_numpy() & ~missing
+        numbers = self.read(values)
+        bad = np.isnan(numbers) & ~missing
         refuse(self, values, bad, "held numbers", "Clean it.")
-        numbers = read.to_numpy(dtype=np.float64, na_value=np.nan)
         refuse(self, values, np.isinf(numbers), "held finite numbers", "Clean it.")
         place = np.searchsorted(self.masses, numbers) if self.masses else np.zeros(len(numbers))
         place = np.minimum(place, max(0, len(self.masses) - 1)).astype(np.int64)
@@ -375,11 +433,11 @@ class NumericColumn(Column):
         masses = np.asarray(self.masses)
         if condition.values is None:
             low, high = (
-                default if end is None else float(end)
+                default if end is None else float(end - self.offset)
                 for end, default in ((condition.low, -np.inf), (condition.high, np.inf))
             )
             return self._between(low, high, (masses >= low) & (masses <= high), condition)
-        numbers = [float(value) for value in condition.values if value is not None]
+        numbers = [float(v - self.offset) for v in condition.values if v is not None]
         is_mass = np.isin(masses, numbers)
         others = [number for number in numbers if number not in self.masses]
         if len(others) > 1:
@@ -425,11 +483,18 @@ class NumericColumn(Column):
             elsewhere = codes == len(self.masses) + 1
             found = np.where(elsewhere, self._values(numbers), found)
         dtype = self.dtype
+        if self.offset:
+            return self._whole(found)
         if dtype.startswith(("int", "uint")) and self.has_missing:
             dtype = "float64"
         if np.isnan(found).any() and dtype[0].isupper():  # pandas' own types, which know holes
             return typed(typed(found, "Float64"), dtype)
         return found.astype(dtype) if dtype[0].islower() else typed(found, dtype)
+
+    def _whole(self, numbers: Floats) -> Any:
+        """Return exact integers; those with gaps in a type that knows them."""
+        whole = [None if np.isnan(n) else int(n) + self.offset for n in numbers.round()]
+        return typed(whole, nullable(self.dtype) if None in whole else self.dtype)
 
     def _values(self, scores: Floats) -> Floats:
         found = self.scale.numbers(scores)
@@ -439,8 +504,10 @@ class NumericColumn(Column):
 
 
 def _decimals(values: Floats) -> int | None:
+    """Return after how many digits numbers end; ``None`` if they go on, or are tiny."""
+    size = np.abs(values).max(initial=0.0)
     for decimals in range(_MOST_DECIMALS + 1):
-        close = 1e-12 + 1e-9 * 10**-decimals
+        close = min(1.0, size) * (1e-12 + 1e-9 * 10**-decimals)
         if np.allclose(np.round(values, decimals), values, rtol=0, atol=close):
             return decimals
     return None

@@ -8,6 +8,7 @@ import pytest
 
 from vaekit.errors import DataError, DataTypeError, MissingExtraError, SpecError
 from vaekit.molecules import Standardizer, read_molecules, standardize
+from vaekit.reading import ReadingWarning
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("rdkit")
@@ -65,8 +66,9 @@ def test_a_wrong_column_is_named_with_the_nearest():
 def test_a_table_without_smiles_or_header(tmp_path):
     with pytest.raises(DataError, match=r"column of SMILES.*Name it"):
         read_molecules(pd.DataFrame({"a": [1, 2], "b": ["x!", "y!"]}))
-    with pytest.raises(DataError, match="no header"):
-        read_molecules(written(tmp_path / "a.csv", "CCO,1\n12,2\n"))
+    with pytest.warns(ReadingWarning, match="no header"):
+        found = read_molecules(written(tmp_path / "a.csv", "CCO,1\nCCN,2\n"))
+    assert found.smiles == ("CCO", "CCN")
 
 
 @pytest.mark.parametrize("ending", [".sdf", ".sdf.gz"])

@@ -1,0 +1,5 @@
+"""Files to tables: delimited text of any dialect, Parquet, Feather, JSON lines, spreadsheets."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
