@@ -183,14 +183,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             self.feature_names_in_ = np.asarray(names, dtype=object)
         return self
 
-    def transform(self, X: Any, context: Any = None) -> NDArray[np.float32]:
+    def transform(
+        self, X: Any, context: Any = None, *, strict: bool = False
+    ) -> NDArray[np.float32]:
         """Encode: the posterior mean of each item, shape (n, latent_dim), the same at every call.
 
         Args:
             X: Items of the kind seen in `fit`.
             context: Their labels or properties, if the model is conditional.
+            strict: Of molecules: whether one that cannot be read is an error; else its row is NaN,
+                and one warning counts such rows. Bad items of other kinds are always errors.
         """
-        return self._fitted("transform").encode(X, context).cpu().numpy()
+        return self._fitted("transform").encode(X, context, strict).cpu().numpy()
 
     def inverse_transform(self, Z: Any, context: Any = None) -> Any:
         """Decode latents into items, in the form of the training data.
@@ -201,9 +205,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         return self._fitted("inverse_transform").decode(Z, context)
 
-    def reconstruct(self, X: Any, context: Any = None) -> Any:
-        """Encode and decode: what the model keeps of each item."""
-        return self._fitted("reconstruct").reconstruct(X, context)
+    def reconstruct(self, X: Any, context: Any = None, *, strict: bool = False) -> Any:
+        """Encode and decode: what the model keeps of each item.
+
+        Args:
+            X: Items of the kind seen in `fit`.
+            context: Their labels or properties, if the model is conditional.
+            strict: As of `transform`; molecules that cannot be read become ``None``.
+        """
+        return self._fitted("reconstruct").reconstruct(X, context, strict)
 
     def sample(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -74,6 +74,13 @@ def fit(
             "commas: columns of numbers of the file, or qed, logp and others that are computed."
         ),
     ] = None,
+    drop_stereo: Annotated[
+        bool,
+        typer.Option(
+            "--drop-stereo",
+            help="Of molecules: leave out what they say of centres and double bonds.",
+        ),
+    ] = False,
     start_from: Annotated[
         str | None,
         typer.Option(
@@ -109,10 +116,11 @@ def fit(
     """
     storage.check_destination(run)
     if start_from is not None:
-        _keep(_further(start_from, data, context, targets, skip_bad, options), run)
+        asked = domains.ReadOptions(skip_bad=skip_bad, drop_stereo=drop_stereo)
+        _keep(_further(start_from, data, context, targets, asked, options), run)
         return
     names = None if targets is None else tuple(targets.split(","))
-    asked = domains.ReadOptions(size, layout, skip_bad, keep_transparency, names)
+    asked = domains.ReadOptions(size, layout, skip_bad, keep_transparency, names, drop_stereo)
     domain = domains.infer_domain(data, kind).with_options(asked)
     items = read_data(data, domain)
     is_certain = domain.is_certain(items) or kind not in ("auto", "images")
@@ -125,12 +133,15 @@ def fit(
     _keep(model, run)
 
 
+_OF_STEREO = domains.ReadOptions(drop_stereo=True)
+
+
 def _further(
     start: str,
     data: str,
     context: str | None,
     targets: str | None,
-    skip_bad: bool,
+    asked: domains.ReadOptions,
     options: Any,
 ) -> vaekit.Autoencoder:
     """Go on from a trained model.
@@ -146,11 +157,12 @@ def _further(
             f"given; got {', '.join(of_new)}. Leave them out, or fit a new model."
         )
     first = storage.load_model(start)
-    reading = (
-        first.domain_.with_options(domains.ReadOptions(skip_bad=True))
-        if skip_bad
-        else first.domain_
-    )
+    reading = first.domain_
+    if asked != domains.ReadOptions():
+        reading = reading.with_options(asked)
+    if asked.drop_stereo:  # so that molecules are read like that from now on
+        trained = replace(first.trained_, domain=first.domain_.with_options(_OF_STEREO))
+        first.from_trained(trained, first.history_, first.notes_)
     items = read_data(data, reading)
     names = () if targets is None else tuple(targets.split(","))
     return vaekit.fine_tune(first, items, read_context(context), names, **chosen)

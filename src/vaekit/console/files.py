@@ -35,8 +35,14 @@ _BUILT_IN: dict[str, Callable[[], Any]] = {
 }
 
 
-def read_data(source: str, domain: domains.Domain | None = None) -> Any:
+def read_data(source: str, domain: domains.Domain | None = None, *, is_whole: bool = True) -> Any:
     """Read what the user named; a path wins over a built-in name.
+
+    Args:
+        source: A path, or a built-in name.
+        domain: How the items are read; ``None`` for what the file tells.
+        is_whole: Whether an item that cannot be read is an error; else such items stay, for
+            `Domain.usable` to tell apart.
 
     Raises:
         DataError: Nothing of that name.
@@ -48,7 +54,9 @@ def read_data(source: str, domain: domains.Domain | None = None) -> Any:
             f"the data must be a file, a folder, or one of {', '.join(_BUILT_IN)}; there is "
             f"nothing at {source!r}."
         )
-    return domains.read_source(source) if domain is None else domain.read(source)
+    if domain is None:
+        return domains.read_source(source)
+    return domain.read(source) if is_whole else domain.read_all(source)
 
 
 def read_context(

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.domains.context import Labels
-from vaekit.domains.hooks import Conditions, DetectorDefaults, Proposals, ReadOptions, SampleOptions
+from vaekit.domains.hooks import (
+    Conditions,
+    DetectorDefaults,
+    Proposals,
+    ReadOptions,
+    SampleOptions,
+    UsableItems,
+)
 from vaekit.errors import CompositionError, DataError, NotFittedError, SpecError, unknown_name
 from vaekit.likelihoods.base import LearnedGaussian, Likelihood
 from vaekit.likelihoods.support import Support
@@ -189,6 +196,11 @@ class Domain(abc.ABC):
         Raises:
             SpecError: Options for other data, or values that break a rule.
         """
+        if options.drop_stereo:
+            raise SpecError(
+                f"--drop-stereo is for molecules; got {type(self).__name__}. Add --domain "
+                "molecules, or leave it out."
+            )
         if options.targets is not None:
             raise SpecError(
                 f"--targets are properties of molecules; got {type(self).__name__}. Add --domain "
@@ -206,6 +218,22 @@ class Domain(abc.ABC):
         Items that break the schema are left for `prepare` to name.
         """
         return self.read(raw), 0
+
+    @property
+    def reads_one_by_one(self) -> bool:
+        """Whether `usable` tells items that can be read from others."""
+        return False
+
+    def usable(self, raw: Any) -> UsableItems | None:
+        """Return the items that can be read one by one; ``None`` where all stand or fall together.
+
+        Asked before items are encoded, so that one bad row does not cost the others.
+        """
+        return None
+
+    def read_all(self, raw: Any) -> Any:
+        """Read a path into data, bad items among them, for `usable` to tell apart later."""
+        return self.read(raw)
 
     def read_file_labels(self, path: Path, folder: Path) -> Labels | None:
         """Return labels that a file gives to the files of a folder, in their order.

@@ -1,5 +1,6 @@
 """Checks of raw data, and columns of data frames as numbers, as text, and as trees read them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,27 @@ def check_finite(array: NDArray[Any], columns: tuple[str, ...] | None = None) ->
         "X contains NaN or inf). Drop those rows or fill the cells, for instance with "
         "sklearn.impute.SimpleImputer, or pass a data frame, in which cells may be missing."
     )
+
+
+def told_apart(names: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
+    """Return a name for each, itself unless a column of that name has another meaning.
+
+    Args:
+        names: Chosen by the user, each once.
+        taken: Of the columns that a table has anyway.
+
+    Example:
+        >>> told_apart(["qed", "score"], ["smiles", "score"])
+        {'qed': 'qed', 'score': 'score_value'}
+    """
+    found: dict[str, str] = {}
+    chosen, reserved = list(names), set(taken)
+    for name in chosen:
+        column = name
+        while column in reserved or (column != name and column in (*chosen, *found.values())):
+            column += "_value"
+        found[name] = column
+    return found
 
 
 def check_least(items: Any, least: int, why: str) -> None:
