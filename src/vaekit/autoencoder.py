@@ -157,9 +157,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Learn the schema, train, fit the sampling prior, and examine the latents.
 
         Args:
-            X: Images, a numeric table, or a path to a file or folder of them.
+            X: Images, a numeric table, a data set of PyTorch (of tuples the first part is the
+                item), or a path to a file or folder of them.
             y: Ignored, as in scikit-learn.
-            context: Labels or properties to condition the model on.
+            context: Labels or properties to condition the model on; of a folder of images with a
+                ``metadata.csv`` or ``.jsonl`` the name of a column, or of several with commas.
 
         Raises:
             VaekitError: Bad data (`DataError`), options (`SpecError`), parts

@@ -36,7 +36,8 @@ def fit(
         typer.Option(
             help="Labels or properties to condition on: a .npz, .npy, idx .gz or .csv file, one "
             "row per item, several columns if need be; or a .csv that names the files of a "
-            "folder; or 'digits' or 'fashion_mnist' for those labels."
+            "folder; or of a folder with a metadata.csv or .jsonl the names of its columns; or "
+            "'digits' or 'fashion_mnist' for those labels."
         ),
     ] = None,
     option: Annotated[
@@ -66,6 +67,10 @@ def fit(
     ] = "auto",
     layout: Annotated[
         str | None, typer.Option(help="NHW, NHWC or NCHW, where the shape leaves it open.")
+    ] = None,
+    bits: Annotated[
+        int | None,
+        typer.Option(help="Bits of images deeper than 8: 10, 12, 14 or 16, if not as it looks."),
     ] = None,
     targets: Annotated[
         str | None,
@@ -120,8 +125,8 @@ def fit(
         _keep(_further(start_from, data, context, targets, asked, options), run)
         return
     names = None if targets is None else tuple(targets.split(","))
-    asked = domains.ReadOptions(size, layout, skip_bad, keep_transparency, names, drop_stereo)
-    domain = domains.infer_domain(data, kind).with_options(asked)
+    asked = domains.ReadOptions(size, layout, skip_bad, keep_transparency, names, drop_stereo, bits)
+    domain = domains.infer_domain(data, kind).with_options(asked).with_source(data)
     items = read_data(data, domain)
     is_certain = domain.is_certain(items) or kind not in ("auto", "images")
     domain = domain if is_certain else domains.infer_domain(items)
@@ -129,7 +134,7 @@ def fit(
     name = domain.default_preset if name == "auto" else name
     preset = presets.choose_preset(name, parse_assignments(option or []))
     model = vaekit.Autoencoder(preset, domain=domain, checkpoint_dir=run, **options)
-    model.fit(items, context=read_context(context, data, domain))
+    model.fit(items, context=read_context(context, data, domain, must=True))
     _keep(model, run)
 
 
@@ -165,7 +170,9 @@ def _further(
         first.from_trained(trained, first.history_, first.notes_)
     items = read_data(data, reading)
     names = () if targets is None else tuple(targets.split(","))
-    return vaekit.fine_tune(first, items, read_context(context), names, **chosen)
+    return vaekit.fine_tune(
+        first, items, read_context(context, data, first.domain_, must=True), names, **chosen
+    )
 
 
 def _keep(model: vaekit.Autoencoder, run: Path) -> None:

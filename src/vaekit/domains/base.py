@@ -186,6 +186,10 @@ class Domain(abc.ABC):
         """
         return 0.0
 
+    def with_source(self, raw: Any) -> Self:
+        """Return this domain with what files say of themselves, asked before they are read."""
+        return self
+
     def is_certain(self, items: Any) -> bool:
         """Return whether data that were read need no second look to know their kind."""
         return False
@@ -239,6 +243,16 @@ class Domain(abc.ABC):
         """Return labels that a file gives to the files of a folder, in their order.
 
         ``None`` where the file names no files, so that it is read as any other.
+        """
+        return None
+
+    def columns_beside(self, raw: Any, names: Sequence[str], must: bool) -> Any | None:
+        """Return columns of a file that lies beside the items and describes them.
+
+        Args:
+            raw: The path of the items, or anything else.
+            names: Of the columns.
+            must: Whether a name that is none is an error; else ``None`` is returned.
         """
         return None
 

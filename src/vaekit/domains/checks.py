@@ -33,7 +33,7 @@ def as_numbers(raw: Any) -> NDArray[Any]:
             "Pass X.toarray()."
         )
     if isinstance(raw, torch.Tensor):
-        raw = raw.detach().cpu().numpy()
+        raw = array_of(raw)
     array = np.asarray(raw)
     if array.dtype.kind == "O":
         array = _numbers_from_objects(array)
@@ -46,6 +46,29 @@ def as_numbers(raw: Any) -> NDArray[Any]:
         raise DataTypeError(
             f"X must be numbers; got dtype {array.dtype}. Encode text and dates as numbers first."
         )
+    return array
+
+
+def array_of(tensor: torch.Tensor) -> NDArray[Any]:
+    """Return a tensor as an array; numbers that NumPy has no type for, as bfloat16, in single.
+
+    Raises:
+        DataTypeError: Sparse or quantized.
+
+    Example:
+        >>> array_of(torch.ones(2, dtype=torch.bfloat16)).dtype
+        dtype('float32')
+    """
+    if tensor.layout != torch.strided or tensor.is_quantized:
+        raise DataTypeError(
+            "X must be a dense tensor of plain numbers; got one that is sparse or quantized, and "
+            "such input is not supported. Pass X.to_dense(), or X.dequantize()."
+        )
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
+    try:
+        array: NDArray[Any] = tensor.numpy()
+    except TypeError:  # floats of 16 and 8 bits that NumPy has not, all of which single holds
+        array = tensor.float().numpy()
     return array
 
 

@@ -100,6 +100,7 @@ class ReadOptions:
         skip_bad: Leave out what cannot be read, with a warning.
         keep_transparency: Learn what is transparent.
         targets: Properties that the latents are to predict as well.
+        bits: Bits of each value of images deeper than 8 bits.
         drop_stereo: Leave out what molecules say of their stereochemistry.
     """
 
@@ -109,6 +110,7 @@ class ReadOptions:
     keep_transparency: bool = False
     targets: tuple[str, ...] | None = None
     drop_stereo: bool = False
+    bits: int | None = None
 
 
 class SampleOptions(NamedTuple):

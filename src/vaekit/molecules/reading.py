@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.domains.checks import is_frame
+from vaekit.domains.collecting import collect_items
 from vaekit.errors import DataError, DataTypeError, MissingExtraError, unknown_name
 from vaekit.molecules.rdkit_tools import chemistry, parse_smiles, quiet
 
@@ -187,6 +188,7 @@ def read_molecules(raw: Any, column: str | None = None) -> Molecules:
         return raw
     if isinstance(raw, str | Path):
         return _read_file(Path(raw), column)
+    raw = collect_items(raw)
     if is_frame(raw):
         return _of_frame(raw, column, 0, "row")
     if column is not None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
+from vaekit.domains.collecting import collect_items
 from vaekit.domains.hooks import DetectorDefaults
 from vaekit.domains.sources import read_source
 from vaekit.errors import DataError, SpecError
@@ -218,7 +219,7 @@ class SeriesDomain(Domain):
 
     def read(self, raw: Any) -> Any:
         """Read a .csv, .parquet, .npz or .npy file; pad series of different lengths with NaN."""
-        raw = read_source(raw) if isinstance(raw, str | Path) else raw
+        raw = read_source(raw) if isinstance(raw, str | Path) else collect_items(raw)
         return pad(raw) if self.window is None and is_ragged(raw) else raw
 
     def encode(self, rows: Tensor) -> Tensor:
