@@ -152,7 +152,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         if isinstance(X, str | Path) and Path(X).is_dir():
             domain = infer_domain(X, self.domain).with_source(X)
         X = _read(X) if domain is None else X
-        domain = infer_domain(X, self.domain) if domain is None else domain
+        domain = infer_domain(X, self.domain).with_source(X) if domain is None else domain
         X, held_out = split_off(domain.read(X), domain, self.false_alarm_rate, self.seed)
         defaults = resolve_defaults(domain, self._clean, X)
         autoencoder = self._autoencoder(defaults).fit(X)

@@ -72,6 +72,13 @@ def fit(
         int | None,
         typer.Option(help="Bits of images deeper than 8: 10, 12, 14 or 16, if not as it looks."),
     ] = None,
+    id_column: Annotated[
+        str | None,
+        typer.Option("--id", help="Of series with a row for each step: the column of their ids."),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Of series with a row for each step: the column of times.")
+    ] = None,
     targets: Annotated[
         str | None,
         typer.Option(
@@ -125,7 +132,9 @@ def fit(
         _keep(_further(start_from, data, context, targets, asked, options), run)
         return
     names = None if targets is None else tuple(targets.split(","))
-    asked = domains.ReadOptions(size, layout, skip_bad, keep_transparency, names, drop_stereo, bits)
+    asked = domains.ReadOptions(
+        size, layout, skip_bad, keep_transparency, names, drop_stereo, bits, id_column, time
+    )
     domain = domains.infer_domain(data, kind).with_options(asked).with_source(data)
     items = read_data(data, domain)
     is_certain = domain.is_certain(items) or kind not in ("auto", "images")

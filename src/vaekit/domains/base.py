@@ -205,6 +205,11 @@ class Domain(abc.ABC):
                 f"--drop-stereo is for molecules; got {type(self).__name__}. Add --domain "
                 "molecules, or leave it out."
             )
+        if options.id is not None or options.time is not None:
+            raise SpecError(
+                f"--id and --time are for series; got {type(self).__name__}. Add --domain series, "
+                "or leave them out."
+            )
         if options.targets is not None:
             raise SpecError(
                 f"--targets are properties of molecules; got {type(self).__name__}. Add --domain "

@@ -34,6 +34,8 @@ def as_numbers(raw: Any) -> NDArray[Any]:
         )
     if isinstance(raw, torch.Tensor):
         raw = array_of(raw)
+    if type(raw).__module__.startswith("pandas"):
+        raw = _without_extensions(raw)
     array = np.asarray(raw)
     if array.dtype.kind == "O":
         array = _numbers_from_objects(array)
@@ -47,6 +49,27 @@ def as_numbers(raw: Any) -> NDArray[Any]:
             f"X must be numbers; got dtype {array.dtype}. Encode text and dates as numbers first."
         )
     return array
+
+
+def _without_extensions(raw: Any) -> Any:
+    """Return a frame or series whose numbers that may be missing, as ``Int64``, are floats."""
+    import pandas.api.types as kinds
+
+    def is_extended(dtype: Any) -> bool:
+        is_number = kinds.is_numeric_dtype(dtype) or kinds.is_bool_dtype(dtype)
+        return is_number and kinds.is_extension_array_dtype(dtype)
+
+    if type(raw).__name__ == "Series" and is_extended(raw.dtype):
+        return raw.to_numpy(dtype=np.float64, na_value=np.nan)
+    if not is_frame(raw) or not any(is_extended(dtype) for dtype in raw.dtypes):
+        return raw
+    columns = [
+        raw.iloc[:, place].to_numpy(dtype=np.float64, na_value=np.nan)
+        if is_extended(dtype)
+        else raw.iloc[:, place].to_numpy()
+        for place, dtype in enumerate(raw.dtypes)
+    ]
+    return np.stack(columns, axis=1) if len(raw.columns) else raw
 
 
 def array_of(tensor: torch.Tensor) -> NDArray[Any]:
@@ -73,6 +96,8 @@ def array_of(tensor: torch.Tensor) -> NDArray[Any]:
 
 
 def _numbers_from_objects(array: NDArray[Any]) -> NDArray[Any]:
+    missing = np.array([type(value).__name__ == "NAType" for value in array.flat], dtype=bool)
+    array = np.where(missing.reshape(array.shape), np.nan, array) if missing.any() else array
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:

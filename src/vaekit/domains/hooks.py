@@ -102,6 +102,8 @@ class ReadOptions:
         targets: Properties that the latents are to predict as well.
         bits: Bits of each value of images deeper than 8 bits.
         drop_stereo: Leave out what molecules say of their stereochemistry.
+        id: The column that tells series apart, of a table with a row for each step.
+        time: The column of times of such a table.
     """
 
     size: str | None = None
@@ -111,6 +113,8 @@ class ReadOptions:
     targets: tuple[str, ...] | None = None
     drop_stereo: bool = False
     bits: int | None = None
+    id: str | None = None
+    time: str | None = None
 
 
 class SampleOptions(NamedTuple):

@@ -37,7 +37,8 @@ def metadata_columns(
         DataError: A damaged file, an image without row, or a row without image or cell.
         SpecError: No column has that name; says which there are.
     """
-    files = sorted(p for p in folder.rglob("metadata.*") if p.name.lower() in METADATA)
+    read = METADATA if must else [name for name in METADATA if not name.endswith(".parquet")]
+    files = sorted(p for p in folder.rglob("metadata.*") if p.name.lower() in read)
     if not files:
         return None
     tables = [_read(path, folder) for path in files]
