@@ -178,7 +178,7 @@ class ArrayDomain(Domain):
 
     def detector_defaults(self, clean: bool, X: Any) -> DetectorDefaults:
         """Return a noise for each column, and a short training with large steps."""
-        shape = np.shape(X)
+        shape = tuple(X.shape) if isinstance(X, Tensor) else np.asarray(X).shape
         if not clean:
             return DetectorDefaults(self, vae(), None, "auto", "contaminated", _brief(shape))
         # One noise for columns of one range: else the model explains the easy ones only.
