@@ -157,9 +157,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Learn the schema, train, fit the sampling prior, and examine the latents.
 
         Args:
-            X: Images, a numeric table, or a path to a file or folder of them.
+            X: Images, a numeric table, a data set of PyTorch (of tuples the first part is the
+                item), or a path to a file or folder of them.
             y: Ignored, as in scikit-learn.
-            context: Labels or properties to condition the model on.
+            context: Labels or properties to condition the model on; of a folder of images with a
+                ``metadata.csv`` or ``.jsonl`` the name of a column, or of several with commas.
 
         Raises:
             VaekitError: Bad data (`DataError`), options (`SpecError`), parts
@@ -183,14 +185,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             self.feature_names_in_ = np.asarray(names, dtype=object)
         return self
 
-    def transform(self, X: Any, context: Any = None) -> NDArray[np.float32]:
+    def transform(
+        self, X: Any, context: Any = None, *, strict: bool = False
+    ) -> NDArray[np.float32]:
         """Encode: the posterior mean of each item, shape (n, latent_dim), the same at every call.
 
         Args:
             X: Items of the kind seen in `fit`.
             context: Their labels or properties, if the model is conditional.
+            strict: Of molecules: whether one that cannot be read is an error; else its row is NaN,
+                and one warning counts such rows. Bad items of other kinds are always errors.
         """
-        return self._fitted("transform").encode(X, context).cpu().numpy()
+        return self._fitted("transform").encode(X, context, strict).cpu().numpy()
 
     def inverse_transform(self, Z: Any, context: Any = None) -> Any:
         """Decode latents into items, in the form of the training data.
@@ -201,9 +207,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         return self._fitted("inverse_transform").decode(Z, context)
 
-    def reconstruct(self, X: Any, context: Any = None) -> Any:
-        """Encode and decode: what the model keeps of each item."""
-        return self._fitted("reconstruct").reconstruct(X, context)
+    def reconstruct(self, X: Any, context: Any = None, *, strict: bool = False) -> Any:
+        """Encode and decode: what the model keeps of each item.
+
+        Args:
+            X: Items of the kind seen in `fit`.
+            context: Their labels or properties, if the model is conditional.
+            strict: As of `transform`; molecules that cannot be read become ``None``.
+        """
+        return self._fitted("reconstruct").reconstruct(X, context, strict)
 
     def sample(
         self,

@@ -7,11 +7,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
+from vaekit import Autoencoder, load
+from vaekit.anomalies import VAEDetector
 from vaekit.domains import infer_domain, read_source
 from vaekit.errors import DataError, SpecError
 from vaekit.images import ImageDomain
 from vaekit.images import folders as image_folders
+from vaekit.images.folders import write_images
+from vaekit.plots import image_grid
 
 
 def images(*shape, seed=0):
@@ -254,6 +259,187 @@ def test_sixteen_bits_keep_their_grays(tmp_path):
     levels = np.linspace(0, 65535, 48).reshape(8, 6).astype(np.uint16)
     folder = saved(tmp_path / "d", deep=Image.fromarray(levels))
     assert np.array_equal(read_source(folder)[0], (levels / 257).astype(np.uint8))
+
+
+@pytest.mark.parametrize(("bits", "largest"), [(8, 200), (10, 1000), (12, 4095), (14, 9000)])
+@pytest.mark.parametrize("form", ["png", "tif"])
+def test_grays_of_fewer_than_sixteen_bits_keep_their_range(tmp_path, bits, largest, form):
+    levels = np.linspace(0, largest, 48).reshape(8, 6).astype(np.uint16)
+    for name, image in (("a", levels), ("b", levels // 3)):
+        Image.fromarray(image).save(tmp_path / f"{name}.{form}")
+    with pytest.warns(UserWarning, match=rf"2 files .* up to {largest}.* {bits} bits.*--bits"):
+        found = read_source(tmp_path)
+    most = 2**bits - 1
+    assert np.array_equal(found[0], (levels.astype(int) * 255 // most).astype(np.uint8))
+    assert np.array_equal(found[1], ((levels // 3).astype(int) * 255 // most).astype(np.uint8))
+    told = ImageDomain(bits=bits).read(tmp_path)
+    assert np.array_equal(told, found)
+    with pytest.raises(SpecError, match="bits must be one of 8, 10, 12, 14, 16; got 9"):
+        ImageDomain(bits=9).read(tmp_path)
+
+
+def test_files_that_come_later_are_read_as_those_of_training(tmp_path):
+    levels = np.linspace(0, 4000, 48).reshape(8, 6).astype(np.uint16)
+    first, later = tmp_path / "first", tmp_path / "later"
+    for folder, image in ((first, levels), (later, levels // 8)):
+        folder.mkdir()
+        for name in "ab":
+            Image.fromarray(image).save(folder / f"{name}.png")
+    with pytest.warns(UserWarning, match="12 bits"):
+        domain = ImageDomain().fit(first)
+    assert domain.bits == 12
+    rows = domain.prepare(later)  # no warning, and no 10 bits
+    assert int(rows.max()) == 500 * 255 // 4095
+    Image.fromarray(levels * 16).save(later / "c.png")
+    with pytest.raises(DataError, match=r"c\.png.*12 bits must have values from 0 to 4095"):
+        domain.prepare(later)
+
+
+def test_a_tiff_that_tells_its_bits_is_believed(tmp_path):
+    for name in "ab":
+        image = Image.fromarray(np.full((8, 6), 900, np.uint16))
+        image.save(tmp_path / f"{name}.tif", tiffinfo={281: 4095})
+    assert (read_source(tmp_path) == 900 * 255 // 4095).all()
+
+
+@pytest.mark.parametrize(("largest", "most"), [(900, 1023), (4000, 4095), (60000, 65535)])
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.int64])
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_deep_arrays_keep_their_range_and_dtype(largest, most, dtype, kind):
+    raw = np.linspace(0, largest, 4 * 8 * 6).reshape(4, 8, 6).astype(dtype)
+    given = raw if kind == "numpy" else torch.from_numpy(raw)
+    if most < 65535:
+        with pytest.warns(UserWarning, match=f"up to {largest}.*from 0 to {most}"):
+            domain = ImageDomain().fit(given)
+    else:
+        domain = ImageDomain().fit(given)
+    assert domain.scale == most
+    x = domain.encode(domain.prepare(given))
+    np.testing.assert_allclose(x[:, 0], raw / most, rtol=1e-6)
+    back = domain.decode(x)
+    assert back.dtype == given.dtype
+    np.testing.assert_array_equal(np.asarray(back), raw)
+    assert domain.prepare(raw[:2] // 100).max() < 0.01
+    with pytest.raises(DataError, match=f"between 0 and {most} as in training"):
+        domain.prepare(np.full((2, 8, 6), 70000, np.int32))
+    with pytest.raises(DataError, match="looks like 0 to 1"):
+        domain.prepare(np.full((2, 8, 6), 0.5))
+
+
+def test_deep_values_that_are_none_are_refused():
+    with pytest.raises(DataError, match="from 0 to 65535; got"):
+        ImageDomain().fit(np.full((2, 8, 6), 70000, np.int32))
+    with pytest.raises(DataError, match="12 bits must have values from 0 to 4095; got 5000"):
+        ImageDomain(bits=12).fit(np.full((2, 8, 6), 5000, np.uint16))
+
+
+def test_a_model_of_deep_images_draws_and_writes_them(tmp_path):
+    rng = np.random.default_rng(0)
+    raw = rng.integers(0, 4096, (12, 8, 8)).astype(np.uint16)
+    model = Autoencoder("vae", 2, domain=ImageDomain(bits=12), max_epochs=1, progress=False)
+    made = model.fit(raw).sample(3, seed=0)
+    assert made.dtype == np.uint16
+    assert image_grid(made) is not None
+    write_images(raw, tmp_path / "out", source="some.npy", on_bad="raise")
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "00001.png")), raw[1])
+    model.save(tmp_path / "run")
+    assert np.array_equal(load(tmp_path / "run").transform(raw), model.transform(raw))
+
+
+@pytest.mark.parametrize("layout", ["NHW", "NCHW"])
+def test_bfloat16_goes_in_and_comes_out(layout):
+    shape = (12, 8, 8) if layout == "NHW" else (12, 3, 8, 8)
+    raw = torch.from_numpy(images(*shape) / 255).to(torch.bfloat16)
+    domain = infer_domain(raw).fit(raw)
+    back = domain.decode(domain.encode(domain.prepare(raw)))
+    assert back.dtype == torch.bfloat16
+    assert torch.allclose(back.float(), raw.float(), atol=0.01)
+
+
+class Pictures(Dataset):
+    def __init__(self, items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, place):
+        return self.items[place]
+
+
+RAW = images(48, 8, 8)
+DATA_SETS = {
+    "tensors": Pictures(list(torch.from_numpy(RAW))),
+    "arrays with labels": Pictures([(image, place % 3) for place, image in enumerate(RAW)]),
+    "pictures with labels": Pictures([(Image.fromarray(image), 1) for image in RAW]),
+    "tensor data set": TensorDataset(torch.from_numpy(RAW), torch.arange(48)),
+    "subset": Subset(TensorDataset(torch.from_numpy(RAW)), list(range(48))),
+    "list of pictures": [Image.fromarray(image) for image in RAW],
+}
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_data_sets_of_pytorch_go_in_at_every_door(name):
+    given = DATA_SETS[name]
+    options = {"max_epochs": 1, "progress": False}
+    model = Autoencoder("vae", 2, **options).fit(given)
+    plain = Autoencoder("vae", 2, **options).fit(RAW)
+    np.testing.assert_array_equal(model.transform(given), plain.transform(RAW))
+    np.testing.assert_array_equal(model.score_samples(given), plain.score_samples(RAW))
+    np.testing.assert_array_equal(np.asarray(model.reconstruct(given)), plain.reconstruct(RAW))
+    judge = VAEDetector(novelty=True, **options).fit(given)
+    assert judge.score_samples(given).shape == (48,)
+    assert VAEDetector(**options, false_alarm_rate=0.1).fit(given).predict(given).shape == (48,)
+
+
+def test_numbers_of_16_bits_go_in_at_every_door():
+    rows = torch.randn(200, 4, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16)
+    for given in (rows, TensorDataset(rows, torch.arange(200)), rows.clone().requires_grad_()):
+        model = Autoencoder("vae", 2, max_epochs=1, progress=False).fit(given)
+        assert model.transform(given).shape == (200, 2)
+        judge = VAEDetector(max_epochs=1, progress=False, false_alarm_rate=0.1).fit(given)
+        assert judge.predict(given).shape == (200,)
+        labels = (rows[:, 0] > 0).to(torch.bfloat16)
+        Autoencoder("cvae", 2, max_epochs=1, progress=False).fit(given, context=labels)
+
+
+class Endless(IterableDataset):
+    def __iter__(self):
+        return iter(RAW)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (DataLoader(DATA_SETS["tensors"]), r"got a DataLoader.*loader\.dataset"),
+        (Endless(), "Endless, which is an IterableDataset"),
+        (Pictures([]), "Pictures is empty"),
+        (Pictures([{"image": 1}]), "got dict at place 0"),
+        (Pictures([RAW[0], RAW[1][:4]]), r"of one shape; got \(4, 8\) at place 1"),
+        (Pictures([RAW[0], torch.zeros(8, 8)]), "of one kind; got Tensor at place 1"),
+        (torch.zeros(4, 4).to_sparse(), "sparse"),
+    ],
+)
+def test_data_sets_that_cannot_be_read_say_why(given, words):
+    with pytest.raises(DataError, match=words):
+        Autoencoder(max_epochs=1, progress=False).fit(given)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Thumbs.db", ".DS_Store", "desktop.ini", ".hidden", ".git/config", "__MACOSX/a.png",
+     "a/thumbs.DB", "metadata.csv", "metadata.jsonl"],
+)  # fmt: skip
+@pytest.mark.parametrize("on_bad", ["raise", "skip"])
+def test_what_systems_leave_behind_is_passed_over(tmp_path, name, on_bad):
+    folder = write_folder(tmp_path / "p", [(8, 6)] * 3)
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(b"no picture")
+    assert ImageDomain(on_bad=on_bad).read(folder).shape == (3, 8, 6, 3)
+    (folder / "broken.png").write_bytes(b"no picture")
+    if on_bad == "raise":
+        with pytest.raises(DataError, match=r"broken\.png"):
+            ImageDomain().read(folder)
 
 
 def test_float_images_are_named(tmp_path):

@@ -1,10 +1,15 @@
 """Labels of items, in memory and beside a folder of images."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
+from vaekit import Autoencoder, fine_tune
+from vaekit.cli.app import app
 from vaekit.domains.context import Labels
 from vaekit.errors import DataError, SpecError
 from vaekit.images import image_files, read_images, read_labels
@@ -105,3 +110,97 @@ def test_labels_in_memory_that_do_not_fit(raw, message):
         Labels.of(raw)
     with pytest.raises(DataError, match="one per item; got 2 for 3"):
         Labels.of(["a", "b"], 3)
+
+
+def describe(folder, form, place=""):
+    """Write how a folder's images are, as data sets of Hugging Face do."""
+    rows = [
+        {"file_name": name, "grey": gray, "even": even, "weight": gray / 4, "box": [1, gray]}
+        for name, gray, even in (("more/d.png", 4, "yes"), ("a.png", 1, "no"),
+                                 ("b.png", 2, "yes"), ("c.PNG", 3, "no"))
+    ]  # fmt: skip
+    if place:
+        rows = [row for row in rows if not row["file_name"].startswith(place)]
+        below = {**rows[0], "file_name": "d.png", "grey": 4, "even": "yes", "weight": 1.0}
+        described(folder / place, form, [below])
+    described(folder, form, rows)
+
+
+def described(folder, form, rows):
+    if form == "jsonl":
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+    else:
+        lines = [",".join(rows[0])] + [
+            ",".join(f'"{value}"' for value in row.values()) for row in rows
+        ]
+        text = "\n".join(lines) + "\n"
+    (folder / f"metadata.{form}").write_text(text)
+
+
+OPTIONS = {"max_epochs": 1, "progress": False, "latent_dim": 2, "validation": 0.0}
+
+
+@pytest.mark.filterwarnings("ignore:4 items are few")
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("place", ["", "more/"])
+def test_a_column_of_the_metadata_of_a_folder_is_a_context(photos, form, place):
+    describe(photos, form, place)
+    assert read_images(photos).shape == (4, 4, 4)
+    model = Autoencoder("cvae", **OPTIONS).fit(photos, context="even")
+    assert model.context_.attributes == {"even": ("no", "yes")}
+    truth = {"even": ["no", "yes", "no", "yes"]}
+    expected = model.transform(photos, context=truth)
+    np.testing.assert_array_equal(model.transform(str(photos), context="even"), expected)
+    one = model.transform(photos, context="yes")  # no column, but a label for all
+    np.testing.assert_array_equal(one, model.transform(photos, context={"even": ["yes"] * 4}))
+    both = Autoencoder("cvae", **OPTIONS).fit(photos, context="even,grey").context_
+    assert both.attributes == {"even": ("no", "yes"), "grey": ("1", "2", "3", "4")}
+    properties = Autoencoder("cvae", **OPTIONS).fit(photos, context="weight,grey").context_
+    assert properties.mean == pytest.approx((0.625, 2.5))
+    again = fine_tune(model, photos, context="even", max_epochs=1, progress=False)
+    assert again.context_.dim == 2
+    with pytest.raises(SpecError, match=r"column of .*metadata\.\w+ 'evem': did you mean 'even'"):
+        Autoencoder("cvae", **OPTIONS).fit(photos, context="evem")
+
+
+@pytest.mark.filterwarnings("ignore:4 items are few")
+def test_a_column_of_the_metadata_is_chosen_on_the_command_line(photos, tmp_path):
+    describe(photos, "jsonl")
+    run = tmp_path / "run"
+
+    def call(*words):
+        given = [str(word) for word in words]
+        return CliRunner().invoke(app, given, catch_exceptions=False)
+
+    fit = ("fit", photos, run, "--preset", "cvae", "--max-epochs", 1, "--latent-dim", 2)
+    with pytest.raises(SpecError, match="Known: box, even, grey, weight"):
+        call(*fit, "--context", "odd")
+    assert call(*fit, "--context", "even").exit_code == 0
+    out = tmp_path / "a.npy"
+    for context in ("even", "yes"):
+        done = call("reconstruct", run, photos, "--context", context, "--out", out)
+        assert done.exit_code == 0
+    assert call(*fit, "--context", photos / "metadata.jsonl").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"file_name": "a.png", "even": 1}\n{', r"line 2 of .*metadata\.jsonl must be JSON"),
+        ('{"file_name": "a.png", "even": 1}\n', "every image must have a row .* 3 of 4 have none"),
+        ('{"name": "a.png", "even": 1}\n', "must have a column 'file_name'"),
+        ("[1, 2]\n", "must be an object"),
+        ("", "got nothing"),
+    ],
+)
+def test_metadata_that_cannot_be_read_say_why(photos, text, words):
+    (photos / "metadata.jsonl").write_text(text)
+    with pytest.raises(DataError, match=words):
+        Autoencoder("cvae", **OPTIONS).fit(photos, context="even")
+
+
+def test_attributes_can_be_chosen(photos):
+    path = write(photos, TEXT)
+    assert list(read_labels(path, photos, columns=["even"]).columns) == ["even"]
+    with pytest.raises(SpecError, match="Known: even, grey"):
+        read_labels(path, photos, columns=["odd"])

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -12,7 +13,7 @@ pd = pytest.importorskip("pandas")
 from vaekit import Autoencoder, load  # noqa: E402
 from vaekit.cli.app import app  # noqa: E402
 from vaekit.errors import DataError, SpecError, VaekitError  # noqa: E402
-from vaekit.molecules import MoleculeDomain  # noqa: E402
+from vaekit.molecules import MoleculeDomain, compute_properties  # noqa: E402
 
 ENDS = ("O", "N", "C(=O)O", "C#N", "Cl", "c1ccccc1", "C1CCNCC1")
 MOLECULES = [f"{'C' * n}{end}" for n in range(1, 10) for end in ENDS]
@@ -183,13 +184,16 @@ def test_properties_are_predicted_from_a_file(place):
     file.write_text(
         "smiles,qed\n" + "".join(f"CCOc1ccc(C{s})cc1,0.6\n" for s in ("O", "N")) + "Q,1\n"
     )
-    said = call(
-        "predict", "moses", file, "--out", place / "p.csv", "--compute", "--plot", place / "p.png"
-    )
+    with pytest.warns(UserWarning, match=r"1 of 3 were rejected: line 4 \('Q': not a valid SMILES"):
+        said = call("predict", "moses", file, "--out", place / "p.csv", "--plot", place / "p.png")
     assert "predicted of 2 of 3 molecules" in said
-    assert "the first in line 4: not a valid SMILES" in said
     frame = pd.read_csv(place / "p.csv")
-    assert list(frame["qed_known"][:2]) == [0.6, 0.6]  # the file's own, not RDKit's
+    assert list(frame["qed_known"][:2]) == [0.6, 0.6]  # the file's own
+    with pytest.warns(UserWarning, match="1 of 3 were rejected"):
+        call("predict", "moses", file, "--out", place / "c.csv", "--compute")
+    computed = pd.read_csv(place / "c.csv")["qed_known"][:2]  # asked for, so RDKit's
+    smiles = [f"CCOc1ccc(C{s})cc1" for s in ("O", "N")]
+    assert computed.tolist() == pytest.approx(compute_properties(smiles, ["qed"])["qed"].tolist())
     assert frame["tpsa"][:2].between(5, 60).all()
     assert frame["qed"].isna().tolist() == [False, False, True]
     assert (place / "p.png").read_bytes().startswith(b"\x89PNG")
@@ -198,6 +202,40 @@ def test_properties_are_predicted_from_a_file(place):
     bare.write_text("CCOc1ccc(CO)cc1\n")
     call("predict", "moses", bare, "--out", place / "bare.csv")
     assert list(pd.read_csv(place / "bare.csv")) == ["line", "smiles", "qed", "logp", "tpsa"]
+
+
+def test_reconstructions_keep_a_line_for_each_molecule(place):
+    file = place / "some.smi"
+    file.write_text(f"{MOLECULES[0]}\nC1CC\nCC/C=C/O\n{MOLECULES[8]}\n")
+    out = place / "made.smi"
+    with pytest.warns(UserWarning, match=r"2 of 4 items: 1 of 4 were rejected: line 2.*--drop-s"):
+        call("reconstruct", place / "run", file, "--out", out)
+    made = out.read_text().split("\n")
+    assert [bool(line) for line in made] == [True, False, False, True, False]
+    assert made[0] == load(place / "run").reconstruct(MOLECULES[:1])[0]
+    with pytest.warns(UserWarning, match="1 of 4 items"):
+        call("reconstruct", place / "run", file, "--out", out, "--drop-stereo")
+    assert out.read_text().split("\n")[2]
+
+
+def test_stereo_can_be_dropped(place):
+    file = place / "stereo.smi"
+    file.write_text("".join(f"{s}\n" for s in ("CCC/C=C/O", "CC/C=C/O", *MOLECULES)))
+    call("fit", file, place / "flat", "--drop-stereo", "--max-epochs", 1)
+    again = load(place / "flat")
+    assert again.domain_.standardizer.stereo == "drop"
+    assert np.array_equal(again.transform(["CC/C=C/O"]), again.transform(["CCC=CO"]))
+    call(
+        "fit", file, place / "on", "--start-from", place / "run", "--drop-stereo",
+        "--max-epochs", 1,
+    )  # fmt: skip
+    assert load(place / "on").domain_.standardizer.stereo == "drop"
+    chiral = place / "chiral.smi"
+    chiral.write_text("C[C@H](O)c1ccc(CO)cc1\nCCOc1ccc(CO)cc1\n")
+    call("predict", "moses", chiral, "--out", place / "chiral.csv", "--drop-stereo")
+    assert pd.read_csv(place / "chiral.csv")["qed"].notna().all()
+    with pytest.raises(SpecError, match="--drop-stereo is for molecules"):
+        call("fit", "digits", place / "no", "--drop-stereo")
 
 
 @pytest.mark.parametrize(
@@ -226,7 +264,8 @@ def test_rejected_molecules_are_left_out_if_that_is_asked_for(place):
         call("fit", file, place / "raw", *options)
     with pytest.warns(UserWarning, match="left out: 1 of 64 were rejected: line 1"):
         call("fit", file, place / "raw", "--skip-bad", *options)
-    with pytest.warns(UserWarning, match="left out: 1 of 64"):
-        assert len(load(place / "raw").transform(file)) == 63  # the run remembers
+    with pytest.warns(UserWarning, match="no result for 1 of 64"):
+        codes = load(place / "raw").transform(file)  # rows stay where they stood
+    assert np.isnan(codes).any(1).tolist() == [True] + [False] * 63
     with pytest.warns(UserWarning, match="left out: 1 of 64"):
         call("fit", file, place / "on", "--start-from", place / "run", "--skip-bad", *options)

@@ -279,7 +279,10 @@ def anomalies(
 
 def _fitted_on(judge: anomalies_lib.VAEDetector, learned_from: str | None, data: str) -> Any:
     """The data asked about, once the detector has learned, if there is something to learn from."""
-    asked = read_data(data)
+    if learned_from is not None and Path(learned_from).is_dir():
+        judge.fit(learned_from)  # which tells how the files of another folder have to be read
+        return _items_of(data, judge)
+    asked = _items_of(data, judge) if learned_from is None else read_data(data)
     if learned_from is not None:
         judge.fit(asked if learned_from == data else read_data(learned_from))
     return asked
@@ -333,10 +336,15 @@ def _check(
         storage.check_destination(save)
 
 
+def _items_of(data: str, judge: anomalies_lib.VAEDetector) -> Any:
+    """Return the items, those of a folder as the detector learned to read them."""
+    return read_data(data, judge.autoencoder_.domain_ if Path(data).is_dir() else None)
+
+
 def _pieces(data: str, judge: anomalies_lib.VAEDetector, rows: int) -> Iterator[Any]:
     """Return the items, a piece at a time; columns of labels as text, as they were in training."""
-    if not Path(data).exists():
-        return iter([read_data(data)])
+    if not Path(data).is_file():
+        return iter([_items_of(data, judge)])
     texts = judge.autoencoder_.domain_.reading_types()
     return domains.read_pieces(data, rows, texts)
 

@@ -31,6 +31,7 @@ from vaekit.anomalies.threshold import (
 from vaekit.autoencoder import Autoencoder, adopt_features, read_model, require_trained
 from vaekit.domains.base import Domain
 from vaekit.domains.choice import infer_domain
+from vaekit.domains.collecting import collect_items
 from vaekit.domains.hooks import DetectorDefaults, TrainingBudget
 from vaekit.domains.sources import read_source
 from vaekit.errors import CompositionError
@@ -147,8 +148,11 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         """
         check_contamination(self.contamination)
         check_rate(self.false_alarm_rate)
-        X = _read(X)
-        domain = infer_domain(X, self.domain)
+        domain = None
+        if isinstance(X, str | Path) and Path(X).is_dir():
+            domain = infer_domain(X, self.domain).with_source(X)
+        X = _read(X) if domain is None else X
+        domain = infer_domain(X, self.domain).with_source(X) if domain is None else domain
         X, held_out = split_off(domain.read(X), domain, self.false_alarm_rate, self.seed)
         defaults = resolve_defaults(domain, self._clean, X)
         autoencoder = self._autoencoder(defaults).fit(X)
@@ -175,7 +179,9 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         """
         if not self.__sklearn_is_fitted__():
             return self.fit(X)
-        detector, rows = partial_fit_estimator(self, _read(X))
+        is_folder = isinstance(X, str | Path) and Path(X).is_dir()
+        items = self.autoencoder_.domain_.read(X) if is_folder else _read(X)
+        detector, rows = partial_fit_estimator(self, items)
         history, notes = self.autoencoder_.history_, self.autoencoder_.notes_
         self.autoencoder_.from_trained(detector.trained, history, notes)
         return self.from_trained(self.autoencoder_, detector, rows)
@@ -325,7 +331,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
 
 
 def _read(X: Any) -> Any:
-    return read_source(X) if isinstance(X, str | Path) else X
+    return read_source(X) if isinstance(X, str | Path) else collect_items(X)
 
 
 def load_detector(path: str | Path) -> VAEDetector:

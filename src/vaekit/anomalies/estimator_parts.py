@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vaekit.domains.base import Domain
-from vaekit.domains.checks import is_frame
+from vaekit.domains.checks import as_numbers, is_frame
 from vaekit.domains.hooks import DetectorDefaults
 from vaekit.errors import CompositionError, SpecError
 
@@ -78,7 +79,7 @@ def split_off(X: Any, domain: Domain, rate: float | None, seed: int) -> tuple[An
 
 def parted(X: Any, count: int, seed: int) -> tuple[Any, Any]:
     """Return all items but so many, chosen at random, and those."""
-    X = X if is_frame(X) else np.asarray(X)
+    X = X if is_frame(X) else as_numbers(X) if isinstance(X, Tensor) else np.asarray(X)
     order = np.random.default_rng(seed).permutation(len(X))
     return _at(X, order[count:]), _at(X, order[:count])
 

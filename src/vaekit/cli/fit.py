@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,7 +36,8 @@ def fit(
         typer.Option(
             help="Labels or properties to condition on: a .npz, .npy, idx .gz or .csv file, one "
             "row per item, several columns if need be; or a .csv that names the files of a "
-            "folder; or 'digits' or 'fashion_mnist' for those labels."
+            "folder; or of a folder with a metadata.csv or .jsonl the names of its columns; or "
+            "'digits' or 'fashion_mnist' for those labels."
         ),
     ] = None,
     option: Annotated[
@@ -67,6 +68,17 @@ def fit(
     layout: Annotated[
         str | None, typer.Option(help="NHW, NHWC or NCHW, where the shape leaves it open.")
     ] = None,
+    bits: Annotated[
+        int | None,
+        typer.Option(help="Bits of images deeper than 8: 10, 12, 14 or 16, if not as it looks."),
+    ] = None,
+    id_column: Annotated[
+        str | None,
+        typer.Option("--id", help="Of series with a row for each step: the column of their ids."),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Of series with a row for each step: the column of times.")
+    ] = None,
     targets: Annotated[
         str | None,
         typer.Option(
@@ -88,6 +100,13 @@ def fit(
             help="Of tables: columns, separated by commas, of which only known combinations occur."
         ),
     ] = None,
+    drop_stereo: Annotated[
+        bool,
+        typer.Option(
+            "--drop-stereo",
+            help="Of molecules: leave out what they say of centres and double bonds.",
+        ),
+    ] = False,
     start_from: Annotated[
         str | None,
         typer.Option(
@@ -125,7 +144,8 @@ def fit(
     """
     storage.check_destination(run)
     if start_from is not None:
-        _keep(_further(start_from, data, context, targets, skip_bad, options), run)
+        asked = domains.ReadOptions(skip_bad=skip_bad, drop_stereo=drop_stereo)
+        _keep(_further(start_from, data, context, targets, asked, options), run)
         return
     names = None if targets is None else tuple(targets.split(","))
     asked = domains.ReadOptions(
@@ -134,11 +154,15 @@ def fit(
         skip_bad,
         keep_transparency,
         names,
+        drop_stereo,
+        bits,
+        id_column,
+        time,
         tuple(require or ()),
         tuple(unique or ()),
         tuple(fixed or ()),
     )
-    domain = domains.infer_domain(data, kind).with_options(asked)
+    domain = domains.infer_domain(data, kind).with_options(asked).with_source(data)
     items = read_data(data, domain)
     is_certain = domain.is_certain(items) or kind not in ("auto", "images")
     domain = domain if is_certain else domains.infer_domain(items).with_options(asked)
@@ -146,8 +170,11 @@ def fit(
     name = domain.default_preset if name == "auto" else name
     preset = presets.choose_preset(name, parse_assignments(option or []))
     model = vaekit.Autoencoder(preset, domain=domain, checkpoint_dir=run, **options)
-    model.fit(items, context=read_context(context, data, domain))
+    model.fit(items, context=read_context(context, data, domain, must=True))
     _keep(model, run)
+
+
+_OF_STEREO = domains.ReadOptions(drop_stereo=True)
 
 
 def _further(
@@ -155,7 +182,7 @@ def _further(
     data: str,
     context: str | None,
     targets: str | None,
-    skip_bad: bool,
+    asked: domains.ReadOptions,
     options: Any,
 ) -> vaekit.Autoencoder:
     """Go on from a trained model.
@@ -171,14 +198,17 @@ def _further(
             f"given; got {', '.join(of_new)}. Leave them out, or fit a new model."
         )
     first = storage.load_model(start)
-    reading = (
-        first.domain_.with_options(domains.ReadOptions(skip_bad=True))
-        if skip_bad
-        else first.domain_
-    )
+    reading = first.domain_
+    if asked != domains.ReadOptions():
+        reading = reading.with_options(asked)
+    if asked.drop_stereo:  # so that molecules are read like that from now on
+        trained = replace(first.trained_, domain=first.domain_.with_options(_OF_STEREO))
+        first.from_trained(trained, first.history_, first.notes_)
     items = read_data(data, reading)
     names = () if targets is None else tuple(targets.split(","))
-    return vaekit.fine_tune(first, items, read_context(context), names, **chosen)
+    return vaekit.fine_tune(
+        first, items, read_context(context, data, first.domain_, must=True), names, **chosen
+    )
 
 
 def _keep(model: vaekit.Autoencoder, run: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -110,6 +110,10 @@ def reconstruct(
     n: Annotated[
         int | None, typer.Option("--n", "-n", min=1, help="Only the first so many items.")
     ] = None,
+    drop_stereo: Annotated[
+        bool,
+        typer.Option("--drop-stereo", help="Of molecules: leave out their stereochemistry."),
+    ] = False,
     context: ContextOption = None,
 ) -> None:
     """Encode and decode items: what the model keeps of them.
@@ -121,11 +125,20 @@ def reconstruct(
     vaekit reconstruct runs/table table.csv --out reconstructed.csv
     """
     model = storage.load_model(run)
-    items = read_data(data, model.domain_)
+    if drop_stereo:
+        flat = model.domain_.with_options(domains.ReadOptions(drop_stereo=True))
+        trained = replace(model.trained_, domain=flat)
+        model.from_trained(trained, model.history_, model.notes_)
+    items = read_data(data, model.domain_, is_whole=False)
     given = read_context(context, data, model.domain_)
     path = out or _name(run, "reconstructions", model)
     most = 40 if path.suffix == ".png" and n is None else n
     items = _first(items, most)
+    if model.domain_.reads_one_by_one:  # all at once, so that one warning counts the bad
+        made = model.reconstruct(items, given)
+        texts = ["" if text is None else text for text in made]  # a line for each, in their order
+        write_items(path, np.asarray(texts), lambda made: plots.reconstruction_pairs(items, made))
+        return
     parts = [
         np.asarray(model.reconstruct(take_rows(items, i), _context_rows(given, i)))
         for i in track(_chunks(items), "reconstructing", console=console)

@@ -35,8 +35,14 @@ _BUILT_IN: dict[str, Callable[[], Any]] = {
 }
 
 
-def read_data(source: str, domain: domains.Domain | None = None) -> Any:
+def read_data(source: str, domain: domains.Domain | None = None, *, is_whole: bool = True) -> Any:
     """Read what the user named; a path wins over a built-in name.
+
+    Args:
+        source: A path, or a built-in name.
+        domain: How the items are read; ``None`` for what the file tells.
+        is_whole: Whether an item that cannot be read is an error; else such items stay, for
+            `Domain.usable` to tell apart.
 
     Raises:
         DataError: Nothing of that name.
@@ -48,19 +54,26 @@ def read_data(source: str, domain: domains.Domain | None = None) -> Any:
             f"the data must be a file, a folder, or one of {', '.join(_BUILT_IN)}; there is "
             f"nothing at {source!r}."
         )
-    return domains.read_source(source) if domain is None else domain.read(source)
+    if domain is None:
+        return domains.read_source(source)
+    return domain.read(source) if is_whole else domain.read_all(source)
 
 
 def read_context(
-    text: str | None, data: str | None = None, domain: domains.Domain | None = None
+    text: str | None,
+    data: str | None = None,
+    domain: domains.Domain | None = None,
+    *,
+    must: bool = False,
 ) -> Any:
     """Return labels or properties: a file, or values separated by commas.
 
     Args:
         text: What the user named.
         data: The items that they belong to; a .csv that names the files of a folder is read in
-            their order.
+            their order, and a name may be that of a column of its ``metadata.csv`` or ``.jsonl``.
         domain: How the items are read.
+        must: Whether what is no file must be such a column, where there is such a file.
 
     Example:
         >>> read_context("cat,dog").tolist()
@@ -73,9 +86,15 @@ def read_context(
             datasets.digits().labels if text == "digits" else datasets.fashion_mnist("train").labels
         )
     path = Path(text)
-    if not path.exists():
-        return np.asarray(text.split(","))
-    if data is not None and Path(data).is_dir():
+    is_folder = data is not None and Path(data).is_dir()
+    if not path.is_file():
+        names = text.split(",")
+        if is_folder:
+            owner = domains.infer_domain(data) if domain is None else domain
+            if (found := owner.columns_beside(data, names, must)) is not None:
+                return found
+        return np.asarray(names)
+    if data is not None and is_folder:
         owner = domains.infer_domain(data) if domain is None else domain
         if (labels := owner.read_file_labels(path, Path(data))) is not None:
             return labels
@@ -84,7 +103,7 @@ def read_context(
 
 def read_labels_of(text: str, data: str, domain: domains.Domain | None = None) -> domains.Labels:
     """Labels of items: a .csv that names files, one row per item, or a built-in data set's."""
-    return domains.Labels.of(read_context(text, data, domain))
+    return domains.Labels.of(read_context(text, data, domain, must=True))
 
 
 def take_rows(values: Any, index: Any) -> Any:

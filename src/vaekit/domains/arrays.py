@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import as_numbers, check_finite, check_rows
+from vaekit.domains.collecting import collect_items
 from vaekit.domains.hooks import DetectorDefaults, TrainingBudget
 from vaekit.domains.sources import read_source
 from vaekit.errors import DataError, SpecError, unknown_name
@@ -71,8 +72,8 @@ class ArrayDomain(Domain):
 
     def fit(self, raw: Any) -> Self:
         """Learn columns and scaling; a learned scaling is replaced."""
-        array = _table(self.read(raw))
-        columns = _columns(raw)
+        raw = self.read(raw)
+        array, columns = _table(raw), _columns(raw)
         check_rows(array, least=2)
         check_finite(array, columns)
         mean, scale = self._scaling(array)
@@ -108,8 +109,8 @@ class ArrayDomain(Domain):
     def prepare(self, raw: Any) -> Tensor:
         """Check and scale; computed in double precision, returned in single."""
         mean = np.asarray(require_fitted(self.mean, self))
-        array = _table(self.read(raw))
-        columns = _columns(raw)
+        raw = self.read(raw)
+        array, columns = _table(raw), _columns(raw)
         self._check_columns(columns, array.shape[1])
         check_rows(array)
         check_finite(array, columns)
@@ -148,7 +149,7 @@ class ArrayDomain(Domain):
 
     def read(self, raw: Any) -> Any:
         """Read a .csv, .npz or .npy file."""
-        return read_source(raw) if isinstance(raw, str | Path) else raw
+        return read_source(raw) if isinstance(raw, str | Path) else collect_items(raw)
 
     def encode(self, rows: Tensor) -> Tensor:
         """Return rows are stored as the networks see them."""
@@ -178,7 +179,7 @@ class ArrayDomain(Domain):
 
     def detector_defaults(self, clean: bool, X: Any) -> DetectorDefaults:
         """Return a noise for each column, and a short training with large steps."""
-        shape = np.asarray(X).shape
+        shape = tuple(X.shape) if isinstance(X, Tensor) else np.asarray(X).shape
         if not clean:
             return DetectorDefaults(self, vae(), None, "auto", "contaminated", _brief(shape))
         # One noise for columns of one range: else the model explains the easy ones only.

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.domains.context import Labels
-from vaekit.domains.hooks import Conditions, DetectorDefaults, Proposals, ReadOptions, SampleOptions
+from vaekit.domains.hooks import (
+    Conditions,
+    DetectorDefaults,
+    Proposals,
+    ReadOptions,
+    SampleOptions,
+    UsableItems,
+)
 from vaekit.errors import CompositionError, DataError, NotFittedError, SpecError, unknown_name
 from vaekit.likelihoods.base import LearnedGaussian, Likelihood
 from vaekit.likelihoods.support import Support
@@ -179,6 +186,10 @@ class Domain(abc.ABC):
         """
         return 0.0
 
+    def with_source(self, raw: Any) -> Self:
+        """Return this domain with what files say of themselves, asked before they are read."""
+        return self
+
     def is_certain(self, items: Any) -> bool:
         """Return whether data that were read need no second look to know their kind."""
         return False
@@ -193,6 +204,16 @@ class Domain(abc.ABC):
             raise SpecError(
                 f"--require, --unique and --fixed are rules of tables; got {type(self).__name__}. "
                 "Add --domain table, or leave them out."
+            )
+        if options.drop_stereo:
+            raise SpecError(
+                f"--drop-stereo is for molecules; got {type(self).__name__}. Add --domain "
+                "molecules, or leave it out."
+            )
+        if options.id is not None or options.time is not None:
+            raise SpecError(
+                f"--id and --time are for series; got {type(self).__name__}. Add --domain series, "
+                "or leave them out."
             )
         if options.targets is not None:
             raise SpecError(
@@ -216,10 +237,36 @@ class Domain(abc.ABC):
         """
         return self.read(raw), 0
 
+    @property
+    def reads_one_by_one(self) -> bool:
+        """Whether `usable` tells items that can be read from others."""
+        return False
+
+    def usable(self, raw: Any) -> UsableItems | None:
+        """Return the items that can be read one by one; ``None`` where all stand or fall together.
+
+        Asked before items are encoded, so that one bad row does not cost the others.
+        """
+        return None
+
+    def read_all(self, raw: Any) -> Any:
+        """Read a path into data, bad items among them, for `usable` to tell apart later."""
+        return self.read(raw)
+
     def read_file_labels(self, path: Path, folder: Path) -> Labels | None:
         """Return labels that a file gives to the files of a folder, in their order.
 
         ``None`` where the file names no files, so that it is read as any other.
+        """
+        return None
+
+    def columns_beside(self, raw: Any, names: Sequence[str], must: bool) -> Any | None:
+        """Return columns of a file that lies beside the items and describes them.
+
+        Args:
+            raw: The path of the items, or anything else.
+            names: Of the columns.
+            must: Whether a name that is none is an error; else ``None`` is returned.
         """
         return None
 

@@ -1,5 +1,6 @@
 """Checks of raw data, and columns of data frames as numbers, as text, and as trees read them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,9 @@ def as_numbers(raw: Any) -> NDArray[Any]:
             "Pass X.toarray()."
         )
     if isinstance(raw, torch.Tensor):
-        raw = raw.detach().cpu().numpy()
+        raw = array_of(raw)
+    if type(raw).__module__.startswith("pandas"):
+        raw = _without_extensions(raw)
     array = np.asarray(raw)
     if array.dtype.kind == "O":
         array = _numbers_from_objects(array)
@@ -48,7 +51,53 @@ def as_numbers(raw: Any) -> NDArray[Any]:
     return array
 
 
+def _without_extensions(raw: Any) -> Any:
+    """Return a frame or series whose numbers that may be missing, as ``Int64``, are floats."""
+    import pandas.api.types as kinds
+
+    def is_extended(dtype: Any) -> bool:
+        is_number = kinds.is_numeric_dtype(dtype) or kinds.is_bool_dtype(dtype)
+        return is_number and kinds.is_extension_array_dtype(dtype)
+
+    if type(raw).__name__ == "Series" and is_extended(raw.dtype):
+        return raw.to_numpy(dtype=np.float64, na_value=np.nan)
+    if not is_frame(raw) or not any(is_extended(dtype) for dtype in raw.dtypes):
+        return raw
+    columns = [
+        raw.iloc[:, place].to_numpy(dtype=np.float64, na_value=np.nan)
+        if is_extended(dtype)
+        else raw.iloc[:, place].to_numpy()
+        for place, dtype in enumerate(raw.dtypes)
+    ]
+    return np.stack(columns, axis=1) if len(raw.columns) else raw
+
+
+def array_of(tensor: torch.Tensor) -> NDArray[Any]:
+    """Return a tensor as an array; numbers that NumPy has no type for, as bfloat16, in single.
+
+    Raises:
+        DataTypeError: Sparse or quantized.
+
+    Example:
+        >>> array_of(torch.ones(2, dtype=torch.bfloat16)).dtype
+        dtype('float32')
+    """
+    if tensor.layout != torch.strided or tensor.is_quantized:
+        raise DataTypeError(
+            "X must be a dense tensor of plain numbers; got one that is sparse or quantized, and "
+            "such input is not supported. Pass X.to_dense(), or X.dequantize()."
+        )
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
+    try:
+        array: NDArray[Any] = tensor.numpy()
+    except TypeError:  # floats of 16 and 8 bits that NumPy has not, all of which single holds
+        array = tensor.float().numpy()
+    return array
+
+
 def _numbers_from_objects(array: NDArray[Any]) -> NDArray[Any]:
+    missing = np.array([type(value).__name__ == "NAType" for value in array.flat], dtype=bool)
+    array = np.where(missing.reshape(array.shape), np.nan, array) if missing.any() else array
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
@@ -112,6 +161,27 @@ def check_finite(array: NDArray[Any], columns: tuple[str, ...] | None = None) ->
         "X contains NaN or inf). Drop those rows or fill the cells, for instance with "
         "sklearn.impute.SimpleImputer, or pass a data frame, in which cells may be missing."
     )
+
+
+def told_apart(names: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
+    """Return a name for each, itself unless a column of that name has another meaning.
+
+    Args:
+        names: Chosen by the user, each once.
+        taken: Of the columns that a table has anyway.
+
+    Example:
+        >>> told_apart(["qed", "score"], ["smiles", "score"])
+        {'qed': 'qed', 'score': 'score_value'}
+    """
+    found: dict[str, str] = {}
+    chosen, reserved = list(names), set(taken)
+    for name in chosen:
+        column = name
+        while column in reserved or (column != name and column in (*chosen, *found.values())):
+            column += "_value"
+        found[name] = column
+    return found
 
 
 def check_least(items: Any, least: int, why: str) -> None:

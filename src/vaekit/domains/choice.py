@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vaekit.domains.base import Domain
+from vaekit.domains.collecting import peek_items
 from vaekit.domains.sources import read_source
 from vaekit.errors import CompositionError, DataError, unknown_name
 from vaekit.networks.conv import Chain, Reshape
@@ -29,7 +30,7 @@ def infer_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
     sure.
 
     Args:
-        raw: The data, or a path to them.
+        raw: The data, or a path to them; of a data set of PyTorch the first item is looked at.
         chosen: ``"auto"``, a name, or a domain.
 
     Raises:
@@ -51,6 +52,7 @@ def infer_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
         raw = Path(raw)
         if raw.is_file() and (raw.suffix in (".npz", ".npy") or is_table_file(raw)):
             raw = read_source(raw)
+    raw = peek_items(raw)
     known: list[type[Domain]] = [get("domains", name) for name in names("domains")]
     best = max(known, key=lambda domain: domain.confidence(raw))
     if best.confidence(raw) > 0:

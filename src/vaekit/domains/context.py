@@ -11,7 +11,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaekit.domains.checks import is_frame
+from vaekit.domains.checks import array_of, is_frame
 from vaekit.errors import DataError, NotFittedError, SpecError, unknown_name
 
 Words = NDArray[np.str_]
@@ -118,7 +118,7 @@ def _read(raw: Any) -> tuple[dict[str, Words], list[str]]:
 def _columns(raw: Any) -> dict[str, Words]:
     if is_frame(raw) or isinstance(raw, Mapping):
         return {str(name): _text(str(name), np.asarray(raw[name])) for name in _names(raw)}
-    array = raw.detach().cpu().numpy() if isinstance(raw, Tensor) else np.asarray(raw)
+    array = array_of(raw) if isinstance(raw, Tensor) else np.asarray(raw)
     if array.ndim == 1:
         return {"label": _text("label", array)}
     if array.ndim != 2:
@@ -349,7 +349,7 @@ def _column(raw: Any) -> NDArray[Any]:
     raw = raw.columns if isinstance(raw, Labels) else raw
     if isinstance(raw, Mapping):
         raw = np.stack([np.asarray(values) for values in raw.values()], axis=-1)
-    array = raw.detach().cpu().numpy() if isinstance(raw, Tensor) else np.asarray(raw)
+    array = array_of(raw) if isinstance(raw, Tensor) else np.asarray(raw)
     if array.ndim > 2:
         raise DataError(f"a context must have 1 or 2 dimensions; got shape {array.shape}.")
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array

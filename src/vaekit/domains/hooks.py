@@ -1,6 +1,6 @@
 """What domains answer to tasks: the records that hooks of `Domain` take and return."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -46,6 +46,28 @@ class DetectorDefaults(NamedTuple):
     budget: TrainingBudget = TrainingBudget()
 
 
+@dataclass(frozen=True)
+class UsableItems:
+    """Items that a model can read, among all that were given.
+
+    Attributes:
+        items: Those that it can read, as the domain reads them.
+        positions: Where each of them stood among all, from 0.
+        count: How many were given.
+        words: Why others cannot be read, for a warning; empty if there are none.
+    """
+
+    items: Any
+    positions: Sequence[int]
+    count: int
+    words: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether none are left out."""
+        return len(self.positions) == self.count
+
+
 class Proposals(Protocol):
     """Candidates for items that meet conditions, with their weights."""
 
@@ -78,6 +100,10 @@ class ReadOptions:
         skip_bad: Leave out what cannot be read, with a warning.
         keep_transparency: Learn what is transparent.
         targets: Properties that the latents are to predict as well.
+        bits: Bits of each value of images deeper than 8 bits.
+        drop_stereo: Leave out what molecules say of their stereochemistry.
+        id: The column that tells series apart, of a table with a row for each step.
+        time: The column of times of such a table.
         require: Inequalities of columns that every row obeys, as in ``begin < end``.
         unique: Columns that are different in each row.
         fixed: Columns, separated by commas, of which only combinations of training occur.
@@ -88,6 +114,10 @@ class ReadOptions:
     skip_bad: bool = False
     keep_transparency: bool = False
     targets: tuple[str, ...] | None = None
+    drop_stereo: bool = False
+    bits: int | None = None
+    id: str | None = None
+    time: str | None = None
     require: tuple[str, ...] = ()
     unique: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()

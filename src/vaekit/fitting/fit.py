@@ -16,7 +16,7 @@ from vaekit.domains.choice import infer_domain, use_networks
 from vaekit.domains.context import Context
 from vaekit.errors import SpecError
 from vaekit.fitting.prior import prior_after, refit_prior, training_share
-from vaekit.fitting.trained import TrainedModel, as_items, batches_of
+from vaekit.fitting.trained import TrainedModel, as_items, batches_of, beside
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TABLE, TOKENS
 from vaekit.metrics.latents import Health, latent_health
@@ -275,7 +275,8 @@ def fit_model(
     Args:
         plan: What to build.
         X: Raw data, or a path to them.
-        context: Labels or properties to condition the model on, or ``None``.
+        context: Labels or properties to condition the model on, or ``None``; of a folder of images
+            with a ``metadata.csv`` or ``.jsonl`` the name of a column of it.
         config: How to train; the preset may fill what is left open.
         folder: For checkpoints.
         resume: Go on from the checkpoint there.
@@ -290,7 +291,8 @@ def fit_model(
         >>> fit_model(Plan(latent_dim=4), digits().images, None, config).result.best_epoch
         1
     """
-    domain = infer_domain(X, plan.domain)
+    domain = infer_domain(X, plan.domain).with_source(X)
+    context = beside(domain, X, context, must=True)
     X = domain.read(X)
     domain = domain.fit(X)
     preset, _ = plan.resolve(domain)

@@ -1,5 +1,6 @@
 """A trained model together with what it knows of the data: raw items in, raw items out."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from vaekit.domains.base import Domain
 from vaekit.domains.context import Context
+from vaekit.domains.hooks import UsableItems
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.fitting.interpolation import Decode, interpolate_latents
 from vaekit.fitting.prior import get_prior, refit_prior
@@ -137,10 +139,63 @@ class TrainedModel:
         return None if prepared is None else prepared.to(self.device)
 
     @torch.no_grad()
-    def encode(self, raw: Any, context: Any = None) -> Tensor:
-        """Posterior means, shape (n, latent)."""
-        batches = self.inputs(raw, context)
-        return torch.cat([self.vae.encode(b.x, b.context) for b in batches])
+    def encode(self, raw: Any, context: Any = None, strict: bool = True) -> Tensor:
+        """Posterior means, shape (n, latent).
+
+        Args:
+            raw: Items.
+            context: Their labels or properties, if the model is conditional.
+            strict: Whether an item that cannot be read is an error; else its row is NaN, and one
+                warning counts such items. Of molecules alone; other kinds are always strict.
+        """
+        batches, found = self._readable_inputs(raw, context, strict)
+        z = torch.cat([self.vae.encode(b.x, b.context) for b in batches])
+        if found is None or found.is_whole:
+            return z
+        spread = z.new_full((found.count, *z.shape[1:]), torch.nan)
+        spread[torch.as_tensor(found.positions, device=z.device)] = z
+        return spread
+
+    def _readable_inputs(
+        self, raw: Any, context: Any, strict: bool
+    ) -> tuple[Iterator[Batch], UsableItems | None]:
+        """Return inputs of the items that can be read, and which these are.
+
+        Raises:
+            DataError: None can be read.
+        """
+        found = None if strict else self.domain.usable(raw)
+        if found is None or found.is_whole:
+            return self.inputs(raw if found is None else found.items, context), found
+        if not found.positions:
+            raise DataError(f"there must be an item that can be read; {found.words}.")
+        warnings.warn(
+            f"no result for {found.count - len(found.positions)} of {found.count} items: "
+            f"{found.words}. strict=True makes this an error.",
+            stacklevel=5,
+        )
+        return batches_of(self._items_of(found, context), self.device), found
+
+    def _items_of(self, found: UsableItems, context: Any) -> Items:
+        """Return the items that can be read, each with its own context."""
+        rows, domain = self.domain.prepare_input(found.items), self.domain
+        prepared = _prepared(self.context, context, found.count)
+        some = None if prepared is None else prepared[torch.as_tensor(found.positions)]
+        return Items(rows, domain.encode, some, domain.observed(rows), domain.lengths(rows))
+
+    @torch.no_grad()
+    def encode_usable(
+        self, found: UsableItems, context: Any = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return posterior means of the items that can be read, and the context of each.
+
+        Args:
+            found: Of `Domain.usable`.
+            context: Labels or properties of all items that were given, if the model is conditional.
+        """
+        items = self._items_of(found, context)
+        z = torch.cat([self.vae.encode(b.x, b.context) for b in batches_of(items, self.device)])
+        return z, None if items.context is None else items.context.to(self.device)
 
     @torch.no_grad()
     def decode(self, z: Any, context: Any = None) -> Any:
@@ -158,11 +213,16 @@ class TrainedModel:
         return self._show(z, self.rows(context, len(z)))
 
     @torch.no_grad()
-    def reconstruct(self, raw: Any, context: Any = None) -> Any:
-        """Encode and decode."""
-        vae, batches = self.vae, self.inputs(raw, context)
+    def reconstruct(self, raw: Any, context: Any = None, strict: bool = True) -> Any:
+        """Encode and decode; of items that cannot be read ``None``, see `encode`."""
+        batches, found = self._readable_inputs(raw, context, strict)
+        vae = self.vae
         x = [vae.show(vae.encode(b.x, b.context), b.context) for b in batches]
-        return self.domain.decode(torch.cat(x))
+        decoded = self.domain.decode(torch.cat(x))
+        if found is None or found.is_whole:
+            return decoded
+        shown = dict(zip(found.positions, decoded, strict=True))
+        return [shown.get(place) for place in range(found.count)]
 
     @torch.no_grad()
     def sample(self, n: int, context: Any, seed: int | None, prior: str) -> Any:
@@ -286,9 +346,25 @@ def as_items(
     domain: Domain, learned: Context | None, raw: Any, context: Any, is_input: bool = False
 ) -> Items:
     """Raw data and context, checked, as a training set; or for encoding alone."""
+    context = beside(domain, raw, context)
     rows = domain.prepare_input(raw) if is_input else domain.prepare(raw)
     prepared = _prepared(learned, context, len(rows))
     return Items(rows, domain.encode, prepared, domain.observed(rows), domain.lengths(rows))
+
+
+def beside(domain: Domain, raw: Any, context: Any, must: bool = False) -> Any:
+    """Return a context, where it is a column's name the column that lies beside the items.
+
+    Args:
+        domain: Of the items.
+        raw: The items, or a path to them.
+        context: What the user gave.
+        must: Whether one word must be a column's name; else it may be a label of all items.
+    """
+    if not isinstance(context, str):
+        return context
+    found = domain.columns_beside(raw, context.split(","), must)
+    return context if found is None else found
 
 
 def batches_of(items: Items, device: torch.device) -> Iterator[Batch]:

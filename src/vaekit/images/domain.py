@@ -13,11 +13,14 @@ from torch import Tensor
 
 from vaekit.domains.base import Domain, batch_mean, require_fitted
 from vaekit.domains.checks import as_numbers, check_finite, check_rows, is_foreign_table, is_frame
+from vaekit.domains.collecting import collect_items
 from vaekit.domains.context import Labels
 from vaekit.domains.hooks import DetectorDefaults, ReadOptions
 from vaekit.domains.sources import read_source
 from vaekit.errors import DataError, SpecError
-from vaekit.images.folders import names_files, read_images, read_labels, write_images
+from vaekit.images.depth import bits_of_files, check_bits, check_deep, is_deep, largest_of
+from vaekit.images.folders import image_files, names_files, read_images, read_labels, write_images
+from vaekit.images.metadata import metadata_columns
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import IMAGE, REAL, UNIT, Support
 from vaekit.networks.conv import Chain, Offset
@@ -39,7 +42,7 @@ _MLP_LIMIT = 32 * 32  # beyond this many values a fully connected net is the slo
 
 @dataclass(frozen=True)
 class ImageDomain(Domain):
-    """Images in uint8, or in float from 0 to 1 or from 0 to 255.
+    """Images in uint8, in float from 0 to 1 or from 0 to 255, or in integers of up to 16 bits.
 
     Attributes:
         layout: ``"NHW"``, ``"NHWC"`` or ``"NCHW"``; ``None`` tells it from the shape.
@@ -49,9 +52,13 @@ class ImageDomain(Domain):
         transparency: ``"white"`` lays transparent image files on white; ``"keep"`` reads all files
             with a fourth channel.
         shape: Learned (channels, height, width).
-        scale: Learned largest value of float images, 1 or 255.
+        scale: Learned largest value of images that are no uint8: 1 or 255, or of integers beyond
+            8 bits 1023, 4095, 16383 or 65535.
         kind: ``"numpy"`` or ``"torch"``: what `decode` returns.
-        dtype: Learned dtype: ``"uint8"`` or a float type.
+        dtype: Learned dtype: ``"uint8"``, a float type, or for integers beyond 8 bits theirs.
+        bits: Bits of each value of integers beyond 8 bits, in arrays and files: 8, 10, 12, 14 or
+            16; ``None`` takes the fewest that hold the largest value, and says so. A file that
+            tells its bits is believed.
 
     Example:
         >>> domain = ImageDomain().fit(np.zeros((2, 28, 28), np.uint8))
@@ -67,10 +74,24 @@ class ImageDomain(Domain):
     scale: float = 1.0
     kind: str = "numpy"
     dtype: str = "uint8"
+    bits: int | None = None
+
+    def with_source(self, raw: Any) -> Self:
+        """Return this domain with the bits of the files of a folder, where they are deeper than 8.
+
+        So that files that are read later are read as those of training.
+        """
+        if self.bits is not None or not isinstance(raw, str | Path) or not Path(raw).is_dir():
+            return self
+        return replace(self, bits=bits_of_files(image_files(raw)))
 
     def fit(self, raw: Any) -> Self:
         """Learn layout, shape, dtype and range."""
-        array = as_numbers(self.read(raw))
+        domain = self.with_source(raw)
+        return domain._fitted(domain.read(raw))
+
+    def _fitted(self, raw: Any) -> Self:
+        array = as_numbers(raw)
         check_rows(array, least=2)
         layout = self.layout if self.shape is None else None
         layout = _layout(array, layout)
@@ -79,10 +100,19 @@ class ImageDomain(Domain):
             self,
             layout=layout,
             shape=_event_shape(array, layout),
-            scale=_range(array),
+            scale=self._scale(array),
             kind="torch" if isinstance(raw, Tensor) else "numpy",
-            dtype="uint8" if array.dtype == np.uint8 else str(_float_dtype(array)),
+            dtype=_dtype_of(raw, array),
         )
+
+    def _scale(self, array: NDArray[Any]) -> float:
+        """Return the largest value that there can be; a guess of the bits is said."""
+        if self.bits is not None:
+            check_bits(self.bits)
+        if not is_deep(array):
+            return _range(array)
+        largest = check_deep(array)
+        return largest_of(self.bits, largest, f"arrays of {array.dtype}")
 
     def prepare(self, raw: Any) -> Tensor:
         """Check; uint8 stays uint8, floats become float32 from 0 to 1, the layout stays."""
@@ -107,11 +137,17 @@ class ImageDomain(Domain):
             if not Path(raw).is_dir():
                 return read_source(raw)
             return read_images(
-                raw, size=self.size, on_bad=self.on_bad, transparency=self.transparency
+                raw,
+                size=self.size,
+                on_bad=self.on_bad,
+                transparency=self.transparency,
+                bits=self.bits,
             )
-        return raw
+        return collect_items(raw)
 
     def _check_range(self, array: NDArray[Any]) -> float:
+        if array.dtype.kind in "iu" or self.scale > _BYTE:
+            return self._check_deep(array)
         got = _range(array)
         if got > self.scale:
             raise DataError(
@@ -123,6 +159,22 @@ class ImageDomain(Domain):
             raise DataError(
                 f"float images must be between 0 and {self.scale:g} as in training; got none "
                 f"above {array.max():g}, which looks like 0 to 1. Multiply by 255, or pass uint8."
+            )
+        return self.scale
+
+    def _check_deep(self, array: NDArray[Any]) -> float:
+        """Whole numbers are never ambiguous: their scale is that of training."""
+        low, high = float(array.min()), float(array.max())
+        if low < 0 or high > self.scale or (self.scale <= 1 and high > 1):
+            raise DataError(
+                f"images must have values between 0 and {self.scale:g} as in training (dtype "
+                f"{self.dtype}); got [{low:g}, {high:g}]. Scale them alike, or fit with "
+                "ImageDomain(bits=...) for the bits that all of them have."
+            )
+        if array.dtype.kind == "f" and 0 < high <= 1:
+            raise DataError(
+                f"float images must be between 0 and {self.scale:g} as in training; got none above "
+                f"{high:g}, which looks like 0 to 1. Multiply by {self.scale:g}."
             )
         return self.scale
 
@@ -144,9 +196,15 @@ class ImageDomain(Domain):
             x = x.movedim(1, -1)
         if self.dtype == "uint8":
             x = (x * 255).round().to(torch.uint8)
+        elif np.dtype(_NUMPY_NAMES.get(self.dtype, self.dtype)).kind in "iu":
+            return self._whole(x.contiguous())
         else:
             x = (x * self.scale).to(getattr(torch, self.dtype))
         return x.contiguous() if self.kind == "torch" else x.contiguous().numpy()
+
+    def _whole(self, x: Tensor) -> Any:
+        array = np.rint(x.double().numpy() * self.scale).astype(self.dtype)
+        return torch.from_numpy(array) if self.kind == "torch" else array
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
@@ -180,13 +238,20 @@ class ImageDomain(Domain):
             size=_size(options.size),
             on_bad="skip" if options.skip_bad else "raise",
             transparency="keep" if options.keep_transparency else "white",
+            bits=self.bits if options.bits is None else options.bits,
         )
 
     def read_file_labels(self, path: Path, folder: Path) -> Labels | None:
-        """Return labels from a .csv that names the image files of a folder."""
-        if path.suffix != ".csv" or not folder.is_dir() or not names_files(path):
+        """Return labels from a .csv or .jsonl that names the image files of a folder."""
+        if path.suffix not in (".csv", ".jsonl") or not folder.is_dir() or not names_files(path):
             return None
         return read_labels(path, folder, on_bad=self.on_bad)
+
+    def columns_beside(self, raw: Any, names: Sequence[str], must: bool) -> Any | None:
+        """Return columns of the ``metadata.csv`` or ``.jsonl`` of a folder of images."""
+        if not isinstance(raw, str | Path) or not Path(raw).is_dir():
+            return None
+        return metadata_columns(Path(raw), names, must=must, on_bad=self.on_bad)
 
     def folder_writer(self, source: str) -> Callable[[Any, Path], None]:
         """Return what writes images as files, named as those that they came from."""
@@ -320,8 +385,18 @@ def _range(array: NDArray[Any]) -> float:
     return 255.0 if high > 1 or array.dtype.kind in "iu" else 1.0
 
 
-def _float_dtype(array: NDArray[Any]) -> np.dtype[Any]:
-    return array.dtype if array.dtype.kind == "f" else np.dtype(np.float32)
+_BYTE = 255.0
+_NUMPY_NAMES = {"bfloat16": "float32"}
+"""Of types of PyTorch that NumPy has not."""
+
+
+def _dtype_of(raw: Any, array: NDArray[Any]) -> str:
+    """Return what `ImageDomain.decode` is to return."""
+    if isinstance(raw, Tensor) and raw.dtype == torch.bfloat16:
+        return "bfloat16"
+    if array.dtype == np.uint8 or array.dtype.kind == "f" or is_deep(array):
+        return str(array.dtype)
+    return "float32"
 
 
 def _writable(array: NDArray[Any]) -> NDArray[Any]:

@@ -1,6 +1,7 @@
 """Folders of image files to arrays, and labels from a CSV file that names them."""
 
 import csv
+import json
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.domains.context import Labels
-from vaekit.errors import DataError, SpecError
+from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.files import atomic_folder
+from vaekit.images.depth import (
+    bits_of_files,
+    check_bits,
+    check_deep,
+    is_deep,
+    largest_of,
+    to_bytes,
+)
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 _MOST_BYTES = 8 * 2**30
@@ -25,6 +34,7 @@ def read_images(
     size: Sequence[int] | None = None,
     on_bad: str = "raise",
     transparency: str = "white",
+    bits: int | None = None,
 ) -> NDArray[np.uint8]:
     """Read all image files below a folder, in the order of their names.
 
@@ -37,6 +47,9 @@ def read_images(
         on_bad: ``"raise"`` names the first unreadable file; ``"skip"`` leaves it out.
         transparency: ``"white"`` lays transparent images on white; ``"keep"`` reads all images
             with a fourth channel, 0 where they are transparent.
+        bits: Bits of grays that are deeper than 8: 10, 12, 14 or 16, which are brought to 8;
+            ``None`` takes what files tell, or the fewest that hold the largest value of all files,
+            with a warning.
 
     Returns:
         uint8, shape (n, height, width) if no image has colour, else (n, height, width, 3), or 4
@@ -51,7 +64,11 @@ def read_images(
         raise SpecError(f"transparency must be 'white' or 'keep'; got {transparency!r}.")
     files = _listed(folder, on_bad)
     animated: list[Path] = []
-    read = _Reader(size, on_bad, transparency == "keep", animated, len(files))
+    if bits is None:
+        bits = bits_of_files(files)
+    else:
+        check_bits(bits)
+    read = _Reader(size, on_bad, transparency == "keep", animated, len(files), bits or 16)
     images = [(p, image) for p in files if (image := read(p)) is not None]
     if animated:
         warnings.warn(
@@ -82,7 +99,8 @@ def image_files(folder: str | Path, *, on_bad: str = "raise") -> list[Path]:
 def _listed(folder: str | Path, on_bad: str) -> list[Path]:
     if on_bad not in ("raise", "skip"):
         raise SpecError(f"on_bad must be 'raise' or 'skip'; got {on_bad!r}.")
-    files = sorted(p for p in Path(folder).rglob("*") if p.is_file() and p.name[0] != ".")
+    found = Path(folder).rglob("*")
+    files = sorted(p for p in found if p.is_file() and not is_no_item(p.relative_to(folder)))
     if on_bad == "skip":
         files = [p for p in files if p.suffix.lower() in IMAGE_SUFFIXES]
     if not files:
@@ -90,6 +108,25 @@ def _listed(folder: str | Path, on_bad: str) -> list[Path]:
             f"{folder} must hold image files ({', '.join(sorted(IMAGE_SUFFIXES))}); got none."
         )
     return files
+
+
+_LEFT_BY_SYSTEMS = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r"})
+METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+"""What describes the images of a folder, as `datasets` of Hugging Face calls it."""
+
+
+def is_no_item(path: Path) -> bool:
+    """Return whether a file beside images is none of them, and nothing that is missing.
+
+    Hidden files and folders, what Windows and macOS leave behind, and descriptions of the images.
+
+    Example:
+        >>> [is_no_item(Path(name)) for name in ("a/Thumbs.db", ".git/b.png", "b.txt")]
+        [True, True, False]
+    """
+    parts = [part.lower() for part in path.parts]
+    hidden = any(part.startswith(".") or part in _LEFT_BY_SYSTEMS for part in parts)
+    return hidden or parts[-1] in METADATA
 
 
 @dataclass
@@ -101,6 +138,7 @@ class _Reader:
     keeps_alpha: bool
     animated: list[Path]
     files: int
+    bits: int = 16
 
     def __call__(self, path: Path) -> NDArray[np.uint8] | None:
         """Return the image, or ``None`` for an unreadable file that may be left out."""
@@ -110,8 +148,10 @@ class _Reader:
             with Image.open(path) as opened:
                 self._look_at(path, opened)
                 return np.asarray(self._fitted(self._converted(opened)))
-        except DataError:
-            raise
+        except DataError as error:
+            if str(path) in str(error):
+                raise
+            raise DataError(f"{path}: {error}") from error
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             if self.on_bad == "skip":
                 return None
@@ -144,7 +184,7 @@ class _Reader:
         if image.mode == "F":
             raise ValueError("its values are floats; save it with 8 bits a value")
         if image.mode.startswith("I"):  # 16 bits, which PIL would cut off at 255
-            image = Image.fromarray((np.asarray(image, np.float64) / 257).astype(np.uint8))
+            image = Image.fromarray(_shallow(np.asarray(image), self.bits))
         if self.keeps_alpha:
             return image.convert("RGBA")
         gray = image.mode in ("1", "L", "LA")
@@ -159,6 +199,12 @@ class _Reader:
         if self.size is None:
             return image
         return ImageOps.fit(image, (self.size[1], self.size[0]), Image.Resampling.LANCZOS)
+
+
+def _shallow(array: NDArray[Any], bits: int) -> NDArray[np.uint8]:
+    """Return grays of so many bits as bytes."""
+    most = check_deep(array)
+    return to_bytes(array, largest_of(bits, most, "a file"))
 
 
 def _is_readable(path: Path) -> bool:
@@ -185,20 +231,29 @@ def _with_color(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)
 
 
-_FILE_COLUMNS = ("file", "filename")
+_FILE_COLUMNS = ("file", "filename", "file_name")
 _SHOWN = 5
 
 
-def read_labels(path: str | Path, folder: str | Path, *, on_bad: str = "raise") -> Labels:
+def read_labels(
+    path: str | Path,
+    folder: str | Path,
+    *,
+    on_bad: str = "raise",
+    columns: Sequence[str] | None = None,
+) -> Labels:
     """Read the labels of the images in a folder, in the order in which the images are read.
 
     Args:
-        path: CSV with a header. The column ``file`` or ``filename``, or else the first one, is
-            each image's path relative to the folder; every other column is an attribute.
+        path: CSV with a header, or JSONL with an object on each line. The column ``file``,
+            ``filename`` or ``file_name``, or else the first one, is each image's path relative to
+            the folder; every other column is an attribute.
         folder: As for `read_images`.
         on_bad: As for `read_images`: the labels of files that it skips are left out.
+        columns: Which attributes; ``None`` for all.
 
     Raises:
+        SpecError: No attribute has that name; says which there are.
         DataError: No attribute, a file without label, labelled twice or not there, an empty
             cell; names the files.
 
@@ -208,34 +263,67 @@ def read_labels(path: str | Path, folder: str | Path, *, on_bad: str = "raise") 
         ...
         vaekit.errors.DataError: labels must be a readable CSV file; there is none at labels.csv.
     """
-    header, rows = _table(Path(path))
+    header, rows = read_table(Path(path))
     key = _file_column(header)
     by_file = _by_file(path, [row[key] for row in rows])
     files = [file.relative_to(folder).as_posix() for file in image_files(folder, on_bad=on_bad)]
     _check_files(path, by_file, files, Path(folder))
     chosen = [rows[by_file[file]] for file in files]
-    columns = {
-        name: np.asarray([row[place] for row in chosen])
-        for place, name in enumerate(header)
-        if place != key
-    }
-    _check_cells(path, columns, files)
+    known = [name for place, name in enumerate(header) if place != key]
+    wanted = known if columns is None else columns
+    for name in wanted:
+        if name not in known:
+            raise unknown_name(f"column of {path}", name, known)
+    found = {name: np.asarray([row[header.index(name)] for row in chosen]) for name in wanted}
+    _check_cells(path, found, files)
+    return Labels(found, files)
+
+
+def labels_of(
+    source: Path,
+    rows: Mapping[str, Mapping[str, str]],
+    folder: Path,
+    names: Sequence[str],
+    on_bad: str,
+) -> Labels:
+    """Return labels in the order in which the images of a folder are read.
+
+    Args:
+        source: Where they were read, for messages.
+        rows: The label of each column by its name, by the path of the image from the folder.
+        folder: Of the images.
+        names: Of the columns.
+        on_bad: As of `read_images`.
+
+    Raises:
+        DataError: As of `read_labels`.
+    """
+    files = [file.relative_to(folder).as_posix() for file in image_files(folder, on_bad=on_bad)]
+    _check_files(source, {name: place for place, name in enumerate(rows)}, files, folder)
+    columns = {name: np.asarray([rows[file].get(name, "") for file in files]) for name in names}
+    _check_cells(source, columns, files)
     return Labels(columns, files)
 
 
 def names_files(path: str | Path) -> bool:
     """Return whether a CSV file has a column of file names, as `read_labels` wants it."""
-    header, rows = _table(Path(path))
+    header, rows = read_table(Path(path))
     key = _file_column(header)
     return header[key] in _FILE_COLUMNS or (
         bool(rows) and all(Path(row[key]).suffix.lower() in IMAGE_SUFFIXES for row in rows)
     )
 
 
-def _table(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Header and rows, without blank lines."""
+def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of a .csv or .jsonl as text, without blank lines.
+
+    Raises:
+        DataError: There is none, or it is damaged.
+    """
     if not path.is_file():
         raise DataError(f"labels must be a readable CSV file; there is none at {path}.")
+    if path.suffix.lower() == ".jsonl":
+        return _read_objects(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             lines = [line for line in csv.reader(file) if line]
@@ -254,6 +342,37 @@ def _table(path: Path) -> tuple[list[str], list[list[str]]]:
                 f"{number}. Put text that holds a comma in quotes."
             )
     return lines[0], lines[1:]
+
+
+def _read_objects(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Return keys and values of the objects on the lines; empty where one lacks a key."""
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"labels must be a readable file; {path} is not: {error}.") from error
+    records = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                record = json.loads(line)
+            except ValueError as error:
+                raise DataError(f"line {number} of {path} must be JSON; {error}.") from error
+            if not isinstance(record, dict):
+                raise DataError(f"line {number} of {path} must be an object; got {line[:60]}.")
+            records.append(record)
+    header = list(dict.fromkeys(name for record in records for name in record))
+    if len(header) < 2:
+        raise DataError(
+            f"{path} must hold objects of JSON with a path of a file and at least one attribute; "
+            f"got {header or 'nothing'}."
+        )
+    return header, [[_as_text(record.get(name)) for name in header] for record in records]
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _file_column(header: Sequence[str]) -> int:
@@ -324,7 +443,9 @@ def write_images(images: Any, folder: Path, *, source: str, on_bad: str) -> None
     """
     from PIL import Image
 
-    rows = _bytes(np.asarray(images))
+    rows = np.asarray(images)
+    if rows.dtype != np.uint16 or rows.ndim != 3:  # grays of 16 bits are written as they are
+        rows = _bytes(rows)
     names = _file_names(source, len(rows), on_bad)
     with atomic_folder(folder) as fresh:
         for name, row in zip(names, rows, strict=True):
@@ -340,5 +461,7 @@ def _bytes(images: NDArray[Any]) -> NDArray[np.uint8]:
         images = images[..., 0]
     if images.dtype == np.uint8:
         return images
+    if is_deep(images) and images.max() > 255:
+        return to_bytes(images.astype(np.uint16), 2 ** int(images.max()).bit_length() - 1.0)
     scale = 1.0 if images.max() > 1 else 255.0
     return np.rint(images * scale).astype(np.uint8)

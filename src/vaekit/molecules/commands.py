@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -107,12 +108,21 @@ def predict(
     ] = None,
     compute: Annotated[
         bool,
-        typer.Option("--compute", help="Compare with RDKit, of properties that it can compute."),
+        typer.Option(
+            "--compute",
+            help="Compare with RDKit, of properties that it can compute, whatever the file says.",
+        ),
     ] = False,
     plot: Annotated[
         Path | None,
         typer.Option(help="A picture of known against predicted values: .png."),
     ] = None,
+    drop_stereo: Annotated[
+        bool,
+        typer.Option(
+            "--drop-stereo", help="Leave out what molecules say of their stereochemistry."
+        ),
+    ] = False,
     context: ContextOption = None,
 ) -> None:
     """Predict the properties that a model of molecules was taught.
@@ -133,9 +143,12 @@ def predict(
     molecules.require_targets(model.domain_)
     if not Path(data).is_file():
         raise DataError(f"the molecules must be in a file; there is none at {data!r}.")
-    given = read_context(context)
+    given, trained = read_context(context), model.trained_
+    if drop_stereo:
+        flat = trained.domain.with_options(domains.ReadOptions(drop_stereo=True))
+        trained = replace(trained, domain=flat)
     with console.status("predicting"):
-        found = molecules.predict_molecules(model.trained_, data, given, compute=compute)
+        found = molecules.predict_molecules(trained, data, given, compute=compute)
     if plot is not None and not found.agreement():
         raise DataError(
             "a picture needs properties that are known of some molecules; there is no column of "
@@ -179,13 +192,6 @@ def _say(found: molecules.Predictions) -> None:
             cells += [str(each.count), f"{each.r2:.3f}", f"{each.error:.2g}"]
         table.add_row(name + _unit(name), *cells)
     console.print(table)
-    if found.reasons:
-        first, why = next(iter(found.reasons.items()))
-        console.print(
-            f"nothing predicted of {len(found.reasons)}, the first in {found.place} "
-            f"{found.rows[first]}: {why}",
-            highlight=False,
-        )
 
 
 def _unit(name: str) -> str:

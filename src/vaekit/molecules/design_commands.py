@@ -381,11 +381,13 @@ def _print(result: design.Optimization, rows: Any) -> None:
         numbers = (each.best, each.top10, each.area)
         cells = ["" if number != number else f"{number:.4g}" for number in numbers]  # noqa: PLR0124
         beside.add_row(each.name, str(each.calls or "none"), *cells)
-    names = result.goal.names
-    best = Table("rank", *names, "flags, alerts", "smiles", title=result.goal.words)
+    columns = result.value_columns
+    best = Table("rank", *columns, "flags, alerts", "smiles", title=result.goal.words)
     for _, row in rows.head(_SHOWN).iterrows():
         signs = "; ".join(filter(None, (row["flags"], row["alerts"])))
-        best.add_row(str(row["rank"]), *(f"{row[n]:.4g}" for n in names), signs, row["smiles"])
+        best.add_row(
+            str(row["rank"]), *(f"{row[n]:.4g}" for n in columns.values()), signs, row["smiles"]
+        )
     console.print(best)
     console.print(beside)
     if any(isinstance(each.measure, design.Predicted) for each in result.goal.objectives):

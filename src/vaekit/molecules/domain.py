@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
-from vaekit.domains.hooks import Conditions, Proposals, ReadOptions, SampleOptions
+from vaekit.domains.hooks import Conditions, Proposals, ReadOptions, SampleOptions, UsableItems
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.fitting.conditional import read_number
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TOKENS, Support
 from vaekit.molecules.properties import PROPERTIES, compute_properties
-from vaekit.molecules.reading import Molecules, Report
+from vaekit.molecules.reading import Molecules, read_molecules
 from vaekit.molecules.standardize import (
     Standardized,
     Standardizer,
     from_selfies,
+    has_stereo,
     standardize,
     to_selfies,
 )
@@ -148,7 +149,6 @@ def _columns(names: Sequence[str], found: Standardized, own: Sequence[str] = ())
 
 
 _REPRESENTATIONS = ("bpe-smiles", "smiles", "selfies", "bpe-selfies")
-_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -222,12 +222,12 @@ class MoleculeDomain(Domain):
         found = standardize(raw, self.standardizer, column=self.column, keep_duplicates=True)
         if found.report.rejected and self.on_bad == "raise":
             raise DataError(
-                f"molecules must pass the rules of standardisation; {_rejected(found.report)}. "
+                f"molecules must pass the rules of standardisation; {found.report.rejected_words}. "
                 "Leave them out: MoleculeDomain(on_bad='skip'), or vaekit fit --skip-bad; "
                 "standardise(...) has a report of all."
             )
         if found.report.rejected:
-            warnings.warn(f"left out: {_rejected(found.report)}.", stacklevel=3)
+            warnings.warn(f"left out: {found.report.rejected_words}.", stacklevel=3)
         if not found.smiles:
             raise DataError("there must be at least one molecule; got none.")
         return found
@@ -236,8 +236,27 @@ class MoleculeDomain(Domain):
         """Codes, and behind them targets in deviations, shape (molecules, steps + targets)."""
         words, found = require_fitted(self.vocabulary, self), self.read(raw)
         tokens = require_fitted(self.tokenizer, self).split(self._written(found))
-        rows: Tensor = words.encode(tokens)
+        try:
+            rows: Tensor = words.encode(tokens)
+        except DataError as error:
+            raise DataError(f"{error}{self._cure_of_stereo(found)}") from error
         return rows if self.scales is None else torch.cat([rows, self.scales.values(found)], 1)
+
+    def _cure_of_stereo(self, found: Standardized) -> str:
+        """Return what to do if marks of stereochemistry alone are what training had not."""
+        from vaekit.molecules.predictions import STEREO_CURE
+
+        marked = [smiles for smiles in found.smiles if has_stereo(smiles)]
+        if not marked or any(has_stereo(token) for token in self.vocabulary_tokens):
+            return ""
+        return (
+            f" {len(marked)} have marks of stereochemistry, which training had not: {STEREO_CURE}."
+        )
+
+    @property
+    def vocabulary_tokens(self) -> Sequence[str]:
+        """The tokens that training had."""
+        return tuple(require_fitted(self.vocabulary, self).tokens)
 
     def prepare_input(self, raw: Any) -> Tensor:
         """As `prepare`, with all targets missing: to compute them takes far longer than tokens."""
@@ -286,15 +305,33 @@ class MoleculeDomain(Domain):
         return True
 
     def with_options(self, options: ReadOptions) -> Self:
-        """Return this domain with targets, and with what to do with rejected molecules."""
+        """Return this domain with targets, and with what to do with stereo and bad molecules."""
         targets = self.targets if options.targets is None else options.targets
-        return replace(self, targets=targets, on_bad="skip" if options.skip_bad else self.on_bad)
+        rules = self.standardizer
+        rules = replace(rules, stereo="drop") if options.drop_stereo else rules
+        on_bad = "skip" if options.skip_bad else self.on_bad
+        return replace(self, targets=targets, on_bad=on_bad, standardizer=rules)
 
     def readable(self, raw: Any) -> tuple[Any, int]:
         """Return the molecules whose tokens and length training had, and how many others."""
         from vaekit.molecules.predictions import readable_molecules
 
         return readable_molecules(self, raw)
+
+    @property
+    def reads_one_by_one(self) -> bool:
+        """Always."""
+        return True
+
+    def usable(self, raw: Any) -> UsableItems:
+        """Return the molecules that no rule rejects, and whose tokens and length training had."""
+        from vaekit.molecules.predictions import judged_molecules
+
+        return judged_molecules(self, raw).usable
+
+    def read_all(self, raw: Any) -> Any:
+        """Read molecules without judging them."""
+        return raw if isinstance(raw, Standardized) else read_molecules(raw, self.column)
 
     def file_ending(self, what: str) -> str:
         """Return ``"csv"`` for samples, which are reported on, ``"smi"`` for others."""
@@ -409,14 +446,3 @@ class MoleculeDomain(Domain):
         words = require_fitted(self.vocabulary, self)
         count = len(self.targets)
         return token_parts(words, latent_dim, context_dim, network, size, likelihood, count)
-
-
-def _rejected(report: Report) -> str:
-    """Return how many, and the first few with their reasons."""
-    shown = [
-        f"{report.place} {entry.row} ({entry.given[:40]!r}: {entry.reason})"
-        for entry in report.rejected[:_SHOWN]
-    ]
-    more = ", ..." if len(report.rejected) > _SHOWN else ""
-    counts = f"{len(report.rejected)} of {len(report.entries)} were rejected"
-    return f"{counts}: {', '.join(shown)}{more}"

@@ -13,6 +13,8 @@ from sklearn.metrics import mean_absolute_error, r2_score
 from torch import Tensor
 
 from vaekit.distributions.wrappers import Concatenated
+from vaekit.domains.checks import told_apart
+from vaekit.domains.hooks import UsableItems
 from vaekit.errors import CompositionError, DataError, unknown_name
 from vaekit.fitting.trained import TrainedModel, batches_of
 from vaekit.likelihoods.tokens import TargetedTokens, tokens_part
@@ -20,7 +22,7 @@ from vaekit.models.vae import VAE
 from vaekit.molecules.domain import MoleculeDomain, Targets
 from vaekit.molecules.properties import PROPERTIES, compute_properties
 from vaekit.molecules.reading import Report
-from vaekit.molecules.standardize import Standardized
+from vaekit.molecules.standardize import Standardized, has_stereo, standardize
 from vaekit.networks.tokens import TokenEncoder
 from vaekit.networks.wrappers import ParallelDecoders, with_numbers
 from vaekit.randomness import make_generator
@@ -188,7 +190,7 @@ _CHUNK = 512
 
 @torch.no_grad()
 def predict_targets(
-    trained: TrainedModel, molecules: Any, context: Any = None
+    trained: TrainedModel, molecules: Any, context: Any = None, *, strict: bool = False
 ) -> dict[str, NDArray[np.float64]]:
     """Predict the targets of molecules from their latents.
 
@@ -196,13 +198,15 @@ def predict_targets(
         trained: A model fitted with `MoleculeDomain(targets=...)`.
         molecules: SMILES, a data frame or a file; with tokens and lengths of training.
         context: Their labels or properties, if the model is conditional.
+        strict: Whether a molecule that cannot be read is an error; else its predictions are NaN,
+            and one warning counts such molecules.
 
     Returns:
         The mean of p(property | posterior mean), in its unit, by name, shape (molecules,) each.
 
     Raises:
         CompositionError: The model was taught no targets.
-        DataError: As of `MoleculeDomain.prepare`.
+        DataError: No molecule can be read; with ``strict``, one cannot.
 
     Example:
         >>> from vaekit import Autoencoder
@@ -213,7 +217,8 @@ def predict_targets(
         >>> predict_targets(model.fit(smiles).trained_, ["CCCO", "CCN"])["mw"].shape
         (2,)
     """
-    codes = trained.encode(molecules, context)
+    require_targets(trained.domain)
+    codes = trained.encode(molecules, context, strict)
     return predict_from_latents(trained, codes, trained.rows(context, len(codes)))
 
 
@@ -258,6 +263,14 @@ def expected_errors(trained: TrainedModel) -> dict[str, float]:
 UNREADABLE = "tokens or a length that training had not"
 """What molecules have that a model cannot encode."""
 
+STEREO_CURE = (
+    "standardize(X, Standardizer(stereo='drop')), or --drop-stereo of vaekit fit, predict and "
+    "reconstruct, takes them off"
+)
+"""What to do about marks of stereochemistry."""
+
+_STEREO = f"marks of stereochemistry that training had not; {STEREO_CURE}"
+
 
 def is_readable(domain: MoleculeDomain, smiles: str) -> bool:
     """Return whether a molecule has only tokens that training had, and no more of them.
@@ -277,6 +290,75 @@ def _are_readable(domain: MoleculeDomain, found: Standardized) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class JudgedMolecules:
+    """Molecules that were given, and which of them a model can encode.
+
+    Attributes:
+        found: Those that no rule rejects, with the report of all.
+        kept: Those of them that the model can encode.
+        unreadable: Why it cannot encode others, by their row.
+        usable: ``kept``, by where each stood among all that were given.
+    """
+
+    found: Standardized
+    kept: Standardized
+    unreadable: Mapping[int, str]
+    usable: UsableItems
+
+
+def judged_molecules(domain: MoleculeDomain, raw: Any) -> JudgedMolecules:
+    """Read molecules, and tell those that a model can encode from others.
+
+    Args:
+        domain: Fitted.
+        raw: What it reads; molecules that are standardised already are given all at once, so that
+            those that were rejected do not count among them.
+    """
+    is_given = isinstance(raw, Standardized)
+    found = (
+        raw
+        if is_given
+        else standardize(raw, domain.standardizer, column=domain.column, keep_duplicates=True)
+    )
+    fine = [True] * len(found)
+    if len(found) and not _are_readable(domain, found):
+        fine = [is_readable(domain, smiles) for smiles in found.smiles]
+    entries = [] if is_given else found.report.entries
+    places = [place for place, entry in enumerate(entries) if entry.smiles is not None]
+    places = list(range(len(found))) if is_given else places
+    positions = [place for place, is_fine in zip(places, fine, strict=True) if is_fine]
+    unreadable = {
+        row: _why_unreadable(domain, smiles)
+        for row, smiles, is_fine in zip(found.rows, found.smiles, fine, strict=True)
+        if not is_fine
+    }
+    count = len(found) if is_given else len(entries)
+    kept = found if all(fine) else found[np.flatnonzero(fine)]
+    rejected = [] if is_given or not found.report.rejected else [found.report.rejected_words]
+    words = [*rejected, *_words_of(unreadable, found.report.place)]
+    return JudgedMolecules(
+        found, kept, unreadable, UsableItems(kept, positions, count, "; ".join(words))
+    )
+
+
+def _why_unreadable(domain: MoleculeDomain, smiles: str) -> str:
+    """Return the cure where a molecule could be encoded but for its stereochemistry."""
+    if has_stereo(smiles):
+        flat = standardize([smiles], replace(domain.standardizer, stereo="drop"))
+        if len(flat) and is_readable(domain, flat.smiles[0]):
+            return _STEREO
+    return UNREADABLE
+
+
+def _words_of(unreadable: Mapping[int, str], place: str) -> list[str]:
+    """Return for each reason how many there are, and the first."""
+    rows: dict[str, list[int]] = {}
+    for row, why in unreadable.items():
+        rows.setdefault(why, []).append(row)
+    return [f"{len(at)} have {why} (the first in {place} {at[0]})" for why, at in rows.items()]
+
+
 def readable_molecules(domain: MoleculeDomain, raw: Any) -> tuple[Standardized, int]:
     """Read molecules; those that the model has no tokens for are left out.
 
@@ -291,10 +373,8 @@ def readable_molecules(domain: MoleculeDomain, raw: Any) -> tuple[Standardized, 
         DataError: The source cannot be read, or a rule rejects a molecule.
     """
     found = domain.read(raw)
-    if _are_readable(domain, found):
-        return found, 0
-    kept = np.flatnonzero([is_readable(domain, smiles) for smiles in found.smiles])
-    return found[kept], len(found) - len(kept)
+    kept = judged_molecules(domain, found).kept
+    return kept, len(found) - len(kept)
 
 
 Floats = NDArray[np.float64]
@@ -343,10 +423,16 @@ class Predictions:
         return len(self.smiles)
 
     def frame(self) -> Any:
-        """As a data frame of pandas: predictions, then ``NAME_known``, then ``reason``."""
+        """Return a data frame of pandas: predictions, then ``NAME_known``, then ``reason``.
+
+        A property that is called as one of the other columns, as ``smiles``, is ``NAME_value``.
+        """
         import pandas as pd
 
-        columns: dict[str, Any] = {self.place: self.rows, "smiles": self.smiles, **self.values}
+        taken = [self.place, "smiles", "reason", *(f"{name}_known" for name in self.known)]
+        named = told_apart(self.values, taken)
+        columns: dict[str, Any] = {self.place: self.rows, "smiles": self.smiles}
+        columns |= {named[name]: values for name, values in self.values.items()}
         columns |= {f"{name}_known": values for name, values in self.known.items()}
         if self.reasons:
             columns["reason"] = [self.reasons.get(place, "") for place in range(len(self))]
@@ -371,14 +457,17 @@ def predict_molecules(
     """Predict the targets of a list or file of molecules, one row for each.
 
     Molecules that a rule rejects, or that the model has no tokens for, keep their row, with the
-    reason. Columns of the file that are named as targets are taken for what is known.
+    reason, and one warning counts them. Columns of the file that are named as targets are taken for
+    what is known.
 
     Args:
         trained: A model fitted with `MoleculeDomain(targets=...)`.
         molecules: SMILES, a data frame or a file.
         context: If the model is conditional: one row for all, or one for each molecule, of which
-            then none may be rejected.
-        compute: Also compute the targets that RDKit can, to compare: 2 ms a molecule.
+            those of molecules that cannot be read are passed over.
+        compute: Compare with the targets that RDKit can compute, 2 ms a molecule, in place of
+            columns of these names; but a target that the user's own column taught, which says
+            something else, stays compared with the column.
 
     Raises:
         CompositionError: The model was taught no targets.
@@ -389,54 +478,60 @@ def predict_molecules(
         >>> smiles = ["C" * n + end for n in range(2, 12) for end in ("O", "N", "Cl")]
         >>> domain = MoleculeDomain(targets=("mw",))
         >>> model = Autoencoder(latent_dim=4, domain=domain, max_epochs=1, progress=False)
-        >>> found = predict_molecules(model.fit(smiles).trained_, ["CCCO", "C1CC"])
-        >>> found.reasons
-        {1: 'not a valid SMILES'}
+        >>> found = predict_molecules(model.fit(smiles).trained_, ["CCCO", "CCN"])
+        >>> found.frame().columns.tolist(), found.reasons
+        (['row', 'smiles', 'mw'], {})
     """
     targets, domain = require_targets(trained.domain), trained.domain
     assert isinstance(domain, MoleculeDomain)  # as of `require_targets`
-    found = _read(domain, molecules, is_strict=context is not None)
-    kept, _ = readable_molecules(domain, found) if context is None else (found, 0)
+    judged = judged_molecules(domain, molecules)
+    kept, usable = judged.kept, judged.usable
     if not len(kept):
         raise DataError(
-            f"the model must know one molecule at least; each of the {len(found)} has "
-            f"{UNREADABLE}. Fit a model of molecules like these."
+            f"the model must know one molecule at least; of the {usable.count} that were given, "
+            f"{usable.words or 'there is none'}. Fit a model of molecules like these."
         )
-    predicted = predict_targets(trained, kept, context)
+    predicted = predict_from_latents(trained, *trained.encode_usable(usable, context))
     known = _known(kept, targets, compute=compute)
-    errors = expected_errors(trained)
-    return _in_order(found, kept, predicted, known, errors)
-
-
-def _read(domain: MoleculeDomain, molecules: Any, *, is_strict: bool) -> Standardized:
-    """Return those that were rejected are in the report, so nobody needs a warning."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "left out")
-        return replace(domain, on_bad="raise" if is_strict else "skip").read(molecules)
+    if not usable.is_whole:
+        warnings.warn(
+            f"nothing predicted of {usable.count - len(kept)} of {usable.count} molecules: "
+            f"{usable.words}.",
+            stacklevel=2,
+        )
+    return _in_order(judged, predicted, known, expected_errors(trained))
 
 
 def _known(found: Standardized, targets: Targets, *, compute: bool) -> dict[str, Floats]:
     given = {name: found.properties[name] for name in targets.names if name in found.properties}
-    open_ones = [name for name in targets.names if name not in (*given, *targets.own)]
-    computed = [name for name in open_ones if compute and name in PROPERTIES]
-    return given | compute_properties(found.smiles, computed)
+    if not compute:
+        return given
+    names = [name for name in targets.names if name in PROPERTIES]
+    own = [name for name in names if name in targets.own]
+    if own:
+        warnings.warn(
+            f"not computed: {', '.join(own)}. The model learned columns of these names that say "
+            "something else than RDKit computes.",
+            stacklevel=3,
+        )
+    return given | compute_properties(found.smiles, [name for name in names if name not in own])
 
 
 def _in_order(
-    found: Standardized,
-    kept: Standardized,
+    judged: JudgedMolecules,
     predicted: Mapping[str, Floats],
     known: Mapping[str, Floats],
     errors: Mapping[str, float],
 ) -> Predictions:
     """Return rows of what could be predicted and of what could not, as they were given."""
+    found = judged.found
     texts = dict(zip(found.rows, found.smiles, strict=True))
-    why = dict.fromkeys(set(found.rows) - set(kept.rows), UNREADABLE)
+    why = dict(judged.unreadable)
     for entry in found.report.rejected:
         texts[entry.row], why[entry.row] = entry.given, str(entry.reason)
     rows = sorted(texts)
     positions = {row: place for place, row in enumerate(rows)}
-    there = [positions[row] for row in kept.rows]
+    there = [positions[row] for row in judged.kept.rows]
     return Predictions(
         found.report.place,
         rows,

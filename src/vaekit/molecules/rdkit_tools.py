@@ -79,7 +79,49 @@ def _parsed(chem: Any, smiles: str) -> Any:
     """RDKit takes an empty text for a molecule without atoms."""
     if not smiles.strip() or len(smiles) > LONGEST:
         return None
-    return chem.MolFromSmiles(smiles)
+    molecule = parse_smiles(smiles)
+    if molecule is None or ":" not in smiles:
+        return molecule
+    return without_atom_maps(molecule)[0]
+
+
+def parse_smiles(smiles: str) -> Any:
+    """Return RDKit's molecule of a SMILES, ``None`` for what is none.
+
+    RDKit passes over letters that are not ASCII, so that ``CCÖ`` would be ethane; here such a text
+    is no SMILES.
+
+    Example:
+        >>> with quiet():
+        ...     parse_smiles("CCO").GetNumAtoms(), parse_smiles("CCÖ")
+        (3, None)
+    """
+    return chemistry().MolFromSmiles(smiles) if is_plain_text(smiles) else None
+
+
+def is_plain_text(text: str) -> bool:
+    """Return whether a text is of printable ASCII, as every SMILES and SMARTS is.
+
+    Example:
+        >>> is_plain_text("CCO ethanol"), is_plain_text("CCÖ")
+        (True, False)
+    """
+    return text.isascii() and text.replace("\t", " ").isprintable()
+
+
+def without_atom_maps(molecule: Any) -> tuple[Any, bool]:
+    """Return a molecule without the numbers that mark atoms, and whether it had some.
+
+    ``[CH3:1][OH:2]`` is how reactions name atoms; the molecule is methanol all the same. The one
+    that was given may be changed.
+    """
+    marked = [atom for atom in molecule.GetAtoms() if atom.GetAtomMapNum()]
+    if not marked:
+        return molecule, False
+    for atom in marked:
+        atom.SetAtomMapNum(0)
+    with quiet():
+        return chemistry().RemoveHs(molecule), True  # one that was marked is plain hydrogen now
 
 
 def canonical(items: Iterable[Any]) -> list[str | None]:
@@ -108,8 +150,8 @@ def as_pattern(smarts: str) -> Any:
         True
     """
     chem = chemistry()
-    with quiet():
-        pattern = chem.MolFromSmarts(smarts)
+    with quiet():  # RDKit passes over letters that are not ASCII, and then looks for something else
+        pattern = chem.MolFromSmarts(smarts) if is_plain_text(smarts) else None
     if pattern is None or not pattern.GetNumAtoms():
         raise DataError(
             f"a substructure must be SMARTS that RDKit can read; got {smarts!r}. Draw it and copy "

@@ -2,9 +2,11 @@
 
 import gzip
 import itertools
+import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.domains.checks import is_frame
-from vaekit.domains.sources import read_source
+from vaekit.domains.collecting import collect_items
 from vaekit.errors import DataError, DataTypeError, MissingExtraError, unknown_name
-from vaekit.molecules.rdkit_tools import chemistry, quiet
+from vaekit.molecules.rdkit_tools import chemistry, parse_smiles, quiet
+from vaekit.reading.records import current_options, say
+from vaekit.reading.tables import examine_table
 
-_EXAMPLES = 5
+_EXAMPLES, _SHOWN = 5, 3
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,17 @@ class Report:
     def rejected(self) -> list[Entry]:
         """Those that were not accepted."""
         return [entry for entry in self.entries if entry.smiles is None]
+
+    @property
+    def rejected_words(self) -> str:
+        """How many were not accepted, and the first few with their reasons."""
+        shown = [
+            f"{self.place} {entry.row} ({entry.given[:40]!r}: {entry.reason})"
+            for entry in self.rejected[:_SHOWN]
+        ]
+        more = ", ..." if len(self.rejected) > _SHOWN else ""
+        counts = f"{len(self.rejected)} of {len(self.entries)} were rejected"
+        return f"{counts}: {', '.join(shown)}{more}"
 
     @property
     def duplicated(self) -> list[Entry]:
@@ -135,16 +150,30 @@ class Molecules:
         """Return how many there are."""
         return len(self.smiles)
 
+    def __getitem__(self, positions: slice | NDArray[np.int64]) -> "Molecules":
+        """Return those at some places, each with the row that it stood in."""
+        chosen = np.arange(len(self))[positions].tolist()
+        return replace(
+            self,
+            smiles=tuple(self.smiles[place] for place in chosen),
+            rows=tuple(self.rows[place] for place in chosen),
+            names=tuple(self.names[place] for place in chosen) if self.names else (),
+            properties={name: values[chosen] for name, values in self.properties.items()},
+        )
+
 
 def read_molecules(raw: Any, column: str | None = None) -> Molecules:
     """Read molecules, without judging them; see `standardize` for that.
 
     Args:
-        raw: SMILES in a list, array or data frame; or a path to a .smi, .txt, .csv or .sdf file,
-            each also as .gz. A text file has a SMILES on each line, then perhaps a name; a first
-            line that is none is taken for its header.
-        column: The column of SMILES of a data frame or .csv; ``None`` looks for one, by name and
-            then by content. Other columns of numbers are read as properties.
+        raw: SMILES in a list, array or data frame; or a path to a .smi, .txt, .csv, .tsv or .sdf
+            file, each also as .gz. A text file has a SMILES on each line, then perhaps a name. The
+            first line is its header if it names a column of SMILES; if it begins with another
+            name, it is taken for one with a warning; else it is a molecule. A table may be
+            of any dialect that `vaekit.read_table` reads; one
+            without a header is read whole, with a warning that says what its columns are called.
+        column: The column of SMILES of a data frame, .csv or .tsv; ``None`` looks for one, by name
+            and then by content. Other columns of numbers are read as properties.
 
     Raises:
         DataError: Nothing there, an unknown format, a damaged file, no column of SMILES.
@@ -160,6 +189,7 @@ def read_molecules(raw: Any, column: str | None = None) -> Molecules:
         return raw
     if isinstance(raw, str | Path):
         return _read_file(Path(raw), column)
+    raw = collect_items(raw)
     if is_frame(raw):
         return _of_frame(raw, column, 0, "row")
     if column is not None:
@@ -198,7 +228,7 @@ def _read_file(path: Path, column: str | None) -> Molecules:
         raise DataError(
             f"a file of molecules must end in {', '.join(_READERS)}, perhaps with .gz; got {path}."
         )
-    if column is not None and ending != ".csv":
+    if column is not None and ending not in _TABLES:
         raise DataError(f"column={column!r} names a column of a .csv file; got {path}.")
     try:
         return _READERS[ending](path, column)
@@ -212,42 +242,92 @@ def _bytes_of(path: Path) -> Any:
     return gzip.open(path) if path.name.endswith(".gz") else path.open("rb")
 
 
+def _text_of(path: Path) -> str:
+    with _bytes_of(path) as file:
+        text: str = file.read().decode("utf-8-sig")
+    return text
+
+
 def _read_lines(path: Path, column: str | None) -> Molecules:
     """Return a SMILES on each line, then perhaps a name; empty lines are let be at the end only."""
-    with _bytes_of(path) as file:
-        lines = file.read().decode("utf-8-sig").rstrip().splitlines()
-    first = 2 if lines and _is_header(lines) else 1
-    parts = [line.split(maxsplit=1) for line in lines[first - 1 :]]
-    smiles = tuple(part[0] if part else "" for part in parts)
-    names = tuple(part[1].strip() if len(part) > 1 else "" for part in parts)
+    lines = _text_of(path).rstrip().splitlines()
+    place = _named_place(lines)
+    first = 1 if place is None else 2
+    parts = [_words(line) for line in lines[first - 1 :]]
+    place = place or 0
+    smiles = tuple(part[place] if len(part) > place else "" for part in parts)
+    names = tuple(" ".join(part[:place] + part[place + 1 :]) for part in parts)
     rows = tuple(range(first, first + len(parts)))
     return Molecules(smiles, rows, "line", names if any(names) else ())
 
 
-def _is_header(lines: Sequence[str]) -> bool:
-    """Return the first line begins with a name, and one of the next few with a SMILES.
+def _words(line: str) -> list[str]:
+    """Return what spaces and tabs part; commas and semicolons, if there are none of those.
+
+    Neither stands in a SMILES, so a name behind one is no part of it.
+    """
+    words = line.split()
+    return words if len(words) > 1 else [word for word in re.split("[,;]", line.strip()) if word]
+
+
+def _named_place(lines: Sequence[str]) -> int | None:
+    """Return which word of each line is the SMILES, if the first line is a header; else ``None``.
 
     A name has letters that no atom outside brackets has; so a faulty SMILES in the first line is
     no header, but goes on to be rejected.
     """
-    words = [line.split()[:1] for line in itertools.islice(lines, _LOOK_AT)]
-    first = words[0][0] if words[0] else ""
-    if first.lower() in _NAMES:
-        return True
-    is_name = first.isidentifier() and not _ATOM_LETTERS.issuperset(first)
-    return is_name and any(_are_smiles(word) for word in words[1:])
+    heads = [_words(line) for line in itertools.islice(lines, _LOOK_AT)]
+    if not heads or not heads[0]:
+        return None
+    named = [word.lower() for word in heads[0]]
+    place = next((named.index(name) for name in _NAMES if name in named), None)
+    if place is not None:
+        return place
+    first = heads[0][0]
+    is_name = first.isascii() and first.isidentifier() and not _ATOM_LETTERS.issuperset(first)
+    if not is_name or not any(_are_smiles(words[:1]) for words in heads[1:]):
+        return None
+    warnings.warn(
+        f"line 1 of the molecules, {lines[0]!r}, is taken for a header, as it is no SMILES and "
+        "others are. Call it 'smiles' if it is one; correct it if it is a molecule.",
+        stacklevel=5,
+    )
+    return 0
 
 
 def _are_smiles(texts: Sequence[str]) -> bool:
     """Return whether most of these texts can be read as molecules."""
-    chem = chemistry()
     with quiet():
-        good = sum(bool(text) and chem.MolFromSmiles(text) is not None for text in texts)
+        good = sum(bool(text) and parse_smiles(text) is not None for text in texts)
     return bool(texts) and good > _SHARE * len(texts)
 
 
 def _read_csv(path: Path, column: str | None) -> Molecules:
-    return _of_frame(read_source(path), column, 2, "line")
+    """Read a table as every other, but for its header, which only a chemist tells from SMILES."""
+    options = current_options()
+    found = examine_table(path, replace(options, header=options.header is not False))
+    if not found.columns:
+        raise DataError(f"{path} must hold a table of molecules; it is empty.")
+    if options.header is None and _lacks_header(found.to_pandas(), column):
+        found = examine_table(path, replace(options, header=False))
+    say(found, path)
+    return _of_frame(found.to_pandas(), column, found.start + 1, "line")
+
+
+def _lacks_header(frame: Any, column: str | None) -> bool:
+    """Return whether a cell of the first line is a SMILES above a column of SMILES."""
+    if column is not None or {str(name).lower() for name in frame.columns} & set(_NAMES):
+        return False
+    return any(
+        _are_smiles([_undoubled(str(name))])
+        and (frame.empty or _are_smiles(_some_texts(frame[name])))
+        for name in frame.columns
+    )
+
+
+def _undoubled(name: str) -> str:
+    """Return a cell of a header as it stands there: pandas numbers those that stand twice."""
+    return re.sub(r"\.\d+$", "", name)
 
 
 def _of_frame(frame: Any, column: str | None, first: int, place: str) -> Molecules:
@@ -283,7 +363,7 @@ def _find_column(frame: Any, columns: Sequence[str], chosen: str | None) -> str:
         return fitting[0]
     remedy = "Name it: column='...'."
     if columns and _are_smiles(columns[:1]):
-        remedy = "The file seems to have no header: put a first line 'smiles', or name it .smi."
+        remedy = "There seems to be no header: put a first line that names the columns."
     raise DataError(f"a table must have a column of SMILES; got columns {list(columns)}. {remedy}")
 
 
@@ -320,7 +400,9 @@ _READERS: dict[str, Callable[[Path, str | None], Molecules]] = {
     ".smiles": _read_lines,
     ".txt": _read_lines,
     ".csv": _read_csv,
+    ".tsv": _read_csv,
     ".sdf": _read_sdf,
 }
+_TABLES = (".csv", ".tsv")
 ENDINGS = tuple(_READERS)
 """How names of files of molecules end, before a ``.gz``."""

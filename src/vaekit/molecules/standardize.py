@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError, SpecError
-from vaekit.molecules.rdkit_tools import LONGEST, chemistry, quiet, standardizing
+from vaekit.molecules.rdkit_tools import (
+    LONGEST,
+    chemistry,
+    is_plain_text,
+    parse_smiles,
+    quiet,
+    standardizing,
+    without_atom_maps,
+)
 from vaekit.molecules.reading import Entry, Report, read_molecules
 from vaekit.sequences.tokenizers import selfies_library
 
@@ -185,12 +193,12 @@ class _Work:
         return Entry(row, given, smiles, tuple(changes))
 
     def _standardized(self, given: str, changes: list[str]) -> str:
-        mol = self._one_fragment(self._parsed(given), changes)
+        mol = self._one_fragment(self._parsed(given, changes), changes)
         self._check(mol)
         mol = self._without_isotopes(mol, changes)
         mol = self._without_charges(mol, changes)
         smiles: str = self.chem.MolToSmiles(mol)
-        if self.rules.stereo == "drop" and any(mark in smiles for mark in "@/\\"):
+        if self.rules.stereo == "drop" and has_stereo(smiles):
             self.chem.RemoveStereochemistry(mol)
             smiles = self.chem.MolToSmiles(mol)
             changes.append("stereo dropped")
@@ -204,14 +212,22 @@ class _Work:
         again: str = self.chem.MolToSmiles(mol)
         return again
 
-    def _parsed(self, given: str) -> Any:
-        if not given:
+    def _parsed(self, given: str, changes: list[str]) -> Any:
+        if not given.strip():
             raise _RejectedError("empty or unreadable")
         if len(given) > LONGEST:
             raise _RejectedError(self._too_large)
-        mol = self.chem.MolFromSmiles(given)
+        if not is_plain_text(given):
+            raise _RejectedError(_not_ascii(given))
+        smiles, *rest = given.split(maxsplit=1)
+        if rest:  # a name, or an extension of ChemAxon's, which RDKit would pass over
+            changes.append("text after the SMILES left out")
+        mol = parse_smiles(smiles)
         if mol is None:
             raise _RejectedError("not a valid SMILES")
+        mol, had_maps = without_atom_maps(mol)
+        if had_maps:
+            changes.append("atom maps removed")
         if mol.GetNumAtoms() == 0:
             raise _RejectedError("empty or unreadable")
         if any(not _is_plain(atom) and atom.GetDegree() for atom in mol.GetAtoms()):
@@ -259,6 +275,21 @@ class _Work:
         if self.chem.MolToSmiles(mol) != before:
             changes.append("charges neutralised")
         return mol
+
+
+def has_stereo(smiles: str) -> bool:
+    """Return whether a SMILES says something of centres or double bonds.
+
+    Example:
+        >>> has_stereo("C[C@H](N)O"), has_stereo("CC(N)O")
+        (True, False)
+    """
+    return any(mark in smiles for mark in "@/\\")
+
+
+def _not_ascii(given: str) -> str:
+    place = next(i for i, letter in enumerate(given) if not is_plain_text(letter))
+    return f"not a valid SMILES: {given[place]!r} at place {place} is no letter of SMILES"
 
 
 def _is_plain(atom: Any) -> bool:

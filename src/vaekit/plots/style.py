@@ -148,7 +148,9 @@ def as_rgb(what: str, images: Any) -> NDArray[np.uint8]:
 
     Args:
         what: The name of the argument, for errors.
-        images: Axes NHW, NHWC or NCHW with 1, 3 or 4 channels; uint8, or floats from 0 to 1.
+        images: Axes NHW, NHWC or NCHW with 1, 3 or 4 channels; uint8, floats from 0 to 1, or
+            uint16, of which black is 0 and white the most that the fewest usual bits (8, 10, 12,
+            14, 16) hold.
 
     Raises:
         DataError: Another layout, dtype or range.
@@ -156,6 +158,8 @@ def as_rgb(what: str, images: Any) -> NDArray[np.uint8]:
     array = _colors_last(what, as_array(images))
     if array.dtype.kind == "f":
         array = _scaled(what, array)
+    if array.dtype == np.uint16:
+        array = _shallow(array)
     if array.dtype != np.uint8:
         raise DataError(
             f"{what} must be uint8, or floats from 0 to 1; got dtype {array.dtype}. Convert "
@@ -209,6 +213,12 @@ def _scaled(what: str, array: NDArray[Any]) -> NDArray[np.uint8]:
         )
     scaled: NDArray[np.uint8] = np.rint(array.clip(0, 1) * 255).astype(np.uint8)
     return scaled
+
+
+def _shallow(array: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    most = next(2**bits - 1 for bits in (8, 10, 12, 14, 16) if array.max() < 2**bits)
+    shallow: NDArray[np.uint8] = (array.astype(np.uint32) * 255 // most).astype(np.uint8)
+    return shallow
 
 
 def _on_white(array: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -283,8 +283,12 @@ def _find(cells: Mapping[str, int], hints: Hints) -> ColumnFormat | None:
     forms = [(form, count) for cell, count in cells.items() if (form := _number_form(cell))]
     if _most(sum(count for _, count in forms), cells):
         found = _number_format(forms, hints)
-        brackets = any(_IN_BRACKETS.match(cell) for cell in cells)
-        return found and replace(found, brackets=brackets)
+        if found is None:
+            shown = " and ".join(f"{affix}{number}" for (number, affix), _ in (forms[0], forms[-1]))
+            return ColumnFormat(
+                guess=f"numbers are written in several ways ({shown}), and were read as text"
+            )
+        return replace(found, brackets=any(_IN_BRACKETS.match(cell) for cell in cells))
     return _date_format(cells, hints) or _duration_format(cells)
 
 

@@ -112,6 +112,7 @@ class Reading:
         columns: What each column was taken for.
         dialect: Encoding, delimiter, decimal mark: what the text looks like.
         notes: What was left out, renamed or guessed, as sentences.
+        start: Rows of the file above the first of the table.
     """
 
     table: Any
@@ -119,6 +120,7 @@ class Reading:
     columns: tuple[ColumnReading, ...]
     dialect: Mapping[str, str]
     notes: tuple[str, ...]
+    start: int = 0
 
     @property
     def warnings(self) -> tuple[str, ...]:

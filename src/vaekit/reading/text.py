@@ -165,7 +165,7 @@ def text_columns(
         "decimal": hints.decimal or ".",
         "header rows": str(layout.header),
     }
-    return Reading(table, index, tuple(c for _, c in read), dialect, tuple(notes))
+    return Reading(table, index, tuple(c for _, c in read), dialect, tuple(notes), layout.start)
 
 
 def _index(values: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
+from vaekit.domains.collecting import collect_items
 from vaekit.errors import CompositionError, DataError, DataTypeError
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TOKENS, Support
@@ -152,7 +153,7 @@ class SequenceDomain(Domain):
     def read(self, raw: Any) -> Any:
         """Read a .txt file with a sequence on each line."""
         if not isinstance(raw, str | Path):
-            return raw
+            return collect_items(raw)
         path = Path(raw)
         if not (path.is_file() and path.suffix == ".txt"):
             raise DataError(

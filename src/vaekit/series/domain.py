@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
-from vaekit.domains.hooks import DetectorDefaults
+from vaekit.domains.checks import is_frame
+from vaekit.domains.collecting import collect_items
+from vaekit.domains.hooks import DetectorDefaults, ReadOptions
 from vaekit.domains.sources import read_source
 from vaekit.errors import DataError, SpecError
 from vaekit.likelihoods.base import Likelihood
@@ -20,6 +22,7 @@ from vaekit.likelihoods.support import REAL, Support
 from vaekit.networks.sizes import make_denoiser, make_networks
 from vaekit.presets.autoencoders import vae
 from vaekit.presets.base import Parts
+from vaekit.series.panels import is_panel, read_panel, refuse_unnamed_ids
 from vaekit.series.reading import (
     Read,
     auto_window,
@@ -73,7 +76,9 @@ class SeriesDomain(Domain):
     """Series of one or more channels; an item is a whole series, or a window of a long one.
 
     Without ``window``, data are a set of series: an array (series, steps) or (series, steps,
-    channels), a data frame with a series in each row, or a list of arrays of different lengths.
+    channels), a data frame with a series in each row, or a list of arrays, or of series or frames
+    of pandas, of different lengths; with ``id`` a data frame or file with a row for each step of
+    each series, and one with ids and times for its index needs no ``id``.
     With it, they are one long series: an array (time,) or (time, channels), or a data frame with a
     time step in each row and a channel in each column; its items are the windows of so many steps.
     NaN is a missing value, as are the steps beyond the end of a shorter series: neither is scored.
@@ -85,8 +90,8 @@ class SeriesDomain(Domain):
             series; ``None`` for sets of series.
         stride: Steps from one window to the next.
         time: The column of a data frame that holds times; ``None`` takes its only column of
-            moments, or an index of moments, and else none. Times must rise, and be even but for a
-            few gaps.
+            moments, or an index of moments, and else none. Times must be even but for a few gaps,
+            and those of one long series must rise; of sets they are sorted, with a warning.
         steps: Learned steps of an item.
         center: Learned median of each channel.
         scale: Learned spread of each channel; 1 for a constant one.
@@ -95,6 +100,8 @@ class SeriesDomain(Domain):
         is_flat: Whether the data had no axis of channels.
         is_torch: Whether they were tensors: what `decode` returns.
         dtype: The float type that `decode` returns.
+        id: The column of a data frame that tells series apart, which then has a row for each step.
+            Series come in the order in which their ids first appear.
 
     Example:
         >>> domain = SeriesDomain(window=3).fit([1.0, 2.0, 3.0, 4.0, 5.0])
@@ -113,10 +120,25 @@ class SeriesDomain(Domain):
     is_flat: bool = True
     is_torch: bool = False
     dtype: str = "float64"
+    id: str | None = None
+
+    def with_source(self, raw: Any) -> Self:
+        """Return this domain with the names and the interval of a table that `read` leaves out."""
+        raw = self._opened(raw)
+        if self.window is not None or not is_panel(raw, self.id):
+            return self
+        found = read_panel(raw, self.id, self.time)
+        return replace(self.unlearned(), columns=found.columns, interval=found.interval)
+
+    def unlearned(self) -> Self:
+        """Return the options alone, without what was learned of the data."""
+        return type(self)(self.window, self.stride, self.time, id=self.id)
 
     def fit(self, raw: Any) -> Self:
         """Learn channels, steps and scaling."""
         self._check_options()
+        is_new = self.steps is None  # then names may have come by `with_source`
+        raw = self._opened(raw)
         found = self._read(raw)
         center, scale = learn_scaling(found.values, found.columns)
         learned = replace(
@@ -124,8 +146,8 @@ class SeriesDomain(Domain):
             steps=self._steps_of(found.values),
             center=tuple(center.tolist()),
             scale=tuple(scale.tolist()),
-            columns=found.columns,
-            interval=found.interval,
+            columns=found.columns or (self.columns if is_new else None),
+            interval=found.interval or (self.interval if is_new else None),
             is_flat=found.is_flat,
             is_torch=isinstance(raw, Tensor),
             dtype=found.dtype,
@@ -141,14 +163,49 @@ class SeriesDomain(Domain):
             )
         if not _is_count(self.stride, 1):
             raise SpecError(f"stride must be a whole number of at least 1; got {self.stride!r}.")
-        if self.time is not None and self.window is None:
+        if self.id is not None and self.window is not None:
             raise SpecError(
-                "times belong to one long series; pass a window as well, or leave time= out."
+                "a window is of one long series, and id= tells several apart; leave one of them "
+                "out: each whole series is an item, or fit with those of one id."
             )
 
     def _read(self, raw: Any) -> Read:
-        raw = self.read(raw)
-        return read_set(raw) if self.window is None else read_long(raw, self.time)
+        raw = self._opened(raw)
+        if self.window is not None:
+            return read_long(raw, self.time)
+        if is_panel(raw, self.id):
+            return self._panel(raw)
+        if is_frame(raw) or not self.columns:
+            if self.id is not None:
+                raise SpecError(
+                    f"id={self.id!r} names a column of a data frame or of its file; got "
+                    f"{type(raw).__name__}. Pass the frame, or leave id= out."
+                )
+            if self.time is not None:
+                raise SpecError(
+                    "times belong to one long series, or to several that id= tells apart; this "
+                    "table has a series in each row. Pass a window, or the column of ids, or leave "
+                    "time= out."
+                )
+        if is_frame(raw):
+            refuse_unnamed_ids(raw)
+        return read_set(pad(raw) if is_ragged(raw) else raw)
+
+    def _panel(self, raw: Any) -> Read:
+        found = read_panel(raw, self.id, self.time)
+        if self.columns and found.columns and found.columns != tuple(self.columns):
+            self._refuse_columns(found.columns)
+        same_interval(self.interval, found.interval)
+        return found
+
+    def _refuse_columns(self, columns: tuple[str, ...]) -> None:
+        raise DataError(
+            f"columns must be those of training, in their order, {list(self.columns or ())}; got "
+            f"{list(columns)}."
+        )
+
+    def _opened(self, raw: Any) -> Any:
+        return read_source(raw) if isinstance(raw, str | Path) else collect_items(raw)
 
     def _steps_of(self, values: Floats) -> int:
         if self.window is None:
@@ -192,10 +249,7 @@ class SeriesDomain(Domain):
                 f"{found.values.shape[-1]} (features of each step). Pass the same channels."
             )
         if found.columns and self.columns and found.columns != tuple(self.columns):
-            raise DataError(
-                f"columns must be those of training, in their order, {list(self.columns)}; got "
-                f"{list(found.columns)}."
-            )
+            self._refuse_columns(found.columns)
         same_interval(self.interval, found.interval)
         if self.window is not None and length < self._width:
             raise DataError(
@@ -218,8 +272,18 @@ class SeriesDomain(Domain):
 
     def read(self, raw: Any) -> Any:
         """Read a .csv, .parquet, .npz or .npy file; pad series of different lengths with NaN."""
-        raw = read_source(raw) if isinstance(raw, str | Path) else raw
-        return pad(raw) if self.window is None and is_ragged(raw) else raw
+        raw = self._opened(raw)
+        if self.window is not None:
+            return raw
+        if is_panel(raw, self.id):  # to an array with an item a series, as tasks cut items
+            found = self._panel(raw)
+            return found.values[..., 0] if found.is_flat else found.values
+        return pad(raw) if is_ragged(raw) else raw
+
+    def with_options(self, options: ReadOptions) -> Self:
+        """Return this domain with the columns of ids and of times."""
+        super().with_options(replace(options, id=None, time=None))
+        return replace(self, id=options.id or self.id, time=options.time or self.time)
 
     def encode(self, rows: Tensor) -> Tensor:
         """Return rows with 0, the median, where values are missing."""

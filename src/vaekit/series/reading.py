@@ -60,16 +60,17 @@ def auto_window(series: Floats) -> int:
 
 
 _UNEVEN, _TOLERANCE = 0.1, 0.01
+_SHOWN = 3
 
 
-def times_of(frame: Any, chosen: str | None) -> tuple[Floats | None, Any]:
-    """Times of the rows in seconds, or as the numbers that they are, and the frame without them.
+def time_column(frame: Any, chosen: str | None) -> tuple[Any, Any]:
+    """Return the times of the rows as they are, ``None`` without, and the frame without them.
 
     They are the column that was chosen, else the only one of moments, also as text (ISO 8601, what
     a .csv file has), else an index of moments.
 
     Raises:
-        DataError: More than one column of moments, or times that cannot be read.
+        DataError: More than one column of moments.
         SpecError: No column has the chosen name.
     """
     import pandas.api.types as kinds
@@ -77,7 +78,7 @@ def times_of(frame: Any, chosen: str | None) -> tuple[Floats | None, Any]:
     if chosen is not None:
         if chosen not in frame.columns:
             raise unknown_name("column", chosen, [str(name) for name in frame.columns])
-        return _numbers(frame[chosen]), frame.drop(columns=chosen)
+        return frame[chosen], frame.drop(columns=chosen)
     moments = [name for name in frame.columns if _are_moments(frame[name])]
     if len(moments) > 1:
         raise DataError(
@@ -85,9 +86,9 @@ def times_of(frame: Any, chosen: str | None) -> tuple[Floats | None, Any]:
             f"SeriesDomain(window=..., time={moments[0]!r}), and drop the others."
         )
     if moments:
-        return _numbers(frame[moments[0]]), frame.drop(columns=moments)
+        return frame[moments[0]], frame.drop(columns=moments)
     if kinds.is_datetime64_any_dtype(frame.index):
-        return _numbers(frame.index.to_series()), frame
+        return frame.index.to_series(), frame
     return None, frame
 
 
@@ -100,11 +101,16 @@ def _are_moments(column: Any) -> bool:
     return bool(pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601").notna().all())
 
 
-def _numbers(column: Any) -> Floats:
+def time_numbers(column: Any) -> Floats:
+    """Return times in seconds since the first, if they are moments, else as they are.
+
+    Raises:
+        DataError: One is missing or unreadable; names it.
+    """
     import pandas as pd
 
     if pd.api.types.is_numeric_dtype(column):
-        values: Floats = column.to_numpy(dtype=np.float64)
+        values: Floats = column.to_numpy(dtype=np.float64, na_value=np.nan)
         missing = np.isnan(values)
     else:
         moments = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
@@ -119,23 +125,29 @@ def _numbers(column: Any) -> Floats:
     return values
 
 
-def check_times(times: Floats) -> float | None:
+def check_times(times: Floats, labels: Any = None, rows: Any = None) -> float | None:
     """Return the usual time between steps; ``None`` of a single step.
 
     A few gaps are let be: the steps on both sides count as neighbours.
 
+    Args:
+        times: Of the steps, as numbers.
+        labels: The times as they were given, for messages.
+        rows: Where each step stood, for messages; ``None`` where they are in that order.
+
     Raises:
-        DataError: Times that do not rise, or are not even.
+        DataError: Times that stand twice, do not rise, or are not even.
     """
     gaps = np.diff(times)
     if len(gaps) == 0:
         return None
-    if (gaps <= 0).any():
-        place = int((gaps <= 0).argmax()) + 1
-        what = "the same time as" if gaps[place - 1] == 0 else "an earlier time than"
+    rows = np.arange(len(times)) if rows is None else rows
+    _check_once(times, list(times if labels is None else labels), rows)
+    if (gaps < 0).any():
+        place = int((gaps < 0).argmax()) + 1
         raise DataError(
-            f"times must rise; row {place} has {what} the row before. Sort the rows by time, and "
-            "keep one row of each: frame.sort_values(time).drop_duplicates(time)."
+            f"times must rise; row {place} has an earlier time than the row before. Sort the rows "
+            "by time: frame.sort_values(time)."
         )
     usual = float(np.median(gaps))
     uneven = ~np.isclose(gaps, usual, rtol=_TOLERANCE)
@@ -146,6 +158,22 @@ def check_times(times: Floats) -> float | None:
             "instance by frame.resample('5min').mean(); steps without a value may stay empty."
         )
     return usual
+
+
+def _check_once(times: Floats, labels: Sequence[Any], rows: NDArray[np.int64]) -> None:
+    order = np.argsort(times, kind="stable")
+    again = np.flatnonzero(np.diff(times[order]) == 0) + 1
+    if not len(again):
+        return
+    one, other = (int(rows[order[place]]) for place in (again[0] - 1, again[0]))
+    before = "the row before" if other == one + 1 else f"row {one}"
+    shown = ", ".join(dict.fromkeys(str(labels[order[place]]) for place in again[:_SHOWN]))
+    more = ", ..." if len(again) > _SHOWN else ""
+    raise DataError(
+        f"times must rise, each once; row {other} has the same time as {before} ({len(again)} such "
+        f"rows, at {shown}{more}). Keep one row of each: frame.drop_duplicates(time); or if they "
+        "are of several series, name the column that tells these apart: SeriesDomain(id=...)."
+    )
 
 
 def same_interval(learned: float | None, found: float | None) -> None:
@@ -190,10 +218,16 @@ def read_long(raw: Any, time: str | None) -> Read:
         DataTypeError: Values that are no numbers.
     """
     columns, interval = None, None
+    if type(raw).__module__.startswith("pandas") and raw.index.nlevels > 1:
+        raise DataError(
+            f"one long series must have a single index; got {raw.index.nlevels} levels, as of "
+            "several series. Take one, frame.xs(id), or leave the window out, and each of them is "
+            "an item."
+        )
     if is_frame(raw):
-        moments, raw = times_of(raw, time)
-        interval = None if moments is None else check_times(moments)
-        _check_columns(raw)
+        moments, raw = time_column(raw, time)
+        interval = None if moments is None else check_times(time_numbers(moments), moments)
+        check_columns(raw)
         columns = tuple(str(name) for name in raw.columns)
     elif time is not None:
         raise DataError(f"time={time!r} names a column of a data frame; got {type(raw).__name__}.")
@@ -204,7 +238,7 @@ def read_long(raw: Any, time: str | None) -> Read:
             f"{array.shape}. For a set of series leave the window out: SeriesDomain()."
         )
     values = array.reshape(len(array), -1).astype(np.float64)
-    return Read(_checked(values), array.ndim == 1, columns, interval, _dtype(array))
+    return Read(checked(values), array.ndim == 1, columns, interval, float_type(array))
 
 
 def read_set(raw: Any) -> Read:
@@ -216,7 +250,7 @@ def read_set(raw: Any) -> Read:
     """
     columns = None
     if is_frame(raw):
-        _check_columns(raw)
+        check_columns(raw)
         columns = tuple(str(name) for name in raw.columns)
     array = as_numbers(raw)
     if array.ndim not in (2, 3):
@@ -227,7 +261,7 @@ def read_set(raw: Any) -> Read:
         )
     values = array.astype(np.float64)
     values = values[..., None] if array.ndim == 2 else values
-    return Read(_checked(values), array.ndim == 2, columns, None, _dtype(array))
+    return Read(checked(values), array.ndim == 2, columns, None, float_type(array))
 
 
 def is_ragged(raw: Any) -> bool:
@@ -258,7 +292,12 @@ def pad(raw: Sequence[Any]) -> Floats:
     return out
 
 
-def _check_columns(frame: Any) -> None:
+def check_columns(frame: Any) -> None:
+    """Refuse columns that are no numbers.
+
+    Raises:
+        DataTypeError: Names the first.
+    """
     import pandas.api.types as kinds
 
     for name, dtype in frame.dtypes.items():
@@ -270,7 +309,12 @@ def _check_columns(frame: Any) -> None:
             )
 
 
-def _checked(values: Floats) -> Floats:
+def checked(values: Floats) -> Floats:
+    """Return values, of which there is one at least, and none is infinite.
+
+    Raises:
+        DataError: Says where.
+    """
     if values.size == 0:
         raise DataError(
             "series must have at least one value; got an empty set: 0 sample(s) (shape="
@@ -285,7 +329,8 @@ def _checked(values: Floats) -> Floats:
     return values
 
 
-def _dtype(array: NDArray[Any]) -> str:
+def float_type(array: NDArray[Any]) -> str:
+    """Return the float type that items of an array come back in."""
     return "float32" if array.dtype in (np.float32, np.float16) else "float64"
 
 

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from vaekit.errors import DataError, DataTypeError, MissingExtraError, SpecError
-from vaekit.molecules import Standardizer, read_molecules, standardize
+from vaekit.molecules import (
+    Standardizer,
+    as_molecules,
+    as_pattern,
+    canonical,
+    compute_properties,
+    read_molecules,
+    standardize,
+)
 from vaekit.reading import ReadingWarning
 
 pd = pytest.importorskip("pandas")
@@ -25,7 +33,12 @@ def written(path, text):
 @pytest.mark.parametrize("ending", [".smi", ".txt", ".smi.gz", ".txt.gz"])
 @pytest.mark.parametrize("header", ["", "smiles name\n", "Molecule_text\n"])
 def test_lines_with_and_without_a_header(tmp_path, ending, header):
-    found = read_molecules(written(tmp_path / f"a{ending}", header + "\n".join(SMILES) + "\n"))
+    path = written(tmp_path / f"a{ending}", header + "\n".join(SMILES) + "\n")
+    if header.startswith("Mol"):
+        with pytest.warns(UserWarning, match="'Molecule_text', is taken for a header"):
+            found = read_molecules(path)
+    else:
+        found = read_molecules(path)
     assert found.smiles == SMILES
     assert found.rows[0] == (2 if header else 1)
     assert found.place == "line"
@@ -35,6 +48,97 @@ def test_a_faulty_first_line_is_no_header(tmp_path):
     path = written(tmp_path / "a.smi", "C1CC\nCCO\nCC\n")
     (entry,) = standardize(path).report.rejected
     assert (entry.row, entry.given) == (1, "C1CC")
+
+
+@pytest.mark.parametrize("first", ["C1CC", "CC\u00d6", "CCX*", "", "123"])
+def test_no_molecule_of_the_first_line_is_lost(tmp_path, first):
+    found = read_molecules(written(tmp_path / "a.smi", "\n".join((first, *SMILES))))
+    assert found.smiles == (first, *SMILES)
+
+
+@pytest.mark.parametrize(
+    "line", ["{} ethanol of 1", "{}\tethanol of 1", "{},ethanol", "{};ethanol"]
+)
+def test_names_after_any_separator(tmp_path, line):
+    found = read_molecules(written(tmp_path / "a.smi", "\n".join(map(line.format, SMILES))))
+    assert found.smiles == SMILES
+    assert found.names[0].startswith("ethanol")
+
+
+def test_a_header_says_which_word_is_the_smiles(tmp_path):
+    text = "id smiles\n" + "".join(f"x{i} {s}\n" for i, s in enumerate(SMILES))
+    found = read_molecules(written(tmp_path / "a.smi", text))
+    assert (found.smiles, found.names) == (SMILES, ("x0", "x1", "x2"))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".csv.gz", ".tsv.gz"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("has_header", [True, False])
+def test_tables_with_any_separator_with_and_without_a_header(
+    tmp_path, ending, separator, has_header
+):
+    rows = [(f"x{i}", s, str(i + 0.5)) for i, s in enumerate(SMILES)]
+    lines = [("id", "smiles", "column_3"), *rows] if has_header else rows
+    path = written(tmp_path / f"a{ending}", "\n".join(map(separator.join, lines)) + "\n")
+    if has_header:
+        found = read_molecules(path)
+    else:
+        with pytest.warns(UserWarning, match="no header.*called column_1 to column_3"):
+            found = read_molecules(path)
+    assert found.smiles == SMILES
+    assert found.rows[0] == 1 + has_header
+    np.testing.assert_array_equal(found.properties["column_3"], [0.5, 1.5, 2.5])
+
+
+def test_a_table_of_smiles_alone_keeps_its_first_row(tmp_path):
+    with pytest.warns(UserWarning, match="no header"):
+        assert read_molecules(written(tmp_path / "a.csv", "CCO\nCCO\nCC\n")).smiles == (
+            "CCO",
+            "CCO",
+            "CC",
+        )
+    assert read_molecules(written(tmp_path / "b.csv", "drug,C,N\nCCO,1,2\n")).smiles == ("CCO",)
+
+
+def test_decimal_commas_are_read_and_mixtures_are_said(tmp_path):
+    text = "smiles;logp\nCCO;7,5\nCC;-1,25\n"
+    found = read_molecules(written(tmp_path / "a.csv", text))
+    np.testing.assert_array_equal(found.properties["logp"], [7.5, -1.25])
+    with pytest.warns(ReadingWarning, match="in several ways"):
+        mixed = read_molecules(written(tmp_path / "b.csv", text + "C;1.5\n"))
+    assert not mixed.properties
+
+
+@pytest.mark.parametrize(
+    ("given", "smiles"),
+    [
+        ("[CH3:1][CH2:2][OH:3]", "CCO"),
+        ("[H:4][CH3:2]", "C"),
+        ("[cH:1]1ccccc1", "c1ccccc1"),
+        ("C[C@@:5](N)(O)F", standardize(["C[C@@](N)(O)F"]).smiles[0]),
+    ],
+)
+def test_atom_maps_are_removed(given, smiles):
+    (entry,) = standardize([given]).report.entries
+    assert (entry.smiles, entry.changes) == (smiles, ("atom maps removed",))
+    assert canonical([given]) == [smiles]
+
+
+@pytest.mark.parametrize(
+    "given", ["CC\u00d6", "\u00d6CC", "CC\u2212O", "C\u200bC", "\uff23\uff23", "CC\x00O"]
+)
+def test_what_is_not_ascii_is_no_smiles(given):
+    (entry,) = standardize([given]).report.rejected
+    assert "not a valid SMILES" in entry.reason
+    assert as_molecules([given]) == [None]
+    assert np.isnan(compute_properties([given], ["mw"])["mw"]).all()
+    with pytest.raises(DataError, match="must be SMARTS"):
+        as_pattern(given)
+
+
+def test_text_behind_a_smiles_is_told():
+    (entry,) = standardize(["CCO ethanol"]).report.entries
+    assert (entry.smiles, entry.changes) == ("CCO", ("text after the SMILES left out",))
 
 
 def test_an_empty_file(tmp_path):

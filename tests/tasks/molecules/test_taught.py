@@ -1,8 +1,10 @@
 """What a model was taught of molecules is predicted, and drawn towards."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 
 pytest.importorskip("rdkit")
@@ -12,6 +14,7 @@ from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.fitting import read_conditions
 from vaekit.molecules import (
     MoleculeDomain,
+    Standardizer,
     Targets,
     compute_properties,
     predict_molecules,
@@ -24,8 +27,10 @@ from vaekit.molecules.design import (
     MoleculeSpace,
     Predicted,
     Tools,
+    design_page,
     maximize,
     optimize,
+    table,
     within,
 )
 from vaekit.molecules.design.constraints import CandidateFilter
@@ -67,7 +72,8 @@ def test_a_file_is_predicted_row_by_row_beside_what_is_known(model, tmp_path):
     logp = compute_properties(UNSEEN, ["logp"])["logp"]
     known = [f"{s},{v if i else ''}" for i, (s, v) in enumerate(zip(UNSEEN, logp, strict=True))]
     file.write_text("smiles,logp\nC1CC,1\n" + "\n".join(known) + "\nc1ccccc1,2\n")
-    found = predict_molecules(model.trained_, file)
+    with pytest.warns(UserWarning, match="nothing predicted of 2 of 18"):
+        found = predict_molecules(model.trained_, file)
     assert len(found) == len(UNSEEN) + 2
     assert found.reasons == {
         0: "not a valid SMILES",
@@ -88,12 +94,93 @@ def test_a_file_is_predicted_row_by_row_beside_what_is_known(model, tmp_path):
     assert frame["smiles"][0] == "C1CC"
 
     with pytest.raises(
-        DataError, match="must know one molecule at least; each of the 2 has tokens"
+        DataError, match=r"must know one molecule at least; of the 2 .*, 2 have tokens"
     ):
         predict_molecules(model.trained_, ["c1ccccc1", "C[Si]"])
 
     computed = predict_molecules(model.trained_, UNSEEN, compute=True)
     assert set(computed.agreement()) == {"heavy_atoms", "logp"}
+
+
+def test_computed_means_computed_also_where_the_file_has_the_column(model):
+    frame = pd.DataFrame({"smiles": UNSEEN, "logp": 99.0, "heavy_atoms": np.nan})
+    truth = compute_properties(UNSEEN, ["logp", "heavy_atoms"])
+    given = predict_molecules(model.trained_, frame).known
+    assert (given["logp"] == 99).all()
+    computed = predict_molecules(model.trained_, frame, compute=True).known
+    for name in ("logp", "heavy_atoms"):
+        np.testing.assert_allclose(computed[name], truth[name])
+
+
+def test_a_column_of_the_user_is_not_mixed_up_with_what_is_computed():
+    frame = pd.DataFrame({"smiles": SMILES, "logp": np.arange(len(SMILES)) % 7.0})
+    domain = MoleculeDomain(targets=("logp",))
+    own = Autoencoder(latent_dim=2, domain=domain, max_epochs=1, progress=False).fit(frame)
+    with pytest.warns(UserWarning, match="not computed: logp"):
+        found = predict_molecules(own.trained_, frame, compute=True)
+    np.testing.assert_array_equal(found.known["logp"], frame["logp"])
+
+
+def test_one_bad_row_does_not_cost_the_others(model):
+    given = [SMILES[0], "C1CC", "CC\u00d6", "c1ccccc1", SMILES[1]]
+    good = [0, 4]
+    counted = r"3 of 5.*2 of 5 were rejected: row 1 \('C1CC'.*1 have tokens.*row 3"
+    with pytest.warns(UserWarning, match=counted) as told:
+        codes = model.transform(given)
+    assert len(told) == 1
+    assert np.isnan(codes).all(1).tolist() == [False, True, True, True, False]
+    np.testing.assert_allclose(codes[good], model.transform(SMILES[:2]), rtol=1e-5, atol=1e-6)
+    with pytest.warns(UserWarning, match=counted):
+        made = model.reconstruct(given)
+    assert [one is None for one in made] == [False, True, True, True, False]
+    assert [made[place] for place in good] == model.reconstruct(SMILES[:2])
+    with pytest.warns(UserWarning, match=counted):
+        predicted = predict_targets(model.trained_, given)["logp"]
+    np.testing.assert_allclose(
+        predicted[good], predict_targets(model.trained_, SMILES[:2])["logp"], rtol=1e-5
+    )
+    assert np.isnan(predicted).sum() == 3
+    with pytest.warns(UserWarning, match=counted):
+        rows = predict_molecules(model.trained_, given)
+    assert list(rows.reasons) == [1, 2, 3]
+    for task in (model.transform, model.reconstruct, partial(predict_targets, model.trained_)):
+        with pytest.raises(DataError, match="1 of|2 of 5 were rejected"):
+            task(given, strict=True)
+    with pytest.raises(DataError, match="must be an item that can be read; 1 of 1 were rejected"):
+        model.transform(["C1CC"])
+
+
+def test_stereo_that_training_had_not_names_the_cure(model):
+    marked = ["C[C@H](O)CC", *SMILES[:2]]
+    with pytest.warns(UserWarning, match=r"stereo.*Standardizer\(stereo='drop'\).*--drop-stereo"):
+        assert model.reconstruct(["CC/C=C/CO", *SMILES[:2]])[0] is None
+    with pytest.raises(DataError, match=r"1 have marks of stereo.*Standardizer\(stereo='drop'\)"):
+        model.score_samples(marked)
+    flat = standardize(["CC[C@H](C)O", *SMILES[:2]], Standardizer(stereo="drop"))
+    assert "@" not in "".join(flat.smiles)
+
+
+@pytest.mark.parametrize("name", ["score", "rank", "smiles", "pareto", "flags"])
+def test_an_objective_may_be_called_as_a_column_of_the_table(model, name):
+    def value(smiles):
+        return float(len(smiles))
+
+    asked = [maximize(value, 0, 30, name=name), maximize("logp", 0, 9)]
+    with pytest.warns(UserWarning, match="1 of 21 were rejected: row 20"):
+        found = optimize(model.trained_, asked, start=[*SMILES[:20], "C1CC"], budget=20)
+    rows = table(found)
+    np.testing.assert_array_equal(rows[f"{name}_value"], rows["smiles"].map(len))
+    assert rows["rank"].tolist() == list(range(1, len(rows) + 1))
+    np.testing.assert_allclose(rows["score"], found.scores[found.order])
+    assert f"{name} {rows[f'{name}_value'][0]:.4g}".encode() in design_page(found)
+
+
+def test_columns_of_predictions_are_told_apart():
+    frame = pd.DataFrame({"smiles": SMILES, "reason": np.arange(len(SMILES)) % 7.0})
+    domain = MoleculeDomain(targets=("reason",))
+    own = Autoencoder(latent_dim=2, domain=domain, max_epochs=1, progress=False).fit(frame)
+    table = predict_molecules(own.trained_, frame).frame()
+    assert list(table) == ["row", "smiles", "reason_value", "reason_known"]
 
 
 def test_it_knows_how_far_off_it_was_where_it_did_not_learn(model, tmp_path):

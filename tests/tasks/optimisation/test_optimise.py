@@ -112,7 +112,8 @@ def test_the_lead_is_begun_with_and_all_stay_similar(trained):
 
 def test_molecules_that_the_model_does_not_know_are_left_out_and_counted(trained):
     given = [*MOLECULES[:20], "C1CC", "CCCC[Si](C)(C)C", "C" * 200, "CCBr"]
-    found = optimize(trained, maximize("qed"), start=given, budget=20)
+    with pytest.warns(UserWarning, match=r"1 of 24 were rejected: row 20 \('C1CC'"):
+        found = optimize(trained, maximize("qed"), start=given, budget=20)
     assert found.starts.rejected == 1
     assert found.starts.unknown == 3
     assert "1 rejected" in design_page(found).decode()

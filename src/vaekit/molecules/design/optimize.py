@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vaekit.domains.checks import told_apart
 from vaekit.errors import DataError, MissingExtraError, SpecError
 from vaekit.fitting.trained import TrainedModel
 from vaekit.molecules.design.constraints import DesignConstraint, ReferenceSet, Similar
@@ -28,6 +29,22 @@ from vaekit.molecules.rdkit_tools import as_molecules
 from vaekit.randomness import seeded
 
 Floats = NDArray[np.float64]
+
+
+_OWN_COLUMNS = (
+    "rank",
+    "smiles",
+    "score",
+    "call",
+    "origin",
+    "pareto",
+    "lead_similarity",
+    "nearest_given",
+    "nearest_similarity",
+    "alerts",
+    "flags",
+)
+"""Of `table`, whatever the objectives are called."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +91,11 @@ class Optimization:
     def goal(self) -> Goal:
         """What was asked for, with the scale that the first molecules gave."""
         return self.found.goal
+
+    @property
+    def value_columns(self) -> dict[str, str]:
+        """The column of `table` that has the values of each objective, by its name."""
+        return told_apart(self.goal.names, _OWN_COLUMNS)
 
     @property
     def records(self) -> Sequence[Record]:
@@ -192,7 +214,8 @@ def table(result: Optimization, n: int | None = None) -> Any:
     """Return a data frame of the molecules, the best first.
 
     Columns: ``rank``, ``smiles``, ``score``, a value of each objective, ``call``, ``origin``
-    (``given`` or ``proposed``), ``pareto``, and those of `described`.
+    (``given`` or ``proposed``), ``pareto``, and those of `described`. Values of an objective that
+    is called as one of these are in ``NAME_value``; see `Optimization.value_columns`.
 
     Args:
         result: Of `optimize`.
@@ -207,13 +230,14 @@ def table(result: Optimization, n: int | None = None) -> Any:
         raise MissingExtraError("a table needs pandas: pip install 'vaekit[pandas]'.") from error
     order, scores, front = result.order[:n], result.scores, result.is_pareto
     records = [result.records[place] for place in order]
+    named = result.value_columns
     columns: dict[str, Any] = {
         "rank": np.arange(1, len(order) + 1),
         "smiles": [record.smiles for record in records],
         "score": scores[order],
     }
     for column, name in enumerate(result.goal.names):
-        columns[name] = [record.values[column] for record in records]
+        columns[named[name]] = [record.values[column] for record in records]
     columns["call"] = [record.call for record in records]
     is_given = order < result.found.num_starts
     columns["origin"] = np.where(is_given, "given", "proposed")

@@ -104,7 +104,8 @@ def _curves(result: Optimization) -> "Figure":
 
 
 def _card(result: Optimization, row: Any) -> Markup:
-    values = ", ".join(f"{n} {_number(row[n])}" for n in result.goal.names)
+    named = result.value_columns
+    values = ", ".join(f"{n} {_number(row[column])}" for n, column in named.items())
     parts: list[Any] = [_drawing(row["smiles"]), Markup("<b>{}</b> {}").format(row["rank"], values)]
     if len(result.goal.names) > 1:
         parts.append(f"score {_number(row['score'])}{', Pareto' if row['pareto'] else ''}")
@@ -133,10 +134,10 @@ def _front(result: Optimization, rows: Any) -> Markup:
     names = result.goal.names
     if len(names) == 1:
         return Markup("")
-    front = rows[rows["pareto"]]
+    front, columns = rows[rows["pareto"]], result.value_columns.values()
     body = lines(
         _numbered_row(
-            Markup("<code>{}</code>").format(row["smiles"]), (_number(row[n]) for n in names)
+            Markup("<code>{}</code>").format(row["smiles"]), (_number(row[n]) for n in columns)
         )
         for _, row in front.head(_FRONT).iterrows()
     )

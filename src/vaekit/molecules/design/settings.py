@@ -194,6 +194,12 @@ def find_starts(
     usable = [one for one, fine in zip(shuffled, known, strict=True) if fine]
     if pool and not usable:
         raise DataError(_none_left(pool, kept, settings.constraints))
+    if found.report.rejected:
+        warnings.warn(
+            f"left out of the molecules to begin with: {found.report.rejected_words}. "
+            "standardize(...) has a report of all.",
+            stacklevel=4,
+        )
     chosen, values = _chosen(usable, goal, settings.most_starts)
     chosen = list(dict.fromkeys([*(one for one in lead_smiles if one in usable), *chosen]))
     return Starts(
