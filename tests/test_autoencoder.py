@@ -24,6 +24,7 @@ from vaekit.errors import (
     SpecError,
 )
 from vaekit.images import ImageDomain
+from vaekit.metrics.latents import Health
 from vaekit.training import TrainConfig
 
 QUICK = {"latent_dim": 3, "max_epochs": 2, "progress": False}
@@ -118,6 +119,19 @@ def test_the_fitted_prior_is_the_default_and_no_worse(fitted):
     assert not np.array_equal(fitted.sample(4, seed=1), fitted.sample(4, seed=1, prior="model"))
     assert health.active_units >= 3
     assert "latents are active" in health.summary()
+
+
+@pytest.mark.parametrize(
+    ("fitted_density", "said"),
+    [
+        (-5.0, "2.00 more than under the model's own, as it should be"),
+        (-131.65, "124.65 less than under the model's own. That is no fault of the model"),
+    ],
+)
+def test_the_fitted_prior_is_told_in_words_that_alarm_nobody(fitted_density, said):
+    health = Health((1.0,), (1.0,), 1, -7.0, fitted_density, 9)
+    assert said in health.summary()
+    assert "worse" not in health.summary()
 
 
 def test_collapse_is_said_in_plain_words():

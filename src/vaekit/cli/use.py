@@ -19,6 +19,7 @@ import vaekit
 from vaekit import domains, fitting, plots, registry, storage
 from vaekit.console.files import (
     console,
+    joined,
     print_table,
     read_context,
     read_data,
@@ -127,10 +128,10 @@ def reconstruct(
     most = 40 if path.suffix == ".png" and n is None else n
     items = _first(items, most)
     parts = [
-        np.asarray(model.reconstruct(take_rows(items, i), _context_rows(given, i)))
+        model.reconstruct(take_rows(items, i), _context_rows(given, i))
         for i in track(_chunks(items), "reconstructing", console=console)
     ]
-    write_items(path, np.concatenate(parts), lambda made: plots.reconstruction_pairs(items, made))
+    write_items(path, joined(parts), lambda made: plots.reconstruction_pairs(items, made))
 
 
 def interpolate(

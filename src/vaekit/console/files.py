@@ -94,6 +94,19 @@ def take_rows(values: Any, index: Any) -> Any:
     return values.iloc[index] if domains.is_frame(values) else values[index]
 
 
+def joined(parts: Sequence[Any]) -> Any:
+    """Return pieces one behind the other: data frames keep the names and types of their columns.
+
+    Args:
+        parts: Arrays, tensors or data frames, at least one, all of one kind.
+    """
+    if not domains.is_frame(parts[0]):
+        return np.concatenate([np.asarray(part) for part in parts])
+    import pandas as pd
+
+    return pd.concat(parts, ignore_index=True)
+
+
 console = Console(markup=False, emoji=False)  # as those of SMILES, brackets and colons are text
 
 

@@ -14,6 +14,7 @@ import vaekit
 from vaekit import domains, editing, plots, storage
 from vaekit.console.files import (
     console,
+    joined,
     read_context,
     read_data,
     read_labels_of,
@@ -205,14 +206,23 @@ def _write_discovered(task: _Task, count: int, path: Path) -> None:
     first = np.arange(1)
     one, context = take_rows(task.items, first), _rows(task.context, first)
     made = [
-        [
-            np.asarray(editing.apply_edit(task.model.trained_, one, d, s, context))[0]
-            for s in _DISCOVERED
-        ]
+        [editing.apply_edit(task.model.trained_, one, d, s, context) for s in _DISCOVERED]
         for d in found
     ]
+    if domains.is_frame(made[0][0]):
+        write_items(path, _rows_of_directions(made, [d.name for d in found]), plots.image_grid)
+        return
+    shown = np.asarray([[np.asarray(each)[0] for each in row] for row in made])
     names = [f"{s:+g}" if s else "0" for s in _DISCOVERED]
-    write_items(path, np.asarray(made), lambda shown: plots.edit_strips(shown, names))
+    write_items(path, shown, lambda strips: plots.edit_strips(strips, names))
+
+
+def _rows_of_directions(made: list[list[Any]], names: list[str]) -> Any:
+    """Return rows of a table with the direction and the strength by which each was edited."""
+    rows = joined([each for row in made for each in row])
+    rows.insert(0, "edit_strength", np.tile(_DISCOVERED, len(made)))
+    rows.insert(0, "edit_direction", np.repeat(names, len(_DISCOVERED)))
+    return rows
 
 
 def _rows(context: Any, some: Any) -> Any:
