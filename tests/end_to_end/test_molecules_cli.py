@@ -129,7 +129,7 @@ def test_ways(place, ending):
 
 def test_ways_leave_out_what_the_model_has_no_tokens_for(place):
     (place / "more.smi").write_text("\n".join([*MOLECULES[:4], "BrCCO", "C" * 50]))
-    more, out = place / "more.smi", place / "more.csv"
+    more, out = place / "more.smi", place / "ways-of-more.csv"
     said = call("interpolate", place / "run", more, "--pairs", 2, "--out", out)
     assert "2 items have tokens or a length that training had not, left out" in said
     with pytest.raises(DataError, match="3 pairs need 6 items; got 4"):

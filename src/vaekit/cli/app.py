@@ -12,6 +12,7 @@ from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
 from vaekit import registry
+from vaekit.console.outputs import expanding_home
 from vaekit.errors import VaekitError
 
 _ORDER = (
@@ -71,7 +72,7 @@ class _Commands(TyperGroup):
 
 def _loaded(name: str) -> Any:
     single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-    single.command(name)(registry.get("commands", name))
+    single.command(name)(expanding_home(registry.get("commands", name)))
     return typer.main.get_command(single)
 
 

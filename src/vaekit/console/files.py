@@ -166,6 +166,16 @@ def _write_lines(path: Path, texts: Sequence[str]) -> None:
     console.print(f"wrote {path}", highlight=False)
 
 
+def check_frame_path(path: Path) -> None:
+    """Refuse endings that name no form of a data frame; worth asking before the work, too.
+
+    Raises:
+        SpecError: Says which there are.
+    """
+    if path.suffix not in (".csv", ".parquet"):
+        raise SpecError(f"--out must end in .csv or .parquet for these items; got {str(path)!r}.")
+
+
 def write_frame(path: Path, frame: Any) -> None:
     """Write a data frame.
 
@@ -177,8 +187,7 @@ def write_frame(path: Path, frame: Any) -> None:
         SpecError: Another ending.
         MissingExtraError: Parquet without pyarrow.
     """
-    if path.suffix not in (".csv", ".parquet"):
-        raise SpecError(f"--out must end in .csv or .parquet for these items; got {str(path)!r}.")
+    check_frame_path(path)
     atomic_write(path, _frame_bytes(frame, path.suffix))
     console.print(f"wrote {path}", highlight=False)
 
@@ -194,8 +203,7 @@ def frame_stream(path: Path) -> Iterator[Callable[[Any], None]]:
         SpecError: Another ending.
         DataError: A piece whose columns do not fit those of the first.
     """
-    if path.suffix not in (".csv", ".parquet"):
-        raise SpecError(f"--out must end in .csv or .parquet for these items; got {str(path)!r}.")
+    check_frame_path(path)
     with atomic_file(path) as file:
         if path.suffix == ".csv":
             yield _CsvPieces(file).write

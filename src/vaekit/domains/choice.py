@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vaekit.domains.base import Domain
 from vaekit.domains.sources import is_table_file, read_source
 from vaekit.errors import CompositionError, DataError, unknown_name
+from vaekit.files import expanded_path
 from vaekit.networks.conv import Chain, Reshape
 from vaekit.presets.base import Parts
 from vaekit.registry import get, names
@@ -47,7 +48,7 @@ def infer_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
         made: Domain = get("domains", chosen)()
         return made
     if isinstance(raw, str | Path):
-        raw = Path(raw)
+        raw = expanded_path(raw)
         if raw.is_file() and (raw.suffix in (".npz", ".npy") or is_table_file(raw)):
             raw = read_source(raw)
     known: list[type[Domain]] = [get("domains", name) for name in names("domains")]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError, MissingExtraError, SpecError
+from vaekit.files import expanded_path
 
 _ARRAY_KEYS = ("X", "x", "images", "data", "x_train", "arr_0")
 _IDX_UINT8 = 8
@@ -29,7 +30,7 @@ def read_source(path: str | Path) -> Any:
     Raises:
         DataError: Nothing there, an unknown format, or a damaged file; names it.
     """
-    path = Path(path)
+    path = expanded_path(path)
     if not path.exists():
         raise DataError(f"the data must be a file or a folder; there is nothing at {path}.")
     if path.is_dir():
@@ -157,7 +158,7 @@ def read_pieces(
     """
     if rows < 1:
         raise SpecError(f"rows must be at least 1; got {rows}.")
-    path = Path(path)
+    path = expanded_path(path)
     if path.is_file() and path.name.endswith((".csv", ".csv.gz")):
         return _csv(path, rows, dtypes or {})
     if path.is_file() and path.suffix == ".parquet":

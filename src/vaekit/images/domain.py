@@ -17,6 +17,7 @@ from vaekit.domains.context import Labels
 from vaekit.domains.hooks import DetectorDefaults, ReadOptions
 from vaekit.domains.sources import is_table_file, read_source
 from vaekit.errors import DataError, SpecError
+from vaekit.files import expanded_path
 from vaekit.images.folders import names_files, read_images, read_labels, write_images
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import IMAGE, REAL, UNIT, Support
@@ -103,7 +104,7 @@ class ImageDomain(Domain):
     def read(self, raw: Any) -> Any:
         """Read a folder of images, or an .npz, .npy or idx .gz file."""
         if isinstance(raw, str | Path):
-            if not Path(raw).is_dir():
+            if not expanded_path(raw).is_dir():
                 return read_source(raw)
             return read_images(
                 raw, size=self.size, on_bad=self.on_bad, transparency=self.transparency

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError, SpecError
-from vaekit.files import atomic_write
+from vaekit.files import atomic_write, expanded_path
 from vaekit.molecules.rdkit_tools import as_molecules, as_pattern, chemistry, quiet
 from vaekit.plots.style import (
     ACCENT,
@@ -122,7 +122,7 @@ class MoleculeGrid:
             SpecError: Another ending.
             SaveError: The file could not be written; what was there before is unchanged.
         """
-        path = Path(path)
+        path = expanded_path(path)
         check_grid_path(path)
         if path.suffix == ".png":
             atomic_write(path, self.png())

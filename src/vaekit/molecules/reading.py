@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vaekit.domains.checks import is_frame
 from vaekit.domains.sources import read_source
 from vaekit.errors import DataError, DataTypeError, MissingExtraError, unknown_name
+from vaekit.files import expanded_path
 from vaekit.molecules.rdkit_tools import chemistry, quiet
 
 _EXAMPLES = 5
@@ -159,7 +160,7 @@ def read_molecules(raw: Any, column: str | None = None) -> Molecules:
     if isinstance(raw, Molecules):
         return raw
     if isinstance(raw, str | Path):
-        return _read_file(Path(raw), column)
+        return _read_file(expanded_path(raw), column)
     if is_frame(raw):
         return _of_frame(raw, column, 0, "row")
     if column is not None:

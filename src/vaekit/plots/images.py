@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vaekit.errors import DataError
-from vaekit.files import atomic_write
+from vaekit.files import atomic_write, expanded_path
 from vaekit.plots.style import DPI, INK, LABEL_SIZE, as_rgb, as_rgb_rows, plain_text, write_title
 
 GAP = 3
@@ -361,7 +361,7 @@ def save_animation(frames: Any, path: str | Path, *, seconds: float = 4.0) -> No
         ...
         vaekit.errors.DataError: path must end in .gif; got way.mp4. Rename it.
     """
-    path = Path(path)
+    path = expanded_path(path)
     if path.suffix.lower() != ".gif":
         raise DataError(f"path must end in .gif; got {path}. Rename it.")
     if not 0 < seconds < float("inf"):

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError
-from vaekit.files import atomic_write
+from vaekit.files import atomic_write, expanded_path
 
 DPI = 150
 """Pixels per inch, of figures and of files."""
@@ -151,7 +151,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         ...
         vaekit.errors.DataError: path must end in .png; got picture.gif. Rename it.
     """
-    path = Path(path)
+    path = expanded_path(path)
     if path.suffix.lower() != ".png":
         raise DataError(f"path must end in .png; got {path}. Rename it.")
     atomic_write(path, png_of(figure))

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from vaekit.errors import DataError, MissingExtraError, NonFiniteLossError, TrainingError
-from vaekit.files import atomic_write
+from vaekit.files import atomic_write, expanded_path
 from vaekit.models.vae import VAE, Model
 from vaekit.objectives.base import Objective, WarmUpCosine, check_composition, overrunning
 from vaekit.randomness import seeded
@@ -245,7 +245,7 @@ def train(
     training, validation = items.split(config.held_out, generator)
     with seeded(config.seed), kept_memory():
         machinery = Machinery(model, objective, config)
-        state = State(machinery, items, Path(folder) if folder else None, config)
+        state = State(machinery, items, expanded_path(folder) if folder else None, config)
         if resume:
             state.resume()
         elif state.folder is not None:
