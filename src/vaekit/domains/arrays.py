@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
-from vaekit.domains.checks import as_numbers, check_finite, check_rows
+from vaekit.domains.checks import as_numbers, check_column_names, check_finite, check_rows
 from vaekit.domains.hooks import DetectorDefaults, TrainingBudget
 from vaekit.domains.sources import is_table_file, read_source
 from vaekit.errors import DataError, SpecError, unknown_name
@@ -272,6 +272,7 @@ def _table(raw: Any) -> NDArray[Any]:
 def _columns(raw: Any) -> tuple[str, ...] | None:
     if _kind(raw) != "pandas":
         return None
+    check_column_names(raw)
     names = list(raw.columns)
     return tuple(names) if all(isinstance(name, str) for name in names) else None
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vaekit.domains.checks import is_frame
+from vaekit.domains.checks import check_column_names, is_frame
 from vaekit.domains.sources import read_source
 from vaekit.errors import DataError, DataTypeError, MissingExtraError, unknown_name
 from vaekit.files import expanded_path
@@ -255,6 +255,7 @@ def _of_frame(frame: Any, column: str | None, first: int, place: str) -> Molecul
     """A .csv has its header on line 1; one with line breaks inside quotes counts them as one."""
     import pandas as pd
 
+    check_column_names(frame)
     columns = [str(name) for name in frame.columns]
     frame = frame.set_axis(columns, axis=1)
     chosen = _find_column(frame, columns, column)

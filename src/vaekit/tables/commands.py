@@ -116,8 +116,9 @@ def augment(
     strategy: Annotated[
         str,
         typer.Option(
-            help="auto (all classes up to the largest), minority, all, or a share of the largest; "
-            "of numbers, how many times as many rows (auto: 3)."
+            help="auto (all classes up to the largest), minority, 'not minority', double (as many "
+            "again as the largest has, of every class), or a share of the largest; of numbers, how "
+            "many times as many rows (auto: 3)."
         ),
     ] = "auto",
     kind: Annotated[
