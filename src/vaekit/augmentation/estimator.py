@@ -23,6 +23,7 @@ from vaekit.domains.checks import (
     is_foreign_table,
     is_frame,
     plain_frame,
+    with_text_names,
 )
 from vaekit.errors import DataError, SpecError
 from vaekit.presets.base import Preset
@@ -111,13 +112,16 @@ class VAEOverSampler(BaseEstimator):
             VaekitError: As of `vaekit.augmentation.wanted_counts` and `Autoencoder.fit`.
         """
         rows, labels = self._checked(X, y)
+        named = with_text_names(rows) if is_frame(rows) else rows
         wanted = self.sampling_strategy_
         if not wanted:
             return X, y
         config = TrainConfig(max_epochs=self.max_epochs, seed=self._seed(), progress=self.progress)
         made, classes = synthesize(
-            rows, labels, wanted, preset=self.preset, config=config, screened=self.screened
+            named, labels, wanted, preset=self.preset, config=config, screened=self.screened
         )
+        if is_frame(rows):
+            made = made.set_axis(rows.columns, axis=1)
         return _rows_joined(X, rows, made), _labels_joined(y, classes)
 
     def _checked(self, X: Any, y: Any, least: int = 2) -> tuple[Any, NDArray[Any]]:

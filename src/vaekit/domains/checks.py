@@ -76,6 +76,19 @@ def check_column_names(frame: Any) -> None:
         )
 
 
+def with_text_names(frame: Any) -> Any:
+    """Return a data frame whose columns have names: x0, x1 and so on, where none is text.
+
+    Example:
+        >>> import pandas as pd
+        >>> list(with_text_names(pd.DataFrame([[0, 0]])).columns)
+        ['x0', 'x1']
+    """
+    if any(isinstance(name, str) for name in frame.columns):
+        return frame
+    return frame.set_axis([f"x{i}" for i in range(frame.shape[1])], axis=1)
+
+
 def as_numbers(raw: Any) -> NDArray[Any]:
     """Numpy array of a numeric dtype from an array, tensor, data frame or nested list.
 

@@ -278,7 +278,8 @@ class _Loop:
         notify: Callback,
     ) -> None:
         self.machinery, self.state, self.config, self.notify = machinery, state, config, notify
-        self.training, self.validation = training, validation
+        self.training = training
+        self.validation = None if validation is None else validation.resampled()
         self.epochs = config.epochs(len(training))
         self.per_epoch = len(split_batches(torch.arange(len(training)), config.items_per_step))
         self.rate = WarmUpCosine(config.peak_rate(machinery.model), config.warm_up)
