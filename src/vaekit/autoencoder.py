@@ -33,6 +33,7 @@ from vaekit.storage.runs import (
     write_run,
 )
 from vaekit.training.config import TrainConfig
+from vaekit.training.weights import item_weights
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -153,7 +154,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.tensorboard = tensorboard
         self.progress = progress
 
-    def fit(self, X: Any, y: Any = None, context: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, context: Any = None, sample_weight: Any = None) -> Self:
         """Learn the schema, train, fit the sampling prior, and examine the latents.
 
         Args:
@@ -162,6 +163,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             y: Ignored, as in scikit-learn.
             context: Labels or properties to condition the model on; of a folder of images with a
                 ``metadata.csv`` or ``.jsonl`` the name of a column, or of several with commas.
+            sample_weight: How much each item counts, at least 0: one of weight 2 is trained on
+                twice as often, one of weight 0 never. It also holds for the choice of the best
+                weights and for the prior to sample from; columns and scales are learned from all
+                items alike.
 
         Raises:
             VaekitError: Bad data (`DataError`), options (`SpecError`), parts
@@ -169,7 +174,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         config = TrainConfig(**{f.name: getattr(self, f.name) for f in fields(TrainConfig)})
         plan = Plan(**{f.name: getattr(self, f.name) for f in fields(Plan)})
-        fitted = fit_model(plan, X, context, config, folder=self.checkpoint_dir, resume=self.resume)
+        fitted = fit_model(
+            plan,
+            X,
+            context,
+            config,
+            sample_weight=sample_weight,
+            folder=self.checkpoint_dir,
+            resume=self.resume,
+        )
         self.health_ = fitted.health
         result = fitted.result
         notes = {"seconds": result.seconds, "preset": str(fitted.preset)}
@@ -253,9 +266,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         trained = self._fitted("score_samples")
         return trained.log_prob(X, context, draws, self.seed).double().cpu().numpy()
 
-    def score(self, X: Any, y: Any = None, context: Any = None) -> float:
-        """Mean of `score_samples`: larger is better, so model selection can use it."""
-        return float(self.score_samples(X, context).mean())
+    def score(self, X: Any, y: Any = None, context: Any = None, sample_weight: Any = None) -> float:
+        """Mean of `score_samples`: larger is better, so model selection can use it.
+
+        Args:
+            X: Items.
+            y: Ignored, as in scikit-learn.
+            context: Their labels or properties, if the model is conditional.
+            sample_weight: How much each item counts; ``None`` for all alike.
+        """
+        scores = self.score_samples(X, context)
+        weights = item_weights(sample_weight, len(scores), least=1)
+        return float(np.average(scores, weights=None if weights is None else weights.numpy()))
 
     def interpolate(
         self, a: Any, b: Any, steps: int = 8, path: str = "linear", context: Any = None

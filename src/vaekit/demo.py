@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from vaekit.autoencoder import Autoencoder
 from vaekit.datasets.images import Dataset, digits
 from vaekit.errors import SaveError
-from vaekit.files import atomic_folder, atomic_write
+from vaekit.files import atomic_folder, atomic_write, expanded_path
 from vaekit.plots.charts import latent_health, training_curves
 from vaekit.plots.images import image_grid, interpolation_strips, reconstruction_pairs
 from vaekit.plots.latent_maps import latent_map, latent_traversals
@@ -168,6 +168,7 @@ def run_demo(out: Path, seed: int = 0) -> DemoResult:
     Raises:
         SaveError: The disk is full or not writable, or the folder holds something else.
     """
+    out = expanded_path(out)
     _check_destination(out)
     data = digits()
     order = np.random.default_rng(seed).permutation(len(data))
@@ -189,7 +190,10 @@ def _check_destination(out: Path) -> None:
     if not out.exists():
         return
     is_demo = (out / "index.html").is_file() and (out / "run" / "model.json").is_file()
-    if not out.is_dir() or (any(out.iterdir()) and not is_demo):
+    ours = ("index.html", "run")
+    if not out.is_dir() or any(
+        not is_demo or (item.name not in ours and item.suffix != ".png") for item in out.iterdir()
+    ):
         raise SaveError(
             f"{out} must be a new folder or an older demonstration; it holds something else, "
             "which would be lost. Choose another name."

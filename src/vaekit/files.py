@@ -9,9 +9,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from vaekit.errors import FormatError, SaveError
+from vaekit.errors import FormatError, SaveError, SpecError
 
 _MOST_JSON_BYTES = 256 * 2**20
+
+
+def expanded_path(path: str | Path) -> Path:
+    """Return a path in which ``~`` is the home folder, as a shell reads it.
+
+    Raises:
+        SpecError: ``~name`` of a user that this machine does not have.
+
+    Example:
+        >>> expanded_path("~/runs/mine") == Path.home() / "runs" / "mine"
+        True
+        >>> expanded_path("runs/~mine").as_posix()
+        'runs/~mine'
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise SpecError(
+            f"a path that begins with ~ must name the home folder of a user; got {str(path)!r}, "
+            f"and there is none. Write the folder out, or ./{path} for a file of that name."
+        ) from error
 
 
 def atomic_write(path: Path, content: bytes) -> None:
@@ -31,6 +52,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         SaveError: The disk is full or not writable; the old file is untouched.
     """
+    path = expanded_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         name = _neighbor(path)
@@ -60,6 +82,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         SaveError: The disk is full or not writable; the old folder is untouched.
     """
+    path = expanded_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = _neighbor(path)

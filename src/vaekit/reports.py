@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from vaekit.errors import SaveError
-from vaekit.files import atomic_folder
+from vaekit.files import atomic_folder, expanded_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,6 +26,7 @@ def check_folder(path: Path, ours: Collection[str], what: str) -> None:
     Raises:
         SaveError: Neither new, nor empty, nor such a result and nothing else.
     """
+    path = expanded_path(path)
     if not path.exists():
         return
     if not path.is_dir() or {item.name for item in path.iterdir()} - set(ours):

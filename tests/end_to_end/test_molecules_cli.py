@@ -134,7 +134,7 @@ def test_ways_leave_out_what_the_model_has_no_tokens_for(place):
     said = call("interpolate", place / "run", more, "--pairs", 2, "--out", out)
     assert "2 items have tokens or a length that training had not, left out" in said
     with pytest.raises(DataError, match="3 pairs need 6 items; got 4"):
-        call("interpolate", place / "run", more, "--pairs", 3, "--out", out)
+        call("interpolate", place / "run", more, "--pairs", 3, "--out", out, "--force")
 
 
 def test_ways_are_drawn_beside_the_run_unless_told(place):

@@ -29,7 +29,9 @@ COUNTS = {"a": 50, "b": 30, "c": 10}
     [
         (COUNTS, "auto", {"b": 20, "c": 40}),
         (COUNTS, "minority", {"c": 40}),
-        (COUNTS, "all", {"a": 50, "b": 50, "c": 50}),
+        (COUNTS, "all", {"b": 20, "c": 40}),
+        (COUNTS, "not minority", {"b": 20}),
+        (COUNTS, "double", {"a": 50, "b": 50, "c": 50}),
         (COUNTS, {"b": 35, "a": 50}, {"b": 5}),
         ({"a": 50, "b": 10}, 0.5, {"b": 15}),
         ({"a": 50, "b": 50}, "auto", {}),
@@ -42,7 +44,11 @@ def test_strategies_say_how_many(counts, strategy, wanted):
 @pytest.mark.parametrize(
     ("strategy", "message"),
     [
-        ("most", "one of auto, minority, all, a share or a dict; got 'most'"),
+        (
+            "most",
+            "one of auto, minority, not minority, not majority, all, double, a share, a dict or a "
+            "function; got 'most'",
+        ),
         (0.5, "of two classes; got 0.5 for 3 classes"),
         ({"d": 9}, "must name classes of y"),
         ({"a": 9}, "at least as many items as there are; got 'a': 9"),

@@ -15,8 +15,9 @@ from rich.table import Table
 
 from vaekit import anomalies as anomalies_lib
 from vaekit import domains, presets, storage
-from vaekit.console.files import console, frame_stream, read_data, write_frame
+from vaekit.console.files import check_frame_path, console, frame_stream, read_data, write_frame
 from vaekit.console.options import DATA_HELP
+from vaekit.console.outputs import ForceOption, check_outputs
 from vaekit.errors import DataError, SpecError
 from vaekit.files import atomic_write
 from vaekit.registry import get
@@ -231,6 +232,7 @@ def anomalies(
     preset: Annotated[str, typer.Option(help="The model to train; auto for what suits.")] = "auto",
     max_epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the items.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    force: ForceOption = False,
 ) -> None:
     """Score how unusual items are, flag anomalies, and say why.
 
@@ -253,6 +255,8 @@ def anomalies(
     vaekit anomalies sensor.csv --window auto -o steps.csv --report events.html
     """
     _check(normal, detector, save, report, false_alarm_rate, contamination)
+    check_frame_path(out)
+    check_outputs({"--out": out, "--report": report}, (data, normal, detector), force=force)
     if detector is not None:
         judge = anomalies_lib.load_detector(detector)
     else:

@@ -25,7 +25,7 @@ from vaekit.anomalies.marginals import TailProbability
 from vaekit.anomalies.reasons import Reason, find_reasons, heat_maps, usual_heat
 from vaekit.anomalies.scores import SCORES
 from vaekit.errors import CompositionError, DataError, FormatError, VaekitError, unknown_name
-from vaekit.files import read_json, to_json
+from vaekit.files import expanded_path, read_json, to_json
 from vaekit.fitting.fit import Plan, continue_training
 from vaekit.fitting.trained import TrainedModel, as_items, batches_of
 from vaekit.training.config import Items, TrainConfig
@@ -376,7 +376,7 @@ def read_detector(
     Raises:
         FormatError: Missing, damaged, of a newer format, or not of this model.
     """
-    folder = Path(path)
+    folder = expanded_path(path)
     document = _document(folder / _JSON)
     arrays = _arrays(folder / _ARRAYS)
     try:

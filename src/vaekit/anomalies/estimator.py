@@ -73,7 +73,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
     many cuts part an item from the rest, and how far it is from one training item in twenty, where
     columns that the model tells well count more. If you know that they are clean, say
     ``novelty=True``: then it is how far the nearest ones are, and how probable as a variant of
-    one.
+    one. It takes no ``sample_weight``: a rare item that counted more would no longer be rare.
 
     Args:
         contamination: Share of anomalies in the training items, above 0, at most .5: so many of

@@ -1,8 +1,10 @@
 from .augment_table import (
     Augmentation as Augmentation,
     STRATEGIES as STRATEGIES,
+    Strategy as Strategy,
     augment as augment,
     counts_of as counts_of,
+    plain_labels as plain_labels,
     synthesize as synthesize,
     wanted_counts as wanted_counts,
     wanted_rows as wanted_rows,

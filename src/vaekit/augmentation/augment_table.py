@@ -23,47 +23,83 @@ from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.presets.base import Preset
 from vaekit.training.config import TrainConfig
 
-Strategy = str | float | Mapping[Any, int]
+Strategy = str | float | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]]
 
-STRATEGIES = ("auto", "minority", "all")
-"""Which classes to bring up to the largest: all others, the smallest, or (twice over) every one."""
+STRATEGIES = ("auto", "minority", "not minority", "not majority", "all", "double")
+"""Which classes to bring up to the largest, by the names of imbalanced-learn: all others
+(``"auto"``, ``"not majority"`` and ``"all"`` are one, since the largest needs none), the smallest,
+or all but the smallest. ``"double"`` is ours: as many as the largest has are added to every one."""
 
 _FEWEST = 2
 _TIMES = 3.0
 
 
-def counts_of(y: Any) -> dict[Any, int]:
+def counts_of(y: Any, least: int = _FEWEST) -> dict[Any, int]:
     """Return how many items of each class there are, most frequent first.
 
+    Args:
+        y: The class of each item.
+        least: How many items a class must have.
+
     Raises:
-        DataError: One class only, or a class of a single item.
+        DataError: One class only, a class of a single item, a missing one, or text among numbers.
     """
-    labels, counts = np.unique(np.asarray(y), return_counts=True)
+    labels, counts = np.unique(plain_labels(y), return_counts=True)
     if len(labels) < 2:
         raise DataError(f"y must have at least two classes; got only {labels.tolist()}.")
-    if counts.min() < _FEWEST:
+    if counts.min() < least:
         alone = labels[counts.argmin()]
         raise DataError(
-            f"every class must have at least {_FEWEST} items; got 1 of {_plain(alone)!r}. One item "
+            f"every class must have at least {least} items; got 1 of {_plain(alone)!r}. One item "
             "does not say how its class varies."
         )
     order = np.argsort(-counts, kind="stable")
     return {_plain(labels[i]): int(counts[i]) for i in order}
 
 
+def plain_labels(y: Any) -> NDArray[Any]:
+    """Return classes as an array of one kind, of text, whole numbers or truth values.
+
+    Raises:
+        DataError: A missing class, or classes of several kinds, 1 and "1" for instance.
+
+    Example:
+        >>> plain_labels(np.array(["no", "yes"], dtype=object)).dtype.kind
+        'U'
+    """
+    import pandas as pd
+
+    array = np.asarray(y)
+    missing = pd.isna(array)
+    if missing.any():
+        row = int(np.argmax(missing))
+        raise DataError(
+            f"y must have a class for every item; row {row} has none ({int(missing.sum())} in "
+            "all). Leave such items out, or name what is missing."
+        )
+    if array.dtype.kind != "O":
+        return array
+    kinds = sorted({type(_plain(label)).__name__ for label in array.ravel()})
+    if len(kinds) > 1:
+        raise DataError(
+            f"y must have classes of one kind; got {' and '.join(kinds)}. Make all of them text."
+        )
+    return np.array(array.tolist())
+
+
 def _plain(label: Any) -> Any:
     return label.item() if isinstance(label, np.generic) else label
 
 
-def wanted_counts(
-    counts: Mapping[Any, int], strategy: str | float | Mapping[Any, int]
-) -> dict[Any, int]:
+def wanted_counts(counts: Mapping[Any, int], strategy: Strategy, y: Any = None) -> dict[Any, int]:
     """Return how many synthetic items of each class a strategy asks for.
 
     Args:
         counts: How many there are.
         strategy: One of `STRATEGIES`; for two classes, the share of the largest that the other one
-            is to have; or how many items of each class there are to be, for some classes.
+            is to have; how many items of each class there are to be, for some classes; or a
+            function of the classes of all items that says so.
+        y: The class of each item, for such a function.
 
     Raises:
         SpecError: An unknown strategy, a share out of range or for more than two classes, fewer
@@ -73,37 +109,62 @@ def wanted_counts(
         >>> wanted_counts({"no": 90, "yes": 10}, "auto"), wanted_counts({"no": 90, "yes": 10}, 0.5)
         ({'yes': 80}, {'yes': 35})
     """
-    largest = max(counts.values())
     if isinstance(strategy, str):
         return _by_name(counts, strategy)
-    if isinstance(strategy, Mapping):
-        goals = dict(strategy)
-    else:
-        if len(counts) != 2 or not 0 < strategy <= 1:
-            raise SpecError(
-                f"a share must be above 0, at most 1, and of two classes; got {strategy!r} for "
-                f"{len(counts)} classes."
-            )
-        goals = {min(counts, key=lambda label: counts[label]): round(strategy * largest)}
+    if callable(strategy):
+        strategy = _asked(strategy, y)
+    goals = dict(strategy) if isinstance(strategy, Mapping) else _by_share(counts, strategy)
     for label, goal in goals.items():
+        if not isinstance(goal, int | np.integer) or isinstance(goal, bool):
+            raise SpecError(
+                f"sampling_strategy must say how many items a class is to have, a whole number; "
+                f"got {label!r}: {goal!r}."
+            )
         if label not in counts or goal < counts[label]:
             raise SpecError(
                 f"sampling_strategy must name classes of y and at least as many items as there "
                 f"are; got {label!r}: {goal}, and there are {dict(counts)}."
             )
-    return {label: goal - counts[label] for label, goal in goals.items() if goal > counts[label]}
+    return {
+        label: int(goal) - counts[label] for label, goal in goals.items() if goal > counts[label]
+    }
+
+
+def _asked(strategy: Callable[[Any], Mapping[Any, int]], y: Any) -> Mapping[Any, int]:
+    """Return what a function of the user's says of the classes."""
+    goals: Any = strategy(y)
+    if not isinstance(goals, Mapping):
+        raise SpecError(
+            "a function as sampling_strategy must return a dict of how many items each class is to "
+            f"have; it returned {type(goals).__name__}."
+        )
+    return goals
+
+
+def _by_share(counts: Mapping[Any, int], share: Any) -> dict[Any, int]:
+    """Return the goal of the smaller of two classes."""
+    is_number = isinstance(share, int | float | np.number) and not isinstance(share, bool)
+    if not is_number or len(counts) != 2 or not 0 < share <= 1:
+        raise SpecError(
+            f"a share must be above 0, at most 1, and of two classes; got {share!r} for "
+            f"{len(counts)} classes."
+        )
+    smaller, largest = min(counts, key=lambda label: counts[label]), max(counts.values())
+    return {smaller: int(share * largest)}  # cut as imbalanced-learn cuts it
 
 
 def _by_name(counts: Mapping[Any, int], strategy: str) -> dict[Any, int]:
-    largest = max(counts.values())
-    if strategy == "all":
+    largest, smallest = max(counts.values()), min(counts, key=lambda label: counts[label])
+    if strategy == "double":
         return dict.fromkeys(counts, largest)
     if strategy not in STRATEGIES:
         raise SpecError(
-            f"sampling_strategy must be one of {', '.join(STRATEGIES)}, a share or a dict; got "
-            f"{strategy!r}."
+            f"sampling_strategy must be one of {', '.join(STRATEGIES)}, a share, a dict or a "
+            f"function; got {strategy!r}."
         )
-    few = counts if strategy == "auto" else [min(counts, key=lambda label: counts[label])]
+    few = [smallest] if strategy == "minority" else list(counts)
+    if strategy == "not minority":
+        few.remove(smallest)
     return {label: largest - counts[label] for label in few if counts[label] < largest}
 
 
@@ -202,7 +263,7 @@ class ClassTarget(PredictionTarget):
 
     def wanted(self, y: NDArray[Any], share: float = 1.0) -> Mapping[Any, int]:
         """By class."""
-        return wanted_counts(counts_of(y), shrunk(self.strategy, share))
+        return wanted_counts(counts_of(y), shrunk(self.strategy, share), y)
 
     def maker(self, X: Any, y: NDArray[Any], config: TrainConfig) -> Maker:
         """Return a model that is told the class."""

@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from vaekit import registry
 from vaekit.console.options import accept_table_options
+from vaekit.console.outputs import expanding_home
 from vaekit.errors import VaekitError
 
 _ORDER = (
@@ -73,7 +74,8 @@ class _Commands(TyperGroup):
 
 def _loaded(name: str) -> Any:
     single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-    single.command(name)(accept_table_options(registry.get("commands", name)))
+    command = accept_table_options(registry.get("commands", name))
+    single.command(name)(expanding_home(command))
     return typer.main.get_command(single)
 
 

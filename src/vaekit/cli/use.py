@@ -19,6 +19,7 @@ import vaekit
 from vaekit import domains, fitting, plots, registry, storage
 from vaekit.console.files import (
     console,
+    joined,
     print_table,
     read_context,
     read_data,
@@ -27,6 +28,7 @@ from vaekit.console.files import (
     write_table,
 )
 from vaekit.console.options import ContextOption, Data, Run
+from vaekit.console.outputs import ForceOption, check_outputs
 from vaekit.errors import DataError, unknown_name
 
 if TYPE_CHECKING:
@@ -76,6 +78,7 @@ def sample(
         Path | None,
         typer.Option(help="Of molecules: a file for drawings of them: .png, .svg or .html."),
     ] = None,
+    force: ForceOption = False,
 ) -> None:
     """Generate new items.
 
@@ -93,6 +96,7 @@ def sample(
     """
     model = storage.load_model(run)
     path = out or _name(run, "samples", model)
+    check_outputs({"--out": path, "--grid": grid}, (run, training, context), force=force)
     write_report = model.domain_.sample_writer(path, domains.SampleOptions(grid, training))
     conditions = fitting.read_conditions(where, model.domain_) if where else None
     with console.status(f"sampling {n}"):
@@ -115,6 +119,7 @@ def reconstruct(
         typer.Option("--drop-stereo", help="Of molecules: leave out their stereochemistry."),
     ] = False,
     context: ContextOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Encode and decode items: what the model keeps of them.
 
@@ -129,9 +134,10 @@ def reconstruct(
         flat = model.domain_.with_options(domains.ReadOptions(drop_stereo=True))
         trained = replace(model.trained_, domain=flat)
         model.from_trained(trained, model.history_, model.notes_)
+    path = out or _name(run, "reconstructions", model)
+    check_outputs({"--out": path}, (run, data, context), force=force)
     items = read_data(data, model.domain_, is_whole=False)
     given = read_context(context, data, model.domain_)
-    path = out or _name(run, "reconstructions", model)
     most = 40 if path.suffix == ".png" and n is None else n
     items = _first(items, most)
     if model.domain_.reads_one_by_one:  # all at once, so that one warning counts the bad
@@ -140,10 +146,10 @@ def reconstruct(
         write_items(path, np.asarray(texts), lambda made: plots.reconstruction_pairs(items, made))
         return
     parts = [
-        np.asarray(model.reconstruct(take_rows(items, i), _context_rows(given, i)))
+        model.reconstruct(take_rows(items, i), _context_rows(given, i))
         for i in track(_chunks(items), "reconstructing", console=console)
     ]
-    write_items(path, np.concatenate(parts), lambda made: plots.reconstruction_pairs(items, made))
+    write_items(path, joined(parts), lambda made: plots.reconstruction_pairs(items, made))
 
 
 def interpolate(
@@ -155,6 +161,7 @@ def interpolate(
     path: Annotated[str, typer.Option(help="'linear', 'spherical' or 'geodesic'.")] = "linear",
     context: ContextOption = None,
     seed: Annotated[int, typer.Option(help="Which pairs are chosen.")] = 0,
+    force: ForceOption = False,
 ) -> None:
     """Walk through the latent space from one item to another.
 
@@ -167,6 +174,10 @@ def interpolate(
     vaekit interpolate runs/drugs drugs.smi --pairs 3 --steps 6 --out ways.svg
     """
     model = storage.load_model(run)
+    draw = model.domain_.interpolation_writer(model.trained_, out)
+    drawn = run.with_name(f"{run.name}-interpolation.svg")
+    target = out or (_name(run, "interpolation", model) if draw is None else drawn)
+    check_outputs({"--out": target}, (run, data, context), force=force)
     items = read_data(data, model.domain_)
     given = read_context(context, data, model.domain_)
     if given is None:
@@ -180,14 +191,11 @@ def interpolate(
         raise DataError(f"{pairs} pairs need {2 * pairs} items; got {len(items)}.")
     chosen = np.random.default_rng(seed).permutation(len(items))[: 2 * pairs]
     a, b = take_rows(items, chosen[:pairs]), take_rows(items, chosen[pairs:])
-    draw = model.domain_.interpolation_writer(model.trained_, out)
     if draw is not None:
-        ways_out = out or run.with_name(f"{run.name}-interpolation.svg")
-        draw(a, b, steps, path, _context_rows(given, chosen[:pairs]), ways_out)
+        draw(a, b, steps, path, _context_rows(given, chosen[:pairs]), target)
         return
     with console.status("interpolating"):
         paths = model.interpolate(a, b, steps, path, _context_rows(given, chosen[:pairs]))
-    target = out or _name(run, "interpolation", model)
     write_items(target, paths, plots.interpolation_strips, plots.path_frames)
 
 
@@ -197,6 +205,7 @@ def score(
     out: Out = None,
     draws: Annotated[int, typer.Option(min=1, help="Importance samples per item.")] = 64,
     context: ContextOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Write log p(x) of each item in nats: low means unlike the training data.
 
@@ -204,6 +213,8 @@ def score(
 
     vaekit score runs/fashion fashion_mnist_test --out scores.csv
     """
+    path = out or run.with_name(f"{run.name}-scores.csv")
+    check_outputs({"--out": path}, (run, data, context), force=force)
     model = storage.load_model(run)
     items = read_data(data, model.domain_)
     given = read_context(context, data, model.domain_)
@@ -212,7 +223,6 @@ def score(
         for i in track(_chunks(items), "scoring", console=console)
     ]
     scores = np.concatenate(parts)
-    path = out or run.with_name(f"{run.name}-scores.csv")
     write_table(path, {"item": np.arange(len(scores)), "log_p": scores})
     low, middle = np.quantile(scores, [0.05, 0.5])
     rows = {"mean": scores.mean(), "median": middle, "lowest 5 % below": low}

@@ -11,6 +11,7 @@ from rich.table import Table
 from vaekit import clustering, storage
 from vaekit.console.files import console, read_context, read_data
 from vaekit.console.options import ContextOption, Data, Run
+from vaekit.console.outputs import check_output_folder
 
 _MOST_SCORES = 5
 _ITEMS_SHOWN = 3
@@ -59,6 +60,7 @@ def cluster(
     """
     out = run / "clusters" if out is None else out
     model = storage.load_model(run)
+    check_output_folder("--out", out, (run, data, labels, context))
     clustering.check_clustering_folder(out)
     clustering.check_options(method, k)
     items = read_data(data, model.domain_)

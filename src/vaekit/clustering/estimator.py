@@ -15,6 +15,8 @@ from vaekit.presets.structured_latents import vade
 class VAEClusterer(ClusterMixin, BaseEstimator):
     """Trains an autoencoder and finds clusters in its latents.
 
+    It takes no ``sample_weight``, since most of its methods have no weights of items.
+
     Args:
         n_clusters: How many; ``None`` chooses by the method's criterion.
         method: ``"auto"``, ``"graph"``, ``"gmm"``, ``"kmeans"``, ``"hdbscan"`` or ``"model"``;

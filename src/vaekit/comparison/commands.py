@@ -13,6 +13,7 @@ from vaekit import comparison, domains, presets, storage
 from vaekit.comparison.settings import ComparisonSettings
 from vaekit.console.files import console, read_context, read_data
 from vaekit.console.options import DATA_HELP
+from vaekit.console.outputs import check_output_folder
 from vaekit.errors import SpecError
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def compare(
 
     vaekit compare table.csv --models vae,iwae,diffusion --out table-comparison
     """
+    check_output_folder("--out", out, (data, labels))
     comparison.check_comparison_folder(out)
     settings = ComparisonSettings(
         minutes, seeds, _numbers(marks, float), _numbers(steps, int), n, features=features

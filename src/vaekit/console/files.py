@@ -113,6 +113,19 @@ def take_rows(values: Any, index: Any) -> Any:
     return values.iloc[index] if domains.is_frame(values) else values[index]
 
 
+def joined(parts: Sequence[Any]) -> Any:
+    """Return pieces one behind the other: data frames keep the names and types of their columns.
+
+    Args:
+        parts: Arrays, tensors or data frames, at least one, all of one kind.
+    """
+    if not domains.is_frame(parts[0]):
+        return np.concatenate([np.asarray(part) for part in parts])
+    import pandas as pd
+
+    return pd.concat(parts, ignore_index=True)
+
+
 console = Console(markup=False, emoji=False)  # as those of SMILES, brackets and colons are text
 
 
@@ -172,6 +185,16 @@ def _write_lines(path: Path, texts: Sequence[str]) -> None:
     console.print(f"wrote {path}", highlight=False)
 
 
+def check_frame_path(path: Path) -> None:
+    """Refuse endings that name no form of a data frame; worth asking before the work, too.
+
+    Raises:
+        SpecError: Says which there are.
+    """
+    if path.suffix not in (".csv", ".parquet"):
+        raise SpecError(f"--out must end in .csv or .parquet for these items; got {str(path)!r}.")
+
+
 def write_frame(path: Path, frame: Any) -> None:
     """Write a data frame.
 
@@ -183,8 +206,7 @@ def write_frame(path: Path, frame: Any) -> None:
         SpecError: Another ending.
         MissingExtraError: Parquet without pyarrow.
     """
-    if path.suffix not in (".csv", ".parquet"):
-        raise SpecError(f"--out must end in .csv or .parquet for these items; got {str(path)!r}.")
+    check_frame_path(path)
     atomic_write(path, _frame_bytes(frame, path.suffix))
     console.print(f"wrote {path}", highlight=False)
 
@@ -200,8 +222,7 @@ def frame_stream(path: Path) -> Iterator[Callable[[Any], None]]:
         SpecError: Another ending.
         DataError: A piece whose columns do not fit those of the first.
     """
-    if path.suffix not in (".csv", ".parquet"):
-        raise SpecError(f"--out must end in .csv or .parquet for these items; got {str(path)!r}.")
+    check_frame_path(path)
     with atomic_file(path) as file:
         if path.suffix == ".csv":
             yield _CsvPieces(file).write

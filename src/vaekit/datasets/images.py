@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vaekit.domains.sources import read_source
 from vaekit.errors import DataError
+from vaekit.files import expanded_path
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +164,7 @@ def fashion_mnist(split: str = "train", folder: str | Path | None = None) -> Dat
 def _find(names: tuple[str, ...], folder: str | Path | None) -> list[Path]:
     if folder is None and not _holds(_DEBIAN_FOLDER, names):
         return [_download(name) for name in names]
-    place = _DEBIAN_FOLDER if folder is None else Path(folder)
+    place = _DEBIAN_FOLDER if folder is None else expanded_path(folder)
     if not _holds(place, names):
         raise DataError(f"folder must hold {' and '.join(names)}; got {place}. {_REMEDY}")
     return [place / name for name in names]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
-from vaekit.domains.checks import as_numbers, check_finite, check_rows
+from vaekit.domains.checks import as_numbers, check_column_names, check_finite, check_rows
 from vaekit.domains.collecting import collect_items
 from vaekit.domains.hooks import DetectorDefaults, TrainingBudget
 from vaekit.domains.sources import read_source
@@ -274,6 +274,7 @@ def _table(raw: Any) -> NDArray[Any]:
 def _columns(raw: Any) -> tuple[str, ...] | None:
     if _kind(raw) != "pandas":
         return None
+    check_column_names(raw)
     names = list(raw.columns)
     return tuple(names) if all(isinstance(name, str) for name in names) else None
 

@@ -21,6 +21,75 @@ def is_foreign_table(raw: Any) -> bool:
     return is_theirs and type(raw).__name__ in ("DataFrame", "Table")
 
 
+def plain_frame(raw: Any) -> Any:
+    """Return a data frame of pandas of one of polars or pyarrow; anything else as it is."""
+    return raw.to_pandas() if is_foreign_table(raw) else raw
+
+
+def frame_like(frame: Any, given: Any) -> Any:
+    """Return a data frame of pandas in the form of another table, of polars or pyarrow.
+
+    Args:
+        frame: Of pandas.
+        given: The table whose form it is to have.
+    """
+    if not is_foreign_table(given):
+        return frame
+    if type(given).__module__.startswith("pyarrow"):
+        return type(given).from_pandas(frame, preserve_index=False)
+    import polars
+
+    return polars.from_pandas(frame)
+
+
+def check_column_names(frame: Any) -> None:
+    """Refuse columns that cannot be told apart, or would not be once their names are text.
+
+    Args:
+        frame: A pandas data frame; anything else has no names, and passes.
+
+    Raises:
+        DataError: A name that comes twice, or names of which some are text and some are not.
+
+    Example:
+        >>> import pandas as pd
+        >>> check_column_names(pd.DataFrame([[0, 0]], columns=[1, "1"]))  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        vaekit.errors.DataError: names of columns must be all text, or none; got 1 (int) beside...
+    """
+    if not is_frame(frame):
+        return
+    names = list(frame.columns)
+    twice = list(dict.fromkeys(name for name in names if names.count(name) > 1))
+    if twice:
+        raise DataError(
+            f"names of columns must differ; got {', '.join(map(repr, twice))} more than once. "
+            "Rename them so that no two are alike, for instance frame.columns = [...]."
+        )
+    text = [name for name in names if isinstance(name, str)]
+    if 0 < len(text) < len(names):
+        odd = next(name for name in names if not isinstance(name, str))
+        raise DataError(
+            f"names of columns must be all text, or none; got {odd!r} ({type(odd).__name__}) "
+            f"beside {text[0]!r}. Rename them so that no two are alike, for instance "
+            "frame.columns = [...]."
+        )
+
+
+def with_text_names(frame: Any) -> Any:
+    """Return a data frame whose columns have names: x0, x1 and so on, where none is text.
+
+    Example:
+        >>> import pandas as pd
+        >>> list(with_text_names(pd.DataFrame([[0, 0]])).columns)
+        ['x0', 'x1']
+    """
+    if any(isinstance(name, str) for name in frame.columns):
+        return frame
+    return frame.set_axis([f"x{i}" for i in range(frame.shape[1])], axis=1)
+
+
 def as_numbers(raw: Any) -> NDArray[Any]:
     """Numpy array of a numeric dtype from an array, tensor, data frame or nested list.
 

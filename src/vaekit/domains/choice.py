@@ -13,6 +13,7 @@ from vaekit.domains.base import Domain
 from vaekit.domains.collecting import peek_items
 from vaekit.domains.sources import read_source
 from vaekit.errors import CompositionError, DataError, unknown_name
+from vaekit.files import expanded_path
 from vaekit.networks.conv import Chain, Reshape
 from vaekit.presets.base import Parts
 from vaekit.reading.tables import is_table_file
@@ -49,7 +50,7 @@ def infer_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
         made: Domain = get("domains", chosen)()
         return made
     if isinstance(raw, str | Path):
-        raw = Path(raw)
+        raw = expanded_path(raw)
         if raw.is_file() and (raw.suffix in (".npz", ".npy") or is_table_file(raw)):
             raw = read_source(raw)
     raw = peek_items(raw)

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaekit.domains.checks import array_of, is_frame
+from vaekit.domains.checks import array_of, check_column_names, is_frame
 from vaekit.errors import DataError, NotFittedError, SpecError, unknown_name
 
 Words = NDArray[np.str_]
@@ -128,6 +128,7 @@ def _columns(raw: Any) -> dict[str, Words]:
 
 
 def _names(raw: Any) -> list[Any]:
+    check_column_names(raw)
     return list(raw.columns) if is_frame(raw) else list(raw)
 
 

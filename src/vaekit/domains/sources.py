@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError, MissingExtraError, SpecError
+from vaekit.files import expanded_path
 from vaekit.reading.records import current_options, say
 from vaekit.reading.tables import ENDINGS, examine_table, is_table_file
 from vaekit.reading.tables import read_pieces as table_pieces
@@ -33,7 +34,7 @@ def read_source(path: str | Path) -> Any:
     Raises:
         DataError: Nothing there, an unknown format, or a damaged file; names it.
     """
-    path = Path(path).expanduser()
+    path = expanded_path(path)
     if not path.exists():
         raise DataError(f"the data must be a file or a folder; there is nothing at {path}.")
     if path.is_dir():
@@ -134,7 +135,7 @@ def read_pieces(
     """
     if rows < 1:
         raise SpecError(f"rows must be at least 1; got {rows}.")
-    path = Path(path)
+    path = expanded_path(path)
     if path.is_file() and path.suffix == ".parquet":
         return _parquet(path, rows)
     if path.is_file() and path.suffix == ".npy":

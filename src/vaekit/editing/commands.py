@@ -14,6 +14,7 @@ import vaekit
 from vaekit import domains, editing, plots, storage
 from vaekit.console.files import (
     console,
+    joined,
     read_context,
     read_data,
     read_labels_of,
@@ -21,6 +22,7 @@ from vaekit.console.files import (
     write_items,
 )
 from vaekit.console.options import ContextOption, Data, Run
+from vaekit.console.outputs import ForceOption, check_outputs, check_picture_folder
 from vaekit.errors import SpecError
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ def edit(
     ] = None,
     context: ContextOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the judge's training.")] = 0,
+    force: ForceOption = False,
 ) -> None:
     """Change one thing about items and leave the rest: by labels, by example, or by discovery.
 
@@ -104,10 +107,11 @@ def edit(
     """
     _check_one_of(attribute=attribute, like=like, discover=discover)
     model = storage.load_model(run)
+    path = out or run.with_name(f"{run.name}-edited.{'png' if _draws(model) else 'csv'}")
+    _check_outputs(path, curve, (run, data, labels, like, context), force)
     items = read_data(data, model.domain_)
     named = None if labels is None else read_labels_of(labels, data, model.domain_)
     task = _Task(model, items, named, _context(model, context, data, named))
-    path = out or run.with_name(f"{run.name}-edited.{'png' if _draws(model) else 'csv'}")
     if discover is not None:
         _write_discovered(task, discover, path)
         return
@@ -115,6 +119,22 @@ def edit(
     _write_edited(task, change, strength, path, data)
     if curve:
         _write_curve(task, attribute, to, method, protect or [], path, seed)
+
+
+def _check_outputs(
+    path: Path, curve: bool, inputs: tuple[str | Path | None, ...], force: bool
+) -> None:
+    """Before the work."""
+    if path.suffix == "":
+        check_picture_folder("--out", path, inputs, force=force)
+    else:
+        check_outputs({"--out": path}, inputs, force=force)
+    if curve:
+        check_outputs({"the picture of --curve": _curve_path(path)}, inputs, force=force)
+
+
+def _curve_path(path: Path) -> Path:
+    return path.with_name(f"{path.stem}-curve.png")
 
 
 def _check_one_of(**given: object) -> None:
@@ -205,14 +225,23 @@ def _write_discovered(task: _Task, count: int, path: Path) -> None:
     first = np.arange(1)
     one, context = take_rows(task.items, first), _rows(task.context, first)
     made = [
-        [
-            np.asarray(editing.apply_edit(task.model.trained_, one, d, s, context))[0]
-            for s in _DISCOVERED
-        ]
+        [editing.apply_edit(task.model.trained_, one, d, s, context) for s in _DISCOVERED]
         for d in found
     ]
+    if domains.is_frame(made[0][0]):
+        write_items(path, _rows_of_directions(made, [d.name for d in found]), plots.image_grid)
+        return
+    shown = np.asarray([[np.asarray(each)[0] for each in row] for row in made])
     names = [f"{s:+g}" if s else "0" for s in _DISCOVERED]
-    write_items(path, np.asarray(made), lambda shown: plots.edit_strips(shown, names))
+    write_items(path, shown, lambda strips: plots.edit_strips(strips, names))
+
+
+def _rows_of_directions(made: list[list[Any]], names: list[str]) -> Any:
+    """Return rows of a table with the direction and the strength by which each was edited."""
+    rows = joined([each for row in made for each in row])
+    rows.insert(0, "edit_strength", np.tile(_DISCOVERED, len(made)))
+    rows.insert(0, "edit_direction", np.repeat(names, len(_DISCOVERED)))
+    return rows
 
 
 def _rows(context: Any, some: Any) -> Any:
@@ -242,7 +271,7 @@ def _write_curve(
             seed=seed,
         )
     _print_curve(measured)
-    picture = path.with_name(f"{path.stem}-curve.png")
+    picture = _curve_path(path)
     scores = [point.scores for point in measured.points]
     figure = plots.edit_curves(
         [point.strength for point in measured.points],

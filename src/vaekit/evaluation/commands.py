@@ -16,6 +16,7 @@ from vaekit import datasets, domains, storage
 from vaekit import evaluation as evaluation_lib
 from vaekit.console.files import console, read_context, read_data
 from vaekit.console.options import DATA_HELP, Run
+from vaekit.console.outputs import check_output_folder
 from vaekit.evaluation.settings import EvaluationSettings
 
 if TYPE_CHECKING:
@@ -209,6 +210,7 @@ def evaluate(
     """
     out = run / "evaluation" if out is None else out
     model = storage.load_model(run)
+    check_output_folder("--out", out, (run, data, context, labels, factors, training))
     evaluation_lib.check_evaluation_folder(out)
     settings = EvaluationSettings(features, n, draws, annealed, k=k, target=target, seed=seed)
     held_out = _read(model, data, context, labels, factors)

@@ -14,7 +14,7 @@ from vaekit.errors import FormatError
 from vaekit.evaluation.evaluation import Evaluation
 from vaekit.evaluation.settings import LATENT_ITEMS
 from vaekit.evaluation.subject import EvaluationContext
-from vaekit.files import read_json, to_json
+from vaekit.files import expanded_path, read_json, to_json
 from vaekit.metrics.latents import ACTIVE_VARIANCE
 from vaekit.plots.charts import code_usage, latent_health
 from vaekit.plots.latent_maps import latent_map
@@ -80,6 +80,7 @@ def check_evaluation_folder(path: Path) -> None:
     Raises:
         SaveError: Neither new, nor empty, nor an older evaluation and nothing else.
     """
+    path = expanded_path(path)
     ours = {_JSON, _CSV, *(f"{name}.png" for name in (*_USUAL, *_drawn_before(path)))}
     check_folder(path, ours, "an older evaluation")
 

@@ -28,6 +28,7 @@ from vaekit.priors.flow_matching import FlowMatching
 from vaekit.randomness import make_generator, seeded
 from vaekit.training.config import Items, TrainConfig
 from vaekit.training.trainer import Callback, TrainResult, train
+from vaekit.training.weights import item_weights
 
 _EXAMPLES = 1000
 
@@ -179,7 +180,8 @@ def examine(trained: TrainedModel, items: Items, config: TrainConfig) -> Health 
 
 
 def _some(items: Items, most: int) -> Items:
-    """Return the items, or evenly spaced ones where there are too many."""
+    """Return the items as their weights have them, evenly spaced ones where there are too many."""
+    items = items.resampled()
     if len(items) <= most:
         return items
     return items.subset(torch.linspace(0, len(items) - 1, most).long())
@@ -266,6 +268,7 @@ def fit_model(
     context: Any,
     config: TrainConfig,
     *,
+    sample_weight: Any = None,
     folder: str | Path | None = None,
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
@@ -278,6 +281,8 @@ def fit_model(
         context: Labels or properties to condition the model on, or ``None``; of a folder of images
             with a ``metadata.csv`` or ``.jsonl`` the name of a column of it.
         config: How to train; the preset may fill what is left open.
+        sample_weight: How much each item counts in training, the choice of the best weights, and
+            the prior for sampling; ``None`` for all alike. The schema is learned from all items.
         folder: For checkpoints.
         resume: Go on from the checkpoint there.
         callbacks: Called with each `Event` of the training.
@@ -297,7 +302,7 @@ def fit_model(
     domain = domain.fit(X)
     preset, _ = plan.resolve(domain)
     learned = None if context is None else Context().fit(context)
-    items = as_items(domain, learned, X, context)
+    items = weighted(as_items(domain, learned, X, context), sample_weight)
     config = config.suggested(preset.training_for(len(items)))
     if len(items) < _FEW:
         warnings.warn(
@@ -318,6 +323,21 @@ def fit_model(
     spent = fit_prior(trained, items, config, preset.prior, steps, seconds)
     health = examine(trained, items, config)
     return Fitted(preset, trained, result, health, result.seconds + spent)
+
+
+def weighted(items: Items, sample_weight: Any) -> Items:
+    """Return items with weights; those of weight 0 are left out.
+
+    Raises:
+        DataError: As of `vaekit.training.item_weights`.
+    """
+    weights = item_weights(sample_weight, len(items))
+    if weights is None:
+        return items
+    kept = weights.nonzero().squeeze(1)
+    parts = (items.context, items.observed, items.lengths)
+    context, observed, lengths = (None if part is None else part[kept] for part in parts)
+    return Items(items.rows[kept], items.encode, context, observed, lengths, weights=weights[kept])
 
 
 def continue_training(

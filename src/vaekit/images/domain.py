@@ -18,6 +18,7 @@ from vaekit.domains.context import Labels
 from vaekit.domains.hooks import DetectorDefaults, ReadOptions
 from vaekit.domains.sources import read_source
 from vaekit.errors import DataError, SpecError
+from vaekit.files import expanded_path
 from vaekit.images.depth import bits_of_files, check_bits, check_deep, is_deep, largest_of
 from vaekit.images.folders import image_files, names_files, read_images, read_labels, write_images
 from vaekit.images.metadata import metadata_columns
@@ -134,7 +135,7 @@ class ImageDomain(Domain):
     def read(self, raw: Any) -> Any:
         """Read a folder of images, or an .npz, .npy or idx .gz file."""
         if isinstance(raw, str | Path):
-            if not Path(raw).is_dir():
+            if not expanded_path(raw).is_dir():
                 return read_source(raw)
             return read_images(
                 raw,

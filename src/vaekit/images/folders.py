@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vaekit.domains.context import Labels
 from vaekit.errors import DataError, SpecError, unknown_name
-from vaekit.files import atomic_folder
+from vaekit.files import atomic_folder, expanded_path
 from vaekit.images.depth import (
     bits_of_files,
     check_bits,
@@ -99,7 +99,8 @@ def image_files(folder: str | Path, *, on_bad: str = "raise") -> list[Path]:
 def _listed(folder: str | Path, on_bad: str) -> list[Path]:
     if on_bad not in ("raise", "skip"):
         raise SpecError(f"on_bad must be 'raise' or 'skip'; got {on_bad!r}.")
-    found = Path(folder).rglob("*")
+    folder = expanded_path(folder)
+    found = folder.rglob("*")
     files = sorted(p for p in found if p.is_file() and not is_no_item(p.relative_to(folder)))
     if on_bad == "skip":
         files = [p for p in files if p.suffix.lower() in IMAGE_SUFFIXES]
@@ -263,11 +264,14 @@ def read_labels(
         ...
         vaekit.errors.DataError: labels must be a readable CSV file; there is none at labels.csv.
     """
-    header, rows = read_table(Path(path))
+    header, rows = read_table(expanded_path(path))
     key = _file_column(header)
     by_file = _by_file(path, [row[key] for row in rows])
-    files = [file.relative_to(folder).as_posix() for file in image_files(folder, on_bad=on_bad)]
-    _check_files(path, by_file, files, Path(folder))
+    files = [
+        file.relative_to(expanded_path(folder)).as_posix()
+        for file in image_files(folder, on_bad=on_bad)
+    ]
+    _check_files(path, by_file, files, expanded_path(folder))
     chosen = [rows[by_file[file]] for file in files]
     known = [name for place, name in enumerate(header) if place != key]
     wanted = known if columns is None else columns
@@ -307,7 +311,7 @@ def labels_of(
 
 def names_files(path: str | Path) -> bool:
     """Return whether a CSV file has a column of file names, as `read_labels` wants it."""
-    header, rows = read_table(Path(path))
+    header, rows = read_table(expanded_path(path))
     key = _file_column(header)
     return header[key] in _FILE_COLUMNS or (
         bool(rows) and all(Path(row[key]).suffix.lower() in IMAGE_SUFFIXES for row in rows)
@@ -426,10 +430,10 @@ def _some(names: Sequence[str]) -> str:
 
 def _file_names(data: str, count: int, on_bad: str) -> list[str]:
     """Return the names of the images in the folder, or numbers; always .png: it loses nothing."""
-    if not Path(data).is_dir():
+    if not expanded_path(data).is_dir():
         return [f"{number:05}.png" for number in range(count)]
     files = image_files(data, on_bad=on_bad)
-    return [file.relative_to(data).with_suffix(".png").as_posix() for file in files]
+    return [file.relative_to(expanded_path(data)).with_suffix(".png").as_posix() for file in files]
 
 
 def write_images(images: Any, folder: Path, *, source: str, on_bad: str) -> None:

@@ -195,12 +195,23 @@ class Health:
             lines[0] += f"; they carry {sum(self.kl_per_latent):.1f} nats per item"
         lines.append(f"prior: encoded items have log density {self.prior_log_density:.2f} nats")
         if self.fitted_log_density is not None:
-            gap = self.fitted_log_density - self.prior_log_density
-            than = "better" if gap >= 0 else "worse: it is for sampling, narrow around known items"
-            lines.append(f"fitted prior: {self.fitted_log_density:.2f} nats, {abs(gap):.2f} {than}")
+            lines.append(self._of_the_fitted_prior(self.fitted_log_density))
         if self.warning:
             lines.append(f"warning: {self.warning}")
         return "\n".join(lines)
+
+    def _of_the_fitted_prior(self, density: float) -> str:
+        """Return what new items are drawn from, and whether the numbers ask for anything."""
+        gap = density - self.prior_log_density
+        line = f"new items are drawn from a prior fitted after training: {density:.2f} nats"
+        if gap >= 0:
+            return f"{line}, {gap:.2f} more than under the model's own, as it should be"
+        return (
+            f"{line}, {-gap:.2f} less than under the model's own. That is no fault of the model: "
+            "a prior narrow around the training items is sharp for sampling, and gives held-out "
+            "items little. If new items are too much like the training ones, sample with prior "
+            "'model'"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Everything, for ``train.json``."""

@@ -13,6 +13,7 @@ from rich.table import Table
 from vaekit import domains, molecules, plots, storage
 from vaekit.console.files import console, read_context, write_frame
 from vaekit.console.options import ContextOption, Run
+from vaekit.console.outputs import ForceOption, check_outputs
 from vaekit.errors import DataError, SpecError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def analogues(
     context: ContextOption = None,
     draws: Annotated[int, typer.Option(min=8, help="Points of the latents to decode.")] = 5000,
     seed: Annotated[int, typer.Option(min=0, help="For the same ones again.")] = 0,
+    force: ForceOption = False,
 ) -> None:
     """Propose molecules like a given one.
 
@@ -63,6 +65,7 @@ def analogues(
     vaekit analogues runs/drugs "CC(=O)Nc1ccc(O)cc1" --keep "c1ccccc1" --rank sa --lowest
     """
     molecules.check_molecule_path(out)
+    check_outputs({"--out": out, "--grid": grid}, (run, training, context), force=force)
     model = storage.load_model(run)
     domain = molecules.check_molecules(model.trained_)
     molecules.sample_writer(
@@ -124,6 +127,7 @@ def predict(
         ),
     ] = False,
     context: ContextOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Predict the properties that a model of molecules was taught.
 
@@ -139,6 +143,7 @@ def predict(
     """
     path = out or run.with_name(f"{run.name}-predicted.csv")
     _check_endings(path, plot)
+    check_outputs({"--out": path, "--plot": plot}, (run, data, context), force=force)
     model = storage.load_model(run)
     molecules.require_targets(model.domain_)
     if not Path(data).is_file():

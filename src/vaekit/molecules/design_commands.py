@@ -25,6 +25,7 @@ from rich.table import Table
 from vaekit import fitting, molecules, storage
 from vaekit.console.files import console, read_context, write_frame
 from vaekit.console.options import ContextOption
+from vaekit.console.outputs import ForceOption, check_outputs
 from vaekit.errors import SpecError, unknown_name
 from vaekit.files import atomic_write
 from vaekit.molecules import design
@@ -263,6 +264,7 @@ def optimize(
         Path | None, typer.Option(help="Drawing of the best 30: .png, .svg or .html.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    force: ForceOption = False,
 ) -> None:
     """Search for molecules with desired properties.
 
@@ -285,6 +287,9 @@ def optimize(
     --bound mw=200..450 --no-alerts --baselines --out best.csv --report page.html --grid best.png
     """
     _check_endings(out, report, grid)
+    own = [text.rpartition(":")[0] for text in (*(oracle or ()), *(minimize_oracle or ()))]
+    outputs = {"--out": out, "--report": report, "--grid": grid}
+    check_outputs(outputs, (run, start, context, *own), force=force)
     rules = _constraints(like, similarity, keep, forbid, bound, no_alerts)
     trained, given = storage.load_model(run).trained_, read_context(context)
     objectives = read_objectives(

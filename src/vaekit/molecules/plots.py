@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError, SpecError
-from vaekit.files import atomic_write
+from vaekit.files import atomic_write, expanded_path
 from vaekit.molecules.rdkit_tools import as_molecules, as_pattern, chemistry, quiet
 from vaekit.plots.style import (
     ACCENT,
@@ -25,6 +25,7 @@ from vaekit.plots.style import (
     PALETTE,
     PLAIN,
     bare_frame,
+    plain_text,
     write_key,
     write_title,
 )
@@ -121,7 +122,7 @@ class MoleculeGrid:
             SpecError: Another ending.
             SaveError: The file could not be written; what was there before is unchanged.
         """
-        path = Path(path)
+        path = expanded_path(path)
         check_grid_path(path)
         if path.suffix == ".png":
             atomic_write(path, self.png())
@@ -295,8 +296,8 @@ def search_curves(curves: Mapping[str, NDArray[np.float64]], y: str = "best scor
     for place, (name, values) in enumerate(curves.items()):
         color = PALETTE[place % len(PALETTE)]
         axes.step(np.arange(1, len(values) + 1), values, where="post", color=color, linewidth=1.4)
-        keys.append(Line2D([], [], color=color, label=name))
+        keys.append(Line2D([], [], color=color, label=plain_text(name)))
     axes.set_xlabel("calls", fontsize=LABEL_SIZE, color=INK)
-    axes.set_title(y, loc="left", fontsize=LABEL_SIZE + 1, color=INK)
+    axes.set_title(plain_text(y), loc="left", fontsize=LABEL_SIZE + 1, color=INK)
     write_key(figure, keys)
     return figure

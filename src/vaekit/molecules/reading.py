@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vaekit.domains.checks import is_frame
+from vaekit.domains.checks import check_column_names, is_frame
 from vaekit.domains.collecting import collect_items
 from vaekit.errors import DataError, DataTypeError, MissingExtraError, unknown_name
+from vaekit.files import expanded_path
 from vaekit.molecules.rdkit_tools import chemistry, parse_smiles, quiet
 from vaekit.reading.records import current_options, say
 from vaekit.reading.tables import examine_table
@@ -188,7 +189,7 @@ def read_molecules(raw: Any, column: str | None = None) -> Molecules:
     if isinstance(raw, Molecules):
         return raw
     if isinstance(raw, str | Path):
-        return _read_file(Path(raw), column)
+        return _read_file(expanded_path(raw), column)
     raw = collect_items(raw)
     if is_frame(raw):
         return _of_frame(raw, column, 0, "row")
@@ -334,6 +335,7 @@ def _of_frame(frame: Any, column: str | None, first: int, place: str) -> Molecul
     """A .csv has its header on line 1; one with line breaks inside quotes counts them as one."""
     import pandas as pd
 
+    check_column_names(frame)
     columns = [str(name) for name in frame.columns]
     frame = frame.set_axis(columns, axis=1)
     chosen = _find_column(frame, columns, column)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError, SpecError
-from vaekit.files import atomic_write
+from vaekit.files import atomic_write, expanded_path
 from vaekit.molecules.domain import MoleculeDomain
 from vaekit.molecules.fingerprints import Fingerprints, morgan_fingerprints, nearest_molecules
 from vaekit.molecules.properties import PROPERTIES, compute_properties, find_alerts
@@ -294,7 +294,7 @@ def save_molecules(path: str | Path, report: MoleculeReport, also: Any = None) -
         SpecError: Another ending.
         SaveError: The file could not be written; what was there before is unchanged.
     """
-    path = Path(path)
+    path = expanded_path(path)
     check_molecule_path(path)
     atomic_write(path, _WRITERS[path.suffix](report, also or {}).encode())
 

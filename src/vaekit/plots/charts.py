@@ -24,6 +24,7 @@ from vaekit.plots.style import (
     as_array,
     as_matrix,
     bare_frame,
+    plain_text,
     write_key,
 )
 
@@ -102,7 +103,9 @@ def _panel(axes: Axes, history: Sequence[_Row], term: str, best: float | None) -
     _line(axes, _series(history, _VALIDATION + term), ACCENT, "validation")
     if best is not None:
         axes.axvline(best, color=FAINT, linewidth=1, label=f"best epoch ({best:g})", zorder=0)
-    axes.set_title(term.replace("_", " "), loc="left", fontsize=LABEL_SIZE + 1, color=INK)
+    axes.set_title(
+        plain_text(term.replace("_", " ")), loc="left", fontsize=LABEL_SIZE + 1, color=INK
+    )
     axes.set_xlabel("epoch", fontsize=LABEL_SIZE, color=INK)
     axes.set_ylabel("nats", fontsize=LABEL_SIZE, color=INK)
     first, last = history[0]["epoch"], history[-1]["epoch"]
@@ -167,7 +170,7 @@ def tradeoff_curves(panels: Sequence[Panel]) -> Figure:
     figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     for place, panel in enumerate(panels, 1):
         _draw(figure.add_subplot(1, len(panels), place), panel, colors)
-    keys = [Line2D([], [], color=color, label=model) for model, color in colors.items()]
+    keys = [Line2D([], [], color=color, label=plain_text(model)) for model, color in colors.items()]
     if any(panel.target is not None for panel in panels):
         keys.append(Line2D([], [], color=FAINT, linestyle="--", label="real items"))
     write_key(figure, keys)
@@ -186,8 +189,8 @@ def _draw(axes: Axes, panel: Panel, colors: Mapping[str, str]) -> None:
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(panel.x, fontsize=LABEL_SIZE, color=INK)
-    axes.set_title(panel.y, loc="left", fontsize=LABEL_SIZE + 1, color=INK)
+    axes.set_xlabel(plain_text(panel.x), fontsize=LABEL_SIZE, color=INK)
+    axes.set_title(plain_text(panel.y), loc="left", fontsize=LABEL_SIZE + 1, color=INK)
 
 
 _MOST_NAMES = 32  # more would overlap

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vaekit.errors import DataError
-from vaekit.plots.style import DPI, FAINT, INK, LABEL_SIZE, PLAIN, bare_frame, write_key
+from vaekit.plots.style import DPI, FAINT, INK, LABEL_SIZE, PLAIN, bare_frame, plain_text, write_key
 
 _MOST_COLUMNS = 40  # columns that are named
 _CELL, _LEAST, _LARGEST = 0.17, 1.9, 5.0  # inches
@@ -57,9 +57,7 @@ def _write_names(axes: Any, names: list[str], *, down: bool) -> None:
         axes.set_xticks([])
         return
     positions = range(len(names))
-    shown = [
-        n if len(n) <= _LONGEST_COLUMN_NAME else n[: _LONGEST_COLUMN_NAME - 1] + "…" for n in names
-    ]
+    shown = [plain_text(name, _LONGEST_COLUMN_NAME) for name in names]
     axes.set_xticks(positions, shown, rotation=90, fontsize=_COLUMN_NAME_SIZE)
     if down:
         axes.set_yticks(positions, shown, fontsize=_COLUMN_NAME_SIZE)
@@ -105,7 +103,7 @@ def marginals(real: Any, synthetic: Any) -> Figure:
     for place, name in enumerate(names, 1):
         axes = figure.add_subplot(down, across, place)
         bare_frame(axes)
-        axes.set_title(name, loc="left", fontsize=LABEL_SIZE, color=INK)
+        axes.set_title(plain_text(name), loc="left", fontsize=LABEL_SIZE, color=INK)
         axes.set_yticks([])
         draw = _histograms if _is_number(real[name]) else _bars
         draw(axes, real[name], synthetic[name])
@@ -155,5 +153,4 @@ def _bars(axes: Axes, real: Any, synthetic: Any) -> None:
 
 def _short(value: Any) -> str:
     text = f"{value:g}" if isinstance(value, int | float | np.number) else str(value)
-    text = text.removesuffix(" 00:00:00")
-    return text if len(text) <= _LONGEST_PANEL_NAME else text[: _LONGEST_PANEL_NAME - 1] + "…"
+    return plain_text(text.removesuffix(" 00:00:00"), _LONGEST_PANEL_NAME)

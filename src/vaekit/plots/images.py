@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vaekit.errors import DataError
-from vaekit.files import atomic_write
-from vaekit.plots.style import DPI, INK, LABEL_SIZE, as_rgb, as_rgb_rows, write_title
+from vaekit.files import atomic_write, expanded_path
+from vaekit.plots.style import DPI, INK, LABEL_SIZE, as_rgb, as_rgb_rows, plain_text, write_title
 
 GAP = 3
 """Pixels of the file between neighbouring images."""
@@ -97,14 +97,18 @@ def label_rows(axes: Axes, mosaic: Mosaic, labels: Sequence[str]) -> None:
     """Write at the left of each row."""
     for top, label in zip(mosaic.tops, labels, strict=True):
         place = (-2 * GAP, top + mosaic.tile[0] / 2)
-        axes.text(*place, label, ha="right", va="center", fontsize=LABEL_SIZE, color=INK)
+        axes.text(
+            *place, plain_text(label), ha="right", va="center", fontsize=LABEL_SIZE, color=INK
+        )
 
 
 def label_columns(axes: Axes, mosaic: Mosaic, labels: Sequence[str]) -> None:
     """Write above each column."""
     for left, label in zip(mosaic.lefts, labels, strict=True):
         place = (left + mosaic.tile[1] / 2, -2 * GAP)
-        axes.text(*place, label, ha="center", va="bottom", fontsize=LABEL_SIZE, color=INK)
+        axes.text(
+            *place, plain_text(label), ha="center", va="bottom", fontsize=LABEL_SIZE, color=INK
+        )
 
 
 _CAPTION_SIZE = 7.0
@@ -180,7 +184,7 @@ def _wrap(caption: str, width: int) -> str:
 def _write(axes: Axes, mosaic: Mosaic, cell: tuple[int, int], text: str) -> None:
     x = mosaic.lefts[cell[1]] + mosaic.tile[1] / 2
     y = mosaic.tops[cell[0]] + mosaic.tile[0] + GAP
-    axes.text(x, y, text, ha="center", va="top", fontsize=_CAPTION_SIZE, color=INK)
+    axes.text(x, y, plain_text(text), ha="center", va="top", fontsize=_CAPTION_SIZE, color=INK)
 
 
 _MARGIN = 0.9  # inches, for the words at the left
@@ -357,7 +361,7 @@ def save_animation(frames: Any, path: str | Path, *, seconds: float = 4.0) -> No
         ...
         vaekit.errors.DataError: path must end in .gif; got way.mp4. Rename it.
     """
-    path = Path(path)
+    path = expanded_path(path)
     if path.suffix.lower() != ".gif":
         raise DataError(f"path must end in .gif; got {path}. Rename it.")
     if not 0 < seconds < float("inf"):

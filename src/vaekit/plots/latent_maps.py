@@ -25,6 +25,7 @@ from vaekit.plots.style import (
     as_rgb,
     as_rgb_rows,
     bare_frame,
+    plain_text,
     write_title,
 )
 
@@ -182,7 +183,7 @@ def _draw_scale(
     drawn.set_cmap("viridis")
     opaque = ScalarMappable(drawn.norm, drawn.cmap)
     bar = figure.colorbar(opaque, ax=axes, shrink=0.7)
-    bar.set_label(name, fontsize=LABEL_SIZE, color=INK)
+    bar.set_label(plain_text(name), fontsize=LABEL_SIZE, color=INK)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=LABEL_SIZE, colors=INK)
 
@@ -227,7 +228,9 @@ def _draw_classes(
 def _handle(code: int, name: str) -> Line2D:
     marker = _MARKERS[code // len(PALETTE) % len(_MARKERS)]
     color = PALETTE[code % len(PALETTE)]
-    return Line2D([], [], linestyle="", marker=marker, markersize=5, color=color, label=name)
+    return Line2D(
+        [], [], linestyle="", marker=marker, markersize=5, color=color, label=plain_text(name)
+    )
 
 
 _MARGIN = 1.7  # inches, for the words at the left
@@ -295,7 +298,7 @@ def cluster_bars(groups: Mapping[str, Mapping[str, float]], *, title: str | None
     for place, (name, traits) in enumerate(groups.items()):
         _draw_bars(figure.add_subplot(rows, columns, place + 1), name, traits, widest)
     if title:
-        figure.suptitle(title, x=0.01, ha="left", color=INK)
+        figure.suptitle(plain_text(title), x=0.01, ha="left", color=INK)
     figure.supxlabel("standard deviations from the rest", fontsize=LABEL_SIZE, color=INK)
     return figure
 
@@ -312,17 +315,13 @@ def _filled(row: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
 
 def _draw_bars(axes: Axes, name: str, traits: Mapping[str, float], widest: float) -> None:
     bare_frame(axes)
-    axes.set_title(name, loc="left", fontsize=LABEL_SIZE, color=INK)
+    axes.set_title(plain_text(name), loc="left", fontsize=LABEL_SIZE, color=INK)
     values = list(traits.values())
     axes.barh(range(len(values)), values, color=[PLAIN if v > 0 else ACCENT for v in values])
-    axes.set_yticks(range(len(values)), [_short(trait) for trait in traits])
+    axes.set_yticks(range(len(values)), [plain_text(trait, _LETTERS) for trait in traits])
     axes.set_ylim(max(1, len(values)) - 0.5, -0.5)  # the largest on top
     axes.set_xlim(-1.05 * widest, 1.05 * widest)
     axes.axvline(0, color=INK, linewidth=0.8)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"
 
 
 _LETTER = 0.065  # inches
@@ -361,7 +360,7 @@ def latent_traversals(
     _check_length("values", len(numbers), steps, "step")
     _check_length("names", len(names), latents, "latent")
     mosaic = compose(rgb.reshape(-1, *rgb.shape[2:]), steps)
-    left = 0.1 + _LETTER * max(map(len, names))
+    left = 0.1 + _LETTER * max(len(plain_text(name)) for name in names)
     figure, axes = draw_mosaic(mosaic, title, left=left, top=_ABOVE, bottom=_BELOW)
     label_rows(axes, mosaic, names)
     label_columns(axes, mosaic, [_number(value) for value in numbers])

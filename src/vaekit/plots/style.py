@@ -1,6 +1,8 @@
 """The look of all pictures, and saving them."""
 
 import io
+import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError
-from vaekit.files import atomic_write
+from vaekit.files import atomic_write, expanded_path
 
 DPI = 150
 """Pixels per inch, of figures and of files."""
@@ -56,10 +58,36 @@ def bare_frame(axes: Axes) -> None:
     axes.tick_params(labelsize=LABEL_SIZE, colors=INK)
 
 
+_LONGEST_NAME, _LONGEST_TITLE = 40, 120  # letters
+
+
+def plain_text(text: Any, most: int = _LONGEST_NAME) -> str:
+    """Return words of the user's so that they are drawn as they are.
+
+    Matplotlib takes what stands between two dollar signs for a formula, which most names are not;
+    a dollar sign with a backslash it draws as a dollar sign. Characters that cannot be printed,
+    tabs for one, become spaces, since fonts do not have them.
+
+    Args:
+        text: A name, a label or a title; anything that can be written as text.
+        most: Letters of a line; longer ones are cut, so that axes keep their room.
+
+    Example:
+        >>> plain_text("price $"), plain_text("a" * 9, 5)
+        ('price \\\\$', 'aaaa…')
+    """
+    lines = [
+        line if len(line) <= most else f"{line[: most - 1]}…" for line in str(text).split("\n")
+    ]
+    printed = ["".join(c if c.isprintable() else " " for c in line) for line in lines]
+    return "\n".join(printed).replace("$", r"\$")
+
+
 def write_title(axes: Axes, title: str | None, pad: float = 6.0) -> None:
     """Put a title at the left over the axes, ``pad`` points above them, if there is one."""
     if title:
-        axes.set_title(title, loc="left", fontsize=TITLE_SIZE, color=INK, pad=pad)
+        text = plain_text(title, _LONGEST_TITLE)
+        axes.set_title(text, loc="left", fontsize=TITLE_SIZE, color=INK, pad=pad)
 
 
 def write_key(figure: Figure, handles: Sequence[Artist]) -> None:
@@ -78,10 +106,32 @@ def png_of(figure: Figure) -> bytes:
     """Return a figure as the bytes of a PNG file with 150 pixels per inch, margins cut.
 
     The same figure gives the same bytes: neither the date nor the writing program is stored.
+    Letters that the font lacks are drawn as boxes, with one warning that names them.
     """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        figure.savefig(
+            buffer, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None}
+        )
+    _warn_of_letters(caught)
     return buffer.getvalue()
+
+
+def _warn_of_letters(caught: Sequence[warnings.WarningMessage]) -> None:
+    """Pass on all warnings, those of single letters (one each, in matplotlib) as one."""
+    found = [(each, re.match(r"Glyph (\d+) ", str(each.message))) for each in caught]
+    for each, letter in found:
+        if letter is None:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+    letters = "".join(sorted({chr(int(letter[1])) for _, letter in found if letter is not None}))
+    if letters:
+        warnings.warn(
+            f"the font of pictures must have the letters of their words; it lacks {letters!r}, "
+            "which are drawn as boxes. Name a font that has them as font.family in matplotlib's "
+            "settings (a file matplotlibrc, or matplotlib.rcParams).",
+            stacklevel=3,
+        )
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
@@ -101,7 +151,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         ...
         vaekit.errors.DataError: path must end in .png; got picture.gif. Rename it.
     """
-    path = Path(path)
+    path = expanded_path(path)
     if path.suffix.lower() != ".png":
         raise DataError(f"path must end in .png; got {path}. Rename it.")
     atomic_write(path, png_of(figure))

@@ -24,6 +24,7 @@ from vaekit.plots.style import (
     as_rgb,
     as_rgb_rows,
     bare_frame,
+    plain_text,
     write_key,
     write_title,
 )
@@ -235,7 +236,7 @@ def _over_strength(
     bare_frame(axes)
     for place, (name, shares) in enumerate(kept.items()):
         color = PALETTE[place % len(PALETTE)]
-        axes.plot(strengths, shares, color=color, linewidth=0.8, label=f"kept: {name}")
+        axes.plot(strengths, shares, color=color, linewidth=0.8, label=plain_text(f"kept: {name}"))
     axes.plot(strengths, flip, color=ACCENT, linewidth=1.8, marker="o", markersize=3, label="flip")
     axes.set_ylim(-0.03, 1.03)
     axes.set_xlabel("strength", fontsize=LABEL_SIZE, color=INK)
@@ -265,7 +266,7 @@ def _gain_against_cost(
 
 def _write(axes: Axes, text: str, place: Sequence[float]) -> None:
     axes.annotate(
-        text,
+        plain_text(text),
         (place[0], place[1]),
         xytext=(3, 3),
         textcoords="offset points",

@@ -11,6 +11,7 @@ from torch import Tensor
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.collecting import collect_items
 from vaekit.errors import CompositionError, DataError, DataTypeError
+from vaekit.files import expanded_path
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TOKENS, Support
 from vaekit.likelihoods.tokens import TargetedTokens, Tokens
@@ -154,7 +155,7 @@ class SequenceDomain(Domain):
         """Read a .txt file with a sequence on each line."""
         if not isinstance(raw, str | Path):
             return collect_items(raw)
-        path = Path(raw)
+        path = expanded_path(raw)
         if not (path.is_file() and path.suffix == ".txt"):
             raise DataError(
                 f"sequences must be a list or a .txt file with one on each line; got {raw!r}. "

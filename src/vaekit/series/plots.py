@@ -7,9 +7,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from vaekit.errors import DataError
-from vaekit.plots.style import ACCENT, DPI, FAINT, INK, LABEL_SIZE, PLAIN, bare_frame
+from vaekit.plots.style import ACCENT, DPI, FAINT, INK, LABEL_SIZE, PLAIN, bare_frame, plain_text
 
 _WIDTH, _HEIGHT, _MOST_CHANNELS = 9.0, 1.3, 8
+_LETTERS = 16  # of a name beside a channel
 
 
 def unusual_steps(
@@ -57,7 +58,7 @@ def unusual_steps(
             ax.axvspan(start - 0.5, end - 0.5, color=ACCENT, alpha=0.2, linewidth=0)
         ax.plot(line, color=PLAIN if place < channels else INK, linewidth=0.7)
         label = labels[place] if place < channels else "score, nats"
-        ax.set_ylabel(label, fontsize=LABEL_SIZE, color=INK)
+        ax.set_ylabel(plain_text(label, _LETTERS), fontsize=LABEL_SIZE, color=INK)
     if threshold is not None:
         axes[-1].axhline(threshold, color=FAINT, linewidth=1.0)
     axes[-1].set_xlabel("step", fontsize=LABEL_SIZE, color=INK)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vaekit.domains.checks import as_numbers, is_frame
+from vaekit.domains.checks import as_numbers, check_column_names, is_frame
 from vaekit.errors import DataError, DataTypeError, unknown_name
 
 Floats = NDArray[np.float64]
@@ -300,6 +300,7 @@ def check_columns(frame: Any) -> None:
     """
     import pandas.api.types as kinds
 
+    check_column_names(frame)
     for name, dtype in frame.dtypes.items():
         if not (kinds.is_numeric_dtype(dtype) or kinds.is_bool_dtype(dtype)):
             raise DataTypeError(

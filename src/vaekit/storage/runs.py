@@ -23,7 +23,7 @@ import torch
 from vaekit.domains.base import Domain
 from vaekit.domains.context import Context
 from vaekit.errors import FormatError, SaveError, SpecError, unknown_name
-from vaekit.files import atomic_folder, read_json, to_json
+from vaekit.files import atomic_folder, expanded_path, read_json, to_json
 from vaekit.models.vae import Model
 from vaekit.presets.base import Preset, choose_preset
 from vaekit.spec import build, describe
@@ -70,7 +70,7 @@ def write_run(path: str | Path, run: RunFolder, more: Mapping[str, bytes] | None
         SaveError: The disk is full, or the folder holds something else; nothing is changed.
         SpecError: A part of the model cannot be described.
     """
-    path = Path(path)
+    path = expanded_path(path)
     check_destination(path)
     documents = _documents(run)
     weights = {k: v.detach().cpu().contiguous() for k, v in run.model.state_dict().items()}
@@ -89,6 +89,7 @@ def check_destination(path: Path) -> None:
     Raises:
         SaveError: Neither new, nor empty, nor a run (finished or in training).
     """
+    path = expanded_path(path)
     if path.exists() and not _may_replace(path):
         raise SaveError(
             f"{path} must be a new folder or a vaekit run; it holds something else, which would "
@@ -138,7 +139,7 @@ def read_run(path: str | Path, components: Mapping[str, Any] | None = None) -> R
         FormatError: Missing, damaged, truncated, of a newer format, or reaching outside.
         SpecError: An unknown component, or one of the user's own that was not handed in.
     """
-    folder = Path(path)
+    folder = expanded_path(path)
     if not folder.is_dir():
         raise FormatError(f"a run must be a folder; there is none at {folder}.")
     for name in _FILES:

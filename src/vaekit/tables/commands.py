@@ -9,8 +9,9 @@ import typer
 
 import vaekit
 from vaekit import augmentation, domains, presets, storage, tables, training
-from vaekit.console.files import console, print_table, read_data, write_frame
+from vaekit.console.files import check_frame_path, console, print_table, read_data, write_frame
 from vaekit.console.options import parse_assignments
+from vaekit.console.outputs import ForceOption, check_outputs
 from vaekit.errors import DataError, SpecError, unknown_name
 
 
@@ -41,6 +42,7 @@ def impute(
     ] = None,
     max_epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the rows.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    force: ForceOption = False,
 ) -> None:
     """Fill the missing cells of a table with what goes with the other cells of their row.
 
@@ -61,6 +63,12 @@ def impute(
     """
     if count > 1 and estimate != "draw":
         raise SpecError("several files need --estimate draw; the best guess is always the same.")
+    paths = [out if count == 1 else out.with_stem(f"{out.stem}-{n + 1}") for n in range(count)]
+    for path in paths:
+        check_frame_path(path)
+        check_outputs({"--out": path}, (data, run), force=force)
+    if save is not None:
+        storage.check_destination(save)
     frame = read_data(data)
     if not domains.is_frame(frame):
         raise DataError(f"holes are filled in tables (.csv, .csv.gz, .parquet); got {data}.")
@@ -70,7 +78,7 @@ def impute(
     if save is not None:
         model.save(save)
     shifts = parse_assignments(shift or [])
-    for place in range(count):
+    for place, path in enumerate(paths):
         filled = tables.impute(
             model.trained_,
             frame,
@@ -80,7 +88,6 @@ def impute(
             shift=shifts,
             seed=seed + place,
         )
-        path = out if count == 1 else out.with_stem(f"{out.stem}-{place + 1}")
         write_frame(path, filled)
     print_table("cells filled", _counts(frame, filled))
 
@@ -109,8 +116,9 @@ def augment(
     strategy: Annotated[
         str,
         typer.Option(
-            help="auto (all classes up to the largest), minority, all, or a share of the largest; "
-            "of numbers, how many times as many rows (auto: 3)."
+            help="auto (all classes up to the largest), minority, 'not minority', double (as many "
+            "again as the largest has, of every class), or a share of the largest; of numbers, how "
+            "many times as many rows (auto: 3)."
         ),
     ] = "auto",
     kind: Annotated[
@@ -126,6 +134,7 @@ def augment(
     preset: Annotated[str, typer.Option(help="The model to train.")] = "table_vae",
     max_epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the rows.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    force: ForceOption = False,
 ) -> None:
     """Add synthetic rows, if an estimator gains by them: of small classes, or with numbers told.
 
@@ -140,6 +149,8 @@ def augment(
 
     vaekit augment patients.csv --target outcome --only-synthetic --anyway --out new.parquet
     """
+    check_frame_path(out)
+    check_outputs({"--out": out}, (data,), force=force)
     frame = read_data(data)
     if not domains.is_frame(frame):
         raise DataError(f"augment reads tables (.csv, .csv.gz, .parquet); got {data}.")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
-from vaekit.domains.checks import check_rows, is_foreign_table, is_frame
+from vaekit.domains.checks import check_column_names, check_rows, is_foreign_table, is_frame
 from vaekit.domains.hooks import Conditions, DetectorDefaults, Proposals, ReadOptions
 from vaekit.domains.sources import read_source
 from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
@@ -59,15 +59,13 @@ def checked_frame(raw: Any) -> Any:
     names = list(frame.columns)
     if not names:
         raise DataError("a table must have at least one column; got none.")
+    check_column_names(frame)
     odd = next((name for name in names if not isinstance(name, str)), None)
     if odd is not None:
         raise DataError(
             f"names of columns must be text; got {odd!r}. Rename them with "
             "frame.columns = frame.columns.astype(str)."
         )
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(f"names of columns must differ; got {twice} more than once. Rename them.")
     return frame
 
 

@@ -14,7 +14,14 @@ from torch.distributions import Categorical, Distribution
 
 from vaekit.autoencoder import Autoencoder, require_trained
 from vaekit.distributions.rows import as_row, drawn
-from vaekit.domains.checks import is_frame
+from vaekit.domains.checks import (
+    check_column_names,
+    frame_like,
+    is_foreign_table,
+    is_frame,
+    plain_frame,
+    with_text_names,
+)
 from vaekit.errors import CompositionError, SpecError, unknown_name
 from vaekit.fitting.trained import TrainedModel
 from vaekit.presets.base import Preset, get_preset
@@ -271,12 +278,13 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         self.seed = seed
         self.progress = progress
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from rows, with their missing cells.
 
         Args:
-            X: A pandas data frame, or an array of numbers, NaN where missing; at least 2 rows.
+            X: A data frame, or an array of numbers, NaN where missing; at least 2 rows.
             y: Ignored, as in scikit-learn.
+            sample_weight: How much each row counts in training; see `Autoencoder.fit`.
 
         Raises:
             VaekitError: As of `Autoencoder.fit`.
@@ -290,7 +298,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
             seed=self.seed,
             progress=self.progress,
         )
-        self.autoencoder_ = model.fit(frame)
+        self.autoencoder_ = model.fit(frame, sample_weight=sample_weight)
         return self
 
     def transform(self, X: Any) -> Any:
@@ -310,15 +318,19 @@ class VAEImputer(TransformerMixin, BaseEstimator):
             shift=self.shift,
             seed=self.seed,
         )
-        return filled if is_frame(X) else filled.to_numpy(dtype=frame.to_numpy().dtype)
+        if is_frame(X) or is_foreign_table(X):
+            return frame_like(filled.set_axis(plain_frame(X).columns, axis=1), X)
+        return filled.to_numpy(dtype=frame.to_numpy().dtype)
 
     def _frame(self, X: Any, *, reset: bool) -> Any:
         """Return a data frame; arrays are checked as scikit-learn does."""
         import pandas as pd
 
+        X = plain_frame(X)
+        check_column_names(X)
         if is_frame(X):
             validate_data(self, X, reset=reset, skip_check_array=True)
-            return X
+            return with_text_names(X)
         array = validate_data(
             self,
             X,

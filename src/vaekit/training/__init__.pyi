@@ -1,4 +1,5 @@
 from .trainer import Callback as Callback, Event as Event
 from .config import TrainConfig as TrainConfig
 from .config import Items as Items
+from .weights import item_weights as item_weights
 from .trainer import TrainResult as TrainResult, train as train

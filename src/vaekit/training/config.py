@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vaekit.errors import SpecError, unknown_name
+from vaekit.training.weights import weighted_places
 from vaekit.types import Batch
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
@@ -191,6 +192,8 @@ class Items:
         lengths: How long each row is, where a batch costs what its longest row does; batches then
             hold rows of about the same length.
         index: Which rows these items are; ``None`` means all. A split shares its rows.
+        weights: How much each row counts, above 0; ``None`` for all alike. An epoch has as many
+            items as without, but each as often as its weight says.
     """
 
     rows: Tensor
@@ -199,6 +202,7 @@ class Items:
     observed: Tensor | None = None
     lengths: Tensor | None = None
     index: Tensor | None = None
+    weights: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.rows) if self.index is None else len(self.index)
@@ -223,6 +227,9 @@ class Items:
             [{0}, {1}, {1}]
         """
         order = epoch_order(len(self), seed, epoch)
+        if self.weights is not None:
+            offset = torch.rand((), generator=epoch_generator(seed, epoch), dtype=torch.float64)
+            order = self._places(float(offset))[order]
         if self.lengths is None:
             return split_batches(order, size)
         lengths = self.lengths if self.index is None else self.lengths[self.index]
@@ -232,6 +239,17 @@ class Items:
         alike = torch.cat([pool[lengths[pool].argsort(stable=True)] for pool in pools])
         batches = split_batches(alike, size)
         return [batches[place] for place in epoch_order(len(batches), seed, epoch).tolist()]
+
+    def resampled(self) -> Self:
+        """Return as many items, each as often as its weight says, and without weights."""
+        if self.weights is None:
+            return self
+        return replace(self.subset(self._places(0.5)), weights=None)
+
+    def _places(self, offset: float) -> Tensor:
+        assert self.weights is not None
+        own = self.weights if self.index is None else self.weights[self.index]
+        return weighted_places(own, offset)
 
     def split(self, share: float, generator: torch.Generator) -> tuple[Self, Self | None]:
         """Hold out a share of the items, at random; ``None`` where that is less than one."""
@@ -243,7 +261,7 @@ class Items:
 
     def fingerprint(self) -> str:
         """Shape, dtype and checksum of all rows: tells other data from the same."""
-        parts = [self.rows, self.context, self.observed]
+        parts = [self.rows, self.context, self.observed, self.weights]
         sums = [zlib.crc32(part.contiguous().numpy().data) for part in parts if part is not None]
         return f"{tuple(self.rows.shape)} {self.rows.dtype} {sums}"
 
@@ -254,8 +272,12 @@ def _rows(values: Tensor | None, index: Tensor, device: torch.device) -> Tensor 
 
 def epoch_order(items: int, seed: int, epoch: int) -> Tensor:
     """Return the order of one epoch: a function of seed and epoch, so it need not be stored."""
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-    return torch.randperm(items, generator=generator)
+    return torch.randperm(items, generator=epoch_generator(seed, epoch))
+
+
+def epoch_generator(seed: int, epoch: int) -> torch.Generator:
+    """Return the source of randomness of the order of one epoch."""
+    return torch.Generator().manual_seed(seed * 1_000_003 + epoch)
 
 
 def split_batches(order: Tensor, batch_size: int) -> list[Tensor]:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from vaekit.errors import DataError, MissingExtraError, NonFiniteLossError, TrainingError
-from vaekit.files import atomic_write
+from vaekit.files import atomic_write, expanded_path
 from vaekit.models.vae import VAE, Model
 from vaekit.objectives.base import Objective, WarmUpCosine, check_composition, overrunning
 from vaekit.randomness import seeded
@@ -245,7 +245,7 @@ def train(
     training, validation = items.split(config.held_out, generator)
     with seeded(config.seed), kept_memory():
         machinery = Machinery(model, objective, config)
-        state = State(machinery, items, Path(folder) if folder else None, config)
+        state = State(machinery, items, expanded_path(folder) if folder else None, config)
         if resume:
             state.resume()
         elif state.folder is not None:
@@ -278,7 +278,8 @@ class _Loop:
         notify: Callback,
     ) -> None:
         self.machinery, self.state, self.config, self.notify = machinery, state, config, notify
-        self.training, self.validation = training, validation
+        self.training = training
+        self.validation = None if validation is None else validation.resampled()
         self.epochs = config.epochs(len(training))
         self.per_epoch = len(split_batches(torch.arange(len(training)), config.items_per_step))
         self.rate = WarmUpCosine(config.peak_rate(machinery.model), config.warm_up)

@@ -141,8 +141,8 @@ def test_a_user_may_say_what_columns_are():
         (people().iloc[:0], "at least one row"),
         (people().iloc[:1], "at least 2 rows"),
         (people()[[]], "at least one column; got none"),
-        (people().rename(columns={"age": 7}), "names of columns must be text; got 7"),
-        (people().rename(columns={"age": "job"}), r"must differ; got \['job'\] more than once"),
+        (people().rename(columns={"age": 7}), r"must be all text, or none; got 7 \(int\) beside"),
+        (people().rename(columns={"age": "job"}), "must differ; got 'job' more than once"),
         (people()[["country"]], "a column that can be learnt; got only 'country': always 'IT'"),
     ],
 )
