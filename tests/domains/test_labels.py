@@ -178,7 +178,7 @@ def test_a_column_of_the_metadata_is_chosen_on_the_command_line(photos, tmp_path
     assert call(*fit, "--context", "even").exit_code == 0
     out = tmp_path / "a.npy"
     for context in ("even", "yes"):
-        done = call("reconstruct", run, photos, "--context", context, "--out", out)
+        done = call("reconstruct", run, photos, "--context", context, "--out", out, "--force")
         assert done.exit_code == 0
     assert call(*fit, "--context", photos / "metadata.jsonl").exit_code == 0
 

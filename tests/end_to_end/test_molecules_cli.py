@@ -207,14 +207,14 @@ def test_properties_are_predicted_from_a_file(place):
 def test_reconstructions_keep_a_line_for_each_molecule(place):
     file = place / "some.smi"
     file.write_text(f"{MOLECULES[0]}\nC1CC\nCC/C=C/O\n{MOLECULES[8]}\n")
-    out = place / "made.smi"
+    out = place / "kept.smi"
     with pytest.warns(UserWarning, match=r"2 of 4 items: 1 of 4 were rejected: line 2.*--drop-s"):
         call("reconstruct", place / "run", file, "--out", out)
     made = out.read_text().split("\n")
     assert [bool(line) for line in made] == [True, False, False, True, False]
     assert made[0] == load(place / "run").reconstruct(MOLECULES[:1])[0]
     with pytest.warns(UserWarning, match="1 of 4 items"):
-        call("reconstruct", place / "run", file, "--out", out, "--drop-stereo")
+        call("reconstruct", place / "run", file, "--out", out, "--drop-stereo", "--force")
     assert out.read_text().split("\n")[2]
 
 

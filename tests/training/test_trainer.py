@@ -5,6 +5,7 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -476,3 +477,12 @@ def test_batches_hold_rows_of_about_the_same_length_and_each_row_once():
     again, other = items.batches(32, 1, 3), items.batches(32, 1, 4)
     assert all(a.equal(b) for a, b in zip(items.batches(32, 1, 3), again, strict=True))
     assert not all(a.equal(b) for a, b in zip(again, other, strict=True))
+
+
+@pytest.mark.parametrize("count", [40, 1000, 20_000])
+def test_steps_mean_steps_whatever_the_number_of_items(count):
+    from vaekit import Autoencoder
+
+    items = np.random.default_rng(0).normal(size=(count, 3)).astype("float32")
+    model = Autoencoder("vae", 2, steps=60, progress=False).fit(items)
+    assert 54 <= model.history_[-1]["step"] <= 66

@@ -39,7 +39,7 @@ from vaekit.fitting.fit import Plan
 from vaekit.presets.base import Preset
 from vaekit.storage.loading import locate_run
 from vaekit.storage.runs import options_from_json, options_to_json, write_run
-from vaekit.training.config import TrainConfig
+from vaekit.training.config import SuggestedSteps, TrainConfig
 
 
 def partial_fit_estimator(estimator: "VAEDetector", X: Any) -> tuple[Detector, Tensor | None]:
@@ -232,7 +232,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             defaults.latent_dim if self.latent_dim is None else self.latent_dim,
             domain=defaults.domain,
             likelihood=defaults.likelihood,
-            steps=budget.steps,
+            steps=SuggestedSteps(budget.steps),
             batch_size=budget.batch_size,
             learning_rate=budget.learning_rate,
             max_epochs=budget.max_epochs if self.max_epochs is None else self.max_epochs,

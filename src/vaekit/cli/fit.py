@@ -174,9 +174,6 @@ def fit(
     _keep(model, run)
 
 
-_OF_STEREO = domains.ReadOptions(drop_stereo=True)
-
-
 def _further(
     start: str,
     data: str,
@@ -202,7 +199,9 @@ def _further(
     if asked != domains.ReadOptions():
         reading = reading.with_options(asked)
     if asked.drop_stereo:  # so that molecules are read like that from now on
-        trained = replace(first.trained_, domain=first.domain_.with_options(_OF_STEREO))
+        trained = replace(
+            first.trained_, domain=first.domain_.with_options(domains.ReadOptions(drop_stereo=True))
+        )
         first.from_trained(trained, first.history_, first.notes_)
     items = read_data(data, reading)
     names = () if targets is None else tuple(targets.split(","))

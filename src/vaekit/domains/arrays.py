@@ -94,8 +94,14 @@ class ArrayDomain(Domain):
             return np.zeros(array.shape[1]), np.ones(array.shape[1])
         if self.scaling not in _SCALINGS:
             raise unknown_name("scaling", self.scaling, _SCALINGS)
+        # Squares of sizes far from 1 are infinite or 0: those columns are scaled in their own unit.
+        size = np.abs(array).max(0).astype(np.float64)
+        unit = np.where((size == 0) | ((size > 1e-100) & (size < 1e100)), 1.0, size)
         with np.errstate(over="ignore", invalid="ignore"):
-            mean, scale = _SCALINGS[self.scaling](array)
+            if (unit != 1).any():
+                mean, scale = (part * unit for part in _SCALINGS[self.scaling](array / unit))
+            else:
+                mean, scale = _SCALINGS[self.scaling](array)
         if not (np.isfinite(mean).all() and np.isfinite(scale).all()):
             raise DataError(
                 "columns must have a finite variance; got values so large that their squares "
@@ -110,7 +116,11 @@ class ArrayDomain(Domain):
         """Check and scale; computed in double precision, returned in single."""
         mean = np.asarray(require_fitted(self.mean, self))
         raw = self.read(raw)
-        array, columns = _table(raw), _columns(raw)
+        columns = _columns(raw)
+        if self.columns and columns and columns != tuple(self.columns):
+            self._check_columns(columns, len(columns))
+            raw, columns = raw[list(self.columns)], tuple(self.columns)  # by name, in any order
+        array = _table(raw)
         self._check_columns(columns, array.shape[1])
         check_rows(array)
         check_finite(array, columns)
@@ -122,23 +132,18 @@ class ArrayDomain(Domain):
     def _check_columns(self, columns: tuple[str, ...] | None, count: int) -> None:
         learned = tuple(self.columns) if self.columns else None
         expected = len(require_fitted(self.mean, self))
+        if columns is not None and learned is not None:
+            if lacking := sorted(set(learned) - set(columns)):
+                raise DataError(
+                    f"columns must be those of training; missing {lacking}. Feature names seen at "
+                    "fit time, yet now missing: add them."
+                )
+            return
         if count != expected:
             raise DataError(
                 f"X has {count} features, but Autoencoder is expecting {expected} features as "
                 "input: pass the columns that it was fitted on."
             )
-        if columns is None or learned is None or columns == learned:
-            return
-        if set(columns) == set(learned):
-            raise DataError(
-                "columns must be in the order of training; got them in another. Feature names "
-                "must be in the same order as they were in fit: pass X[list(columns)] with "
-                f"columns {list(learned)}."
-            )
-        raise DataError(
-            f"columns must be those of training; missing {sorted(set(learned) - set(columns))}, "
-            f"unexpected {sorted(set(columns) - set(learned))}."
-        )
 
     def _check_range(self, array: NDArray[Any]) -> None:
         if array.min() < self.low or array.max() > self.high:

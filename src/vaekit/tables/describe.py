@@ -14,9 +14,8 @@ from rich.table import Table
 from vaekit.console.files import console, read_data
 from vaekit.console.options import DATA_HELP
 from vaekit.errors import DataError
+from vaekit.reading import examine_table, is_table_file
 from vaekit.reading.records import Reading, current_options
-from vaekit.reading.tables import examine_table, is_table_file
-from vaekit.tables.infer import learn_column
 
 
 @dataclass(frozen=True)
@@ -86,6 +85,8 @@ def describe_table(data: Any, scale: str = "quantiles") -> TableDescription:
 
 
 def _describe(frame: Any, found: Reading | None, scale: str) -> TableDescription:
+    from vaekit.tables.infer import learn_column  # late, as it takes what help need not wait for
+
     read = {} if found is None else {c.name: c for c in found.columns}
     columns = []
     for place, name in enumerate(frame.columns):

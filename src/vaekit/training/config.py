@@ -26,15 +26,25 @@ _CAREFUL_RATE = 2e-3
 _CAREFUL_LAYERS = (nn.modules.conv._ConvNd, nn.RNNBase, nn.MultiheadAttention)
 
 
+class SuggestedSteps(int):
+    """About how many steps suit a model, as long as there are enough passes over the items.
+
+    Example:
+        >>> TrainConfig(steps=SuggestedSteps(300)).epochs(100_000)
+        10
+        >>> TrainConfig(steps=300).epochs(1000)
+        38
+    """
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """How to train; every field has a default that works.
 
     Attributes:
-        max_epochs: Passes over the training items; ``None`` takes as many as give about ``steps``
-            steps, but 10 to 300.
-        steps: About how many steps, where ``max_epochs`` leaves it open; ``None`` takes the
-            preset's choice, or 2,400.
+        max_epochs: Passes over the training items; ``None`` takes as many as ``steps`` fill.
+        steps: How many steps, where ``max_epochs`` leaves it open; ``None`` takes about as many as
+            the preset suggests, or 2,400, but 10 to 300 passes.
         max_minutes: Stop after this time; the learning rate then comes down in time.
         batch_size: Items per step, over all devices; ``None`` takes the preset's choice, or 128.
         learning_rate: Peak of AdamW's step size; warm-up and cosine lead to and from it.
@@ -100,9 +110,18 @@ class TrainConfig:
         """Passes over a training set of this size."""
         if self.max_epochs is not None:
             return self.max_epochs
+        steps = SuggestedSteps(_STEPS_BY_DEFAULT) if self.steps is None else self.steps
+        if not isinstance(steps, SuggestedSteps):
+            return math.ceil(steps / math.ceil(items / self.items_per_step))
         least, most = _EPOCHS_BY_DEFAULT
-        steps = _STEPS_BY_DEFAULT if self.steps is None else self.steps
         return min(most, max(least, round(steps * self.items_per_step / items)))
+
+    @property
+    def most_steps(self) -> float:
+        """Steps after which a training ends, within a pass if need be; infinite for none."""
+        asked = self.max_epochs is None and self.steps is not None
+        is_exact = asked and not isinstance(self.steps, SuggestedSteps)
+        return self.steps if is_exact and self.steps is not None else math.inf
 
     def suggested(self, choices: Mapping[str, Any]) -> Self:
         """Return the same with these choices wherever an option was left ``None``.
@@ -114,6 +133,8 @@ class TrainConfig:
             0.9
         """
         open_ones = {k: v for k, v in choices.items() if getattr(self, k) is None}
+        if "steps" in open_ones:
+            open_ones["steps"] = SuggestedSteps(open_ones["steps"])
         if self.patience is not None:  # which looks at held-out items
             open_ones.pop("validation", None)
         return replace(self, **open_ones)

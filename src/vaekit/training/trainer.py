@@ -282,6 +282,7 @@ class _Loop:
         self.validation = None if validation is None else validation.resampled()
         self.epochs = config.epochs(len(training))
         self.per_epoch = len(split_batches(torch.arange(len(training)), config.items_per_step))
+        self.planned = int(min(self.epochs * self.per_epoch, config.most_steps))
         self.rate = WarmUpCosine(config.peak_rate(machinery.model), config.warm_up)
 
     def run(self) -> None:
@@ -289,13 +290,13 @@ class _Loop:
         state = self.state
         self._warn_of_overruns()
         state.start_clock()
-        while state.epoch < self.epochs and not self._out_of_time() and not self._out_of_patience():
+        while state.epoch < self.epochs and not self._is_over() and not self._out_of_patience():
             self._epoch()
         state.finish()
         self._tell("end", state.history[-1])
 
     def _warn_of_overruns(self) -> None:
-        total = self.epochs * self.per_epoch
+        total = self.planned
         for schedule in overrunning(self.machinery.objective, total):
             warnings.warn(
                 f"{schedule} takes {schedule.steps} steps and the training has {total}: it ends "
@@ -313,7 +314,7 @@ class _Loop:
             if state.is_due():
                 state.save()
             self._tell("step", values)
-            if self._out_of_time():
+            if self._is_over():
                 break
         row = {
             "epoch": state.epoch + 1,
@@ -385,11 +386,15 @@ class _Loop:
 
     def _clock(self) -> TrainingProgress:
         """Return where the training is; with a time limit, the plan shrinks to what fits in it."""
-        planned, step = self.epochs * self.per_epoch, self.state.step
+        planned, step = self.planned, self.state.step
         if self.config.max_minutes is not None and step > 0:
             spent = self.state.elapsed() / (60 * self.config.max_minutes)
             planned = min(planned, max(step, int(step / max(spent, 1e-9))))
         return TrainingProgress(step, planned, len(self.training))
+
+    def _is_over(self) -> bool:
+        """Return whether the time or the steps are used up, within a pass or after it."""
+        return self._out_of_time() or self.state.step >= self.config.most_steps
 
     def _out_of_time(self) -> bool:
         limit = self.config.max_minutes

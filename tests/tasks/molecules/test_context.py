@@ -108,7 +108,7 @@ def test_commands_take_a_context(model, tmp_path):
     model.save(tmp_path / "run")
     (tmp_path / "some.smi").write_text("\n".join(MOLECULES[:8]))
     run, out = str(tmp_path / "run"), str(tmp_path / "o.csv")
-    asked = ["--context", "aromatic", "--out", out]
+    asked = ["--context", "aromatic", "--out", out, "--force"]
     start = ["--start", str(tmp_path / "some.smi"), "--budget", "12"]
     for arguments in (
         ["optimise", run, "--maximise", "tpsa", *start, *asked],
