@@ -218,7 +218,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Z: Shape (n, latent_dim).
             context: One label or property per row, or one for all.
         """
-        return self._fitted("inverse_transform").decode(Z, context)
+        return self.domain_.present(self._fitted("inverse_transform").decode(Z, context))
 
     def reconstruct(self, X: Any, context: Any = None, *, strict: bool = False) -> Any:
         """Encode and decode: what the model keeps of each item.
@@ -228,7 +228,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             context: Their labels or properties, if the model is conditional.
             strict: As of `transform`; molecules that cannot be read become ``None``.
         """
-        return self._fitted("reconstruct").reconstruct(X, context, strict)
+        return self.domain_.present(self._fitted("reconstruct").reconstruct(X, context, strict))
 
     def sample(
         self,
@@ -249,8 +249,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         trained = self._fitted("sample")
         if where:
-            return sample_where(trained, n, where, context, seed, prior)
-        return trained.sample(n, context, seed, prior)
+            found = sample_where(trained, n, where, context, seed, prior)
+            return self.domain_.present(found)
+        return self.domain_.present(trained.sample(n, context, seed, prior))
 
     def score_samples(self, X: Any, context: Any = None, draws: int = 64) -> NDArray[np.float64]:
         """Importance-weighted log p(x) of each item, in nats: a lower bound.
@@ -294,7 +295,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Returns:
             Shape (n, steps, ...).
         """
-        return self._fitted("interpolate").interpolate(a, b, steps, path, context)
+        return self.domain_.present(
+            self._fitted("interpolate").interpolate(a, b, steps, path, context)
+        )
 
     def refit_prior(self, prior: str | FittedPrior | Vamp, X: Any, context: Any = None) -> Self:
         """Fit another density to the latents of these items, for `sample` to draw from.

@@ -386,6 +386,10 @@ class Domain(abc.ABC):
         """
         raise self._no_conditions()
 
+    def present(self, items: Any) -> Any:
+        """Return items for a user: in the kind of table that came in, where that was another."""
+        return items
+
     def impose(self, items: Any, where: Mapping[str, Any]) -> Any:
         """Return items that met conditions, with what was asked for exactly written into them."""
         return items

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError, DataTypeError
+from vaekit.reading.records import as_pandas
 
 
 def is_frame(raw: Any) -> bool:
@@ -15,15 +16,25 @@ def is_frame(raw: Any) -> bool:
     return type(raw).__module__.startswith("pandas") and type(raw).__name__ == "DataFrame"
 
 
+_FOREIGN = ("DataFrame", "LazyFrame", "Table", "RecordBatch")
+
+
 def is_foreign_table(raw: Any) -> bool:
     """Return whether this is a table of polars or pyarrow, which pandas can be made of."""
-    is_theirs = type(raw).__module__.startswith(("polars", "pyarrow"))
-    return is_theirs and type(raw).__name__ in ("DataFrame", "Table")
+    return table_form(raw) != "pandas"
+
+
+def table_form(raw: Any) -> str:
+    """Return whose table this is: ``"polars"``, ``"arrow"``, or ``"pandas"`` for all others."""
+    package = type(raw).__module__.split(".")[0]
+    if type(raw).__name__ not in _FOREIGN:
+        return "pandas"
+    return {"polars": "polars", "pyarrow": "arrow"}.get(package, "pandas")
 
 
 def plain_frame(raw: Any) -> Any:
     """Return a data frame of pandas of one of polars or pyarrow; anything else as it is."""
-    return raw.to_pandas() if is_foreign_table(raw) else raw
+    return as_pandas(raw) if is_foreign_table(raw) else raw
 
 
 def frame_like(frame: Any, given: Any) -> Any:
@@ -33,13 +44,21 @@ def frame_like(frame: Any, given: Any) -> Any:
         frame: Of pandas.
         given: The table whose form it is to have.
     """
-    if not is_foreign_table(given):
+    return as_form(frame, table_form(given))
+
+
+def as_form(frame: Any, form: str) -> Any:
+    """Return a data frame of pandas as a table of ``"polars"`` or ``"arrow"``; or as it is."""
+    if form == "pandas":
         return frame
-    if type(given).__module__.startswith("pyarrow"):
-        return type(given).from_pandas(frame, preserve_index=False)
+    import pyarrow as pa
+
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    if form == "arrow":
+        return table
     import polars
 
-    return polars.from_pandas(frame)
+    return polars.from_arrow(table)
 
 
 def check_column_names(frame: Any) -> None:

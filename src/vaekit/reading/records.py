@@ -202,5 +202,7 @@ def as_pandas(raw: Any) -> Any:
         raw = pa.Table.from_batches([raw])
     if hasattr(raw, "collect"):  # a lazy frame of polars
         raw = raw.collect()
-    table = raw if isinstance(raw, pa.Table) else raw.to_arrow()
-    return Reading(table, None, (), {}, ()).to_pandas()
+    is_arrow = isinstance(raw, pa.Table)
+    frame = Reading(raw if is_arrow else raw.to_arrow(), None, (), {}, ()).to_pandas()
+    frame.attrs["form"] = "arrow" if is_arrow else "polars"  # what new rows are to be
+    return frame

@@ -1,10 +1,11 @@
 """Delimited text to tables: small files cell by cell, large ones by Arrow's parser."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from vaekit.errors import DataError
 from vaekit.reading.dialect import (
@@ -371,11 +372,15 @@ def _plain_types(
 
 def _has_leading_zeros(path: Path, delimiter: str) -> bool:
     """Return whether some cell of a file starts with a zero before another digit."""
-    zero = re.compile(b"[" + re.escape(delimiter.encode()) + b'\n"]0[0-9]')
+    zero, before = ord("0"), [ord(mark) for mark in (delimiter, "\n", '"')]
     tail = b"\n"
     with open_binary(path) as file:
-        while piece := file.read(2**22):
-            if zero.search(tail + piece):
+        while piece := file.read(2**20):  # as much as stays in the processor's memory
+            bytes_ = np.frombuffer(tail + piece, np.uint8)
+            first, second, third = bytes_[:-2], bytes_[1:-1], bytes_[2:]
+            found = (second == zero) & (third - zero < 10)  # without sign, so from 0 to 9
+            found &= (first == before[0]) | (first == before[1]) | (first == before[2])
+            if found.any():
                 return True
             tail = piece[-2:]
     return False

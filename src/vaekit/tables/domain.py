@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
-from vaekit.domains.checks import check_column_names, check_rows, is_foreign_table, is_frame
+from vaekit.domains.checks import (
+    as_form,
+    check_column_names,
+    check_rows,
+    is_foreign_table,
+    is_frame,
+)
 from vaekit.domains.hooks import Conditions, DetectorDefaults, Proposals, ReadOptions
 from vaekit.domains.sources import read_source
 from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
@@ -158,6 +164,7 @@ class TableDomain(Domain):
             later files are read alike.
         num_rows: Rows of training.
         originals: Types of columns that are learned as others; see `vaekit.tables.dtypes`.
+        form: Whose tables new rows are: ``"pandas"``, ``"polars"`` or ``"arrow"``, as in training.
 
     Example:
         >>> import pandas as pd
@@ -178,6 +185,7 @@ class TableDomain(Domain):
     formats: Mapping[str, str] = field(default_factory=dict)
     num_rows: int = 0
     originals: Mapping[str, str] = field(default_factory=dict)
+    form: str = "pandas"
 
     def fit(self, raw: Any) -> Self:
         """Learn the columns."""
@@ -190,6 +198,7 @@ class TableDomain(Domain):
         frame = checked_frame(self.read(raw))
         check_rows(frame, least=2)
         formats = {n: f for n, f in frame.attrs.get("formats", {}).items() if n in frame.columns}
+        form = frame.attrs.get("form", "pandas")
         frame, originals = _plain(frame)
         rules = (*self.constraints, *self._orders(frame))
         dtypes = {name: str(frame[name].dtype) for name in frame.columns} if rules else {}
@@ -213,6 +222,7 @@ class TableDomain(Domain):
             formats=formats,
             num_rows=len(frame),
             originals=originals,
+            form=form,
         )
 
     def _orders(self, frame: Any) -> list[Inequality]:
@@ -460,6 +470,10 @@ class TableDomain(Domain):
         from vaekit.tables.conditional import guided_rows
 
         return guided_rows(self, trained, context, fitted, where)
+
+    def present(self, items: Any) -> Any:
+        """Return a table of the kind that was learned from."""
+        return as_form(items, self.form)
 
     def impose(self, items: Any, where: Mapping[str, Any]) -> Any:
         """Return rows in which numbers are exactly what was asked for."""

@@ -92,12 +92,23 @@ def frame_of(kind, frame):
 @pytest.mark.parametrize("kind", ["arrow", "polars", "lazy polars"])
 def test_tables_of_others_are_read(kind):
     frame = pd.DataFrame(
-        {"n": GAPS, "d": DAYS, "t": list("ab") * (N // 2), "b": [True, False, None] * (N // 3)}
+        {
+            "n": pd.array(GAPS, "Int64"),
+            "d": DAYS,
+            "t": list("ab") * (N // 2),
+            "b": [True, False, None] * (N // 3),
+        }
     )
     domain = TableDomain().fit(frame_of(kind, frame))
     kinds = [column.kind for column in domain.columns]
     assert kinds == ["number", "datetime", "category", "category"]
     domain.prepare(frame_of(kind, frame))
+    model = Autoencoder(domain="table", max_epochs=1, progress=False).fit(frame_of(kind, frame))
+    package = {"arrow": "pyarrow"}.get(kind, "polars")
+    for made in (model.sample(5, seed=0), model.reconstruct(frame_of(kind, frame))):
+        assert type(made).__module__.split(".")[0] == package
+    column = made["n"].type if package == "pyarrow" else made["n"].dtype
+    assert str(column).lower() == "int64"
 
 
 def test_structured_arrays_are_tables():
