@@ -218,7 +218,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Z: Shape (n, latent_dim).
             context: One label or property per row, or one for all.
         """
-        return self.domain_.present(self._fitted("inverse_transform").decode(Z, context))
+        trained = self._fitted("inverse_transform")
+        return trained.domain.present(trained.decode(Z, context))
 
     def reconstruct(self, X: Any, context: Any = None, *, strict: bool = False) -> Any:
         """Encode and decode: what the model keeps of each item.
@@ -228,7 +229,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             context: Their labels or properties, if the model is conditional.
             strict: As of `transform`; molecules that cannot be read become ``None``.
         """
-        return self.domain_.present(self._fitted("reconstruct").reconstruct(X, context, strict))
+        trained = self._fitted("reconstruct")
+        return trained.domain.present(trained.reconstruct(X, context, strict))
 
     def sample(
         self,
@@ -250,8 +252,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         trained = self._fitted("sample")
         if where:
             found = sample_where(trained, n, where, context, seed, prior)
-            return self.domain_.present(found)
-        return self.domain_.present(trained.sample(n, context, seed, prior))
+            return trained.domain.present(found)
+        return trained.domain.present(trained.sample(n, context, seed, prior))
 
     def score_samples(self, X: Any, context: Any = None, draws: int = 64) -> NDArray[np.float64]:
         """Importance-weighted log p(x) of each item, in nats: a lower bound.
@@ -295,8 +297,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Returns:
             Shape (n, steps, ...).
         """
-        return self.domain_.present(
-            self._fitted("interpolate").interpolate(a, b, steps, path, context)
+        trained = self._fitted("interpolate")
+        return trained.domain.present(trained.interpolate(a, b, steps, path, context))
         )
 
     def refit_prior(self, prior: str | FittedPrior | Vamp, X: Any, context: Any = None) -> Self:

@@ -118,3 +118,20 @@ def test_numbers_repeat():
     model = Autoencoder(max_epochs=2, seed=0, progress=False).fit(people(200, 0))
     results = [evaluate(model.trained_, people(100, 1), settings=SETTINGS) for _ in range(2)]
     assert results[0].to_json() == results[1].to_json()
+
+
+def test_figures_have_intervals_that_hold_what_real_rows_have(result):
+    name = "two-sample AUC of boosted trees, real items"
+    row = next(row for row in result.rows("samples") if row.name == name)
+    low, high = row.interval
+    assert low < 0.5 < high
+    for row in (*result.rows("samples"), *result.rows("privacy")):
+        assert row.interval is not None or row.measure == "boosted trees predict pay"
+
+
+def test_few_rows_get_a_reason_in_place_of_figures(result):
+    model = Autoencoder(max_epochs=2, seed=0, progress=False).fit(people(60, 0))
+    found = evaluate(model.trained_, people(12, 1), training=people(60, 0), settings=SETTINGS)
+    rows = [*found.rows("samples"), *found.rows("privacy")]
+    assert [row.value for row in rows] == [None] * len(rows)
+    assert all("at least 20 rows" in row.note for row in rows)

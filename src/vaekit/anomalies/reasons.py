@@ -30,7 +30,8 @@ class Reason:
         found: The value.
         expected: What the model would have it be, given the others.
         share: Of what the row costs above the usual, how much goes away if it were so as well as
-            the columns before it.
+            the columns before it. Where no column makes the row cheaper, its share of how far all
+            columns are from what is usual in training, which is then what is expected.
     """
 
     column: str
@@ -109,7 +110,45 @@ class _Search:
             Reason(name, _cell(raw, place, name, at), _cell(shown, 0, name, at), gain)
             for name, gain, at in ((name, gain, names.index(name)) for name, gain in gains.items())
         ]
-        return [reason for reason in found if reason.found != reason.expected]
+        telling = [reason for reason in found if reason.found != reason.expected]
+        return telling or self._farthest(raw, place, row, top)
+
+    def _farthest(self, raw: Any, place: int, row: Batch, top: int) -> list[Reason]:
+        """Return the columns farthest from what is usual, of a row that is odd as a whole."""
+        frame, names = self.frame, list(self.columns)
+        away = (frame.place(row.visible.cpu())[0] - frame.mean) / frame.deviation
+        far = np.array([float((away[self._coordinates(name)] ** 2).sum()) for name in names])
+        if not far.any():
+            return []
+        chosen = [names[i] for i in np.argsort(-far, kind="stable")[:top] if far[i] > 0]
+        x = row.visible.clone()
+        for name in chosen:
+            for cell in self.columns[name]:
+                x[0, cell] = self._usual(cell)
+        shown = self.trained.domain.decode(x)
+        reasons = []
+        for name in chosen:
+            at = names.index(name)
+            given, usual = _cell(raw, place, name, at), _cell(shown, 0, name, at)
+            reasons.append(Reason(name, given, usual, float(far[at] / far.sum())))
+        return [reason for reason in reasons if reason.found != reason.expected]
+
+    def _coordinates(self, name: str) -> NDArray[np.int64]:
+        """Return the coordinates of a column: one for each label, then one for a number."""
+        return np.concatenate([self._of_cell(cell) for cell in self.columns[name]])
+
+    def _of_cell(self, cell: int) -> NDArray[np.int64]:
+        codes = self.frame.num_codes
+        if cell >= len(codes):
+            return np.array([sum(codes) + cell - len(codes)])
+        return np.arange(codes[cell]) + sum(codes[:cell])
+
+    def _usual(self, cell: int) -> float:
+        """Return the most frequent label of a cell, or the mean of its numbers."""
+        frame, at = self.frame, self._of_cell(cell)
+        if cell < len(frame.num_codes):
+            return float(frame.mean[at].argmax() + 1)
+        return float((frame.low + frame.span * frame.mean)[at[0]])
 
     def _strongest(self, x: Tensor, row: Batch, before: list[str]) -> tuple[float, str, float]:
         """Return what x costs, nats, and which column makes it how much cheaper."""

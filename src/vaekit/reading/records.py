@@ -14,7 +14,7 @@ from vaekit.reading.formats import (
     check_decimal,
 )
 
-KINDS = ("category", "number", "datetime", "key", "text", "sequence")
+KINDS = ("category", "number", "datetime", "key", "text")
 """What a user may say that a column is."""
 
 _MOST_SAID = 8

@@ -1,5 +1,6 @@
 """How like real rows those of a synthetic table are, beside others and simply made ones."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -69,11 +70,74 @@ def _repeats(subject: EvaluationContext) -> list[ReportRow]:
     held_out = subject.trained.domain.decode(subject.x(subject.items))[learned]
     found = []
     for name in ("samples", "blended neighbours"):
-        share = closest_record_share(_SOURCES[name](subject)[learned], training, held_out)
-        alarm = f"ALARM, above {_ALARM}: they repeat training rows"
-        note = alarm if share > _ALARM else "0.5: training rows are known no better than others"
-        found.append(ReportRow(f"{name} nearer to training rows", share, note=note))
+        rows = _SOURCES[name](subject)[learned]
+        count = min(len(rows), len(training), len(held_out))
+        if count < _LEAST_ROWS:
+            found.append(_too_few(f"{name} nearer to training rows", count))
+            continue
+        share = closest_record_share(rows, training, held_out)
+        error = _share_error(share, count)
+        found.append(
+            ReportRow(
+                f"{name} nearer to training rows",
+                share,
+                standard_error=error,
+                items=count,
+                note=_alarm(share, error),
+            )
+        )
     return found
+
+
+_LEAST_ROWS = 20
+"""Rows below which a figure would say more of chance than of the model."""
+
+_FEW_ROWS, _RESAMPLES = 2000, 10  # for the spread of errors, which takes time
+
+
+def _too_few(name: str, count: int) -> ReportRow:
+    note = f"needs at least {_LEAST_ROWS} rows of each kind; got {count}"
+    return ReportRow(name, None, items=count, note=note)
+
+
+def _share_error(share: float, count: int) -> float:
+    """Return the standard error of a share of rows; that of one row where all or none count."""
+    return math.sqrt(max(share * (1 - share), 1 / count) / count)
+
+
+def _alarm(share: float, error: float) -> str:
+    if share <= _ALARM:
+        return "0.5: training rows are known no better than others"
+    if share - 1.96 * error <= 0.5:
+        return f"above {_ALARM}, but so few rows may show that by chance: hold out more"
+    return f"ALARM, above {_ALARM}: they repeat training rows"
+
+
+def _auc_error(auc: float, first: int, second: int) -> float:
+    """Return the standard error of an area under the curve.
+
+    Source: Hanley & McNeil 1982, "The meaning and use of the area under a receiver operating
+    characteristic (ROC) curve", eq. 1.
+    """
+    area = max(auc, 1 - auc)
+    both, other = area / (2 - area), 2 * area**2 / (1 + area)
+    spread = area * (1 - area)
+    spread += (first - 1) * (both - area**2) + (second - 1) * (other - area**2)
+    return math.sqrt(max(spread, 0.0) / (first * second))
+
+
+def _error_of_errors(
+    measure: Callable[[Any, Any], Mapping[Any, float]], real: Any, rows: Any
+) -> Any:
+    """Return the standard error of a mean error, by rows drawn again; ``None`` for many rows."""
+    if max(len(real), len(rows)) > _FEW_ROWS:
+        return None
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(_RESAMPLES):
+        drawn = (part.iloc[rng.integers(len(part), size=len(part))] for part in (real, rows))
+        found.append(np.mean(list(measure(*drawn).values())))
+    return float(np.std(found, ddof=1))
 
 
 _SOURCES: dict[str, Callable[[EvaluationContext], Any]] = {
@@ -90,19 +154,33 @@ def _compare(subject: EvaluationContext, source: str) -> list[ReportRow]:
     learned = [column.name for column in _domain(subject).learned]
     real = subject.trained.domain.decode(subject.x(subject.reference))[learned]
     rows = _SOURCES[source](subject)[learned]
+    count = min(len(real), len(rows))
+    if count < _LEAST_ROWS:
+        return [replace(_too_few("rows", count), source=source)]
     fidelity = row_fidelity(real, rows)
+    auc = two_sample_auc(real, rows, subject.settings.seed)
     found = [
-        _errors("shape error", shape_errors(real, rows), len(rows)),
-        _errors("trend error", trend_errors(real, rows), len(rows)),
+        _errors("shape error", shape_errors, real, rows),
+        _errors("trend error", trend_errors, real, rows),
         ReportRow(
             "two-sample AUC of boosted trees",
-            two_sample_auc(real, rows, subject.settings.seed),
+            auc,
+            standard_error=_auc_error(auc, len(real), len(rows)),
             items=len(rows),
             note="0.5: trees cannot tell them from real rows",
         ),
-        ReportRow("alpha-precision", fidelity.alpha_precision, items=len(rows)),
         ReportRow(
-            "beta-recall", fidelity.beta_recall, items=len(rows), note="compare with real items"
+            "alpha-precision",
+            fidelity.alpha_precision,
+            standard_error=_share_error(fidelity.alpha_precision, count),
+            items=len(rows),
+        ),
+        ReportRow(
+            "beta-recall",
+            fidelity.beta_recall,
+            standard_error=_share_error(fidelity.beta_recall, count),
+            items=len(rows),
+            note="compare with real items",
         ),
     ]
     if (target := subject.settings.target) is not None:
@@ -112,15 +190,23 @@ def _compare(subject: EvaluationContext, source: str) -> list[ReportRow]:
     return [replace(row, source=source) for row in found]
 
 
-def _errors(name: str, errors: Mapping[Any, float], items: int) -> ReportRow:
+def _errors(
+    name: str, measure: Callable[[Any, Any], Mapping[Any, float]], real: Any, rows: Any
+) -> ReportRow:
     """Return the mean of the errors, with the largest named."""
-    if not errors:
+    if not (errors := measure(real, rows)):
         return ReportRow(name, None, note="there is one column only")
     worst = max(errors, key=lambda key: errors[key])
     named = worst if isinstance(worst, str) else " and ".join(worst)
-    note = f"largest: {named} {errors[worst]:.3f}"
     parts = tuple(errors.values())
-    return ReportRow(name, float(np.mean(parts)), items=items, note=note, parts=parts)
+    return ReportRow(
+        name,
+        float(np.mean(parts)),
+        standard_error=_error_of_errors(measure, real, rows),
+        items=len(rows),
+        note=f"largest: {named} {errors[worst]:.3f}",
+        parts=parts,
+    )
 
 
 def _given_back(subject: EvaluationContext) -> list[ReportRow]:

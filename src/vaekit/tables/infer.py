@@ -53,6 +53,8 @@ def learn_column(values: Any, kind: str | None = None, scale: str = "quantiles")
     if kind is not None and kind not in KINDS:
         raise unknown_name("kind of column", kind, KINDS)
     known = values.dropna()
+    if kind == "text":  # left out by choice, without a word
+        return TextColumn(str(values.name), str(values.dtype), len(known) < len(values))
     name, dtype, has_missing = str(values.name), str(values.dtype), len(known) < len(values)
     if kind is None and _distinct(known) <= 1 and not (has_missing and len(known)):
         return ConstantColumn(
@@ -189,7 +191,8 @@ def _text(values: Any, known: Any, about: _About) -> Column:
     warnings.warn(
         f"column {about.name!r} is left out: {_distinct(known)} different values in {len(values)} "
         "rows tell nothing that a model could learn. New rows have it empty. If it is a category "
-        f"all the same, pass TableDomain(kinds={{{about.name!r}: 'category'}}).",
+        f"all the same, say so: TableDomain(kinds={{{about.name!r}: 'category'}}), or --kind "
+        f"{about.name}=category; to leave it out without a word, --kind {about.name}=text.",
         stacklevel=2,
     )
     return TextColumn(about.name, about.dtype, about.has_missing)
