@@ -299,7 +299,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         trained = self._fitted("interpolate")
         return trained.domain.present(trained.interpolate(a, b, steps, path, context))
-        )
 
     def refit_prior(self, prior: str | FittedPrior | Vamp, X: Any, context: Any = None) -> Self:
         """Fit another density to the latents of these items, for `sample` to draw from.
