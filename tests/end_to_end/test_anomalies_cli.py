@@ -67,6 +67,7 @@ def test_numbers_with_missing_cells_are_searched(payments, tmp_path):
     assert np.isfinite(pd.read_csv(out)["anomaly_score"]).all()
 
 
+@pytest.mark.filterwarnings("ignore:.*codes with leading zeros")
 def test_a_kept_detector_scores_any_length_in_pieces_and_watches_for_drift(payments, tmp_path):
     train, run = tmp_path / "train.csv", tmp_path / "run"
     codes = [f"{i % 7:03d}" if i < 280 else "none" for i in range(300)]  # some pieces: numbers only

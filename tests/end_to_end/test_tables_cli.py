@@ -113,7 +113,8 @@ def test_an_evaluation_tells_whether_training_rows_are_repeated(people, tmp_path
     call("fit", table, run, "--max-epochs", 2)
     out = call("evaluate", run, table, "--training", table, "--target", "job", "--draws", 2)
     assert "blended neighbours" in out
-    assert "nearer to training rows" in out
+    written = (run / "evaluation" / "evaluation.csv").read_text()
+    assert "samples nearer to training rows" in written
     assert {"columns.png", "associations.png"} <= {p.name for p in (run / "evaluation").iterdir()}
 
 

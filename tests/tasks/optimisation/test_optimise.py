@@ -33,7 +33,7 @@ MOLECULES = [
 
 @pytest.fixture(scope="module")
 def trained():
-    model = Autoencoder(latent_dim=8, domain="molecules", steps=250, progress=False, seed=0)
+    model = Autoencoder(latent_dim=8, domain="molecules", max_epochs=108, progress=False, seed=0)
     return model.fit(MOLECULES * 3).trained_
 
 
