@@ -165,7 +165,7 @@ def test_quotes_hold_delimiters_quotes_and_line_ends(tmp_path):
 def test_an_uneven_row_is_named_or_left_out(tmp_path, bad, delimiter):
     rows = [*lines(delimiter), bad.replace("{d}", delimiter)]
     path = write(tmp_path / "a.csv", rows)
-    with pytest.raises(DataError, match=r"row 26 has .*--skip-bad"):
+    with pytest.raises(DataError, match=r"row 26 of the file has .*--skip-bad"):
         read_table(path)
     with pytest.warns(ReadingWarning, match="1 row"):
         check(read_table(path, skip_bad=True))
@@ -296,3 +296,56 @@ def test_a_large_file_is_read_like_a_small_one(tmp_path, monkeypatch):
     assert large.table.cast(small.table.schema).equals(small.table)
     assert str(small.table.schema.field("zip").type) == "string"
     assert large.warnings == small.warnings
+
+
+def test_a_large_file_with_gaps_and_decimal_commas_is_read_like_a_small_one(tmp_path, monkeypatch):
+    rows = ["sex;mass;price;note"]
+    for i in range(3000):
+        sex, mass = ("NA", "NA") if i % 50 == 7 else ("fm"[i % 2], f"{i},5")
+        rows.append(f"{sex};{mass};1.{i % 900 + 100};{i}")
+        rows += [";;;"] if i % 500 == 3 else []
+    path = write(tmp_path / "a.csv", [*rows, "Total;;;4498500"])
+    small = examine_table(path)
+    monkeypatch.setattr("vaekit.reading.text.HEAD", 2**14)
+    monkeypatch.setattr("vaekit.reading.text._LARGE", 2**15)
+    large = examine_table(path)
+    assert small.table.num_rows == 3000
+    assert small.table.column("sex").null_count == 60
+    assert small.table.column("price")[0].as_py() == 1100
+    assert large.table.cast(small.table.schema).equals(small.table)
+    assert large.warnings == small.warnings
+
+
+def test_pieces_say_what_the_first_part_of_a_file_did_not_tell(tmp_path, monkeypatch):
+    from vaekit.domains import read_pieces
+
+    rows = ["code,size,town"] + [f"{i % 9 + 1},{i}.5,{TOWNS[i % 3]}" for i in range(3000)]
+    rows += ["007,12.5,Lodz", "8,big,Lodz"]
+    path = write(tmp_path / "a.csv", rows)
+    monkeypatch.setattr("vaekit.reading.text.HEAD", 2**13)
+    pieces = read_pieces(path, 1000)
+    assert len(next(pieces)) == len(next(pieces)) == len(next(pieces)) == 1000
+    with pytest.warns(ReadingWarning, match=r"'code': codes with leading zeros.*'big' in row 2"):
+        last = next(pieces)
+    assert last["size"].isna().tolist() == [False, True]
+
+
+def test_a_label_that_says_total_is_no_total(tmp_path):
+    rows = ["kind,size"] + [f"{['part', 'total'][i % 2]},{i}" for i in range(60)]
+    assert len(read_table(write(tmp_path / "a.csv", rows))) == 60
+
+
+def test_a_first_line_that_nothing_tells_from_others_is_said(tmp_path):
+    rows = ["name,mail"] + [f"person {chr(97 + i)},{chr(97 + i)}@home" for i in range(20)]
+    path = write(tmp_path / "a.csv", rows)
+    with pytest.warns(ReadingWarning, match="--no-header"):
+        assert len(read_table(path)) == 20
+    assert len(read_table(path, header=True)) == 20
+
+
+def test_only_columns_with_gaps_are_of_types_that_know_them(tmp_path):
+    rows = ["a,b,c"] + [
+        f"{i},{'' if i % 5 == 1 else i},{'' if i % 5 else 'true'}" for i in range(30)
+    ]
+    dtypes = read_table(write(tmp_path / "a.csv", rows)).dtypes.astype(str).to_dict()
+    assert dtypes == {"a": "int64", "b": "Int64", "c": "boolean"}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vaekit.errors import DataError, MissingExtraError, SpecError
 from vaekit.files import expanded_path
-from vaekit.reading.records import current_options, say
+from vaekit.reading.records import current_options, warn_of_guesses
 from vaekit.reading.tables import ENDINGS, examine_table, is_table_file
 from vaekit.reading.tables import read_pieces as table_pieces
 
@@ -43,7 +43,7 @@ def read_source(path: str | Path) -> Any:
         return infer_domain(path).read(path)
     if is_table_file(path):
         found = examine_table(path)
-        say(found, path)
+        warn_of_guesses(found, path)
         return found.to_pandas()
     ending = next((end for end in _READERS if path.name.endswith(end)), None)
     if ending is None:

@@ -18,7 +18,7 @@ from vaekit.domains.collecting import collect_items
 from vaekit.errors import DataError, DataTypeError, MissingExtraError, unknown_name
 from vaekit.files import expanded_path
 from vaekit.molecules.rdkit_tools import chemistry, parse_smiles, quiet
-from vaekit.reading.records import current_options, say
+from vaekit.reading.records import current_options, warn_of_guesses
 from vaekit.reading.tables import examine_table
 
 _EXAMPLES, _SHOWN = 5, 3
@@ -311,7 +311,7 @@ def _read_csv(path: Path, column: str | None) -> Molecules:
         raise DataError(f"{path} must hold a table of molecules; it is empty.")
     if options.header is None and _lacks_header(found.to_pandas(), column):
         found = examine_table(path, replace(options, header=False))
-    say(found, path)
+    warn_of_guesses(found, path)
     return _of_frame(found.to_pandas(), column, found.start + 1, "line")
 
 

@@ -228,6 +228,10 @@ def find_layout(rows: Sequence[Row], header: bool | None = None) -> Layout:
         notes.append("tables of several widths stand below each other and were read as one")
     body = [row for row in rows[place + 1 :] if _is_filled(row)]
     has_header = _has_header(rows[place], body, width) if header is None else header
+    if header is None and has_header and not _tells_header(body, width):
+        notes.append(
+            "nothing tells whether the first line has names; it was taken to (--no-header)"
+        )
     if not has_header:
         called = tuple(f"column_{i}" for i in range(1, width + 1))
         notes.append(f"there is no header; columns are called {called[0]} to {called[-1]}")
@@ -326,6 +330,13 @@ def _has_header(first: Row, body: Sequence[Row], width: int) -> bool:
     return not again or (repeated and len(again) <= _HABIT * len(alike))
 
 
+def _tells_header(body: Sequence[Row], width: int) -> bool:
+    """Return whether columns have numbers, or labels that recur, with which names contrast."""
+    some = body[:_SOME]
+    recurs = any(len(set(cells)) < len(cells) for cells in _columns(some, width))
+    return len(some) < 2 or recurs or any(_typed_columns(some, width))
+
+
 def _are_years(numbers: Sequence[str], body: Sequence[Row], typed: Sequence[bool]) -> bool:
     """Return whether numbers above numbers are years that name columns."""
     if len(numbers) < 2 or not all(cell.isdigit() and int(cell) in _YEARS for cell in numbers):
@@ -355,12 +366,12 @@ def _join_header(rows: Sequence[Row], place: int, width: int) -> tuple[list[str]
         above = any(cell and is_number for cell, is_number in zip(below, typed, strict=False))
         if not (fills and is_text and above):
             break
-        names = _joined(names, below)
+        names = _join_names(names, below)
         depth, end = depth + 1, after + 1
     return names, end, depth
 
 
-def _joined(names: Sequence[str], below: Sequence[str]) -> list[str]:
+def _join_names(names: Sequence[str], below: Sequence[str]) -> list[str]:
     found, group = [], ""
     for i, name in enumerate(names):
         group = name or group
@@ -450,6 +461,8 @@ def find_footer(rows: Sequence[Row], width: int) -> tuple[int, list[str]]:
     typed = _typed_columns(filled, width)
     text = next((i for i, is_number in enumerate(typed) if not is_number), None)
     longest = max((len(row[0]) for row in filled[:-_MOST_FOOTERS] if row), default=0)
+    # A word that other rows have too is one of the labels, and no line below the table.
+    is_no_label = not any(_is_total(row, typed, text) for row in filled[:-_MOST_FOOTERS])
     dropped, left, last = 0, [], list(rows[-_MOST_FOOTERS:]) if len(rows) > 3 else []
     while last:
         row = last.pop()
@@ -457,7 +470,7 @@ def find_footer(rows: Sequence[Row], width: int) -> tuple[int, list[str]]:
             after_gap = bool(last) and not _is_filled(last[-1])
             strange = len(row) == 1 or after_gap or len(row[0]) > max(20, 2 * longest)
             lonely = width > 1 and _count(row) == 1 and row[0].strip() and not is_typed(row[0])
-            if not (_is_total(row, typed, text) or (lonely and strange)):
+            if not ((is_no_label and _is_total(row, typed, text)) or (lonely and strange)):
                 break
             left.append(" ".join(cell.strip() for cell in row if cell.strip()))
         dropped += 1

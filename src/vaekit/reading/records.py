@@ -129,7 +129,11 @@ class Reading:
 
     def to_pandas(self) -> Any:
         """Return a data frame; integers and truth values with gaps have nullable types."""
-        frame = self.table.to_pandas(types_mapper=_nullable(self.table))
+        frame = self.table.to_pandas()
+        for name, values in zip(self.table.column_names, self.table.columns, strict=True):
+            if values.null_count and name in frame.columns and frame[name].dtype.kind in "fO":
+                kept = values.to_pandas(types_mapper=_nullable)
+                frame[name] = kept.set_axis(frame.index)
         if self.index is not None:
             frame.index = self.index
         frame.attrs["formats"] = {
@@ -162,20 +166,30 @@ def current_options() -> TableOptions:
     return _IN_FORCE.get() or TableOptions()
 
 
-def _nullable(table: Any) -> Any:
+def nullable_dtype(dtype: str) -> str:
+    """Return the type of integers that knows missing cells; other types as they are.
+
+    Example:
+        >>> nullable_dtype("uint8"), nullable_dtype("float32")
+        ('UInt8', 'float32')
+    """
+    is_plain = dtype.startswith(("int", "uint"))
+    return dtype.replace("uint", "UInt").replace("int", "Int") if is_plain else dtype
+
+
+def _nullable(kind: Any) -> Any:
+    """Return the type of pandas that knows missing cells, of integers and truth values."""
     import pandas as pd
     import pyarrow as pa
 
-    gaps = {table.schema.field(i).type for i, c in enumerate(table.columns) if c.null_count}
-    known = {
-        pa.int64(): pd.Int64Dtype(),
-        pa.uint64(): pd.UInt64Dtype(),
-        pa.bool_(): pd.BooleanDtype(),
-    }
-    return {kind: dtype for kind, dtype in known.items() if kind in gaps}.get
+    if pa.types.is_boolean(kind):
+        return pd.BooleanDtype()
+    if pa.types.is_integer(kind):
+        return pd.Series(dtype=nullable_dtype(str(kind))).dtype
+    return None
 
 
-def say(found: Reading, path: str | Path) -> None:
+def warn_of_guesses(found: Reading, path: str | Path) -> None:
     """Warn of what was guessed or left out."""
     if found.warnings:
         shown = found.warnings[:_MOST_SAID]

@@ -17,7 +17,7 @@ from vaekit.reading.records import (
     Reading,
     TableOptions,
     current_options,
-    say,
+    warn_of_guesses,
 )
 from vaekit.reading.text import (
     column_of_text,
@@ -126,7 +126,7 @@ def read_table(
         skip_bad=skip_bad,
     )
     found = examine_table(path, options)
-    say(found, path)
+    warn_of_guesses(found, path)
     if form == "arrow":
         return found.table
     if form == "polars":
@@ -206,7 +206,7 @@ def read_pieces(path: str | Path, rows: int, options: TableOptions | None = None
         yield from whole
         return
     found = examine_table(path, options)
-    say(found, path)
+    warn_of_guesses(found, path)
     frame = found.to_pandas()
     for start in range(0, len(frame), rows):
         yield frame.iloc[start : start + rows]

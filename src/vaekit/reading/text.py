@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from vaekit.reading.formats import (
     learn_format,
     uses_decimal_commas,
 )
-from vaekit.reading.records import ColumnReading, Reading, TableOptions, say
+from vaekit.reading.records import ColumnReading, Reading, TableOptions, warn_of_guesses
 
 _LARGE = 2**24  # bytes from which a regular file is read by Arrow's parser, in pieces
 
@@ -118,7 +118,7 @@ def even_rows(
     if short == len(bad) and habit and not options.skip_bad:
         return rows, [f"{short} rows end early; the cells that they lack are missing"]
     if not options.skip_bad:
-        shown = ", ".join(f"row {row} has {count}" for row, count in bad[:_SHOWN])
+        shown = ", ".join(f"row {row} of the file has {count}" for row, count in bad[:_SHOWN])
         raise DataError(
             f"each row must have {whole} cells; {shown} ({len(bad)} such rows). Mend them, leave "
             "them out with --skip-bad (skip_bad=True), or name another delimiter with --sep."
@@ -144,21 +144,33 @@ def text_columns(
     delimiter: str,
     encoding: str,
     notes: Sequence[str],
+    hints: Hints | None = None,
 ) -> Reading:
-    """Return columns of text as columns of values."""
+    """Return columns of text as columns of values; columns that have values keep them.
+
+    Args:
+        columns: Lists of cells, or Arrow arrays.
+        layout: Of the file.
+        options: What the user says.
+        delimiter: Of the file.
+        encoding: Of the file.
+        notes: What was said already.
+        hints: What the whole table tells of its cells; ``None`` tells it from these.
+    """
     import pyarrow as pa
 
     arrays = [
         c if isinstance(c, pa.ChunkedArray) else pa.chunked_array([pa.array(c, pa.string())])
         for c in columns
     ]
-    index = None
-    names = list(layout.names)
+    index, names = None, list(layout.names)
     if layout.has_index:
-        index, arrays, names = arrays[0].to_pandas(), arrays[1:], names[1:]
-        index = _index(index)
-    hints = table_hints(arrays, options, delimiter)
-    read = [column_of_text(n, c, hints) for n, c in zip(names, arrays, strict=True)]
+        index, arrays, names = _index(arrays[0].to_pandas()), arrays[1:], names[1:]
+    hints = hints or table_hints(arrays, options, delimiter)
+    read = [
+        column_of_text(name, cells, hints) if cells.type == pa.string() else _known(name, cells)
+        for name, cells in zip(names, arrays, strict=True)
+    ]
     table = pa.table({name: values for name, (values, _) in zip(names, read, strict=True)})
     dialect = {
         "encoding": encoding,
@@ -167,6 +179,13 @@ def text_columns(
         "header rows": str(layout.header),
     }
     return Reading(table, index, tuple(c for _, c in read), dialect, tuple(notes), layout.start)
+
+
+def _known(name: str, values: Any) -> tuple[Any, ColumnReading]:
+    """Return a column that Arrow's parser read, and what it was taken for."""
+    kind = {"int64": "integer", "double": "number"}.get(str(values.type), "datetime")
+    form = ColumnFormat(kind, date="ISO8601" if kind == "datetime" else "")
+    return values, ColumnReading(name, form, str(values.type), int(values.null_count))
 
 
 def _index(values: Any) -> Any:
@@ -206,22 +225,31 @@ def _words_of_numbers(arrays: Sequence[Any], hints: Hints) -> frozenset[str]:
 def column_of_text(name: str, cells: Any, hints: Hints) -> tuple[Any, ColumnReading]:
     """Return the values of a column of text, and what it was taken for."""
     form = learn_format(name, cells, hints)
-    values, strange = convert(cells, form)
     if form.kind == "integer" and form.is_plain and _has_codes(cells):
-        form = ColumnFormat(
-            missing=tuple(sorted({"", *hints.missing})),
-            guess="codes with leading zeros were read as text",
-        )
-        values, strange = convert(cells, form)
+        form = ColumnFormat(missing=tuple(sorted({"", *hints.missing})), guess=_CODES_AS_TEXT)
+    return _converted(name, cells, form)
+
+
+_CODES_AS_TEXT = "codes with leading zeros were read as text"
+_CODES_AS_NUMBERS = "codes with leading zeros were read as integers; say --kind COLUMN=category"
+_ALWAYS = (_CODES_AS_NUMBERS,)
+
+
+def _converted(name: str, cells: Any, form: ColumnFormat) -> tuple[Any, ColumnReading]:
+    """Return the values of a column by its format, with a note of cells that do not have it."""
+    values, strange = convert(cells, form)
     note = form.guess
+    if form.kind == "integer" and form.is_plain and _has_codes(cells):
+        note = _CODES_AS_NUMBERS
     if form.affix and not note:
         note = f"{form.affix!r} was taken off; its values are numbers, and are written as such"
     count = int(strange.sum())
     if count:
         row = int(strange.argmax())
         note = (
-            f"{cells[row].as_py()!r} in row {row + 1} is no {form.kind} ({count} such cells) and "
-            f"was read as missing; mend it, or read the column as labels: --kind {name}=category"
+            f"{cells[row].as_py()!r} in row {row + 1} of the table is no {form.kind} ({count} such "
+            "cells) and was read as missing; mend it, or read the column as labels: --kind "
+            f"{name}=category"
         )
     return values, ColumnReading(name, form, str(values.type), int(values.null_count), count, note)
 
@@ -236,10 +264,45 @@ def _has_codes(cells: Any) -> bool:
     return bool(pc.any(pc.match_substring_regex(cells.filter(starts), r"^0\d")).as_py())
 
 
-def _read_large(path: Path, head: bytes, options: TableOptions) -> Reading | None:
-    """Read a large file by Arrow's parser; ``None`` if its rows are uneven."""
+class _Head(NamedTuple):
+    """What the first part of a large file tells of all of it.
+
+    Attributes:
+        encoding: Of the text.
+        delimiter: Between cells.
+        layout: Of the rows.
+        columns: The cells of the rows of the body that it holds, column by column.
+        hints: What these tell of all cells.
+        skipped: Lines above the body.
+        has_quotes: Whether cells are quoted.
+        notes: What was guessed of the file.
+    """
+
+    encoding: str
+    delimiter: str
+    layout: Layout
+    columns: list[Any]
+    hints: Hints
+    skipped: int
+    has_quotes: bool
+    notes: tuple[str, ...]
+
+    def parsers(self, names: Sequence[str], block: int) -> tuple[Any, Any]:
+        """Return Arrow's options of reading and parsing."""
+        from pyarrow import csv
+
+        encoding = "utf-8" if self.encoding == "utf-8-sig" else self.encoding
+        reading = csv.ReadOptions(
+            skip_rows=self.skipped, column_names=names, encoding=encoding, block_size=block
+        )
+        return reading, csv.ParseOptions(
+            delimiter=self.delimiter, newlines_in_values=self.has_quotes
+        )
+
+
+def _look_at(head: bytes, options: TableOptions) -> _Head | None:
+    """Return what the first part of a file tells; ``None`` if its rows are uneven."""
     import pyarrow as pa
-    from pyarrow import csv as arrow_csv
 
     cut = head[: head.rfind(b"\n") + 1]
     encoding, guessed = (options.encoding, False) if options.encoding else find_encoding(cut)
@@ -247,101 +310,132 @@ def _read_large(path: Path, head: bytes, options: TableOptions) -> Reading | Non
     delimiter = options.delimiter or find_delimiter(text[: HEAD // 4])
     rows = split_rows(text, delimiter)[:-1]  # the last may go on
     layout = find_layout(rows, options.header)
-    if any(len(row) not in (layout.width + layout.trailing, 0) for row in rows[layout.start :]):
+    body = [row for row in rows[layout.start :] if row]
+    if not body or any(len(row) != layout.width + layout.trailing for row in body):
         return None
-    names = [f"{i}" for i in range(layout.width + layout.trailing)]
-    types = _plain_types(rows[layout.start :], layout, options, delimiter)
-    reading = arrow_csv.ReadOptions(
-        skip_rows=count_lines(text, delimiter, layout.start),
-        column_names=names,
-        encoding="utf-8" if encoding == "utf-8-sig" else encoding,
-        block_size=2**23,
-    )
-    parsing = arrow_csv.ParseOptions(
-        delimiter=delimiter, newlines_in_values='"' in text, quote_char='"'
+    columns = [pa.chunked_array([pa.array(c, pa.string())]) for c in zip(*body, strict=True)]
+    note = f"it is no UTF-8, and was read as {encoding} (--encoding names another)"
+    return _Head(
+        encoding,
+        delimiter,
+        layout,
+        columns,
+        table_hints(columns[: layout.width], options, delimiter),
+        count_lines(text, delimiter, layout.start),
+        '"' in text,
+        (*([note] if guessed else []), *layout.notes),
     )
 
-    def read(types: Mapping[str, Any]) -> Any:
-        with open_binary(path) as file:
-            converting = arrow_csv.ConvertOptions(
-                column_types={name: types.get(name, pa.string()) for name in names},
-                null_values=sorted(_NULLS | set(options.missing_values)),
-                strings_can_be_null=False,
-                quoted_strings_can_be_null=True,
-            )
-            return arrow_csv.read_csv(file, reading, parsing, converting)
 
+def _read_large(path: Path, head: bytes, options: TableOptions) -> Reading | None:
+    """Read a large file by Arrow's parser; ``None`` if its rows are uneven."""
+    import pyarrow as pa
+
+    if (told := _look_at(head, options)) is None:
+        return None
+    types = _plain_types(told, options)
     try:
-        has_zeros = "int64" in map(str, types.values()) and _has_leading_zeros(path, delimiter)
-        plain = {n: t for n, t in types.items() if not (has_zeros and str(t) == "int64")}
+        if pa.int64() in types.values() and _has_leading_zeros(path, told.delimiter):
+            types = {name: kind for name, kind in types.items() if kind != pa.int64()}
         try:
-            table = read(plain)
-        except pa.ArrowInvalid:
-            table = read({})
+            table = _parsed(path, told, types)
+        except pa.ArrowInvalid:  # a cell further down is of another kind
+            table = _parsed(path, told, {})
     except pa.ArrowInvalid:
         return None
-    notes = [f"it is no UTF-8, and was read as {encoding}"] if guessed else []
-    return _finish_large(table, layout, options, delimiter, encoding, [*notes, *layout.notes])
+    table, footer = _without_lines(table.select(range(told.layout.width)), told.layout)
+    return text_columns(
+        table.columns,
+        told.layout,
+        options,
+        told.delimiter,
+        told.encoding,
+        (*told.notes, *footer),
+        told.hints,
+    )
+
+
+def _parsed(path: Path, told: _Head, types: Mapping[str, Any]) -> Any:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    names = [f"{i}" for i in range(len(told.columns))]
+    converting = csv.ConvertOptions(
+        column_types={name: types.get(name, pa.string()) for name in names},
+        null_values=sorted(_NULLS | told.hints.missing),
+        strings_can_be_null=False,
+    )
+    with open_binary(path) as file:
+        return csv.read_csv(file, *told.parsers(names, 2**23), converting)
+
+
+def _without_lines(table: Any, layout: Layout) -> tuple[Any, list[str]]:
+    """Return a table without blank rows, and without lines at its end that are no part of it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    last = table.slice(max(0, len(table) - 200)).to_pylist()
+    rows = [["" if cell is None else str(cell) for cell in row.values()] for row in last]
+    dropped, footer = find_footer(rows, layout.width)
+    table = table.slice(0, len(table) - dropped)
+    blank = None
+    for cells in table.columns:
+        own = pc.equal(cells, "") if cells.type == pa.string() else pc.is_null(cells)
+        blank = own if blank is None else pc.and_(blank, own)
+        if not pc.any(blank).as_py():
+            return table, footer
+    return table.filter(pc.invert(blank)), footer
 
 
 def pieces_of_text(path: Path, rows: int, options: TableOptions) -> Iterator[Any] | None:
-    """Return pieces of a large even file; ``None`` if it is small, or has lines at its end."""
+    """Return pieces of a large even file; ``None`` if it is small, or has names of rows."""
     with open_binary(path) as file:
         head = file.read(HEAD)
-        if len(head) < HEAD:
-            return None
-    cut = head[: head.rfind(b"\n") + 1]
-    encoding, _ = (options.encoding, False) if options.encoding else find_encoding(cut)
-    text = cut.decode(encoding, errors="replace").removeprefix("\ufeff")
-    delimiter = options.delimiter or find_delimiter(text[: HEAD // 4])
-    lines = split_rows(text, delimiter)[:-1]
-    layout = find_layout(lines, options.header)
-    body = lines[layout.start :]
-    if any(len(row) != layout.width for row in body) or layout.has_index:
+    told = None if len(head) < HEAD else _look_at(head, options)
+    if told is None or told.layout.has_index or told.layout.trailing:
         return None
-    columns = [list(cells) for cells in zip(*body, strict=True)]
-    told = text_columns(columns, layout, options, delimiter, encoding, layout.notes)
-    say(told, path)
-    skipped = count_lines(text, delimiter, layout.start)
-    return _stream(path, rows, told, (skipped, delimiter, encoding))
-
-
-def _stream(path: Path, rows: int, told: Reading, place: tuple[int, str, str]) -> Iterator[Any]:
-    import pyarrow as pa
-    from pyarrow import csv as arrow_csv
-
-    skipped, delimiter, encoding = place
-    names = [c.name for c in told.columns]
-    reading = arrow_csv.ReadOptions(
-        skip_rows=skipped,
-        column_names=names,
-        encoding="utf-8" if encoding == "utf-8-sig" else encoding,
-        block_size=2**22,
+    found = text_columns(
+        told.columns, told.layout, options, told.delimiter, told.encoding, told.notes, told.hints
     )
-    parsing = arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    text = arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
+    warn_of_guesses(found, path)
+    return _stream(path, rows, told, found)
+
+
+def _stream(path: Path, rows: int, told: _Head, found: Reading) -> Iterator[Any]:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    names = [c.name for c in found.columns]
+    text = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
     kept: list[Any] = []
     try:
         with open_binary(path) as file:
-            for batch in arrow_csv.open_csv(file, reading, parsing, text):
+            for batch in csv.open_csv(file, *told.parsers(names, 2**22), text):
                 kept.append(batch)
                 while sum(len(part) for part in kept) >= rows:
                     table = pa.Table.from_batches(kept)
                     kept = table.slice(rows).combine_chunks().to_batches()
-                    yield _with_formats(table.slice(0, rows), told)
+                    yield _with_formats(table.slice(0, rows), found, path)
     except (OSError, EOFError, pa.ArrowException) as error:
         raise DataError(f"{path} must be a readable file of even rows; {error}.") from error
     if kept:
-        yield _with_formats(pa.Table.from_batches(kept), told)
+        yield _with_formats(pa.Table.from_batches(kept), found, path)
 
 
-def _with_formats(table: Any, told: Reading) -> Any:
+def _with_formats(table: Any, found: Reading, path: Path) -> Any:
+    """Return a piece by the formats that the first part of its file told, and warn of others."""
     import pyarrow as pa
 
-    values = {
-        c.name: convert(table.column(c.name), c.format or ColumnFormat())[0] for c in told.columns
-    }
-    return replace(told, table=pa.table(values)).to_pandas()
+    read = [
+        _converted(c.name, table.column(c.name), c.format or ColumnFormat()) for c in found.columns
+    ]
+    columns = tuple(column for _, column in read)
+    values = {column.name: cells for cells, column in read}
+    piece = replace(found, table=pa.table(values), columns=columns, notes=())
+    warn_of_guesses(
+        replace(piece, columns=tuple(c for c in columns if c.stray or c.note in _ALWAYS)), path
+    )
+    return piece.to_pandas()
 
 
 _NULLS = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "-", "?", "#N/A"})
@@ -349,25 +443,27 @@ _NULLS = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None"
 _PLAIN_KINDS = {"integer": "int64", "number": "float64"}
 
 
-def _plain_types(
-    rows: Sequence[Row], layout: Layout, options: TableOptions, delimiter: str
-) -> dict[str, Any]:
-    """Return types that Arrow's parser reads by itself: plain integers and numbers."""
+def _plain_types(told: _Head, options: TableOptions) -> dict[str, Any]:
+    """Return types that Arrow's parser reads by itself: plain numbers, and ISO dates."""
     import pyarrow as pa
 
-    if options.decimal == "," or options.kinds:
-        return {}
-    hints = Hints(options.decimal, delimiter, missing=frozenset(options.missing_values))
     found = {}
-    for place, cells in enumerate(zip(*(row for row in rows if row), strict=True)):
-        form = learn_format("", pa.chunked_array([pa.array(cells, pa.string())]), hints)
+    for place, cells in enumerate(told.columns[: told.layout.width]):
+        name = told.layout.names[place]
+        if (name in options.kinds) or (place == 0 and told.layout.has_index):
+            continue
+        form = learn_format(name, cells, told.hints)
         if form.is_plain and form.kind in _PLAIN_KINDS:
             found[str(place)] = pa.type_for_alias(_PLAIN_KINDS[form.kind])
-        elif form.date == "ISO8601" and not any("Z" in c or "+" in c for c in cells[:100]):
+        elif form.date == "ISO8601" and not _has_zone(cells):
             found[str(place)] = pa.timestamp("us")
-    if layout.has_index:
-        found.pop("0", None)
     return found
+
+
+def _has_zone(cells: Any) -> bool:
+    import pyarrow.compute as pc
+
+    return bool(pc.any(pc.match_substring_regex(cells, r"^.{11,}([Zz+]|-\d\d:?\d\d$)")).as_py())
 
 
 def _has_leading_zeros(path: Path, delimiter: str) -> bool:
@@ -384,52 +480,3 @@ def _has_leading_zeros(path: Path, delimiter: str) -> bool:
                 return True
             tail = piece[-2:]
     return False
-
-
-def _finish_large(
-    table: Any,
-    layout: Layout,
-    options: TableOptions,
-    delimiter: str,
-    encoding: str,
-    notes: list[str],
-) -> Reading:
-    """Return columns that Arrow read, those of text converted, without lines at the end."""
-    import pyarrow as pa
-
-    last = table.slice(max(0, len(table) - 200))
-    rows = [
-        ["" if cell is None else str(cell) for cell in row.values()] for row in last.to_pylist()
-    ]
-    dropped, footer = find_footer(rows, layout.width)
-    if dropped:
-        table = table.slice(0, len(table) - dropped)
-    arrays = table.columns[: layout.width]
-    names = list(layout.names)
-    index = None
-    if layout.has_index:
-        index, arrays, names = _index(arrays[0].to_pandas()), arrays[1:], names[1:]
-    text = [c for c in arrays if c.type == pa.string()]
-    hints = table_hints(text, options, delimiter)
-    read = [
-        column_of_text(name, cells, hints)
-        if cells.type == pa.string()
-        else (cells, _known(name, cells, cells.type))
-        for name, cells in zip(names, arrays, strict=True)
-    ]
-    found = pa.table({name: values for name, (values, _) in zip(names, read, strict=True)})
-    dialect = {
-        "encoding": encoding,
-        "delimiter": "tab" if delimiter == "\t" else delimiter,
-        "decimal": hints.decimal or ".",
-        "header rows": str(layout.header),
-    }
-    return Reading(found, index, tuple(c for _, c in read), dialect, (*notes, *footer))
-
-
-def _known(name: str, values: Any, kind: Any) -> ColumnReading:
-    kinds = {"int64": "integer", "double": "number"}
-    form = ColumnFormat(
-        kinds.get(str(kind), "datetime"), date="" if str(kind) in kinds else "ISO8601"
-    )
-    return ColumnReading(name, form, str(kind), int(values.null_count))

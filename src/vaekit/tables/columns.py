@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError, unknown_name
+from vaekit.reading.records import nullable_dtype
 from vaekit.tables.constraints import Allowed, Condition
 
 Floats = NDArray[np.float64]
@@ -147,17 +148,6 @@ def refuse(column: Column, values: Any, bad: NDArray[np.bool_], was: str, remedy
         f"column {column.name!r} {was} in training; got {shown!r} in row {row} "
         f"({int(bad.sum())} such cells). {remedy}"
     )
-
-
-def nullable(dtype: str) -> str:
-    """Return the type of integers that knows missing cells; other types as they are.
-
-    Example:
-        >>> nullable("uint8"), nullable("float32")
-        ('UInt8', 'float32')
-    """
-    is_plain = dtype.startswith(("int", "uint"))
-    return dtype.replace("uint", "UInt").replace("int", "Int") if is_plain else dtype
 
 
 def typed(values: Any, dtype: Any) -> Any:
@@ -363,7 +353,7 @@ class TextColumn(_Outside):
 
     def decode(self, codes: NDArray[np.int64], numbers: Floats | None) -> Any:
         """Missing cells."""
-        return typed([None] * len(codes), nullable(self.dtype))
+        return typed([None] * len(codes), nullable_dtype(self.dtype))
 
 
 _NUMBERED = re.compile(r"^(\D*)(\d+)(\D*)$")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from vaekit.errors import DataTypeError
+from vaekit.reading.records import nullable_dtype
 
 _INTERVAL = re.compile(r"^([\[(])(.+), (.+)([\])])$")
 _DIGITS = 12  # after the point of decimal numbers, at most
@@ -73,7 +74,7 @@ def _from_arrow(values: Any) -> Any:
     elif pa.types.is_boolean(kind):
         wanted = "boolean" if gaps else "bool"
     elif pa.types.is_integer(kind):
-        wanted = str(kind).replace("uint", "UInt").replace("int", "Int") if gaps else str(kind)
+        wanted = nullable_dtype(str(kind)) if gaps else str(kind)
     elif pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         wanted = "float64"
     else:

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from vaekit.errors import DataError
+from vaekit.reading.records import nullable_dtype
 from vaekit.tables.columns import (
     Cell,
     Column,
     Floats,
     missing_in,
-    nullable,
     refuse,
     refuse_other_kind,
     typed,
@@ -494,7 +494,7 @@ class NumericColumn(Column):
     def _whole(self, numbers: Floats) -> Any:
         """Return exact integers; those with gaps in a type that knows them."""
         whole = [None if np.isnan(n) else int(n) + self.offset for n in numbers.round()]
-        return typed(whole, nullable(self.dtype) if None in whole else self.dtype)
+        return typed(whole, nullable_dtype(self.dtype) if None in whole else self.dtype)
 
     def _values(self, scores: Floats) -> Floats:
         found = self.scale.numbers(scores)
