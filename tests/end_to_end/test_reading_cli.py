@@ -12,6 +12,7 @@ from vaekit.cli.app import app
 from vaekit.console.options import accept_table_options
 from vaekit.errors import DataError, SpecError
 from vaekit.reading import ReadingWarning
+from vaekit.tables.domain import UnseenValueWarning
 
 ROWS = 40
 OPTIONS = ["--sep", "--decimal", "--encoding", "--header", "--kind", "--drop", "--missing-values"]
@@ -71,6 +72,7 @@ def test_a_file_is_trained_on_sampled_and_scored_as_it_is_meant(rides):
     assert new["fare"].between(0.5, 39.5).all()
     shown = call("info", run).output
     assert "datetime" in shown
+    assert "after 'begin', which it is never below" in load(run).domain_.column_summaries()["end"]
     # A later file whose dates do not tell which number is the day is read as training was.
     later = rides.parent / "later.csv"
     rows = ["city;begin;end;fare;zip;ride"] + ["Ulm;03.04.2021;04.04.2021;1,5;01000;r1"] * 3
@@ -112,7 +114,7 @@ def test_rules_of_rows(rides):
     assert set(zip(new["city"], new["zip"], strict=True)) <= {("Bonn", "00000"), ("Ulm", "01000")}
     with pytest.raises(SpecError, match="must be like 'begin < end'"):
         call("fit", rides, rides.parent / "other", "--require", "begin end")
-    with pytest.raises(SpecError, match="rules of tables"):
+    with pytest.raises(SpecError, match="for tables of several kinds"):
         call("fit", "digits", rides.parent / "other", "--require", "a < b")
 
 
@@ -122,3 +124,15 @@ def test_an_uneven_row_is_refused_or_left_out(rides):
         call("describe", rides)
     found = json.loads(call("describe", rides, "--skip-bad", "--json").output)
     assert found["rows"] == ROWS
+
+
+@pytest.mark.filterwarnings("ignore:rides.csv")
+def test_values_that_training_did_not_know_are_counted_or_refused(rides):
+    run, strict = fit(rides), rides.parent / "strict"
+    assert call("fit", rides, strict, "--max-epochs", 1, "--refuse-unseen").exit_code == 0
+    later = rides.parent / "later.csv"
+    later.write_text(rides.read_text().replace("Bonn", "Jena"))
+    with pytest.warns(UnseenValueWarning, match=r"20 of 40 rows.*'Jena' in row 0.*--refuse-unseen"):
+        call("score", run, later, "--out", rides.parent / "scores.csv")
+    with pytest.raises(DataError, match="column 'city' had 2 labels"):
+        call("score", strict, later, "--out", rides.parent / "others.csv")

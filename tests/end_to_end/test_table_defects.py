@@ -12,7 +12,7 @@ from vaekit.augmentation import (  # noqa: E402
 )
 from vaekit.errors import DataError  # noqa: E402
 from vaekit.tables import VAEImputer  # noqa: E402
-from vaekit.tables.domain import UnseenWarning  # noqa: E402
+from vaekit.tables.domain import UnseenValueWarning  # noqa: E402
 
 RNG = np.random.default_rng(0)
 KINDS = RNG.choice(["a", "b", "c"], 300)
@@ -140,7 +140,7 @@ def test_more_columns_than_rows():
 
 def test_labels_and_types_that_training_did_not_see_are_named():
     model = fitted(_once())
-    with pytest.warns(UnseenWarning, match=r"296 of 300 rows.*'kind': 'z' in row 4"):
+    with pytest.warns(UnseenValueWarning, match=r"296 of 300 rows.*'kind': 'z' in row 4"):
         scores = model.score_samples(_once().assign(kind=["a"] * 4 + ["z"] * 296))
     assert scores[4:].mean() < model.score_samples(_once())[4:].mean() - 3  # log(301) less a label
     with pytest.raises(DataError, match=r"'size' held numbers in training; got 'big' in row 0"):

@@ -122,7 +122,7 @@ class VAEOverSampler(BaseEstimator):
         )
         if is_frame(rows):
             made = made.set_axis(rows.columns, axis=1)
-        return _rows_joined(X, rows, made), _labels_joined(y, classes)
+        return _append_rows(X, rows, made), _append_labels(y, classes)
 
     def _checked(self, X: Any, y: Any, least: int = 2) -> tuple[Any, NDArray[Any]]:
         """Return rows that a model can be trained on, and their classes."""
@@ -214,7 +214,7 @@ def _classes(y: Any) -> NDArray[Any]:
     return labels
 
 
-def _rows_joined(given: Any, rows: Any, made: Any) -> Any:
+def _append_rows(given: Any, rows: Any, made: Any) -> Any:
     """Rows one behind the other, in the form of those given."""
     if scipy.sparse.issparse(given):
         more = scipy.sparse.csr_matrix(np.asarray(made, dtype=given.dtype))
@@ -226,7 +226,7 @@ def _rows_joined(given: Any, rows: Any, made: Any) -> Any:
     return both.tolist() if isinstance(given, list) else both
 
 
-def _labels_joined(old: Any, new: NDArray[Any]) -> Any:
+def _append_labels(old: Any, new: NDArray[Any]) -> Any:
     """Classes one behind the other, in the form, name and dtype of the first."""
     if isinstance(old, list):
         return [*old, *new.tolist()]
@@ -237,6 +237,6 @@ def _labels_joined(old: Any, new: NDArray[Any]) -> Any:
 
     if is_frame(old):
         name = old.columns[0]
-        return _labels_joined(old[name], new).to_frame(name)
+        return _append_labels(old[name], new).to_frame(name)
     added = pd.Series(new, name=old.name).astype(old.dtype)
     return pd.concat([old, added], ignore_index=True)

@@ -100,6 +100,13 @@ def fit(
             help="Of tables: columns, separated by commas, of which only known combinations occur."
         ),
     ] = None,
+    refuse_unseen: Annotated[
+        bool,
+        typer.Option(
+            "--refuse-unseen",
+            help="Of tables: later values that training did not know are an error, not missing.",
+        ),
+    ] = False,
     drop_stereo: Annotated[
         bool,
         typer.Option(
@@ -161,6 +168,7 @@ def fit(
         tuple(require or ()),
         tuple(unique or ()),
         tuple(fixed or ()),
+        refuse_unseen,
     )
     domain = domains.infer_domain(data, kind).with_options(asked).with_source(data)
     items = read_data(data, domain)
@@ -235,6 +243,8 @@ def _report(model: vaekit.Autoencoder, run: Path) -> None:
         **_best(model),
     }
     print_table(f"{run}", rows)
+    if columns := model.domain_.column_summaries():
+        print_table("columns", dict(columns))
     if model.health_ is not None:
         console.print(model.health_.summary(), highlight=False)
     console.print(f"Next: vaekit sample {run}", highlight=False)

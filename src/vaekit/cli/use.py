@@ -18,8 +18,8 @@ from rich.text import Text
 import vaekit
 from vaekit import domains, fitting, plots, registry, storage
 from vaekit.console.files import (
+    concatenate_parts,
     console,
-    joined,
     print_table,
     read_context,
     read_data,
@@ -149,7 +149,9 @@ def reconstruct(
         model.reconstruct(take_rows(items, i), _context_rows(given, i))
         for i in track(_chunks(items), "reconstructing", console=console)
     ]
-    write_items(path, joined(parts), lambda made: plots.reconstruction_pairs(items, made))
+    write_items(
+        path, concatenate_parts(parts), lambda made: plots.reconstruction_pairs(items, made)
+    )
 
 
 def interpolate(

@@ -91,7 +91,7 @@ def read_context(
         names = text.split(",")
         if is_folder:
             owner = domains.infer_domain(data) if domain is None else domain
-            if (found := owner.columns_beside(data, names, must)) is not None:
+            if (found := owner.read_metadata_columns(data, names, must)) is not None:
                 return found
         return np.asarray(names)
     if data is not None and is_folder:
@@ -113,7 +113,7 @@ def take_rows(values: Any, index: Any) -> Any:
     return values.iloc[index] if domains.is_frame(values) else values[index]
 
 
-def joined(parts: Sequence[Any]) -> Any:
+def concatenate_parts(parts: Sequence[Any]) -> Any:
     """Return pieces one behind the other: data frames keep the names and types of their columns.
 
     Args:

@@ -200,10 +200,10 @@ class Domain(abc.ABC):
         Raises:
             SpecError: Options for other data, or values that break a rule.
         """
-        if options.rules:
+        if options.of_tables:
             raise SpecError(
-                f"--require, --unique and --fixed are rules of tables; got {type(self).__name__}. "
-                "Add --domain table, or leave them out."
+                "--require, --unique, --fixed and --refuse-unseen are for tables of several kinds "
+                f"of columns; got {type(self).__name__}. Add --domain table, or leave them out."
             )
         if options.drop_stereo:
             raise SpecError(
@@ -260,7 +260,7 @@ class Domain(abc.ABC):
         """
         return None
 
-    def columns_beside(self, raw: Any, names: Sequence[str], must: bool) -> Any | None:
+    def read_metadata_columns(self, raw: Any, names: Sequence[str], must: bool) -> Any | None:
         """Return columns of a file that lies beside the items and describes them.
 
         Args:

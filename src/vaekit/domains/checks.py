@@ -251,7 +251,7 @@ def check_finite(array: NDArray[Any], columns: tuple[str, ...] | None = None) ->
     )
 
 
-def told_apart(names: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
+def disambiguate_names(names: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
     """Return a name for each, itself unless a column of that name has another meaning.
 
     Args:
@@ -259,7 +259,7 @@ def told_apart(names: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
         taken: Of the columns that a table has anyway.
 
     Example:
-        >>> told_apart(["qed", "score"], ["smiles", "score"])
+        >>> disambiguate_names(["qed", "score"], ["smiles", "score"])
         {'qed': 'qed', 'score': 'score_value'}
     """
     found: dict[str, str] = {}

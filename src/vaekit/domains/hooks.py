@@ -107,6 +107,7 @@ class ReadOptions:
         require: Inequalities of columns that every row obeys, as in ``begin < end``.
         unique: Columns that are different in each row.
         fixed: Columns, separated by commas, of which only combinations of training occur.
+        refuse_unseen: Refuse later values that training did not know.
     """
 
     size: str | None = None
@@ -121,11 +122,12 @@ class ReadOptions:
     require: tuple[str, ...] = ()
     unique: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
+    refuse_unseen: bool = False
 
     @property
-    def rules(self) -> bool:
-        """Whether rows have to obey any."""
-        return bool(self.require or self.unique or self.fixed)
+    def of_tables(self) -> bool:
+        """Whether any of them is for tables of several kinds of columns only."""
+        return bool(self.require or self.unique or self.fixed or self.refuse_unseen)
 
 
 class SampleOptions(NamedTuple):

@@ -13,8 +13,8 @@ from rich.table import Table
 import vaekit
 from vaekit import domains, editing, plots, storage
 from vaekit.console.files import (
+    concatenate_parts,
     console,
-    joined,
     read_context,
     read_data,
     read_labels_of,
@@ -238,7 +238,7 @@ def _write_discovered(task: _Task, count: int, path: Path) -> None:
 
 def _rows_of_directions(made: list[list[Any]], names: list[str]) -> Any:
     """Return rows of a table with the direction and the strength by which each was edited."""
-    rows = joined([each for row in made for each in row])
+    rows = concatenate_parts([each for row in made for each in row])
     rows.insert(0, "edit_strength", np.tile(_DISCOVERED, len(made)))
     rows.insert(0, "edit_direction", np.repeat(names, len(_DISCOVERED)))
     return rows

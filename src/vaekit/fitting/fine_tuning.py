@@ -7,7 +7,7 @@ from typing import Any
 
 from vaekit.errors import CompositionError, DataError
 from vaekit.fitting.fit import Fitted, Plan, continue_training, examine, fit_prior
-from vaekit.fitting.trained import TrainedModel, as_items, beside
+from vaekit.fitting.trained import TrainedModel, as_items, resolve_context
 from vaekit.models.vae import VAE
 from vaekit.randomness import seeded
 from vaekit.training.config import TrainConfig
@@ -41,7 +41,7 @@ def fine_tune_model(
             "anew with all of the data."
         )
     started = time.monotonic()
-    context = beside(trained.domain, X, context, must=True)
+    context = resolve_context(trained.domain, X, context, must=True)
     found = _readable(trained, X, context)
     if targets:
         with seeded(config.seed):

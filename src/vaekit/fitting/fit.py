@@ -16,7 +16,7 @@ from vaekit.domains.choice import infer_domain, use_networks
 from vaekit.domains.context import Context
 from vaekit.errors import SpecError
 from vaekit.fitting.prior import prior_after, refit_prior, training_share
-from vaekit.fitting.trained import TrainedModel, as_items, batches_of, beside
+from vaekit.fitting.trained import TrainedModel, as_items, batches_of, resolve_context
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TABLE, TOKENS
 from vaekit.metrics.latents import Health, latent_health
@@ -297,7 +297,7 @@ def fit_model(
         1
     """
     domain = infer_domain(X, plan.domain).with_source(X)
-    context = beside(domain, X, context, must=True)
+    context = resolve_context(domain, X, context, must=True)
     X = domain.read(X)
     domain = domain.fit(X)
     preset, _ = plan.resolve(domain)

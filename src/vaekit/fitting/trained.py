@@ -346,13 +346,13 @@ def as_items(
     domain: Domain, learned: Context | None, raw: Any, context: Any, is_input: bool = False
 ) -> Items:
     """Raw data and context, checked, as a training set; or for encoding alone."""
-    context = beside(domain, raw, context)
+    context = resolve_context(domain, raw, context)
     rows = domain.prepare_input(raw) if is_input else domain.prepare(raw)
     prepared = _prepared(learned, context, len(rows))
     return Items(rows, domain.encode, prepared, domain.observed(rows), domain.lengths(rows))
 
 
-def beside(domain: Domain, raw: Any, context: Any, must: bool = False) -> Any:
+def resolve_context(domain: Domain, raw: Any, context: Any, must: bool = False) -> Any:
     """Return a context, where it is a column's name the column that lies beside the items.
 
     Args:
@@ -363,7 +363,7 @@ def beside(domain: Domain, raw: Any, context: Any, must: bool = False) -> Any:
     """
     if not isinstance(context, str):
         return context
-    found = domain.columns_beside(raw, context.split(","), must)
+    found = domain.read_metadata_columns(raw, context.split(","), must)
     return context if found is None else found
 
 

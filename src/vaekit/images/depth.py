@@ -126,7 +126,7 @@ def _depth_of(path: Path) -> tuple[int, int] | None:
                 return None
             array = np.asarray(opened)
             tags: Any = getattr(opened, "tag_v2", {})
-            return _told(tags), check_deep(array)
+            return _bits_by_tags(tags), check_deep(array)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
@@ -143,7 +143,7 @@ def _may_be_deep(path: Path) -> bool:
     return not head.startswith(b"\x89PNG") or (len(head) == _PNG_HEAD and head[24] > 8)
 
 
-def _told(tags: Any) -> int:
+def _bits_by_tags(tags: Any) -> int:
     """Return the bits by the tags of a TIFF; 16 is what all such files say, and tells nothing."""
     most, bits = _first(tags.get(_TIFF_MOST)), _first(tags.get(_TIFF_BITS))
     if 0 < most < 2 ** _BITS[-1] - 1:

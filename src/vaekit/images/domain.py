@@ -248,7 +248,7 @@ class ImageDomain(Domain):
             return None
         return read_labels(path, folder, on_bad=self.on_bad)
 
-    def columns_beside(self, raw: Any, names: Sequence[str], must: bool) -> Any | None:
+    def read_metadata_columns(self, raw: Any, names: Sequence[str], must: bool) -> Any | None:
         """Return columns of the ``metadata.csv`` or ``.jsonl`` of a folder of images."""
         if not isinstance(raw, str | Path) or not Path(raw).is_dir():
             return None

@@ -13,7 +13,7 @@ from sklearn.metrics import mean_absolute_error, r2_score
 from torch import Tensor
 
 from vaekit.distributions.wrappers import Concatenated
-from vaekit.domains.checks import told_apart
+from vaekit.domains.checks import disambiguate_names
 from vaekit.domains.hooks import UsableItems
 from vaekit.errors import CompositionError, DataError, unknown_name
 from vaekit.fitting.trained import TrainedModel, batches_of
@@ -430,7 +430,7 @@ class Predictions:
         import pandas as pd
 
         taken = [self.place, "smiles", "reason", *(f"{name}_known" for name in self.known)]
-        named = told_apart(self.values, taken)
+        named = disambiguate_names(self.values, taken)
         columns: dict[str, Any] = {self.place: self.rows, "smiles": self.smiles}
         columns |= {named[name]: values for name, values in self.values.items()}
         columns |= {f"{name}_known": values for name, values in self.known.items()}

@@ -34,6 +34,7 @@ _BOMS = (
 _WESTERN = frozenset({"cp1252", "latin_1", "cp1250", "mac_roman", "iso8859_15", "cp850", "cp437"})
 _LEAST_SCORE = 0.2  # of a delimiter; a single column of sentences stays below it
 _SOME = 1000  # rows from which the layout is told
+_TELLING = 300  # rows from which the delimiter is told
 _MOST_TITLES = 50
 _MOST_FOOTERS = 20
 _BLOCK = 3  # rows on end of one width that are a table
@@ -187,7 +188,7 @@ def find_delimiter(text: str) -> str:
 
 def _score(text: str, delimiter: str) -> float:
     try:
-        rows = [row for row in split_rows(text, delimiter)[:_SOME] if any(map(str.strip, row))]
+        rows = [row for row in split_rows(text, delimiter)[:_TELLING] if _is_filled(row)]
     except DataError:
         return 0.0
     if not rows:
@@ -196,7 +197,7 @@ def _score(text: str, delimiter: str) -> float:
     if width < 2:
         return 0.0
     others = [other for other in DELIMITERS if other != delimiter]
-    cells = [cell for row in rows if len(row) == width for cell in row[:100]]
+    cells = [cell for row in rows if len(row) == width for cell in row[:50]]
     worth = sum(_worth(cell, others) for cell in cells) / len(cells)
     return (count / len(rows)) * worth * (1 - 1 / (width + 1))
 

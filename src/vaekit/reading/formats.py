@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -154,7 +155,7 @@ class ColumnFormat:
 
 
 @dataclass(frozen=True)
-class Hints:
+class ParsingHints:
     """What is known of a table before its cells are read.
 
     Attributes:
@@ -195,8 +196,11 @@ def is_typed(cell: str) -> bool:
     return False
 
 
+@lru_cache(maxsize=2**16)  # the same cells are asked for by layout, hints and formats
 def _number_form(cell: str) -> tuple[str, str] | None:
     """Return the digits and the affix of a number; ``None`` if it is none."""
+    if _PLAIN.fullmatch(cell):
+        return cell, ""
     inside = _IN_BRACKETS.match(cell)
     match = _AFFIX.match(f"-{inside[1]}" if inside else cell)
     if match is None:
@@ -220,7 +224,7 @@ def _date_form(cell: str) -> str | None:
     return None
 
 
-def learn_format(name: str, cells: Any, hints: Hints) -> ColumnFormat:
+def learn_format(name: str, cells: Any, hints: ParsingHints) -> ColumnFormat:
     """Tell what the text of a column means.
 
     Args:
@@ -266,17 +270,17 @@ def _counted_cells(cells: Any) -> dict[str, int]:
     return counts
 
 
-def _is_nothing(cell: str, hints: Hints) -> bool:
+def _is_nothing(cell: str, hints: ParsingHints) -> bool:
     return not cell or cell in hints.missing
 
 
-def _missing_words(cells: Iterable[str], hints: Hints, plain: bool) -> tuple[str, ...]:
+def _missing_words(cells: Iterable[str], hints: ParsingHints, plain: bool) -> tuple[str, ...]:
     """Return the words of a column that stand for nothing; in text only those that were named."""
     words = {cell for cell in cells if not plain and cell.lower() in MISSING}
     return tuple(sorted({"", *words, *hints.missing}))
 
 
-def _find(cells: Mapping[str, int], hints: Hints) -> ColumnFormat | None:
+def _find(cells: Mapping[str, int], hints: ParsingHints) -> ColumnFormat | None:
     """Return the format that nearly all cells have; ``None`` if they have none."""
     if all(cell.lower() in _TRUTH for cell in cells):
         return ColumnFormat("truth")
@@ -296,7 +300,7 @@ def _most(count: int, cells: Mapping[str, int]) -> bool:
     return count >= _CERTAIN * sum(cells.values())
 
 
-def _loose(cells: Mapping[str, int], hints: Hints) -> ColumnFormat | None:
+def _loose(cells: Mapping[str, int], hints: ParsingHints) -> ColumnFormat | None:
     """Return the format of those cells that have one, as the user says that there is one."""
     numbers = {cell: count for cell, count in cells.items() if _number_form(cell)}
     dates = {cell: count for cell, count in cells.items() if _date_form(cell)}
@@ -307,7 +311,7 @@ def _loose(cells: Mapping[str, int], hints: Hints) -> ColumnFormat | None:
 _Forms = Sequence[tuple[tuple[str, str], int]]
 
 
-def _number_format(forms: _Forms, hints: Hints) -> ColumnFormat | None:
+def _number_format(forms: _Forms, hints: ParsingHints) -> ColumnFormat | None:
     affixes = {affix for (_, affix), _ in forms}
     if len(affixes - {""}) > 1:
         return None  # several currencies
@@ -324,7 +328,7 @@ def _number_format(forms: _Forms, hints: Hints) -> ColumnFormat | None:
     return None if found is None else replace(found, affix=affix)
 
 
-def _digits_format(numbers: Mapping[str, int], hints: Hints) -> ColumnFormat | None:
+def _digits_format(numbers: Mapping[str, int], hints: ParsingHints) -> ColumnFormat | None:
     def have(pattern: re.Pattern[str]) -> bool:
         return _most(sum(c for n, c in numbers.items() if pattern.fullmatch(n)), numbers)
 
@@ -346,7 +350,7 @@ def _digits_format(numbers: Mapping[str, int], hints: Hints) -> ColumnFormat | N
     return ColumnFormat(kind, decimal=decimal, thousands=thousands)
 
 
-def _comma_or_thousands(numbers: Iterable[str], hints: Hints) -> ColumnFormat:
+def _comma_or_thousands(numbers: Iterable[str], hints: ParsingHints) -> ColumnFormat:
     """Return what a comma before three digits is: among commas that part cells, thousands."""
     guess = f"{next(n for n in numbers if ',' in n)!r} was read as "
     if hints.decimal is None and hints.delimiter == ",":
@@ -370,7 +374,7 @@ def uses_decimal_commas(columns: Iterable[Any]) -> bool:
     return False
 
 
-def _date_format(cells: Mapping[str, int], hints: Hints) -> ColumnFormat | None:
+def _date_format(cells: Mapping[str, int], hints: ParsingHints) -> ColumnFormat | None:
     forms: Counter[str | None] = Counter()
     for cell, count in cells.items():
         forms[_date_form(cell)] += count
@@ -411,7 +415,7 @@ def _year(text: str) -> str:
     return "%Y" if len(text) == 4 else "%y"
 
 
-def _numeric(matches: Sequence[re.Match[str]], hints: Hints) -> tuple[str, str] | None:
+def _numeric(matches: Sequence[re.Match[str]], hints: ParsingHints) -> tuple[str, str] | None:
     """Return the format of dates such as 3/4/2021: one of the two numbers is above 12, or not."""
     separator, year = matches[0][2], _year(matches[0][4])
     if any(m[2] != separator or _year(m[4]) != year for m in matches):
@@ -430,26 +434,28 @@ def _numeric(matches: Sequence[re.Match[str]], hints: Hints) -> tuple[str, str] 
     return f"{first}{separator}{second}{separator}{year}", guess
 
 
-def _year_first(matches: Sequence[re.Match[str]], hints: Hints) -> tuple[str, str] | None:
+def _year_first(matches: Sequence[re.Match[str]], hints: ParsingHints) -> tuple[str, str] | None:
     separator = matches[0][2]
     return (
         (f"%Y{separator}%m{separator}%d", "") if all(m[2] == separator for m in matches) else None
     )
 
 
-def _named(matches: Sequence[re.Match[str]], hints: Hints) -> tuple[str, str] | None:
+def _named(matches: Sequence[re.Match[str]], hints: ParsingHints) -> tuple[str, str] | None:
     separator, year, month = matches[0][2], _year(matches[0][4]), _month(m[3] for m in matches)
     if any(m[2] != separator or _year(m[4]) != year for m in matches):
         return None
     return f"%d{separator}{month}{separator}{year}", ""
 
 
-def _name_first(matches: Sequence[re.Match[str]], hints: Hints) -> tuple[str, str] | None:
+def _name_first(matches: Sequence[re.Match[str]], hints: ParsingHints) -> tuple[str, str] | None:
     comma = "," in matches[0][0]
     return f"{_month(m[1] for m in matches)} %d{',' if comma else ''} %Y", ""
 
 
-def _month_and_year(matches: Sequence[re.Match[str]], hints: Hints) -> tuple[str, str] | None:
+def _month_and_year(
+    matches: Sequence[re.Match[str]], hints: ParsingHints
+) -> tuple[str, str] | None:
     separator, year = matches[0][2], _year(matches[0][3])
     if any(m[2] != separator or _year(m[3]) != year for m in matches):
         return None

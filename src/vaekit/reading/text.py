@@ -23,7 +23,7 @@ from vaekit.reading.dialect import (
 )
 from vaekit.reading.formats import (
     ColumnFormat,
-    Hints,
+    ParsingHints,
     convert,
     learn_format,
     uses_decimal_commas,
@@ -144,7 +144,7 @@ def text_columns(
     delimiter: str,
     encoding: str,
     notes: Sequence[str],
-    hints: Hints | None = None,
+    hints: ParsingHints | None = None,
 ) -> Reading:
     """Return columns of text as columns of values; columns that have values keep them.
 
@@ -196,12 +196,12 @@ def _index(values: Any) -> Any:
     return pd.Index(numbers.astype("int64") if whole else values)
 
 
-def table_hints(arrays: Sequence[Any], options: TableOptions, delimiter: str) -> Hints:
+def table_hints(arrays: Sequence[Any], options: TableOptions, delimiter: str) -> ParsingHints:
     """Return what the whole table tells of its cells: decimal commas, words for nothing."""
     decimal = options.decimal
     if decimal is None and uses_decimal_commas(arrays):
         decimal = ","
-    hints = Hints(
+    hints = ParsingHints(
         decimal,
         delimiter,
         options.day_first,
@@ -212,7 +212,7 @@ def table_hints(arrays: Sequence[Any], options: TableOptions, delimiter: str) ->
     return replace(hints, missing=hints.missing | _words_of_numbers(arrays, hints))
 
 
-def _words_of_numbers(arrays: Sequence[Any], hints: Hints) -> frozenset[str]:
+def _words_of_numbers(arrays: Sequence[Any], hints: ParsingHints) -> frozenset[str]:
     """Return which of NA and NaN stand for nothing among numbers, and so elsewhere too."""
     found: set[str] = set()
     for cells in arrays:
@@ -222,7 +222,7 @@ def _words_of_numbers(arrays: Sequence[Any], hints: Hints) -> frozenset[str]:
     return frozenset(found)
 
 
-def column_of_text(name: str, cells: Any, hints: Hints) -> tuple[Any, ColumnReading]:
+def column_of_text(name: str, cells: Any, hints: ParsingHints) -> tuple[Any, ColumnReading]:
     """Return the values of a column of text, and what it was taken for."""
     form = learn_format(name, cells, hints)
     if form.kind == "integer" and form.is_plain and _has_codes(cells):
@@ -282,7 +282,7 @@ class _Head(NamedTuple):
     delimiter: str
     layout: Layout
     columns: list[Any]
-    hints: Hints
+    hints: ParsingHints
     skipped: int
     has_quotes: bool
     notes: tuple[str, ...]

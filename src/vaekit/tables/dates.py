@@ -56,7 +56,7 @@ class DatetimeColumn(Column):
         known = [self.unit * value for value in (*self.count.masses, *self.count.scale.values)]
         duration = self.dtype.startswith("timedelta")
         first, last = (
-            pd.to_timedelta(t, unit="s") if duration else _moment(t)
+            pd.to_timedelta(t, unit="s") if duration else _to_datetime(t)
             for t in (min(known), max(known))
         )
         return f"{'durations' if duration else 'times'} from {first} to {last}"
@@ -135,14 +135,14 @@ class DatetimeColumn(Column):
         seconds = self.unit * pd.Series(self.count.decode(codes, numbers))
         made: Any = pd.to_timedelta(seconds, unit="s")
         if not self.dtype.startswith("timedelta"):
-            made = _moments(seconds, utc="," in self.dtype)
+            made = _to_datetimes(seconds, utc="," in self.dtype)
         return made.astype(self.dtype).array
 
 
 _MOST_SECONDS = 9.2e9  # since 1970, which nanoseconds in 64 bits can hold
 
 
-def _moments(seconds: Any, *, utc: bool) -> Any:
+def _to_datetimes(seconds: Any, *, utc: bool) -> Any:
     """Return a series of times; those that nanoseconds cannot hold in microseconds."""
     import pandas as pd
 
@@ -153,7 +153,7 @@ def _moments(seconds: Any, *, utc: bool) -> Any:
     return made.dt.tz_localize("UTC") if utc else made
 
 
-def _moment(seconds: float) -> Any:
+def _to_datetime(seconds: float) -> Any:
     return np.datetime64(round(seconds), "s").item()
 
 

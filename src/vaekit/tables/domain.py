@@ -97,7 +97,7 @@ def _plain(frame: Any) -> tuple[Any, dict[str, str]]:
     return frame, {name: was for name, (_, was) in found.items() if was}
 
 
-class UnseenWarning(UserWarning):
+class UnseenValueWarning(UserWarning):
     """Cells hold values that training did not know, and are taken for missing."""
 
 
@@ -275,8 +275,10 @@ class TableDomain(Domain):
             *(Unique(tuple(_names(text))) for text in options.unique),
             *(FixedCombinations(tuple(_names(text))) for text in options.fixed),
         ]
-        known = super().with_options(replace(options, require=(), unique=(), fixed=()))
-        return replace(known, constraints=(*known.constraints, *rules))
+        others = replace(options, require=(), unique=(), fixed=(), refuse_unseen=False)
+        known = super().with_options(others)
+        unseen = "refuse" if options.refuse_unseen else known.unseen
+        return replace(known, constraints=(*known.constraints, *rules), unseen=unseen)
 
     @property
     def learned(self) -> list[Column]:
@@ -303,7 +305,7 @@ class TableDomain(Domain):
         self._check_columns(frame)
         check_rows(frame)
         cells = [self._cells(column, frame[column.name]) for column in learned]
-        self._say_unseen(frame, cells)
+        self._warn_of_unseen(frame, cells)
         numbers = [number for _, number in cells if number is not None]
         array = np.stack([code for code, _ in cells] + numbers, axis=1)
         return torch.from_numpy(array.astype(np.float32))
@@ -319,7 +321,7 @@ class TableDomain(Domain):
             return encode_known(column, values, values.notna().to_numpy())
         return column.encode(values)
 
-    def _say_unseen(self, frame: Any, cells: Sequence[Cell]) -> None:
+    def _warn_of_unseen(self, frame: Any, cells: Sequence[Cell]) -> None:
         """Warn of values that training did not know, with the first of them."""
         if self.unseen != "accept":
             return
@@ -338,14 +340,18 @@ class TableDomain(Domain):
             warnings.warn(
                 f"{int(rows.sum())} of {len(frame)} rows have values that training did not know, "
                 f"which are taken for missing: {', '.join(told[:_SHOWN])}{more}. To refuse them, "
-                "use TableDomain(unseen='refuse').",
-                UnseenWarning,
+                "fit with TableDomain(unseen='refuse'), or --refuse-unseen.",
+                UnseenValueWarning,
                 stacklevel=4,
             )
 
     def column_summaries(self) -> Mapping[str, str]:
         """Return kinds and values of all columns."""
-        return {c.name: f"{c.kind}: {c.summary}" for c in self.columns or ()}
+        found = {c.name: f"{c.kind}: {c.summary}" for c in self.columns or ()}
+        for rule in self.constraints:
+            if isinstance(rule, Inequality) and rule.high in found:
+                found[rule.high] += f" after {rule.low!r}, which it is never below"
+        return found
 
     def _check_columns(self, frame: Any) -> None:
         wanted = {column.name for column in self.learned}
@@ -481,7 +487,9 @@ class TableDomain(Domain):
         for name, given in where.items():
             values = Condition.of(given).values or ()
             is_number = isinstance(columns.get(name), NumericColumn)
-            if is_number and len(values) == 1 and values[0] is not None:
+            if not is_number or len(values) != 1 or values[0] is None:
+                continue
+            if items[name].dtype.kind == "f" or float(values[0]).is_integer():
                 items[name] = items[name].mask(items[name].notna(), values[0])
         return items
 

@@ -168,7 +168,7 @@ def _number(values: Any, known: Any, about: _About) -> Column:
     return learned.fit(padded, about.scale)
 
 
-def _moment(values: Any, known: Any, about: _About) -> Column:
+def _datetime(values: Any, known: Any, about: _About) -> Column:
     import pandas as pd
 
     if about.dtype in _OF_TEXT:
@@ -201,7 +201,7 @@ def _text(values: Any, known: Any, about: _About) -> Column:
 _MAKERS = {
     "category": _category,
     "number": _number,
-    "datetime": _moment,
+    "datetime": _datetime,
     "key": _key,
     "text": _text,
 }

@@ -177,7 +177,7 @@ def test_presets_that_need_numbers_refuse(preset):
 @pytest.mark.slow
 def test_a_model_reconstructs_samples_and_is_stored(tmp_path):
     texts = sorted(set(words(400)))
-    model = Autoencoder(latent_dim=16, domain="sequences", steps=240, seed=0, progress=False)
+    model = Autoencoder(latent_dim=16, domain="sequences", max_epochs=97, seed=0, progress=False)
     model.fit(texts)
     again = model.reconstruct(texts[:50])
     assert sum(a == b for a, b in zip(again, texts, strict=False)) > 20

@@ -10,7 +10,7 @@ pd = pytest.importorskip("pandas")
 from vaekit import Autoencoder, load  # noqa: E402
 from vaekit.errors import DataError, SpecError  # noqa: E402
 from vaekit.tables import FixedCombinations, Inequality, TableDomain, Unique  # noqa: E402
-from vaekit.tables.domain import UnseenWarning  # noqa: E402
+from vaekit.tables.domain import UnseenValueWarning  # noqa: E402
 
 PLACES = [("Rome", "IT", 1), ("Lyon", "FR", 2), ("Nice", "FR", 2), ("Bari", "IT", None)]
 
@@ -109,7 +109,7 @@ def test_constraints_must_fit_the_table(constraint, error, message):
 
 def test_a_combination_that_training_did_not_see_is_missing_or_refused():
     frame = trips().assign(country="IT")
-    with pytest.warns(UnseenWarning, match="156 of 300"):
+    with pytest.warns(UnseenValueWarning, match="156 of 300"):
         domain().fit(trips()).prepare(frame)
     strict = replace(domain(), unseen="refuse")
     with pytest.raises(DataError, match=r"'city\+country\+zone' had 4 labels"):

@@ -10,7 +10,7 @@ from vaekit import Autoencoder, load, presets  # noqa: E402
 from vaekit.domains import ArrayDomain, infer_domain  # noqa: E402
 from vaekit.errors import CompositionError, DataError, SpecError  # noqa: E402
 from vaekit.tables import TableDomain  # noqa: E402
-from vaekit.tables.domain import UnseenWarning  # noqa: E402
+from vaekit.tables.domain import UnseenValueWarning  # noqa: E402
 
 RNG = np.random.default_rng(0)
 ROWS = 400
@@ -155,7 +155,7 @@ def test_later_tables_must_fit():
     domain = TableDomain().fit(people())
     with pytest.raises(DataError, match=r"missing \['age', 'job'\]"):
         domain.prepare(people().drop(columns=["age", "job"]))
-    with pytest.warns(UnseenWarning, match=r"400 of 400 rows.*'job': 'pilot' in row 0"):
+    with pytest.warns(UnseenValueWarning, match=r"400 of 400 rows.*'job': 'pilot' in row 0"):
         rows = domain.prepare(people().assign(job="pilot"))
     assert rows[:, domain.cells["job"][0]].isnan().all()
     with pytest.raises(DataError, match="column 'job' had 3 labels"):
@@ -236,7 +236,7 @@ def test_unknown_cells_are_holes_where_that_is_asked_for():
     )
     with pytest.raises(DataError, match="held numbers in training"):
         TableDomain(unseen="refuse").fit(people()).prepare(odd_cells())
-    with pytest.warns(UnseenWarning, match="4 of 20 rows"):
+    with pytest.warns(UnseenValueWarning, match="4 of 20 rows"):
         TableDomain().fit(people()).prepare(odd_cells())
     with pytest.raises(SpecError, match="unseen values"):
         TableDomain(unseen="ignore").fit(people())

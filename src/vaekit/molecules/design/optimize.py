@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vaekit.domains.checks import told_apart
+from vaekit.domains.checks import disambiguate_names
 from vaekit.errors import DataError, MissingExtraError, SpecError
 from vaekit.fitting.trained import TrainedModel
 from vaekit.molecules.design.constraints import DesignConstraint, ReferenceSet, Similar
@@ -95,7 +95,7 @@ class Optimization:
     @property
     def value_columns(self) -> dict[str, str]:
         """The column of `table` that has the values of each objective, by its name."""
-        return told_apart(self.goal.names, _OWN_COLUMNS)
+        return disambiguate_names(self.goal.names, _OWN_COLUMNS)
 
     @property
     def records(self) -> Sequence[Record]:
