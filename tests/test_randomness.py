@@ -1,7 +1,16 @@
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import distributions, nn
 
-from vaekit.randomness import fresh_seed, make_generator, seeded
+from vaekit.randomness import (
+    fresh_seed,
+    make_generator,
+    reseed,
+    restore_stream,
+    seeded,
+    stream_state,
+)
 
 
 def drawn(seed):
@@ -67,3 +76,93 @@ def test_fresh_seed_keeps_an_integer_and_draws_from_a_generator():
 
 def test_make_generator_without_a_seed_is_new_each_time():
     assert make_generator(None).initial_seed() != make_generator(None).initial_seed()
+
+
+X = torch.randn(6, 8, 16, generator=torch.Generator().manual_seed(0))
+IMAGES = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+SOME = torch.tensor([0.3, 0.9])
+
+DRAWS = {
+    "rand": lambda: torch.rand(3),
+    "randn_like": lambda: torch.randn_like(X),
+    "randint": lambda: torch.randint(9, (5,)),
+    "randperm": lambda: torch.randperm(9),
+    "multinomial": lambda: SOME.multinomial(4, replacement=True),
+    "functional dropout": lambda: F.dropout(X, 0.3),
+    "dropout of all": lambda: F.dropout(X, 1.0),
+    "dropout layer": lambda: nn.Dropout(0.2)(X),
+    "dropout of channels": lambda: F.dropout2d(IMAGES),
+    "alpha dropout": lambda: F.alpha_dropout(X, 0.1, training=True),
+    "gru": lambda: nn.GRU(16, 4, 2, dropout=0.5)(X)[0],
+    "gru without dropout": lambda: nn.GRU(16, 4)(X)[0],
+    "lstm": lambda: nn.LSTM(16, 4, 2, dropout=0.5)(X)[0],
+    "attention": lambda: nn.MultiheadAttention(16, 2, dropout=0.3)(X, X, X)[0],
+    "scaled attention": lambda: F.scaled_dot_product_attention(X, X, X, dropout_p=0.4),
+    "transformer": lambda: nn.TransformerEncoderLayer(16, 2, dropout=0.3)(X),
+    "convolution": lambda: nn.Conv2d(3, 4, 3)(IMAGES),
+    "embedding": lambda: nn.Embedding(4, 3).weight,
+    "orthogonal": lambda: nn.init.orthogonal_(torch.empty(4, 4)),
+    "xavier": lambda: nn.init.xavier_normal_(torch.empty(4, 4)),
+    "kaiming": lambda: nn.init.kaiming_normal_(torch.empty(4, 4)),
+    "gumbel softmax": lambda: F.gumbel_softmax(X),
+    "leaky at random": lambda: F.rrelu(X, training=True),
+    "pooling at random": lambda: F.fractional_max_pool2d(IMAGES, 2, output_size=3),
+    "Normal": lambda: distributions.Normal(0.0, SOME).sample((3,)),
+    "Gamma": lambda: distributions.Gamma(SOME, 1.0).rsample((3,)),
+    "Beta": lambda: distributions.Beta(SOME, 2.0).sample((3,)),
+    "Dirichlet": lambda: distributions.Dirichlet(SOME).rsample((3,)),
+    "Categorical": lambda: distributions.Categorical(SOME).sample((3,)),
+    "Bernoulli": lambda: distributions.Bernoulli(SOME).sample((3,)),
+    "Poisson": lambda: distributions.Poisson(SOME).sample((3,)),
+    "Exponential": lambda: distributions.Exponential(SOME).sample((3,)),
+    "Geometric": lambda: distributions.Geometric(SOME).sample((3,)),
+    "Cauchy": lambda: distributions.Cauchy(0.0, SOME).sample((3,)),
+    "Laplace": lambda: distributions.Laplace(0.0, SOME).sample((3,)),
+    "StudentT": lambda: distributions.StudentT(SOME + 2).sample((3,)),
+    "VonMises": lambda: distributions.VonMises(SOME, SOME).sample((3,)),
+    "Binomial": lambda: distributions.Binomial(5, SOME).sample((3,)),
+    "NegativeBinomial": lambda: distributions.NegativeBinomial(5.0, SOME).sample((3,)),
+    "RelaxedBernoulli": lambda: distributions.RelaxedBernoulli(SOME, probs=SOME).rsample(),
+    "LKJCholesky": lambda: distributions.LKJCholesky(3).sample((2,)),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_a_block_draws_what_the_global_generator_of_that_seed_would(name):
+    state = torch.get_rng_state()
+    with seeded(7):
+        found = DRAWS[name]()
+    assert torch.equal(torch.get_rng_state(), state)
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        assert torch.equal(DRAWS[name](), found)
+
+
+def test_nothing_is_drawn_where_nothing_has_memory():
+    with seeded(7), torch.device("meta"):
+        assert nn.Linear(3, 2).weight.is_meta
+
+
+def test_a_stream_goes_on_from_where_another_stood():
+    with seeded(1):
+        torch.rand(3)
+        state = stream_state()
+        expected = torch.rand(3)
+    with seeded(2):
+        restore_stream(state)
+        assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_stream_can_be_seeded_anew():
+    with seeded(1):
+        reseed(5)
+        found = torch.rand(3)
+    assert torch.equal(found, drawn(5)[:3])
+
+
+def test_outside_of_blocks_there_is_no_stream():
+    state = torch.get_rng_state()
+    reseed(3)
+    restore_stream({})
+    assert stream_state() == {}
+    assert torch.equal(torch.get_rng_state(), state)

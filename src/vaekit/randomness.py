@@ -1,14 +1,25 @@
-"""Reproducible randomness that leaves the caller's global generator as it was.
+"""Reproducible randomness of one's own: the global generator is neither read nor changed.
 
-``torch.distributions``, dropout and weight initialisation take no ``generator``: they read the
-global one. So every entry point that draws numbers runs inside `seeded`, which saves the
-global state, seeds it, and puts the old state back (``torch.random.fork_rng``).
+``torch.distributions``, dropout and the initialisation of weights take no ``generator``: they read
+the global one, which all threads share. So every entry point that draws numbers runs inside
+`seeded`. There, every function of torch that draws is handed a generator that belongs to this
+thread and this block (a ``TorchFunctionMode``, at about a microsecond for each call of torch). So
+any number of threads gives what one would give, one after the other, and the caller's global
+state stays as it is.
+
+A few functions draw and can be given no generator (dropout inside recurrent layers and attention).
+They borrow the global one for the time of the call, one thread after the other.
 """
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 _SEED_BOUND = 2**31 - 1
 
@@ -27,28 +38,42 @@ def seeded(seed: int | torch.Generator | None) -> Iterator[None]:
         >>> torch.equal(a, b)
         True
     """
-    devices = _devices()
-    with torch.random.fork_rng(devices=devices):
-        _seed_all(fresh_seed(seed), devices)
+    fresh = _Generators(fresh_seed(seed))
+    mode = _in_this_thread()
+    if mode is None:
+        mode = _OwnStream(fresh)
+        _active.mode = mode
+        try:
+            with mode:
+                yield
+        finally:
+            _active.mode = None
+        return
+    outer, mode.generators = mode.generators, fresh  # a second mode would cost its time again
+    try:
         yield
+    finally:
+        mode.generators = outer
 
 
-def _seed_all(seed: int, devices: list[int]) -> None:
-    """Seed the CPU and the GPU in use.
-
-    ``torch.manual_seed`` also queues a call for every other kind of device, with a stack trace
-    each: two milliseconds, more than it takes to score a row.
-    """
-    torch.default_generator.manual_seed(seed)
-    for device in devices:
-        torch.cuda.default_generators[device].manual_seed(seed)
-    if torch.backends.mps.is_available():  # pragma: no cover - no such device here
-        torch.mps.manual_seed(seed)
+def reseed(seed: int) -> None:
+    """Let the stream of the block go on from another seed; outside any, do nothing."""
+    mode = _in_this_thread()
+    if mode is not None:
+        mode.generators = _Generators(seed)
 
 
-def _devices() -> list[int]:
-    """Return the GPU in use, if there is one; forking all of a machine's would be slow."""
-    return [torch.cuda.current_device()] if torch.cuda.is_available() else []
+def stream_state() -> dict[str, Tensor]:
+    """Return where the stream of the block stands, by the type of device; outside any, nothing."""
+    mode = _in_this_thread()
+    return {} if mode is None else mode.generators.state()
+
+
+def restore_stream(state: Mapping[str, Tensor]) -> None:
+    """Let the stream of the block go on from where another stood; outside any, do nothing."""
+    mode = _in_this_thread()
+    if mode is not None:
+        mode.generators.restore(state)
 
 
 def fresh_seed(seed: int | torch.Generator | None) -> int:
@@ -67,3 +92,165 @@ def make_generator(seed: int | None) -> torch.Generator:
     else:
         generator.manual_seed(seed)
     return generator
+
+
+class _Generators:
+    """A generator for each device that numbers are drawn on, all of one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._known: dict[str, torch.Generator] = {"cpu": make_generator(seed)}
+
+    def of(self, device: torch.device) -> torch.Generator:
+        """Return the one of a device; the GPUs of a machine have one each."""
+        place = str(device)
+        if place not in self._known:
+            self._known[place] = torch.Generator(device).manual_seed(self._seed)
+        return self._known[place]
+
+    def state(self) -> dict[str, Tensor]:
+        """Return where each stands."""
+        return {place.split(":")[0]: one.get_state() for place, one in self._known.items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from there; of devices that this machine lacks, nothing is taken."""
+        self._known["cpu"].set_state(state["cpu"])
+        if "cuda" in state and torch.cuda.is_available():
+            self.of(torch.device("cuda", torch.cuda.current_device())).set_state(state["cuda"])
+
+
+class _OwnStream(TorchFunctionMode):
+    """Hands a generator to whatever draws."""
+
+    def __init__(self, generators: _Generators) -> None:
+        super().__init__()
+        self.generators = generators
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        draw = _DRAWING.get(func)
+        if draw is not None:
+            return draw(self.generators, func, args, kwargs or {})
+        return func(*args, **kwargs) if kwargs else func(*args)
+
+
+_active = threading.local()
+_borrowed = threading.RLock()
+
+
+def _in_this_thread() -> _OwnStream | None:
+    return cast("_OwnStream | None", getattr(_active, "mode", None))
+
+
+_Draw = Callable[[_Generators, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+
+
+def _given(
+    own: _Generators, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Call what takes a generator, unless it was given one."""
+    is_given = any(isinstance(arg, torch.Generator) for arg in args)
+    device = _device(args, kwargs)
+    if is_given or kwargs.get("generator") is not None or device.type == "meta":
+        return func(*args, **kwargs)
+    return func(*args, **{**kwargs, "generator": own.of(device)})
+
+
+def _dropout(
+    own: _Generators, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Compute what ``F.dropout`` computes on a CPU, number by number."""
+    names = ("input", "p", "training", "inplace")
+    given = {"p": 0.5, "training": True, "inplace": False} | dict(
+        zip(names, args, strict=False), **kwargs
+    )
+    x, share = given["input"], given["p"]
+    is_plain = given["training"] and 0 < share < 1 and not given["inplace"] and x.numel()
+    if not is_plain or x.device.type == "meta":
+        return _borrowing(own, func, args, kwargs) if given["training"] else func(*args, **kwargs)
+    kept = torch.empty_like(x).bernoulli_(1 - share, generator=own.of(x.device))
+    return x * kept.div_(1 - share)
+
+
+def _borrowing(
+    own: _Generators, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Call what takes no generator, with the global one in the state of one's own."""
+    device = _device(args, kwargs)
+    if device.type not in ("cpu", "cuda"):
+        return func(*args, **kwargs)
+    shared = torch.default_generator
+    if device.type == "cuda":  # pragma: no cover - needs a GPU
+        shared = torch.cuda.default_generators[device.index or 0]
+    with _borrowed:
+        mine, before = own.of(device), shared.get_state()
+        shared.set_state(mine.get_state())
+        try:
+            return func(*args, **kwargs)
+        finally:
+            mine.set_state(shared.get_state())
+            shared.set_state(before)
+
+
+def _recurrent(
+    own: _Generators, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Recurrent layers draw only where there is dropout between them."""
+    draws = any(isinstance(arg, float) and arg > 0 for arg in args)
+    return (_borrowing if draws else _plain)(own, func, args, kwargs)
+
+
+def _attention(
+    own: _Generators, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Attention draws only where some of its weights are left out."""
+    draws = kwargs.get("dropout_p", args[4] if len(args) > 4 else 0.0) > 0
+    return (_borrowing if draws else _plain)(own, func, args, kwargs)
+
+
+def _plain(
+    own: _Generators, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    return func(*args, **kwargs)
+
+
+def _device(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> torch.device:
+    """Return where a call will draw."""
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, Tensor):
+            return value.device
+    chosen = kwargs.get("device")
+    return torch.get_default_device() if chosen is None else torch.device(chosen)
+
+
+_TAKE_A_GENERATOR = (
+    *(torch.rand, torch.randn, torch.randint, torch.randperm),
+    *(torch.rand_like, torch.randn_like, torch.randint_like),
+    *(torch.normal, torch.bernoulli, torch.multinomial, torch.poisson, torch.binomial),
+    *(torch._standard_gamma, torch._sample_dirichlet),
+    *(Tensor.bernoulli, Tensor.multinomial, Tensor.bernoulli_, Tensor.normal_, Tensor.uniform_),
+    *(Tensor.random_, Tensor.exponential_, Tensor.cauchy_, Tensor.log_normal_, Tensor.geometric_),
+    *(nn.init.uniform_, nn.init.normal_, nn.init.kaiming_uniform_),
+)
+_TAKE_NONE = (
+    *(torch.dropout, torch.dropout_, torch.alpha_dropout, torch.alpha_dropout_),
+    *(torch.feature_dropout, torch.feature_dropout_, torch.feature_alpha_dropout),
+    *(F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout),
+    *(torch.rrelu, torch.rrelu_, F.rrelu, F.gumbel_softmax, torch.native_dropout),
+    *(F.fractional_max_pool2d, F.fractional_max_pool2d_with_indices),
+    *(F.fractional_max_pool3d, F.fractional_max_pool3d_with_indices),
+    F.multi_head_attention_forward,
+)
+_DRAWING: Mapping[Any, _Draw] = {
+    **dict.fromkeys(_TAKE_A_GENERATOR, _given),
+    **dict.fromkeys(_TAKE_NONE, _borrowing),
+    **dict.fromkeys((torch.gru, torch.lstm, torch.rnn_tanh, torch.rnn_relu), _recurrent),
+    F.dropout: _dropout,
+    F.scaled_dot_product_attention: _attention,
+}
+"""How each function of torch that draws numbers is called."""

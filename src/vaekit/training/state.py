@@ -24,6 +24,7 @@ from vaekit.errors import FormatError, SpecError, TrainingError
 from vaekit.files import atomic_write
 from vaekit.models.vae import Model
 from vaekit.objectives.base import Objective
+from vaekit.randomness import reseed, restore_stream, stream_state
 from vaekit.spec import describe
 from vaekit.training.config import PRECISIONS, Items, TrainConfig
 from vaekit.types import Batch, TrainingProgress, Update
@@ -79,7 +80,7 @@ class Machinery:
         self.objective = cast(Objective, self.fabric.to_device(objective))
         if self.fabric.world_size > 1:
             self.model.load_state_dict(self.fabric.broadcast(self.model.state_dict()))
-            torch.manual_seed(config.seed + self.fabric.global_rank)
+            reseed(config.seed + self.fabric.global_rank)
         self.groups = {name: list(group) for name, group in objective.groups(model).items()}
         self.paces = {name: objective.pace(name) for name in self.groups}
         self.optimizers = {name: self._optimizer(name) for name in self.groups}
@@ -400,7 +401,7 @@ class State:
             "model": machinery.model.state_dict(),
             "objective": machinery.objective.state_dict(),
             "best": self._best,
-            "random": _random_state(),
+            "random": stream_state(),
         }
         for name, optimizer in machinery.optimizers.items():
             parts[f"optimiser:{name}"] = flatten_optimizer(optimizer)
@@ -473,17 +474,4 @@ class State:
             restore_optimizer(optimizer, tensors.get(f"optimiser:{name}", {}))
         if machinery.averaged is not None:
             machinery.averaged.load_state_dict(tensors["averaged"])
-        _set_random_state(tensors["random"])
-
-
-def _random_state() -> dict[str, Tensor]:
-    state = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
-    return state
-
-
-def _set_random_state(state: Mapping[str, Tensor]) -> None:
-    torch.set_rng_state(state["cpu"])
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"])
+        restore_stream(tensors["random"])
