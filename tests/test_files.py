@@ -3,13 +3,14 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from vaekit import files
 from vaekit.errors import FormatError, SaveError
-from vaekit.files import atomic_folder, atomic_write, read_json, to_json
+from vaekit.files import atomic_folder, atomic_write, heal, read_json, to_json
 
 
 def full_disk(*args, **kwargs):
@@ -142,6 +143,7 @@ def test_a_failing_second_rename_puts_the_old_folder_back(tmp_path, monkeypatch)
         )
 
     monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr(files, "_exchange", lambda fresh, path: False)
     with pytest.raises(SaveError):
         write_folder(tmp_path / "run", a=b"new")
     monkeypatch.undo()
@@ -199,3 +201,122 @@ def test_a_huge_json_file_is_refused_unread(tmp_path, monkeypatch):
 def test_a_folder_in_the_place_of_json_is_a_format_error(tmp_path):
     with pytest.raises(FormatError):
         read_json(tmp_path)
+
+
+def no_exchange(fresh, path):
+    return False
+
+
+KILLS = (
+    *("os.mkdir", "open", "os.rename", "os.remove", "os.rmdir"),
+    *("os.listdir", "os.scandir", "ctypes.dlopen"),
+)
+"""Operations on files that the interpreter tells of, as `sys.addaudithook` calls them."""
+
+
+def killed_at(number, act):
+    """Run something in a process that dies just before its n-th file operation.
+
+    Returns:
+        Whether it died; it does not where it has fewer operations.
+    """
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        assert os.WEXITSTATUS(status) in (0, 9), "the child failed in another way"
+        return os.WEXITSTATUS(status) == 9
+    left = [number]
+
+    def count(event, args):
+        if event in KILLS:
+            left[0] -= 1
+            if left[0] < 0:
+                os._exit(9)
+
+    status = 1
+    try:
+        sys.addaudithook(count)
+        act()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def replace_folder(path):
+    write_folder(path, a=b"new", b=b"more")
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_a_kill_at_every_file_operation_leaves_the_old_folder_or_the_new(
+    tmp_path, monkeypatch, can_exchange
+):
+    if not can_exchange:
+        monkeypatch.setattr(files, "_exchange", no_exchange)
+    path = tmp_path / "run"
+    number = 0
+    while True:
+        shutil.rmtree(path, ignore_errors=True)
+        write_folder(path, a=b"old")
+        if not killed_at(number, lambda: replace_folder(path)):
+            break
+        found = heal(path)
+        assert tree(found) in ({"a": b"old"}, {"a": b"new", "b": b"more"})
+        number += 1
+    assert number >= 8
+    assert tree(path) == {"a": b"new", "b": b"more"}
+    write_folder(path, a=b"last")
+    assert [item.name for item in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_kill_at_every_file_operation_leaves_the_old_file_or_the_new(tmp_path):
+    path, number = tmp_path / "f", 0
+    atomic_write(path, b"old")
+    while killed_at(number, lambda: atomic_write(path, b"new")):
+        assert path.read_bytes() in (b"old", b"new")
+        path.write_bytes(b"old")
+        number += 1
+    assert number >= 4
+    atomic_write(path, b"last")
+    assert tree(tmp_path) == {"f": b"last"}
+
+
+def test_what_a_living_writer_has_beside_is_not_swept(tmp_path):
+    with atomic_folder(tmp_path / "run") as fresh:
+        (fresh / "a").write_bytes(b"mine")
+        write_folder(tmp_path / "run", a=b"theirs")
+        assert (fresh / "a").read_bytes() == b"mine"
+    assert tree(tmp_path) == {"run/a": b"mine"}
+
+
+def test_only_what_writers_leave_is_swept(tmp_path):
+    others = (".run.notes", ".run.0123456789ab.txt", ".running.0123456789ab", "run.0123456789ab")
+    for name in others:
+        (tmp_path / name).write_bytes(b"kept")
+    (tmp_path / ".run.0123456789ab").write_bytes(b"left")
+    (tmp_path / ".run.0123456789ab.old").mkdir()
+    (tmp_path / "run").mkdir()
+    write_folder(tmp_path / "run", a=b"new")
+    assert sorted(tree(tmp_path)) == sorted((*others, "run/a"))
+
+
+def test_a_folder_between_two_renames_is_found_and_put_back(tmp_path):
+    write_folder(tmp_path / "run", a=b"old")
+    (tmp_path / "run").rename(tmp_path / ".run.0123456789ab.old")
+    assert heal(tmp_path / "run") == tmp_path / "run"
+    assert tree(tmp_path) == {"run/a": b"old"}
+
+
+def test_a_link_to_a_folder_stays_one(tmp_path):
+    write_folder(tmp_path / "real", a=b"old")
+    (tmp_path / "run").symlink_to("real")
+    write_folder(tmp_path / "run", a=b"new")
+    assert (tmp_path / "run").is_symlink()
+    assert (tmp_path / "real" / "a").read_bytes() == b"new"
+
+
+def test_files_are_written_into_a_folder_that_is_being_written(tmp_path):
+    with atomic_folder(tmp_path / "run") as fresh:
+        atomic_write(fresh / "a", b"new")
+        with atomic_folder(fresh / "inner") as inner:
+            (inner / "b").write_bytes(b"more")
+    assert tree(tmp_path) == {"run/a": b"new", "run/inner/b": b"more"}

@@ -185,7 +185,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         )
         self.health_ = fitted.health
         result = fitted.result
-        notes = {"seconds": result.seconds, "preset": str(fitted.preset)}
+        notes: dict[str, Any] = {"seconds": result.seconds, "preset": str(fitted.preset)}
+        if fitted.remarks:
+            notes["remarks"] = dict(fitted.remarks)
         return self.from_trained(fitted.trained, result.history, notes)
 
     def from_trained(self, trained: TrainedModel, history: Any, notes: Mapping[str, Any]) -> Self:

@@ -1,5 +1,7 @@
 """Agreement between the processes of a group; alone, everything stays as it is."""
 
+import os
+
 import torch
 from torch import Tensor
 
@@ -21,3 +23,8 @@ def take_from_first(tensor: Tensor) -> Tensor:
 
 def _in_group() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def is_first_process() -> bool:
+    """Return whether this is the only process or the first of several, as their launcher says."""
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK"))

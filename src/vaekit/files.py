@@ -1,15 +1,26 @@
 """Writing files so that a reader finds either the old content or the new, never a part."""
 
+import contextlib
+import ctypes
 import json
 import os
+import platform
+import re
 import secrets
 import shutil
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from vaekit.errors import FormatError, SaveError, SpecError
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows
+    fcntl = None  # type: ignore[assignment]
 
 _MOST_JSON_BYTES = 256 * 2**20
 
@@ -36,7 +47,7 @@ def expanded_path(path: str | Path) -> Path:
 
 
 def atomic_write(path: Path, content: bytes) -> None:
-    """Write a file: to a neighbour first, synced, then renamed over it.
+    """Write a file: to a neighbor first, synced, then renamed over it.
 
     Raises:
         SaveError: The disk is full or not writable; the old file is untouched.
@@ -53,24 +64,21 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         SaveError: The disk is full or not writable; the old file is untouched.
     """
     path = expanded_path(path)
-    try:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with _opening(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        name = _neighbor(path)
-        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    except OSError as error:
-        raise SaveError(f"cannot write to {path.parent}: {error}.") from error
+        with _one_at_a_time(path):
+            sweep(path)
+            name = _neighbor(path)
+            handle = os.open(name, flags, 0o666)
+            try_lock(handle)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with _saving(path), os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        name.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise SaveError(
-            f"{path} could not be written ({error}); what was there before is unchanged. Free "
-            "disk space or choose another place."
-        ) from error
+            name.replace(path)
+            _sync_folder(path.parent)
     finally:
         name.unlink(missing_ok=True)
 
@@ -79,52 +87,269 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder that takes the place of ``path`` when the block ends well.
 
+    Where the system can exchange two names in one step (Linux, macOS), there is no moment without
+    a folder of that name. Elsewhere there are two renames, and `heal` mends what a kill between
+    them leaves.
+
     Raises:
         SaveError: The disk is full or not writable; the old folder is untouched.
     """
     path = expanded_path(path)
-    try:
+    with _opening(path):
+        if path.is_symlink():  # the folder that is meant is replaced, not the link to it
+            path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = _neighbor(path)
-        fresh.mkdir()
+        with _one_at_a_time(path):
+            heal(path)
+            sweep(path)
+            fresh = _neighbor(path)
+            fresh.mkdir()
+            handle = os.open(fresh, os.O_RDONLY)
+            try_lock(handle)
+    try:
+        with _saving(path):
+            yield fresh
+            for file in fresh.rglob("*"):
+                if not file.is_symlink():
+                    _sync_folder(file)
+            _sync_folder(fresh)
+            _swap(fresh, path)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        os.close(handle)
+
+
+@contextmanager
+def _opening(path: Path) -> Iterator[None]:
+    """Turn what the system refuses before anything is written into an error.
+
+    Raises:
+        SaveError: The folder cannot be written to.
+    """
+    try:
+        yield
+    except SaveError:
+        raise
     except OSError as error:
         raise SaveError(f"cannot write to {path.parent}: {error}.") from error
+
+
+@contextmanager
+def _saving(path: Path) -> Iterator[None]:
+    """Turn what the system refuses into an error that says that nothing is lost.
+
+    Raises:
+        SaveError: The disk is full, or not writable.
+    """
     try:
-        yield fresh
-        for file in fresh.rglob("*"):
-            _sync_folder(file)
-        _swap(fresh, path)
+        yield
+    except SaveError:
+        raise
     except OSError as error:
         raise SaveError(
             f"{path} could not be written ({error}); what was there before is unchanged. Free "
             "disk space or choose another place."
         ) from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+
+
+_HEX = 12
 
 
 def _neighbor(path: Path) -> Path:
     """Return a new name in the same folder; made with the caller's umask, unlike ``tempfile``'s."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    return path.with_name(f".{path.name}.{secrets.token_hex(_HEX // 2)}")
+
+
+_LEFTOVER = re.compile(rf"\.(.+)\.[0-9a-f]{{{_HEX}}}(\.old)?", re.DOTALL)
+
+
+def is_leftover(name: str, of: str | None = None) -> bool:
+    """Return whether a name is one that a writer gives to what it has not finished.
+
+    Args:
+        name: Of a file or folder.
+        of: What it was to become; anything by default.
+
+    Example:
+        >>> is_leftover(".run.0123456789ab"), is_leftover(".run.0123456789ab", of="walk")
+        (True, False)
+    """
+    found = _LEFTOVER.fullmatch(name)
+    return found is not None and of in (None, found[1])
+
+
+def _leftovers(path: Path) -> list[Path]:
+    """Return what writers of this path have beside it: at work, or killed."""
+    try:
+        return [item for item in path.parent.iterdir() if is_leftover(item.name, path.name)]
+    except OSError:
+        return []
+
+
+def heal(path: Path) -> Path:
+    """Return where the folder of a path is, put back if a writer was killed between two renames.
+
+    Where it cannot be put back, on a disk that cannot be written for instance, it is read from
+    where it is.
+    """
+    if path.exists() or path.is_symlink():
+        return path
+    found = [item for item in _leftovers(path) if item.name.endswith(".old") and item.is_dir()]
+    if not found:
+        return path
+    last = max(found, key=lambda item: item.stat().st_mtime)
+    try:
+        last.rename(path)
+    except OSError:
+        return last
+    return path
+
+
+def sweep(path: Path) -> None:
+    """Remove what killed writers of a path left beside it; of those at work, nothing."""
+    for item in _leftovers(path):
+        if not _is_in_use(item):
+            if item.is_dir() and not item.is_symlink():
+                shutil.rmtree(item, ignore_errors=True)
+            else:
+                item.unlink(missing_ok=True)
+
+
+def _is_in_use(path: Path) -> bool:
+    """Return whether a living process holds the lock of a file or folder, or none can be had."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return not path.is_symlink()
+    try:
+        return not try_lock(handle)
+    finally:
+        os.close(handle)
+
+
+def try_lock(handle: int) -> bool:
+    """Take the lock of an open file or folder, which the system frees with its holder.
+
+    Returns:
+        Whether it was free; ``False`` also where the system or the disk knows no such locks.
+    """
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Let one process at a time look at the neighbors of a path and add one."""
+    if fcntl is None or is_leftover(path.parent.name):  # a new folder has one writer, who locked it
+        yield
+        return
+    handle = os.open(path.parent, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a disk without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+_holders: dict[Path, int] = {}
+"""Threads of this process that hold folders."""
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Keep others from working into a folder; who holds it may hold it again.
+
+    The lock is a file beside the folder, ``.<name>.lock``, which the system frees with its holder,
+    however that ends. Where a disk knows no locks, nothing is held.
+
+    Raises:
+        SaveError: Another process or thread holds it, or no file can be written there.
+    """
+    path = folder.resolve()
+    me = threading.get_ident()
+    if fcntl is None or _holders.get(path) == me:
+        yield
+        return
+    lock = path.with_name(f".{path.name}.lock")
+    with _opening(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = _locked(lock, folder)
+    _holders[path] = me
+    try:
+        yield
+    finally:
+        del _holders[path]
+        lock.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _locked(lock: Path, folder: Path) -> int:
+    """Open a lock file that nobody else holds, and write into it who does now."""
+    while True:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(handle, 100).decode(errors="replace").strip()
+            os.close(handle)
+            raise SaveError(
+                f"one training at a time must work into {folder}; {holder or 'another process'} "
+                "does so now. Wait for it or stop it, or choose another folder."
+            ) from None
+        except OSError:  # a disk without locks
+            return handle
+        if lock.exists() and os.fstat(handle).st_ino == lock.stat().st_ino:
+            os.truncate(handle, 0)
+            os.write(handle, f"process {os.getpid()} on {platform.node()}\n".encode())
+            return handle
+        os.close(handle)  # its holder has just removed it
 
 
 def _swap(fresh: Path, path: Path) -> None:
-    """Put a folder in the place of another; a folder cannot be renamed over a full one."""
+    """Put a folder in the place of another, in one step where the system can."""
+    if not path.exists():
+        fresh.rename(path)
+    elif not _exchange(fresh, path):
+        _rename_twice(fresh, path)
+    _sync_folder(path.parent)
+
+
+def _rename_twice(fresh: Path, path: Path) -> None:
     old = fresh.with_name(fresh.name + ".old")
-    if path.exists():
-        path.rename(old)
+    path.rename(old)
     try:
         fresh.rename(path)
     except OSError:
-        if old.exists():
-            old.rename(path)
+        old.rename(path)
         raise
-    _sync_folder(path.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # Linux
+_RENAME_SWAP = 2  # macOS
+
+
+def _exchange(a: Path, b: Path) -> bool:
+    """Exchange the names of two folders in one step; return whether the system could."""
+    first, second = os.fsencode(a), os.fsencode(b)
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        if sys.platform == "darwin":  # pragma: no cover - another system
+            return bool(library.renamex_np(first, second, _RENAME_SWAP) == 0)
+        answer = library.renameat2(_AT_FDCWD, first, _AT_FDCWD, second, _RENAME_EXCHANGE)
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(answer == 0)
+
+
 def _sync_folder(path: Path) -> None:
-    """Make a rename last through a power cut."""
+    """Make what was written last through a power cut."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

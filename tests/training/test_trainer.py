@@ -33,7 +33,7 @@ from vaekit.objectives import (
 )
 from vaekit.training import Items, TrainConfig, train
 from vaekit.training.config import epoch_order, split_batches
-from vaekit.training.state import FILE_NAME
+from vaekit.training.state import CHECKPOINT_NAME
 
 CONFIG = TrainConfig(max_epochs=3, batch_size=16, progress=False, checkpoint_seconds=0.0)
 
@@ -148,9 +148,9 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, change, named):
 def test_a_checkpoint_is_plain_safetensors_with_json(tmp_path):
     model, objective = make()
     train(model, objective, data(), CONFIG, folder=tmp_path)
-    tensors = load_file(tmp_path / FILE_NAME)
+    tensors = load_file(tmp_path / CHECKPOINT_NAME)
     assert any(name.startswith("optimiser:model/") for name in tensors)
-    head = (tmp_path / FILE_NAME).read_bytes()
+    head = (tmp_path / CHECKPOINT_NAME).read_bytes()
     size = int.from_bytes(head[:8], "little")
     place = json.loads(json.loads(head[8 : 8 + size])["__metadata__"]["vaekit"])
     assert place["epoch"] == 3
@@ -311,7 +311,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_term_and_checkpoint(tmp_path)
     with pytest.raises(NonFiniteLossError, match=r"step 2.*reconstruction.*checkpoint of step 2"):
         train(broken, objective, data(), CONFIG, folder=tmp_path)
     assert all(torch.isfinite(p).all() for p in broken.parameters())
-    assert (tmp_path / FILE_NAME).exists()
+    assert (tmp_path / CHECKPOINT_NAME).exists()
 
 
 def test_an_objective_that_does_not_fit_is_refused_before_the_first_step():

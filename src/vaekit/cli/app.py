@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from vaekit import registry
 from vaekit.console.options import accept_table_options
 from vaekit.console.outputs import expanding_home
+from vaekit.console.stopping import stopping_in_one_line
 from vaekit.errors import VaekitError
 
 _ORDER = (
@@ -111,7 +112,8 @@ def main() -> None:
     """
     warnings.showwarning = _show_warning
     try:
-        app()
+        with stopping_in_one_line():
+            app()
     except VaekitError as error:
         Console(stderr=True).print(f"[bold red]error:[/] {type(error).__name__}:", end=" ")
         Console(stderr=True, markup=False, highlight=False).print(str(error))

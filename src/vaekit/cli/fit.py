@@ -24,7 +24,9 @@ from vaekit.console.options import (
     accept_estimator_options,
     parse_assignments,
 )
+from vaekit.console.stopping import saying_what_is_kept
 from vaekit.errors import SpecError
+from vaekit.files import sweep
 
 
 @accept_estimator_options
@@ -121,9 +123,15 @@ def fit(
             "the data stay, so only options of the training, and targets, apply."
         ),
     ] = None,
+    restart: Annotated[
+        bool,
+        typer.Option("--restart", help="Discard what an unfinished training has left there."),
+    ] = False,
     **options: Any,
 ) -> None:
     """Train a model on your data.
+
+    Ctrl-C stops it after the step and keeps a checkpoint; --resume goes on from there.
 
     Examples:
 
@@ -150,6 +158,18 @@ def fit(
     vaekit fit assay.csv runs/assay --start-from moses --targets activity
     """
     storage.check_destination(run)
+    if restart and options["resume"]:
+        raise SpecError("--resume and --restart must not be given together; leave one out.")
+    if restart:
+        training.discard_checkpoint(run)
+    if options["resume"] and storage.is_finished(run):
+        with training.held(run):
+            sweep(run)
+        console.print(
+            f"{run} is finished: there is nothing to resume. To train it anew, leave --resume out.",
+            highlight=False,
+        )
+        return
     if start_from is not None:
         asked = domains.ReadOptions(skip_bad=skip_bad, drop_stereo=drop_stereo)
         _keep(_further(start_from, data, context, targets, asked, options), run)
@@ -178,8 +198,9 @@ def fit(
     name = domain.default_preset if name == "auto" else name
     preset = presets.choose_preset(name, parse_assignments(option or []))
     model = vaekit.Autoencoder(preset, domain=domain, checkpoint_dir=run, **options)
-    model.fit(items, context=read_context(context, data, domain, must=True))
-    _keep(model, run)
+    with training.held(run), saying_what_is_kept(run, training.CHECKPOINT_NAME):
+        model.fit(items, context=read_context(context, data, domain, must=True))
+        _keep(model, run)
 
 
 def _further(
@@ -219,8 +240,8 @@ def _further(
 
 
 def _keep(model: vaekit.Autoencoder, run: Path) -> None:
-    model.save(run)
-    plots.save_figure(plots.training_curves(model.history_), run / "training.png")
+    curves = plots.png_of(plots.training_curves(model.history_))
+    storage.write_run(run, model.run_folder(), {"training.png": curves})
     _report(model, run)
 
 
@@ -245,6 +266,8 @@ def _report(model: vaekit.Autoencoder, run: Path) -> None:
     print_table(f"{run}", rows)
     if columns := model.domain_.column_summaries():
         print_table("columns", dict(columns))
+    for name, remark in model.notes_.get("remarks", {}).items():
+        console.print(f"{name}: {remark}", highlight=False)
     if model.health_ is not None:
         console.print(model.health_.summary(), highlight=False)
     console.print(f"Next: vaekit sample {run}", highlight=False)

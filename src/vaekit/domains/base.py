@@ -436,6 +436,15 @@ class Domain(abc.ABC):
         """Return a model right after its training, with what the domain measures then."""
         return trained
 
+    def remarks(self, trained: "TrainedModel", X: Any) -> dict[str, str]:
+        """Return what a user should know of a new model, in a few words each.
+
+        Args:
+            trained: The model, with its prior.
+            X: What it was trained on, as `read` gives it.
+        """
+        return {}
+
     # Evaluation.
 
     def evaluation_reference(self, training: Any) -> Any:

@@ -2,8 +2,8 @@
 
 import time
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +253,7 @@ class Fitted:
         result: How the training went.
         health: The state of the latents; ``None`` for models without latents.
         seconds: Time that training and the fit of the prior took.
+        remarks: What the domain has to say of the model; see `Domain.remarks`.
     """
 
     preset: Preset
@@ -260,6 +261,7 @@ class Fitted:
     result: TrainResult
     health: Health | None
     seconds: float
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
 
 def fit_model(
@@ -322,7 +324,8 @@ def fit_model(
     steps = int(result.history[-1]["step"])
     spent = fit_prior(trained, items, config, preset.prior, steps, seconds)
     health = examine(trained, items, config)
-    return Fitted(preset, trained, result, health, result.seconds + spent)
+    remarks = domain.remarks(trained, X)
+    return Fitted(preset, trained, result, health, result.seconds + spent, remarks)
 
 
 def weighted(items: Items, sample_weight: Any) -> Items:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vaekit.files import expanded_path
+from vaekit.files import expanded_path, heal
 from vaekit.registry import get, names
 
 PRETRAINED = {
@@ -20,7 +20,7 @@ def locate_run(path: str | Path) -> Path:
         >>> locate_run("moses").name, locate_run("runs/mine").as_posix()
         ('moses', 'runs/mine')
     """
-    folder = expanded_path(path)
+    folder = heal(expanded_path(path))
     if folder.exists() or str(path) not in PRETRAINED:
         return folder
     return Path(__file__).parents[1] / "pretrained" / str(path)

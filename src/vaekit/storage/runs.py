@@ -23,17 +23,26 @@ import torch
 from vaekit.domains.base import Domain
 from vaekit.domains.context import Context
 from vaekit.errors import FormatError, SaveError, SpecError, unknown_name
-from vaekit.files import atomic_folder, expanded_path, read_json, to_json
+from vaekit.files import (
+    atomic_folder,
+    expanded_path,
+    heal,
+    is_leftover,
+    read_json,
+    to_json,
+)
 from vaekit.models.vae import Model
 from vaekit.presets.base import Preset, choose_preset
 from vaekit.spec import build, describe
 from vaekit.storage.migration import upgraded, upgraded_option, upgraded_weights
-from vaekit.training.state import FILE_NAME as CHECKPOINT_NAME
-from vaekit.training.trainer import HISTORY_NAME, history_csv
+from vaekit.training.state import CHECKPOINT_NAME
+from vaekit.training.trainer import HISTORY_NAME, TENSORBOARD_NAME, history_csv
 
 FORMAT = 2
 _READABLE = (1, 2)
 _FILES = ("model.json", "model.safetensors", "domain.json", "train.json")
+_EVENTS = "events.out.tfevents."
+"""How the files of TensorBoard begin, which earlier versions wrote into the run itself."""
 _OF_A_MODEL = (CHECKPOINT_NAME, "detector.json", "detector.safetensors")
 
 
@@ -97,10 +106,16 @@ def check_destination(path: Path) -> None:
         )
 
 
+def is_finished(path: Path) -> bool:
+    """Return whether a folder holds a trained model, and no training that is still to go on."""
+    path = heal(expanded_path(path))
+    return (path / "model.json").is_file() and not (path / CHECKPOINT_NAME).exists()
+
+
 def _carry_over(old: Path, fresh: Path, files: Collection[str]) -> None:
     """Keep what else the user has put into the folder; what belongs to the old model is not."""
     for item in old.iterdir():
-        if item.name in (*files, *_OF_A_MODEL):
+        if item.name in (*files, *_OF_A_MODEL) or is_leftover(item.name):
             continue
         if item.is_dir():
             shutil.copytree(item, fresh / item.name, symlinks=True)
@@ -113,8 +128,9 @@ def _may_replace(path: Path) -> bool:
     if not path.is_dir():
         return False
     names = {p.name for p in path.iterdir()}
-    training = {CHECKPOINT_NAME, HISTORY_NAME}
-    return "model.json" in names or not {n for n in names if n[0] != "."} - training
+    training = {CHECKPOINT_NAME, HISTORY_NAME, TENSORBOARD_NAME}
+    others = {n for n in names if n[0] != "." and not n.startswith(_EVENTS)} - training
+    return "model.json" in names or not others
 
 
 def _documents(run: RunFolder) -> dict[str, bytes]:

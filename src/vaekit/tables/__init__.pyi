@@ -31,6 +31,7 @@ from .numbers import (
     StandardScaling as StandardScaling,
 )
 from .privacy import (
+    training_closeness as training_closeness,
     RowFidelity as RowFidelity,
     blended_neighbors as blended_neighbors,
     closest_record_share as closest_record_share,

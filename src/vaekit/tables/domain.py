@@ -493,6 +493,12 @@ class TableDomain(Domain):
                 items[name] = items[name].mask(items[name].notna(), values[0])
         return items
 
+    def remarks(self, trained: "TrainedModel", X: Any) -> dict[str, str]:
+        """Say of a model that makes rows of a small table how near they are to its rows."""
+        from vaekit.tables.privacy import closeness_remark
+
+        return closeness_remark(trained, X)
+
     def evaluation_reference(self, training: Any) -> Tensor:
         """Return training rows as the networks see them."""
         return self.encode(self.prepare(training))

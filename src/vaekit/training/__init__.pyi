@@ -2,4 +2,6 @@ from .trainer import Callback as Callback, Event as Event
 from .config import TrainConfig as TrainConfig
 from .config import Items as Items
 from .weights import item_weights as item_weights
-from .trainer import TrainResult as TrainResult, train as train
+from .trainer import TrainResult as TrainResult, train as train, held as held
+from .state import CHECKPOINT_NAME as CHECKPOINT_NAME
+from .state import discard_checkpoint as discard_checkpoint

@@ -3,9 +3,11 @@
 import atexit
 import copy
 import ctypes
+import itertools
 import json
 import logging
 import math
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +23,7 @@ from torch.nn.utils import clip_grad_norm_, parameters_to_vector, vector_to_para
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from vaekit.errors import FormatError, SpecError, TrainingError
-from vaekit.files import atomic_write
+from vaekit.files import atomic_write, expanded_path, hold
 from vaekit.models.vae import Model
 from vaekit.objectives.base import Objective
 from vaekit.randomness import reseed, restore_stream, stream_state
@@ -240,7 +242,7 @@ def _moving_average(decay: float) -> Callable[[_Weights, _Weights, Tensor | int]
     return update
 
 
-FILE_NAME = "checkpoint.safetensors"
+CHECKPOINT_NAME = "checkpoint.safetensors"
 _FORMAT = 1
 
 
@@ -263,7 +265,7 @@ def write_checkpoint(
         for name, tensor in state.items()
     }
     metadata = {"vaekit": json.dumps({"format": _FORMAT, **place})}
-    atomic_write(folder / FILE_NAME, safetensors.torch.save(flat, metadata))
+    atomic_write(folder / CHECKPOINT_NAME, safetensors.torch.save(flat, metadata))
 
 
 def read_checkpoint(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
@@ -272,7 +274,7 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[st
     Raises:
         FormatError: The file is damaged, foreign, or of a newer format.
     """
-    path = folder / FILE_NAME
+    path = folder / CHECKPOINT_NAME
     if not path.exists():
         return None
     tensors: dict[str, dict[str, Tensor]] = {}
@@ -393,7 +395,10 @@ class State:
         """Return where the last checkpoint is, in a sentence for an error."""
         if self.folder is None or self._saved_step is None:
             return "No checkpoint was kept."
-        return f"The checkpoint of step {self._saved_step} is kept in {self.folder / FILE_NAME}."
+        return (
+            f"The checkpoint of step {self._saved_step} is kept in "
+            f"{self.folder / CHECKPOINT_NAME}; resume=True (--resume) goes on from there."
+        )
 
     def _tensors(self) -> dict[str, Mapping[str, Tensor]]:
         machinery = self.machinery
@@ -425,9 +430,9 @@ class State:
     def _identity(self) -> dict[str, Any]:
         """Return what a resumed run must share with the one it goes on with."""
         return {
+            "options": self.config.schedule_identity(),
             "model": describe(self.machinery.model),
             "objective": describe(self.machinery.objective),
-            "options": self.config.schedule_identity(),
             "data": self.items.fingerprint(),
         }
 
@@ -451,18 +456,14 @@ class State:
         self._best_loss = math.inf if place["best_loss"] is None else place["best_loss"]
         self._saved_step = self.step
 
-    def discard(self) -> None:
-        """Remove a checkpoint of an earlier training, which this one starts afresh."""
-        if self.folder is not None:
-            (self.folder / FILE_NAME).unlink(missing_ok=True)
-
     def _check_identity(self, stored: Mapping[str, Any]) -> None:
         for name, value in self._identity().items():
             if stored.get(name) != value:
                 raise TrainingError(
                     f"the checkpoint in {self.folder} belongs to another training: its {name} "
-                    f"must be {stored.get(name)!r}; got {value!r}. Use the same {name}, or "
-                    "another folder."
+                    f"must be the same; {_difference(stored.get(name), value, name)}. Use the "
+                    f"same {name}, or another folder, or start afresh (--restart, or "
+                    "vaekit.training.discard_checkpoint)."
                 )
 
     def _restore(self, tensors: dict[str, dict[str, Tensor]]) -> None:
@@ -475,3 +476,63 @@ class State:
         if machinery.averaged is not None:
             machinery.averaged.load_state_dict(tensors["averaged"])
         restore_stream(tensors["random"])
+
+
+_SHOWN = 3
+
+
+def _difference(stored: Any, value: Any, name: str) -> str:
+    """Return in words where two descriptions differ."""
+    if not isinstance(value, dict | list):
+        return "the items are others" if name == "data" else f"it was {stored!r} and is {value!r}"
+    places = list(itertools.islice(_differences(stored, value, ""), _SHOWN + 1))
+    more = ", and more" if len(places) > _SHOWN else ""
+    return "; ".join(places[:_SHOWN]) + more
+
+
+def _differences(stored: Any, value: Any, place: str) -> Iterator[str]:
+    if isinstance(stored, dict) and isinstance(value, dict):
+        for key in sorted({*stored, *value}, key=str):
+            inside = key if key not in ("type", "args") else ""
+            there = ".".join(part for part in (place, inside) if part)
+            yield from _differences(stored.get(key), value.get(key), there)
+    elif isinstance(stored, list) and isinstance(value, list) and len(stored) == len(value):
+        for number, (a, b) in enumerate(zip(stored, value, strict=True)):
+            yield from _differences(a, b, f"{place}[{number}]")
+    elif stored != value:
+        yield f"{place or 'it'} was {_brief(stored)} and is {_brief(value)}"
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, dict) and "type" in value:
+        return str(value["type"])
+    return textwrap.shorten(repr(value), 60, placeholder=" ...")
+
+
+def discard_checkpoint(folder: str | Path) -> None:
+    """Remove the checkpoint of a training that is not to go on, if there is one.
+
+    Raises:
+        SaveError: A training works into the folder.
+
+    Example:
+        >>> discard_checkpoint("runs/none")
+    """
+    place = expanded_path(folder)
+    if (place / CHECKPOINT_NAME).exists():
+        with hold(place):
+            (place / CHECKPOINT_NAME).unlink(missing_ok=True)
+
+
+def refuse_to_discard(folder: Path) -> None:
+    """Refuse to start a training where another one can still go on.
+
+    Raises:
+        TrainingError: There is a checkpoint.
+    """
+    if (folder / CHECKPOINT_NAME).exists():
+        raise TrainingError(
+            f"a new training must not discard a checkpoint unasked; {folder} has one. Go on from "
+            "it with resume=True (--resume), or discard it with --restart (in Python "
+            "vaekit.training.discard_checkpoint), or choose another folder."
+        )

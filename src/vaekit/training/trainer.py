@@ -7,7 +7,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,13 +15,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from vaekit.distributed import is_first_process
 from vaekit.errors import DataError, MissingExtraError, NonFiniteLossError, TrainingError
-from vaekit.files import atomic_write, expanded_path
+from vaekit.files import atomic_write, expanded_path, hold
 from vaekit.models.vae import VAE, Model
 from vaekit.objectives.base import Objective, WarmUpCosine, check_composition, overrunning
 from vaekit.randomness import seeded
 from vaekit.training.config import Items, TrainConfig, split_batches
-from vaekit.training.state import Machinery, State, kept_memory
+from vaekit.training.state import Machinery, State, kept_memory, refuse_to_discard
+from vaekit.training.stopping import StopRequest, finishing_steps
 from vaekit.types import TrainingProgress, Update
 
 
@@ -108,7 +110,7 @@ def listening(
     if state.folder is not None:
         listeners.append(write_csv(state.folder / HISTORY_NAME, state.history))
     if config.tensorboard:
-        listeners.append(tensorboard(state.folder or Path("runs")))
+        listeners.append(tensorboard((state.folder or Path("runs")) / TENSORBOARD_NAME))
     bar = ProgressBar() if _wants_bar(config.progress) else None
     if bar is not None:
         listeners.append(bar)
@@ -155,8 +157,12 @@ def write_csv(path: Path, history: Sequence[Mapping[str, float]]) -> Callback:
     return write
 
 
+TENSORBOARD_NAME = "tensorboard"
+"""The folder within a run that TensorBoard reads."""
+
+
 def tensorboard(folder: Path) -> Callback:
-    """Log each epoch for TensorBoard.
+    """Log each epoch for TensorBoard, into this folder.
 
     Raises:
         MissingExtraError: TensorBoard is not installed.
@@ -217,15 +223,19 @@ def train(
         items: The training set; a share of it is held out for validation.
         config: Options.
         folder: Where checkpoints and ``history.csv`` go; ``None`` writes nothing.
-        resume: Go on from the checkpoint in ``folder``, if there is one.
+        resume: Go on from the checkpoint in ``folder``, if there is one. Without it, a checkpoint
+            there is an error: it would be lost; `discard_checkpoint` removes it.
         callbacks: Called with each `Event`.
 
     Raises:
         CompositionError: The objective needs what the model does not provide.
         DataError: Nothing to train on.
         NonFiniteLossError: The loss became NaN or infinite.
-        TrainingError: A critic diverged, or the checkpoint belongs to other data, another model
-            or other options.
+        SaveError: Another training works into the folder.
+        TrainingError: A critic diverged, the checkpoint belongs to other data, another model
+            or other options, or there is one that is not to be resumed.
+        KeyboardInterrupt: Ctrl-C; the step is finished and a checkpoint written first. SIGTERM is
+            answered alike.
 
     Example:
         >>> from vaekit import networks, likelihoods, presets
@@ -243,16 +253,27 @@ def train(
     _check_codes(model, len(items))
     generator = torch.Generator().manual_seed(config.seed)
     training, validation = items.split(config.held_out, generator)
-    with seeded(config.seed), kept_memory():
+    place = expanded_path(folder) if folder else None
+    with seeded(config.seed), kept_memory(), held(place):
+        if place is not None and not resume:
+            refuse_to_discard(place)
         machinery = Machinery(model, objective, config)
-        state = State(machinery, items, expanded_path(folder) if folder else None, config)
+        state = State(machinery, items, place, config)
         if resume:
             state.resume()
-        elif state.folder is not None:
-            state.discard()
-        with listening(callbacks, state, config) as notify:
-            _Loop(machinery, state, training, validation, config, notify).run()
+        alone = machinery.fabric.world_size == 1
+        with listening(callbacks, state, config) as notify, finishing_steps(alone) as request:
+            _Loop(machinery, state, training, validation, config, notify, request).run()
     return TrainResult(state.history, state.best_epoch, state.seconds)
+
+
+def held(folder: Path | None) -> AbstractContextManager[None]:
+    """Keep others from training into a folder; the first of several processes does it for all.
+
+    Raises:
+        SaveError: Another training works into it.
+    """
+    return nullcontext() if folder is None or not is_first_process() else hold(folder)
 
 
 def _check_codes(model: Model, items: int) -> None:
@@ -276,8 +297,10 @@ class _Loop:
         validation: Items | None,
         config: TrainConfig,
         notify: Callback,
+        request: StopRequest,
     ) -> None:
         self.machinery, self.state, self.config, self.notify = machinery, state, config, notify
+        self.request = request
         self.training = training
         self.validation = None if validation is None else validation.resampled()
         self.epochs = config.epochs(len(training))
@@ -294,6 +317,8 @@ class _Loop:
             self._epoch()
         state.finish()
         self._tell("end", state.history[-1])
+        if self.request.is_made:
+            self.request.stop(state.last_good())
 
     def _warn_of_overruns(self) -> None:
         total = self.planned
@@ -314,6 +339,9 @@ class _Loop:
             if state.is_due():
                 state.save()
             self._tell("step", values)
+            if self.request.is_made:
+                state.save()
+                self.request.stop(state.last_good())
             if self._is_over():
                 break
         row = {

@@ -1,0 +1,57 @@
+"""Ctrl-C and SIGTERM on the command line: one line that says what is kept."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+
+_NOTHING_LOST = "Nothing that was there before is changed."
+
+
+class Stopped(BaseException):
+    """Somebody asked the command to stop; no ``KeyboardInterrupt``, which typer answers itself."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextmanager
+def stopping_in_one_line() -> Iterator[None]:
+    """End the process with one line and the usual status, 128 and the signal's number."""
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    handled = [n for n, handler in before.items() if handler is not signal.SIG_IGN]
+    try:
+        for number in handled:
+            signal.signal(number, _stop)
+        yield
+    except Stopped as stop:
+        said = str(stop.args[0]) if stop.args else _NOTHING_LOST
+        Console(stderr=True).print("[bold yellow]stopped:[/]", end=" ")
+        Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(said)
+        sys.exit(128 + stop.number)
+    finally:
+        for number in handled:
+            signal.signal(number, before[number])
+
+
+def _stop(number: int, frame: object) -> NoReturn:
+    raise Stopped(number)
+
+
+@contextmanager
+def saying_what_is_kept(run: Path, checkpoint: str) -> Iterator[None]:
+    """Let a command that trains say how to go on, where it is stopped after the training."""
+    try:
+        yield
+    except Stopped as stop:
+        if not stop.args and (run / checkpoint).exists():
+            stop.args = (
+                f"The training is kept in {run / checkpoint}; the same command with --resume "
+                "goes on from there.",
+            )
+        raise
