@@ -37,6 +37,7 @@ from vaekit.domains.sources import read_source
 from vaekit.errors import CompositionError
 from vaekit.fitting.fit import Plan
 from vaekit.presets.base import Preset
+from vaekit.seeds import check_seed
 from vaekit.storage.loading import locate_run
 from vaekit.storage.runs import options_from_json, options_to_json, write_run
 from vaekit.training.config import SuggestedSteps, TrainConfig
@@ -146,6 +147,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             VaekitError: As of `Autoencoder.fit`.
             SpecError: A contamination or rate out of range.
         """
+        check_seed(self.seed)
         check_contamination(self.contamination)
         check_rate(self.false_alarm_rate)
         domain = None

@@ -15,6 +15,7 @@ from rich.table import Table
 from vaekit import datasets, domains, plots
 from vaekit.errors import DataError, MissingExtraError, SpecError
 from vaekit.files import atomic_file, atomic_write
+from vaekit.places import check_source, is_there
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,9 +48,10 @@ def read_data(source: str, domain: domains.Domain | None = None, *, is_whole: bo
     Raises:
         DataError: Nothing of that name.
     """
-    if not Path(source).exists() and source in _BUILT_IN:
+    check_source(source)
+    if not is_there(source) and source in _BUILT_IN:
         return _BUILT_IN[source]()
-    if not Path(source).exists():
+    if not is_there(source):
         raise DataError(
             f"the data must be a file, a folder, or one of {', '.join(_BUILT_IN)}; there is "
             f"nothing at {source!r}."
@@ -87,7 +89,7 @@ def read_context(
         )
     path = Path(text)
     is_folder = data is not None and Path(data).is_dir()
-    if not path.is_file():
+    if not is_there(text) or not path.is_file():
         names = text.split(",")
         if is_folder:
             owner = domains.infer_domain(data) if domain is None else domain

@@ -45,6 +45,31 @@ def accept_estimator_options(command: Callable[..., None]) -> Callable[..., None
     return command
 
 
+DEBUG_HELP = "Of an error: show where it happened, and write a file to attach to a report."
+
+
+def accept_debug(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command ``--debug``, which the handler of all exceptions looks for by itself."""
+    signature = inspect.signature(command, eval_str=True)
+    own = list(signature.parameters.values())
+    if "debug" in signature.parameters:
+        return command
+
+    @functools.wraps(command)
+    def debugged(*args: Any, **given: Any) -> None:
+        given.pop("debug", None)
+        command(*args, **given)
+
+    named = Annotated[bool, typer.Option("--debug", help=DEBUG_HELP)]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    added = inspect.Parameter("debug", kind, default=False, annotation=named)
+    debugged.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*own, added]
+    )
+    debugged.__annotations__ = {p.name: p.annotation for p in [*own, added]}
+    return debugged
+
+
 _READS_DATA = frozenset({"data", "training", "context", "labels"})
 
 

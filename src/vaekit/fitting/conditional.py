@@ -6,13 +6,14 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from vaekit.domains.base import Domain
 from vaekit.domains.hooks import Proposals
 from vaekit.errors import DataError, SpecError, unknown_name
-from vaekit.fitting.trained import TrainedModel, distinct_items
+from vaekit.fitting.trained import TrainedModel, check_sample, distinct_items
 from vaekit.randomness import seeded
 
 _AT_ONCE = 4096
@@ -67,6 +68,9 @@ def sample_where(
         >>> set(rows["kind"]), rows["size"].min() >= 2.0
         ({'b'}, np.True_)
     """
+    if not (isinstance(n, int | np.integer) and n >= 1):
+        raise SpecError(f"n must be a whole number of at least 1; got {n!r}.")
+    check_sample(trained.domain, int(n), seed)
     rows = trained.rows(context, _AT_ONCE)
     proposals = trained.domain.proposals(trained, rows, prior == "fitted", where)
 

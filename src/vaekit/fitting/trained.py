@@ -16,14 +16,28 @@ from vaekit.domains.hooks import UsableItems
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.fitting.interpolation import Decode, interpolate_latents
 from vaekit.fitting.prior import get_prior, refit_prior
+from vaekit.memory import check_memory
 from vaekit.models.vae import VAE, Model
 from vaekit.priors.base import FittedPrior
 from vaekit.priors.mixture import Vamp
 from vaekit.randomness import make_generator, seeded
+from vaekit.seeds import check_seed
 from vaekit.training.config import Items
 from vaekit.types import Batch
 
 _ROUNDS = 50
+_MOST_DRAWS = 1_000_000
+
+
+def check_sample(domain: Domain, n: int, seed: int | torch.Generator | None) -> None:
+    """Refuse more items than fit in memory, and what is no seed.
+
+    Raises:
+        SpecError: Says which.
+    """
+    if not isinstance(seed, torch.Generator | None):
+        check_seed(seed)
+    check_memory(f"n={n} items", 8 * n * domain.num_features, "Ask for fewer at a time.", SpecError)
 
 
 def distinct_items(domain: Domain, n: int, draw: Callable[[Tensor], Tensor]) -> Any:
@@ -231,6 +245,7 @@ class TrainedModel:
             raise SpecError(f"n must be a whole number of at least 1; got {n!r}.")
         if prior not in ("fitted", "model"):
             raise SpecError(f"prior must be 'fitted' or 'model'; got {prior!r}.")
+        check_sample(self.domain, int(n), seed)
         rows = self.rows(context, int(n))
         if not isinstance(self.model, VAE):  # there is one way to sample only
             return self.domain.decode(self._sampled(int(n), rows, seed))
@@ -265,8 +280,11 @@ class TrainedModel:
                 f"score_samples needs a model with a density; this one's {why}. Use preset 'vae', "
                 "or compare X with reconstruct(X)."
             )
-        if not (isinstance(draws, int | np.integer) and draws >= 1):
-            raise SpecError(f"draws must be a whole number of at least 1; got {draws!r}.")
+        if not (isinstance(draws, int | np.integer) and 1 <= draws <= _MOST_DRAWS):
+            raise SpecError(
+                f"draws must be a whole number from 1 to {_MOST_DRAWS}; got {draws!r}. Take 64."
+            )
+        check_seed(seed)
         generator = make_generator(seed)
         batches = self.batches(raw, context)
         return torch.cat([self._log_prob(batch, draws, generator) for batch in batches])
@@ -296,6 +314,8 @@ class TrainedModel:
             CompositionError: A geodesic of latents that are no real vectors.
         """
         start, end = self.encode(a, context), self.encode(b, context)
+        wanted = 8 * len(start) * int(steps) * self.domain.num_features
+        check_memory(f"steps={steps}", wanted, "Take fewer steps or ways.", SpecError)
         if len(start) != len(end):
             raise DataError(f"a and b must have as many items; got {len(start)} and {len(end)}.")
         rows = self.rows(context, len(start))

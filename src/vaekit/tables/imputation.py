@@ -26,6 +26,7 @@ from vaekit.errors import CompositionError, SpecError, unknown_name
 from vaekit.fitting.trained import TrainedModel
 from vaekit.presets.base import Preset, get_preset
 from vaekit.randomness import seeded
+from vaekit.seeds import check_seed
 from vaekit.tables.columns import Column
 from vaekit.tables.dates import DatetimeColumn
 from vaekit.tables.domain import TableDomain
@@ -107,6 +108,7 @@ def impute(
         >>> impute(model.trained_, frame)["size"].isna().sum()
         np.int64(0)
     """
+    check_seed(seed)
     domain = _check(trained, estimate, draws)
     frame, shifts = domain.read(X), _shifts(domain, shift or {})
     choose = _best_guess if estimate == "mean" else _one_draw
@@ -201,11 +203,14 @@ def _guess(column: Column, values: Any, weights: Floats) -> Any:
     return pd.Series(labels[votes.argmax(0)]).astype(values.dtype)
 
 
+_MOST_DRAWS = 1_000_000
+
+
 def _check(trained: TrainedModel, estimate: str, draws: int) -> TableDomain:
     if estimate not in ESTIMATES:
         raise unknown_name("estimate", estimate, ESTIMATES)
-    if draws < 1:
-        raise SpecError(f"draws must be at least 1; got {draws}.")
+    if not 1 <= draws <= _MOST_DRAWS:
+        raise SpecError(f"draws must be from 1 to {_MOST_DRAWS}; got {draws}. Take 100.")
     domain = trained.domain
     if not isinstance(domain, TableDomain) or domain.missing != "unobserved":
         raise CompositionError(
