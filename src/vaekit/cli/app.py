@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from vaekit import registry
 from vaekit.cli.faults import report_fault
-from vaekit.console.options import DEBUG_HELP, accept_debug, accept_table_options
+from vaekit.console.options import DEBUG_HELP, accept_debug, accept_raw_text, accept_table_options
 from vaekit.console.outputs import expanding_home
 from vaekit.console.values import checking_values
 
@@ -75,7 +75,7 @@ class _Commands(TyperGroup):
 
 def _loaded(name: str) -> Any:
     single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-    command = accept_table_options(registry.get("commands", name))
+    command = accept_raw_text(accept_table_options(registry.get("commands", name)))
     checked = accept_debug(expanding_home(checking_values(command)))
     single.command(name)(checked)
     return typer.main.get_command(single)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vaekit import datasets, domains, plots
+from vaekit.csv_text import frame_csv, rows_csv
 from vaekit.errors import DataError, MissingExtraError, SpecError
 from vaekit.files import atomic_file, atomic_write
 from vaekit.places import check_source, is_there
@@ -240,7 +241,7 @@ class _CsvPieces:
         self.file, self.is_first = file, True
 
     def write(self, frame: Any) -> None:
-        self.file.write(frame.to_csv(index=False, header=self.is_first).encode())
+        self.file.write(frame_csv(frame, header=self.is_first).encode())
         self.is_first = False
 
 
@@ -276,8 +277,7 @@ class _ParquetPieces:
 
 def _frame_bytes(frame: Any, ending: str) -> bytes:
     if ending == ".csv":
-        text: str = frame.to_csv(index=False)
-        return text.encode()
+        return frame_csv(frame).encode()
     buffer = io.BytesIO()
     try:
         frame.to_parquet(buffer, index=False)
@@ -290,13 +290,12 @@ def _frame_bytes(frame: Any, ending: str) -> bytes:
 
 def write_table(path: Path, columns: dict[str, Any]) -> None:
     """Write columns as CSV."""
-    names = ",".join(columns)
-    rows = (",".join(_text(v) for v in row) for row in zip(*columns.values(), strict=True))
-    atomic_write(path, ("\n".join([names, *rows]) + "\n").encode())
+    rows = zip(*columns.values(), strict=True)
+    atomic_write(path, rows_csv(list(columns), ([_cell(value) for value in row] for row in rows)))
 
 
-def _text(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
+def _cell(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float | np.floating) else value
 
 
 def print_table(title: str, rows: dict[str, str]) -> None:
