@@ -1,4 +1,4 @@
-"""Bad arguments and bad data in Python: every estimator says in one error of vaekit what is wrong."""
+"""Bad arguments and bad data in Python: every estimator says in one error what is wrong."""
 
 import os
 import warnings
@@ -9,10 +9,11 @@ import torch
 
 pd = pytest.importorskip("pandas")
 
-from vaekit import Autoencoder, fitting, load, presets, tables  # noqa: E402
+from vaekit import Autoencoder, load, presets, tables  # noqa: E402
 from vaekit.datasets import shapes  # noqa: E402
 from vaekit.demo import run_demo  # noqa: E402
 from vaekit.errors import VaekitError  # noqa: E402
+from vaekit.fitting.conditional import sample_where  # noqa: E402
 from vaekit.seeds import check_seed  # noqa: E402
 from vaekit.sklearn import VAEClusterer, VAEDetector, VAEImputer, VAEOverSampler  # noqa: E402
 
@@ -160,7 +161,7 @@ CALLS = {
     "load long": lambda m: load("n" * 300),
     "load file": lambda m: load(__file__),
     "impute": lambda m: tables.impute(m.trained_, holed()),
-    "seed of a task": lambda m: fitting.sample_where(m.trained_, 3, {"a": 1}, seed=2**70),
+    "seed of a task": lambda m: sample_where(m.trained_, 3, {"a": 1}, seed=2**70),
     "preset option": lambda m: presets.choose_preset("beta_vae", {"beta": "x"}),
     "preset number": lambda m: presets.choose_preset("beta_vae", {"beta": float("nan")}),
     "preset name": lambda m: presets.choose_preset("beta_vae", {"gamma": 1}),

@@ -75,7 +75,7 @@ def test_a_file_is_read_as_it_was_written(tmp_path):
     (tmp_path / "a.csv").write_text(frame_csv(frame), newline="")
     back = read_table(tmp_path / "a.csv")
     pd.testing.assert_frame_equal(back, frame, check_dtype=False)
-    assert (tmp_path / "a.csv").read_text().startswith("\"'=name\",")
+    assert (tmp_path / "a.csv").read_text().startswith('"\'=name",')
 
 
 def test_large_files_and_pieces_too(tmp_path):

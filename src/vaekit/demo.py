@@ -170,7 +170,7 @@ def run_demo(out: Path, seed: int = 0) -> DemoResult:
     Raises:
         SaveError: The disk is full or not writable, or the folder holds something else.
     """
-    check_seed(seed)
+    seed = check_seed(seed)
     out = expanded_path(out)
     check_target("the folder", out)
     _check_destination(out)

@@ -36,7 +36,7 @@ def is_there(path: str | Path) -> bool:
 
 
 def check_source(path: str | Path) -> None:
-    """Refuse what can be no data: pipes, devices, and links to nothing.
+    """Refuse what can be no data: pipes, devices, links to nothing, and names that are too long.
 
     Reading a pipe may wait for ever, and a device never ends. What is not there passes.
 
@@ -67,6 +67,11 @@ def check_source(path: str | Path) -> None:
 
 
 def _check_link(path: Path, error: OSError) -> None:
+    if error.errno == errno.ENAMETOOLONG:
+        raise DataError(
+            f"a path must have names of at most {_MOST_NAME} bytes; got {str(path)[:60]}... Look "
+            "at the name."
+        ) from error
     try:
         is_link = path.is_symlink()
     except OSError:

@@ -9,8 +9,8 @@ MOST = 2**32 - 1
 """The largest that PyTorch, NumPy and scikit-learn all take."""
 
 
-def check_seed(seed: Any, name: str = "seed") -> None:
-    """Refuse what is no seed.
+def check_seed(seed: Any, name: str = "seed") -> int:
+    """Return a seed as a plain integer; refuse what is none.
 
     Args:
         seed: A whole number from 0 to 4294967295.
@@ -21,13 +21,14 @@ def check_seed(seed: Any, name: str = "seed") -> None:
 
     Example:
         >>> check_seed(3)
+        3
         >>> check_seed(-1)
         Traceback (most recent call last):
         ...
         vaekit.errors.SpecError: seed must be a whole number from 0 to 4294967295; got -1. Take 0.
     """
     if is_seed(seed):
-        return
+        return int(seed)
     shown = repr(seed) if len(repr(seed)) < 60 else f"{repr(seed)[:50]}..."
     raise SpecError(f"{name} must be {RULE}; got {shown}. Take 0.")
 

@@ -234,7 +234,7 @@ def cluster(
         >>> found.k, sum(found.sizes), found.method
         (4, 300, 'auto')
     """
-    check_seed(seed)
+    seed = check_seed(seed)
     check_options(method, k)
     items = as_items(trained.domain, trained.context, X, context)
     classes = as_classes(labels, len(items))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vaekit.errors import SpecError
-from vaekit.places import check_source
+from vaekit.places import check_source, is_there
 from vaekit.seeds import check_seed
 
 MOST_COUNT = 2**31 - 1
@@ -48,5 +48,5 @@ def _check(name: str, value: Any) -> None:
         raise SpecError(
             f"{option} must be at most {MOST_COUNT}; got {str(value)[:40]}. Take a smaller number."
         )
-    elif isinstance(value, Path | str):
-        check_source(value)
+    elif isinstance(value, Path) or (isinstance(value, str) and is_there(value)):
+        check_source(value)  # other words need be no paths

@@ -119,7 +119,7 @@ def edit_curve(
         raise SpecError("strengths must be at least one; got none.")
     items = items_of(trained, X, labels, context)
     named = Labels.of(labels, len(items))
-    check_seed(seed)
+    seed = check_seed(seed)
     learned, judged, edited = _parted(named, attribute, to, seed)
     known, seen = named.at(learned), _some(items, learned)
     check_attribute(known, attribute, to)

@@ -288,7 +288,7 @@ def discover_directions(
         >>> len(found), found[0].step.shape
         (2, torch.Size([8]))
     """
-    check_seed(seed)
+    seed = check_seed(seed)
     check_straight(trained)
     if source not in ("latents", "decoder"):
         raise unknown_name("source", source, ["latents", "decoder"])

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +14,7 @@ from vaekit.domains.hooks import Proposals
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.fitting.trained import TrainedModel, check_sample, distinct_items
 from vaekit.randomness import seeded
+from vaekit.seeds import check_seed
 
 _AT_ONCE = 4096
 _SPARE = 1.3
@@ -68,9 +68,8 @@ def sample_where(
         >>> set(rows["kind"]), rows["size"].min() >= 2.0
         ({'b'}, np.True_)
     """
-    if not (isinstance(n, int | np.integer) and n >= 1):
-        raise SpecError(f"n must be a whole number of at least 1; got {n!r}.")
-    check_sample(trained.domain, int(n), seed)
+    check_sample(trained.domain, n)
+    seed = None if seed is None else check_seed(seed)
     rows = trained.rows(context, _AT_ONCE)
     proposals = trained.domain.proposals(trained, rows, prior == "fitted", where)
 

@@ -29,15 +29,16 @@ _ROUNDS = 50
 _MOST_DRAWS = 1_000_000
 
 
-def check_sample(domain: Domain, n: int, seed: int | torch.Generator | None) -> None:
-    """Refuse more items than fit in memory, and what is no seed.
+def check_sample(domain: Domain, n: Any) -> None:
+    """Refuse what is no count of items, and more of them than fit in memory.
 
     Raises:
         SpecError: Says which.
     """
-    if not isinstance(seed, torch.Generator | None):
-        check_seed(seed)
-    check_memory(f"n={n} items", 8 * n * domain.num_features, "Ask for fewer at a time.", SpecError)
+    if not (isinstance(n, int | np.integer) and n >= 1):
+        raise SpecError(f"n must be a whole number of at least 1; got {n!r}.")
+    wanted = 8 * int(n) * domain.num_features
+    check_memory(f"n={n} items", wanted, "Ask for fewer at a time.", SpecError)
 
 
 def distinct_items(domain: Domain, n: int, draw: Callable[[Tensor], Tensor]) -> Any:
@@ -241,11 +242,10 @@ class TrainedModel:
     @torch.no_grad()
     def sample(self, n: int, context: Any, seed: int | None, prior: str) -> Any:
         """Generate items; see `Autoencoder.sample`."""
-        if not (isinstance(n, int | np.integer) and n >= 1):
-            raise SpecError(f"n must be a whole number of at least 1; got {n!r}.")
+        check_sample(self.domain, n)
+        seed = None if seed is None else check_seed(seed)
         if prior not in ("fitted", "model"):
             raise SpecError(f"prior must be 'fitted' or 'model'; got {prior!r}.")
-        check_sample(self.domain, int(n), seed)
         rows = self.rows(context, int(n))
         if not isinstance(self.model, VAE):  # there is one way to sample only
             return self.domain.decode(self._sampled(int(n), rows, seed))
@@ -284,7 +284,7 @@ class TrainedModel:
             raise SpecError(
                 f"draws must be a whole number from 1 to {_MOST_DRAWS}; got {draws!r}. Take 64."
             )
-        check_seed(seed)
+        seed = check_seed(seed)
         generator = make_generator(seed)
         batches = self.batches(raw, context)
         return torch.cat([self._log_prob(batch, draws, generator) for batch in batches])

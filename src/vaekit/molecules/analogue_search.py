@@ -230,7 +230,7 @@ def find_analogues(
         SpecError: A number out of range, or an unknown property.
         CompositionError: The model is not of molecules, or has no latents.
     """
-    check_seed(seed)
+    seed = check_seed(seed)
     _check(n, similarity, rank, draws)
     pattern = None if keep is None else as_pattern(keep)
     start = read_lead(trained, lead, context)

@@ -22,7 +22,13 @@ from vaekit.domains.checks import (
     plain_frame,
     with_text_names,
 )
-from vaekit.errors import CompositionError, SpecError, unknown_name
+from vaekit.errors import (
+    CompositionError,
+    DataError,
+    DataTypeError,
+    SpecError,
+    unknown_name,
+)
 from vaekit.fitting.trained import TrainedModel
 from vaekit.presets.base import Preset, get_preset
 from vaekit.randomness import seeded
@@ -108,7 +114,7 @@ def impute(
         >>> impute(model.trained_, frame)["size"].isna().sum()
         np.int64(0)
     """
-    check_seed(seed)
+    seed = check_seed(seed)
     domain = _check(trained, estimate, draws)
     frame, shifts = domain.read(X), _shifts(domain, shift or {})
     choose = _best_guess if estimate == "mean" else _one_draw
@@ -336,14 +342,19 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         if is_frame(X):
             validate_data(self, X, reset=reset, skip_check_array=True)
             return with_text_names(X)
-        array = validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan",
-            ensure_min_samples=2 if reset else 1,
-        )
+        try:
+            array = validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype=[np.float64, np.float32],
+                ensure_all_finite="allow-nan",
+                ensure_min_samples=2 if reset else 1,
+            )
+        except TypeError as error:
+            raise DataTypeError(str(error)) from error
+        except ValueError as error:
+            raise DataError(str(error)) from error
         return pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
