@@ -1,5 +1,6 @@
 """A trained model together with what it knows of the data: raw items in, raw items out."""
 
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -164,7 +165,7 @@ class TrainedModel:
                 warning counts such items. Of molecules alone; other kinds are always strict.
         """
         batches, found = self._readable_inputs(raw, context, strict)
-        z = torch.cat([self.vae.encode(b.x, b.context) for b in batches])
+        z = _joined(self.vae.encode(b.x, b.context) for b in batches)
         if found is None or found.is_whole:
             return z
         spread = z.new_full((found.count, *z.shape[1:]), torch.nan)
@@ -391,6 +392,20 @@ def batches_of(items: Items, device: torch.device) -> Iterator[Batch]:
     """Yield a set cut into encoded batches, one in memory at a time."""
     for index in torch.arange(len(items)).split(_CHUNK):
         yield items.batch(index, device)
+
+
+_AT_ONCE = 64
+
+
+def _joined(parts: Iterator[Tensor]) -> Tensor:
+    """Return parts one behind the other; of many small ones some are joined at a time.
+
+    Small ones lie apart in memory, which stays taken when they are let go.
+    """
+    joined: list[Tensor] = []
+    while some := list(itertools.islice(parts, _AT_ONCE)):
+        joined.append(torch.cat(some))
+    return torch.cat(joined) if len(joined) > 1 else joined[0]
 
 
 def _prepared(learned: Context | None, context: Any, count: int | None) -> Tensor | None:

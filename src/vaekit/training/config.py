@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -286,13 +287,29 @@ class Items:
         if count == 0:
             return self, None
         order = torch.randperm(len(self), generator=generator)
-        return self.subset(order[count:].sort().values), self.subset(order[:count].sort().values)
+        return self.subset(_sorted(order[count:])), self.subset(_sorted(order[:count]))
 
     def fingerprint(self) -> str:
         """Shape, dtype and checksum of all rows: tells other data from the same."""
         parts = [self.rows, self.context, self.observed, self.weights]
-        sums = [zlib.crc32(part.contiguous().numpy().data) for part in parts if part is not None]
+        sums = [_checksum(part) for part in parts if part is not None]
         return f"{tuple(self.rows.shape)} {self.rows.dtype} {sums}"
+
+
+def _sorted(places: Tensor) -> Tensor:
+    """Return places in their order; PyTorch's own sorting takes as much memory again."""
+    return torch.from_numpy(np.sort(places.numpy()))
+
+
+def _checksum(rows: Tensor) -> int:
+    """Return the checksum of all rows in their order, without a copy of them all."""
+    found = 0
+    for part in rows.split(_ROWS_AT_ONCE):
+        found = zlib.crc32(part.contiguous().numpy().data, found)
+    return found
+
+
+_ROWS_AT_ONCE = 4096
 
 
 def _rows(values: Tensor | None, index: Tensor, device: torch.device) -> Tensor | None:
