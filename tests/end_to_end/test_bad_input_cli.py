@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import time
 import warnings
@@ -19,7 +20,7 @@ import pytest
 
 pd = pytest.importorskip("pandas")
 
-from vaekit import Autoencoder  # noqa: E402
+from vaekit import Autoencoder, registry  # noqa: E402
 from vaekit.cli.app import main  # noqa: E402
 
 USER, USAGE, OWN = 1, 2, 70
@@ -557,3 +558,123 @@ MORE = [
 def test_other_mistakes(line, place, tmp_path):
     refused(*words(line, place, tmp_path))
     assert not list(tmp_path.iterdir())
+
+
+def run_limited(arguments, memory):
+    """Run a command in a process of its own, with a limit of memory above the imports."""
+    used = "int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()"
+    limit = f"n = {memory} + {used}; resource.setrlimit(resource.RLIMIT_AS, (n, n));"
+    code = (
+        "import resource, sys, torch, vaekit.console.files, pandas, pyarrow.csv;"
+        f"{limit} sys.argv = ['vaekit', *sys.argv[1:]];"
+        "from vaekit.cli.app import main; main()"
+    )
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zip", "png"])
+def test_bombs_under_a_limit_of_memory(kind, tmp_path):
+    """What unpacks to 2 GB is refused where there are fewer."""
+    data = tmp_path / "bomb.csv.gz"
+    if kind == "gzip":
+        with gzip.open(data, "wb", compresslevel=1) as file:
+            file.write(b"a,b\n")
+            for _ in range(128):
+                file.write(b"1" * 2**24)
+    elif kind == "zip":
+        data = tmp_path / "bomb.csv.zip"
+        archive = zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
+        with archive, archive.open("bomb.csv", "w", force_zip64=True) as file:
+            for _ in range(128):
+                file.write(b"1" * 2**24)
+    else:
+        data = tmp_path / "bomb"
+        data.mkdir()
+        (data / "a.png").write_bytes(png_bytes(13_000, 13_000))
+    arguments = ["fit", data, tmp_path / "run", "--max-epochs", 1]
+    arguments += ["--size", "8"] if kind == "png" else []
+    done = run_limited(arguments, 500_000_000)
+    assert done.returncode == USER, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("error: ") == 1
+
+
+def test_a_reader_that_has_seen_enough():
+    code = "from vaekit.cli.app import main; import sys; sys.argv = ['vaekit', 'models']; main()"
+    done = subprocess.run(
+        f'"{sys.executable}" -c "{code}" | head -n 1',
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_debug(before, place, tmp_path, monkeypatch):
+    """In front of the command and behind it: the traceback, and a file without data."""
+    monkeypatch.chdir(tmp_path)
+    line = ["describe", place / "bad" / "folder.csv"]
+    arguments = ["--debug", *line] if before else [*line, "--debug"]
+    status, _, err = call(*arguments)
+    assert status == USER
+    assert "Traceback (most recent call last)" in err
+    (report,) = tmp_path.glob("vaekit-fault-*.txt")
+    text = report.read_text()
+    assert "numpy " in text
+    assert f"vaekit {' '.join(map(str, arguments))}" in text
+    assert "Traceback (most recent call last)" in text
+
+
+class Odd(Exception):
+    """What no handler knows."""
+
+
+ERRORS = {
+    "memory": (MemoryError(), USER, "must fit in memory"),
+    "memory of torch": (RuntimeError("DefaultCPUAllocator: can't allocate memory"), USER, "memory"),
+    "permission": (PermissionError(13, "Permission denied", "a.csv"), USER, "a.csv must be open"),
+    "read-only": (OSError(30, "Read-only file system", "b"), USER, "Read-only file system"),
+    "disk": (OSError(28, "No space left on device"), USER, "Free disk space"),
+    "text": (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), USER, "--encoding"),
+    "letters": (UnicodeEncodeError("ascii", "\u20ac", 0, 1, "bad"), USER, "ascii"),
+    "depth": (RecursionError(), USER, "nested"),
+    "numbers": (OverflowError("int too large to convert"), USER, "computers count"),
+    "archive": (zipfile.BadZipFile("cut"), USER, "damaged"),
+    "own": (Odd("a\nb"), OWN, "a fault of vaekit itself"),
+    "own key": (KeyError("k"), OWN, "--debug"),
+}
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_every_exception_is_one_line(kind, monkeypatch):
+    error, expected, words_of = ERRORS[kind]
+
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr("vaekit.cli.app.app", fail)
+    status, _, err = call("info", "x")
+    assert status == expected
+    assert words_of in err
+    assert len(err.splitlines()) == 1
+
+
+def test_an_interruption_passes(monkeypatch):
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vaekit.cli.app.app", stop)
+    with pytest.raises(KeyboardInterrupt):
+        call("info", "x")
+
+
+@pytest.mark.parametrize("name", registry.names("commands"))
+def test_every_command_takes_debug(name):
+    status, out, _ = call(name, "--help")
+    assert status == 0
+    assert "--debug" in out
