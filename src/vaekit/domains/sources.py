@@ -111,7 +111,7 @@ def check_header(path: Path, file: IO[bytes], size: int, *, mapped: bool = False
     if dtype.hasobject:
         raise DataError(
             f"{path} must hold numbers or text; its values are objects of Python, which only "
-            "running code can read. Save it with another dtype."
+            "running code can read (allow_pickle). Save it with another dtype."
         )
     if wanted > size:
         raise DataError(
