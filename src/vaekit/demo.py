@@ -11,11 +11,13 @@ from vaekit.autoencoder import Autoencoder
 from vaekit.datasets.images import Dataset, digits
 from vaekit.errors import SaveError
 from vaekit.files import atomic_folder, atomic_write, expanded_path
+from vaekit.places import check_target
 from vaekit.plots.charts import latent_health, training_curves
 from vaekit.plots.images import image_grid, interpolation_strips, reconstruction_pairs
 from vaekit.plots.latent_maps import latent_map, latent_traversals
 from vaekit.plots.style import save_figure
 from vaekit.reports import lines, render, table_row
+from vaekit.seeds import check_seed
 
 
 def write_page(path: Path, figures: dict[str, str]) -> None:
@@ -168,7 +170,9 @@ def run_demo(out: Path, seed: int = 0) -> DemoResult:
     Raises:
         SaveError: The disk is full or not writable, or the folder holds something else.
     """
+    seed = check_seed(seed)
     out = expanded_path(out)
+    check_target("the folder", out)
     _check_destination(out)
     data = digits()
     order = np.random.default_rng(seed).permutation(len(data))

@@ -36,7 +36,9 @@ from vaekit.domains.hooks import DetectorDefaults, TrainingBudget
 from vaekit.domains.sources import read_source
 from vaekit.errors import CompositionError
 from vaekit.fitting.fit import Plan
+from vaekit.places import is_there
 from vaekit.presets.base import Preset
+from vaekit.seeds import check_seed
 from vaekit.storage.loading import locate_run
 from vaekit.storage.runs import options_from_json, options_to_json, write_run
 from vaekit.training.config import SuggestedSteps, TrainConfig
@@ -146,10 +148,11 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             VaekitError: As of `Autoencoder.fit`.
             SpecError: A contamination or rate out of range.
         """
+        check_seed(self.seed)
         check_contamination(self.contamination)
         check_rate(self.false_alarm_rate)
         domain = None
-        if isinstance(X, str | Path) and Path(X).is_dir():
+        if isinstance(X, str | Path) and is_there(X) and Path(X).is_dir():
             domain = infer_domain(X, self.domain).with_source(X)
         X = _read(X) if domain is None else X
         domain = infer_domain(X, self.domain).with_source(X) if domain is None else domain

@@ -107,5 +107,5 @@ def check_rate(rate: Any) -> None:
     Raises:
         SpecError: Neither ``None`` nor in (0, 1).
     """
-    if rate is not None and not 0 < rate < 1:
+    if rate is not None and not (isinstance(rate, int | float) and 0 < rate < 1):
         raise SpecError(f"false_alarm_rate must be in (0, 1); got {rate!r}.")

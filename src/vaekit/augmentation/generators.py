@@ -41,7 +41,13 @@ def concatenate_items(old: Any, new: Any) -> Any:
         return np.concatenate([np.asarray(old), np.asarray(new)])
     import pandas as pd
 
-    return pd.concat([old, new.astype(dict(old.dtypes))], ignore_index=True)
+    # identifiers, which no model makes, are missing in new rows: no plain integers hold that
+    kinds = {
+        name: kind
+        for name, kind in old.dtypes.items()
+        if getattr(kind, "kind", "O") not in "biu" or not new[name].isna().any()
+    }
+    return pd.concat([old, new.astype(kinds)], ignore_index=True)
 
 
 def is_numeric_target(y: Any) -> bool:

@@ -12,10 +12,11 @@ from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
 from vaekit import registry
-from vaekit.console.options import accept_table_options
+from vaekit.cli.faults import report_fault
+from vaekit.console.options import DEBUG_HELP, accept_debug, accept_raw_text, accept_table_options
 from vaekit.console.outputs import expanding_home
 from vaekit.console.stopping import stopping_in_one_line
-from vaekit.errors import VaekitError
+from vaekit.console.values import checking_values
 
 _ORDER = (
     "demo",
@@ -75,8 +76,9 @@ class _Commands(TyperGroup):
 
 def _loaded(name: str) -> Any:
     single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-    command = accept_table_options(registry.get("commands", name))
-    single.command(name)(expanding_home(command))
+    command = accept_raw_text(accept_table_options(registry.get("commands", name)))
+    checked = accept_debug(expanding_home(checking_values(command)))
+    single.command(name)(checked)
     return typer.main.get_command(single)
 
 
@@ -101,23 +103,24 @@ def options(
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Say which it is."),
     ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help=DEBUG_HELP)] = False,
 ) -> None:
     """Variational autoencoders on your own data: compress, generate, edit, score, explain."""
 
 
 def main() -> None:
-    """Run a command; an expected error is one message and exit status 1, no traceback.
+    """Run a command; an exception is one message and an exit status, and no traceback.
 
-    Warnings are messages as well, without the place in the code that they come from.
+    The status is 1 for what the user can mend, 2 for a line that is no call of a command, and 70
+    for a fault of vaekit itself. Warnings are messages as well, without the place in the code that
+    they come from.
     """
     warnings.showwarning = _show_warning
     try:
         with stopping_in_one_line():
             app()
-    except VaekitError as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {type(error).__name__}:", end=" ")
-        Console(stderr=True, markup=False, highlight=False).print(str(error))
-        sys.exit(1)
+    except Exception as error:
+        sys.exit(report_fault(error, sys.argv[1:]))
 
 
 def _show_warning(

@@ -19,6 +19,7 @@ from vaekit.domains.base import Domain
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.fitting.trained import TrainedModel, as_classes, as_items
 from vaekit.metrics.clusters import NOISE, ClusterAgreement, agreement
+from vaekit.seeds import check_seed
 from vaekit.training.config import Items
 
 
@@ -233,6 +234,7 @@ def cluster(
         >>> found.k, sum(found.sizes), found.method
         (4, 300, 'auto')
     """
+    seed = check_seed(seed)
     check_options(method, k)
     items = as_items(trained.domain, trained.context, X, context)
     classes = as_classes(labels, len(items))

@@ -1,7 +1,5 @@
 """A clustering as a folder: JSON, CSV and pictures."""
 
-import csv
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from vaekit.clustering.clusters import Cluster, Clustering
+from vaekit.csv_text import rows_csv
 from vaekit.files import to_json
 from vaekit.fitting.trained import TrainedModel
 from vaekit.metrics.clusters import NOISE
@@ -121,11 +120,9 @@ def write_clustering(
 
 
 def _csv(found: Clustering) -> bytes:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(("item", "cluster", "probability"))
     confidence = found.confidence
-    for item, number in enumerate(found.assignments):
-        probability = "" if confidence is None else f"{confidence[item]:.4f}"
-        table.writerow((item, int(number), probability))
-    return text.getvalue().encode()
+    rows = (
+        (item, int(number), "" if confidence is None else f"{confidence[item]:.4f}")
+        for item, number in enumerate(found.assignments)
+    )
+    return rows_csv(("item", "cluster", "probability"), rows)

@@ -1,7 +1,5 @@
 """A comparison as a folder: one page, a table and everything as JSON."""
 
-import csv
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from matplotlib.figure import Figure
 
 from vaekit.comparison.benchmark import EDITING, SAMPLED_AT_ONCE, BenchmarkRun
 from vaekit.comparison.models import Comparison
+from vaekit.csv_text import rows_csv
 from vaekit.files import to_json
 from vaekit.plots.charts import Panel, tradeoff_curves
 from vaekit.plots.images import image_sheets
@@ -362,11 +361,7 @@ def _csv(found: Comparison) -> bytes:
             for score in scores:
                 rows.append({"model": run.model, "seed": run.seed, "kind": kind} | score.to_json())
     names = list(dict.fromkeys(name for row in rows for name in row)) or ["model"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+    return rows_csv(names, ([row.get(name, "") for name in names] for row in rows))
 
 
 def _page(found: Comparison, pictures: list[str]) -> bytes:

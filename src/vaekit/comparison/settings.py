@@ -40,7 +40,7 @@ class ComparisonSettings:
         """Check the values."""
         rules = {
             "minutes": (math.isfinite(self.minutes) and self.minutes > 0, "positive and finite"),
-            "seeds": (self.seeds >= 1, "at least 1"),
+            "seeds": (1 <= self.seeds <= 1000, "from 1 to 1000"),
             "marks": (_rises_to_one(self.marks), "shares that rise to 1, like (0.4, 1.0)"),
             "steps": (all(s >= 1 for s in self.steps), "at least 1 each"),
             "samples": (self.samples >= 10, "at least 10"),

@@ -13,8 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from vaekit import datasets, domains, plots
+from vaekit.csv_text import frame_csv, rows_csv
 from vaekit.errors import DataError, MissingExtraError, SpecError
 from vaekit.files import atomic_file, atomic_write
+from vaekit.places import check_source, is_there
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,9 +49,10 @@ def read_data(source: str, domain: domains.Domain | None = None, *, is_whole: bo
     Raises:
         DataError: Nothing of that name.
     """
-    if not Path(source).exists() and source in _BUILT_IN:
+    check_source(source)
+    if not is_there(source) and source in _BUILT_IN:
         return _BUILT_IN[source]()
-    if not Path(source).exists():
+    if not is_there(source):
         raise DataError(
             f"the data must be a file, a folder, or one of {', '.join(_BUILT_IN)}; there is "
             f"nothing at {source!r}."
@@ -87,7 +90,7 @@ def read_context(
         )
     path = Path(text)
     is_folder = data is not None and Path(data).is_dir()
-    if not path.is_file():
+    if not is_there(text) or not path.is_file():
         names = text.split(",")
         if is_folder:
             owner = domains.infer_domain(data) if domain is None else domain
@@ -238,7 +241,7 @@ class _CsvPieces:
         self.file, self.is_first = file, True
 
     def write(self, frame: Any) -> None:
-        self.file.write(frame.to_csv(index=False, header=self.is_first).encode())
+        self.file.write(frame_csv(frame, header=self.is_first).encode())
         self.is_first = False
 
 
@@ -274,8 +277,7 @@ class _ParquetPieces:
 
 def _frame_bytes(frame: Any, ending: str) -> bytes:
     if ending == ".csv":
-        text: str = frame.to_csv(index=False)
-        return text.encode()
+        return frame_csv(frame).encode()
     buffer = io.BytesIO()
     try:
         frame.to_parquet(buffer, index=False)
@@ -288,13 +290,12 @@ def _frame_bytes(frame: Any, ending: str) -> bytes:
 
 def write_table(path: Path, columns: dict[str, Any]) -> None:
     """Write columns as CSV."""
-    names = ",".join(columns)
-    rows = (",".join(_text(v) for v in row) for row in zip(*columns.values(), strict=True))
-    atomic_write(path, ("\n".join([names, *rows]) + "\n").encode())
+    rows = zip(*columns.values(), strict=True)
+    atomic_write(path, rows_csv(list(columns), ([_cell(value) for value in row] for row in rows)))
 
 
-def _text(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
+def _cell(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float | np.floating) else value
 
 
 def print_table(title: str, rows: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vaekit.csv_text import use_raw_text
 from vaekit.errors import SpecError
 
 DATA_HELP = (
@@ -44,6 +45,58 @@ def accept_estimator_options(command: Callable[..., None]) -> Callable[..., None
     command.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
     return command
 
+
+DEBUG_HELP = "Of an error: show where it happened, and write a file to attach to a report."
+
+
+def accept_debug(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command ``--debug``, which the handler of all exceptions looks for by itself."""
+    signature = inspect.signature(command, eval_str=True)
+    if "debug" in signature.parameters:
+        return command
+
+    @functools.wraps(command)
+    def debugged(*args: Any, **given: Any) -> None:
+        given.pop("debug", None)
+        command(*args, **given)
+
+    return _with_flag(debugged, signature, "debug", DEBUG_HELP)
+
+
+def accept_raw_text(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that writes what it read ``--raw-text``, for CSV files without apostrophes."""
+    signature = inspect.signature(command, eval_str=True)
+    named = signature.parameters.keys()
+    if "out" not in named or "raw_text" in named or not {"data", "run"} & named:
+        return command
+
+    @functools.wraps(command)
+    def writing(*args: Any, **given: Any) -> None:
+        with use_raw_text(bool(given.pop("raw_text", False))):
+            command(*args, **given)
+
+    return _with_flag(writing, signature, "raw_text", _RAW_HELP)
+
+
+def _with_flag(
+    command: Callable[..., None], signature: inspect.Signature, name: str, text: str
+) -> Callable[..., None]:
+    """Return a command whose signature has one flag more."""
+    flag = Annotated[bool, typer.Option(f"--{name.replace('_', '-')}", help=text)]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    added = inspect.Parameter(name, kind, default=False, annotation=flag)
+    parameters = [*signature.parameters.values(), added]
+    command.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=parameters
+    )
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+_RAW_HELP = (
+    "Write text into .csv as it is, also where a spreadsheet would run it as a formula (it begins "
+    "with = + - or @); else an apostrophe is put in front."
+)
 
 _READS_DATA = frozenset({"data", "training", "context", "labels"})
 

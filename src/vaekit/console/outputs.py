@@ -9,6 +9,7 @@ import typer
 
 from vaekit.errors import SaveError
 from vaekit.files import expanded_path
+from vaekit.places import check_target, is_there
 
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that are there already.")]
 
@@ -39,6 +40,7 @@ def check_outputs(
     for option, named in outputs.items():
         if named is None:
             continue
+        check_target(option, expanded_path(named))
         path = expanded_path(named).resolve()
         if path in taken:
             raise SaveError(
@@ -63,7 +65,10 @@ def check_output_folder(option: str, folder: Path, inputs: Iterable[str | Path |
     Raises:
         SaveError: It is an input, or one lies in it.
     """
+    check_target(option, expanded_path(folder))
     path = expanded_path(folder).resolve()
+    if path.is_file():
+        raise SaveError(f"{option} must be a folder; {folder} is a file. Choose another name.")
     for place in _existing(inputs):
         if place == path or path in place.parents:
             raise _of_input(option, path, place)
@@ -85,8 +90,6 @@ def check_picture_folder(
     """
     check_output_folder(option, folder, inputs)
     path = expanded_path(folder)
-    if path.is_file():
-        raise SaveError(f"{option} must be a folder; {folder} is a file. Choose another name.")
     held = [item for item in path.rglob("*") if item.is_file()] if path.is_dir() else []
     other = next((item for item in held if item.suffix.lower() not in _PICTURES), None)
     if other is not None:
@@ -103,14 +106,7 @@ def check_picture_folder(
 
 def _existing(inputs: Iterable[str | Path | None]) -> list[Path]:
     paths = [expanded_path(named) for named in inputs if named is not None and str(named)]
-    return [path.resolve() for path in paths if _is_there(path)]
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # words that are no path: too long, or with letters that no path has
-        return False
+    return [path.resolve() for path in paths if is_there(path)]
 
 
 def _check_input(option: str, path: Path, place: Path) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vaekit.domains.sources import read_source
 from vaekit.errors import DataError
 from vaekit.files import expanded_path
+from vaekit.seeds import check_seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -346,6 +347,7 @@ def shapes(n: int | None = None, *, size: int = 32, color: bool = False, seed: i
         >>> data.images.shape, list(data.factors)
         ((5, 32, 32), ['shape', 'scale', 'rotation', 'x', 'y'])
     """
+    seed = check_seed(seed)
     if n is not None and n < 1:
         raise DataError(f"n must be at least 1 or None; got {n}. None gives the full grid.")
     if size < _LEAST_SIZE:

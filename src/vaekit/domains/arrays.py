@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaekit.domains.base import Domain, require_fitted
+from vaekit.domains.blocks import blocks, deviation
 from vaekit.domains.checks import as_numbers, check_column_names, check_finite, check_rows
 from vaekit.domains.collecting import collect_items
 from vaekit.domains.hooks import DetectorDefaults, TrainingBudget
@@ -83,7 +84,7 @@ class ArrayDomain(Domain):
             scale=tuple(scale.tolist()),
             low=float(array.min()),
             high=float(array.max()),
-            whole=bool(array.dtype.kind in "biu" or np.equal(np.mod(array, 1), 0).all()),
+            whole=array.dtype.kind in "biu" or all(_are_whole(part) for part in blocks(array)),
             columns=columns,
             kind=_kind(raw),
             dtype="float32" if array.dtype in (np.float32, np.float16) else "float64",
@@ -95,7 +96,7 @@ class ArrayDomain(Domain):
         if self.scaling not in _SCALINGS:
             raise unknown_name("scaling", self.scaling, _SCALINGS)
         # Squares of sizes far from 1 are infinite or 0: those columns are scaled in their own unit.
-        size = np.abs(array).max(0).astype(np.float64)
+        size = np.max([np.abs(part).max(0) for part in blocks(array)], 0).astype(np.float64)
         unit = np.where((size == 0) | ((size > 1e-100) & (size < 1e100)), 1.0, size)
         with np.errstate(over="ignore", invalid="ignore"):
             if (unit != 1).any():
@@ -126,8 +127,10 @@ class ArrayDomain(Domain):
         check_finite(array, columns)
         if not self.standardize:
             self._check_range(array)
-        scaled = (array.astype(np.float64) - mean) / np.asarray(self.scale)
-        return torch.from_numpy(scaled.astype(np.float32))
+        scaled, scale = np.empty_like(array, dtype=np.float32, subok=False), np.asarray(self.scale)
+        for part, into in zip(blocks(array), blocks(scaled), strict=True):
+            into[...] = (part.astype(np.float64) - mean) / scale
+        return torch.from_numpy(scaled)
 
     def _check_columns(self, columns: tuple[str, ...] | None, count: int) -> None:
         learned = tuple(self.columns) if self.columns else None
@@ -242,14 +245,18 @@ class ArrayDomain(Domain):
         )
 
 
+def _are_whole(array: NDArray[Any]) -> bool:
+    return bool(np.equal(np.mod(array, 1), 0).all())
+
+
 def _by_deviation(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    return array.mean(0, dtype=np.float64), array.std(0, dtype=np.float64)
+    return array.mean(0, dtype=np.float64), deviation(array)
 
 
 def _by_range(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the ranges times what makes the mean deviation 1, where training starts best."""
     mean, deviation = _by_deviation(array)
-    span = np.ptp(array.astype(np.float64), axis=0)
+    span = array.max(0).astype(np.float64) - array.min(0).astype(np.float64)
     shares = deviation[span > 0] / span[span > 0]
     return mean, span * (shares.mean() if len(shares) else 1.0)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +16,7 @@ from vaekit.domains.sources import read_source
 from vaekit.errors import CompositionError, DataError, unknown_name
 from vaekit.files import expanded_path
 from vaekit.networks.conv import Chain, Reshape
+from vaekit.places import check_source
 from vaekit.presets.base import Parts
 from vaekit.reading.tables import is_table_file
 from vaekit.registry import get, names
@@ -51,9 +53,10 @@ def infer_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
         return made
     if isinstance(raw, str | Path):
         raw = expanded_path(raw)
+        check_source(raw)
         if raw.is_file() and (raw.suffix in (".npz", ".npy") or is_table_file(raw)):
             raw = read_source(raw)
-    raw = peek_items(raw)
+    raw = _even(peek_items(raw))
     known: list[type[Domain]] = [get("domains", name) for name in names("domains")]
     best = max(known, key=lambda domain: domain.confidence(raw))
     if best.confidence(raw) > 0:
@@ -62,6 +65,23 @@ def infer_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
         f"the kind of data must be clear; no domain knows what {type(raw).__name__} holds. Name "
         f"one: {', '.join(names('domains'))}."
     )
+
+
+def _even(raw: Any) -> Any:
+    """Return lists as they are, if all of their rows are of one length.
+
+    Raises:
+        DataError: They are not.
+    """
+    if isinstance(raw, list | tuple):
+        try:
+            np.asarray(raw)
+        except ValueError as error:
+            raise DataError(
+                "rows must all be of one length; those of the list are not. Fill them up, or pass "
+                "a data frame."
+            ) from error
+    return raw
 
 
 def use_networks(

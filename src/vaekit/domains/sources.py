@@ -1,18 +1,21 @@
 """Files to arrays and data frames, whole or a piece at a time."""
 
 import gzip
+import math
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError, MissingExtraError, SpecError
 from vaekit.files import expanded_path
+from vaekit.memory import check_memory
+from vaekit.places import check_source, is_there
 from vaekit.reading.records import current_options, warn_of_guesses
 from vaekit.reading.tables import ENDINGS, examine_table, is_table_file
 from vaekit.reading.tables import read_pieces as table_pieces
@@ -20,6 +23,7 @@ from vaekit.reading.tables import read_pieces as table_pieces
 _ARRAY_KEYS = ("X", "x", "images", "data", "x_train", "arr_0")
 _IDX_UINT8 = 8
 _PIECE = 2**20
+_MOST_PACKED = 1100  # bytes that gzip makes one of, at most
 
 
 def read_source(path: str | Path) -> Any:
@@ -35,7 +39,8 @@ def read_source(path: str | Path) -> Any:
         DataError: Nothing there, an unknown format, or a damaged file; names it.
     """
     path = expanded_path(path)
-    if not path.exists():
+    check_source(path)
+    if not is_there(path):
         raise DataError(f"the data must be a file or a folder; there is nothing at {path}.")
     if path.is_dir():
         from vaekit.domains.choice import infer_domain  # which reads files to tell what they are
@@ -50,11 +55,14 @@ def read_source(path: str | Path) -> Any:
         known = ", ".join([*_READERS, *ENDINGS])
         raise DataError(f"a data file must end in {known} or be a folder of images; got {path}.")
     try:
-        return _READERS[ending](path)
+        found = _READERS[ending](path)
     except DataError:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} must be a readable {ending} file; {error}.") from error
+    if np.ndim(found) == 0:
+        raise DataError(f"{path} must hold items; got a single value. Save an array of them.")
+    return found
 
 
 def _read_npz(path: Path) -> NDArray[Any]:
@@ -67,11 +75,51 @@ def _read_npz(path: Path) -> NDArray[Any]:
                 f"{path} must hold one array, or one named {', '.join(_ARRAY_KEYS)}; got "
                 f"{archive.files}."
             )
+        with zipfile.ZipFile(path) as members:
+            member = f"{key}.npy" if f"{key}.npy" in members.namelist() else key
+            with members.open(member) as part:
+                check_header(path, part, members.getinfo(member).file_size)
         return np.asarray(archive[key])
 
 
 def _read_npy(path: Path) -> NDArray[Any]:
+    with path.open("rb") as file:
+        check_header(path, file, path.stat().st_size)
     return np.asarray(np.load(path, allow_pickle=False))
+
+
+def check_header(path: Path, file: IO[bytes], size: int, *, mapped: bool = False) -> None:
+    """Refuse an .npy file whose header promises more than it holds, or than fits in memory.
+
+    Args:
+        path: Of the file, or of the archive that it is in.
+        file: The .npy file, at its begin.
+        size: Of all its bytes, unpacked.
+        mapped: Whether it is read a piece at a time, so that it need not fit.
+
+    Raises:
+        DataError: Says how much it promises.
+    """
+    version = np.lib.format.read_magic(file)
+    reader = {(1, 0): np.lib.format.read_array_header_1_0}.get(
+        version, np.lib.format.read_array_header_2_0
+    )
+    shape, _, dtype = reader(file)
+    if any(length < 0 for length in shape):
+        raise DataError(f"{path} must hold an array; its header declares the shape {shape}.")
+    wanted = math.prod(shape) * dtype.itemsize
+    if dtype.hasobject:
+        raise DataError(
+            f"{path} must hold numbers or text; its values are objects of Python, which only "
+            "running code can read (allow_pickle). Save it with another dtype."
+        )
+    if wanted > size:
+        raise DataError(
+            f"{path} must hold {math.prod(shape)} values by its header, shape {shape}; it is too "
+            "small for them. It is cut off: fetch it again."
+        )
+    if not mapped:
+        check_memory(str(path), wanted, "Take a part of it.", DataError)
 
 
 def _read_idx(path: Path) -> NDArray[np.uint8]:
@@ -81,6 +129,12 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
         if len(head) != 4 or head[:2] != b"\0\0" or head[2] != _IDX_UINT8:
             raise DataError(f"{path} must be an idx file of bytes (MNIST's format); it is not.")
         shape = tuple(int.from_bytes(file.read(4), "big") for _ in range(head[3]))
+        if math.prod(shape) > _MOST_PACKED * path.stat().st_size:
+            raise DataError(
+                f"{path} must hold {math.prod(shape)} values by its header; it is too small for "
+                "them. It is cut off: fetch it again."
+            )
+        check_memory(str(path), math.prod(shape), "Take a part of it.", DataError)
         array = np.empty(shape, np.uint8)
         count = _fill(array.reshape(-1), file)
     if count != array.size:
@@ -136,6 +190,7 @@ def read_pieces(
     if rows < 1:
         raise SpecError(f"rows must be at least 1; got {rows}.")
     path = expanded_path(path)
+    check_source(path)
     if path.is_file() and path.suffix == ".parquet":
         return _parquet(path, rows)
     if path.is_file() and path.suffix == ".npy":
@@ -165,9 +220,16 @@ def _parquet(path: Path, rows: int) -> Iterator[Any]:
 
 def _mapped(path: Path) -> Any:
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        with path.open("rb") as file:
+            check_header(path, file, path.stat().st_size, mapped=True)
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except DataError:
+        raise
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path} must be a readable .npy file; {error}.") from error
+    if np.ndim(found) == 0:
+        raise DataError(f"{path} must hold items; got a single value. Save an array of them.")
+    return found
 
 
 def _cut(items: Any, rows: int) -> Iterator[Any]:

@@ -17,6 +17,7 @@ from vaekit.errors import DataError, SpecError
 from vaekit.fitting.trained import TrainedModel
 from vaekit.metrics.editing import EditScores, attribute_classifier, edit_scores
 from vaekit.randomness import make_generator
+from vaekit.seeds import check_seed
 from vaekit.training.config import Items
 
 _SHARES = (0.4, 0.8)  # to find the edit; up to here to train the judge; the rest is edited
@@ -118,6 +119,7 @@ def edit_curve(
         raise SpecError("strengths must be at least one; got none.")
     items = items_of(trained, X, labels, context)
     named = Labels.of(labels, len(items))
+    seed = check_seed(seed)
     learned, judged, edited = _parted(named, attribute, to, seed)
     known, seen = named.at(learned), _some(items, learned)
     check_attribute(known, attribute, to)

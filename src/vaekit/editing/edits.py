@@ -24,6 +24,7 @@ from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
 from vaekit.fitting.trained import TrainedModel, as_items
 from vaekit.models.vae import VAE
 from vaekit.randomness import make_generator
+from vaekit.seeds import check_seed
 from vaekit.training.config import Items
 
 EDIT_METHODS = ("auto", "swap", *NORMALS)
@@ -287,6 +288,7 @@ def discover_directions(
         >>> len(found), found[0].step.shape
         (2, torch.Size([8]))
     """
+    seed = check_seed(seed)
     check_straight(trained)
     if source not in ("latents", "decoder"):
         raise unknown_name("source", source, ["latents", "decoder"])

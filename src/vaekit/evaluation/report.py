@@ -1,7 +1,5 @@
 """An evaluation as a folder: JSON, CSV and pictures."""
 
-import csv
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from vaekit.csv_text import rows_csv
 from vaekit.errors import FormatError
 from vaekit.evaluation.evaluation import Evaluation
 from vaekit.evaluation.settings import LATENT_ITEMS
@@ -117,10 +116,5 @@ def write_evaluation(path: Path, evaluation: Evaluation, notes: Mapping[str, Any
 
 
 def _csv(evaluation: Evaluation) -> bytes:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(_COLUMNS)
-    for row in evaluation.measured:
-        stored = row.to_json() | {"measure": row.name}
-        table.writerow([stored[column] for column in _COLUMNS])
-    return text.getvalue().encode()
+    stored = [row.to_json() | {"measure": row.name} for row in evaluation.measured]
+    return rows_csv(_COLUMNS, ([row[column] for column in _COLUMNS] for row in stored))

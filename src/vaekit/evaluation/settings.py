@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from vaekit.errors import SpecError, unknown_name
+from vaekit.seeds import check_seed
 
 FEATURE_NAMES = ("auto", "classifier", "efficientnet", "raw")
 """What samples may be compared by; ``"auto"`` is a classifier where labels are known, else raw."""
@@ -14,6 +15,9 @@ LATENT_ITEMS = 2000
 RECONSTRUCTION_ITEMS = 5000
 CODE_ITEMS = 5000
 FEATURE_ITEMS = 5000
+
+
+_MOST = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,9 @@ class EvaluationSettings:
         """Check the values."""
         if self.features not in FEATURE_NAMES:
             raise unknown_name("features", self.features, FEATURE_NAMES)
-        least = {"samples": 1, "draws": 1, "annealed": 0, "annealing_steps": 1, "k": 1, "seed": 0}
+        least = {"samples": 1, "draws": 1, "annealed": 0, "annealing_steps": 1, "k": 1}
         for name, bound in least.items():
             value = vars(self)[name]
-            if value < bound:
-                raise SpecError(f"{name} must be at least {bound}; got {value}. Raise it.")
+            if not bound <= value <= _MOST:
+                raise SpecError(f"{name} must be from {bound} to {_MOST}; got {value}. Mend it.")
+        check_seed(self.seed)

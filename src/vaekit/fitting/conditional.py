@@ -12,8 +12,9 @@ from torch import Tensor
 from vaekit.domains.base import Domain
 from vaekit.domains.hooks import Proposals
 from vaekit.errors import DataError, SpecError, unknown_name
-from vaekit.fitting.trained import TrainedModel, distinct_items
+from vaekit.fitting.trained import TrainedModel, check_sample, distinct_items
 from vaekit.randomness import seeded
+from vaekit.seeds import check_seed
 
 _AT_ONCE = 4096
 _SPARE = 1.3
@@ -67,6 +68,8 @@ def sample_where(
         >>> set(rows["kind"]), rows["size"].min() >= 2.0
         ({'b'}, np.True_)
     """
+    check_sample(trained.domain, n)
+    seed = None if seed is None else check_seed(seed)
     rows = trained.rows(context, _AT_ONCE)
     proposals = trained.domain.proposals(trained, rows, prior == "fitted", where)
 

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from vaekit.domains.base import Domain
 from vaekit.domains.choice import infer_domain, use_networks
 from vaekit.domains.context import Context
-from vaekit.errors import SpecError
+from vaekit.errors import SpecError, unknown_name
 from vaekit.fitting.prior import prior_after, refit_prior, training_share
 from vaekit.fitting.trained import TrainedModel, as_items, batches_of, resolve_context
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TABLE, TOKENS
+from vaekit.memory import check_memory
 from vaekit.metrics.latents import Health, latent_health
 from vaekit.models.vae import VAE
 from vaekit.objectives.base import FixedSchedule
@@ -31,6 +32,8 @@ from vaekit.training.trainer import Callback, TrainResult, train
 from vaekit.training.weights import item_weights
 
 _EXAMPLES = 1000
+_SIZES = ("small", "medium", "large")
+_NARROWEST = 32  # no network has a narrower layer beside the latents
 
 
 def assemble(
@@ -68,6 +71,11 @@ def assemble(
     """
     if not (isinstance(latent_dim, int | np.integer) and latent_dim >= 1):
         raise SpecError(f"latent_dim must be a whole number of at least 1; got {latent_dim!r}.")
+    if network_size not in _SIZES:
+        raise unknown_name("size", network_size, _SIZES)
+    # weights into and out of the latents, their gradients and two moments
+    wanted = 2 * _NARROWEST * 4 * 4 * int(latent_dim)
+    check_memory(f"latent_dim={latent_dim}", wanted, "Take fewer latents.", SpecError)
     if latent_dim >= domain.num_features and TOKENS not in domain.supports:
         warnings.warn(
             f"latent_dim={latent_dim} is not below the {domain.num_features} values of an item, "

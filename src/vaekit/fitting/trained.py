@@ -1,5 +1,6 @@
 """A trained model together with what it knows of the data: raw items in, raw items out."""
 
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,14 +17,29 @@ from vaekit.domains.hooks import UsableItems
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.fitting.interpolation import Decode, interpolate_latents
 from vaekit.fitting.prior import get_prior, refit_prior
+from vaekit.memory import check_memory
 from vaekit.models.vae import VAE, Model
 from vaekit.priors.base import FittedPrior
 from vaekit.priors.mixture import Vamp
 from vaekit.randomness import make_generator, seeded
+from vaekit.seeds import check_seed
 from vaekit.training.config import Items
 from vaekit.types import Batch
 
 _ROUNDS = 50
+_MOST_DRAWS = 1_000_000
+
+
+def check_sample(domain: Domain, n: Any) -> None:
+    """Refuse what is no count of items, and more of them than fit in memory.
+
+    Raises:
+        SpecError: Says which.
+    """
+    if not (isinstance(n, int | np.integer) and n >= 1):
+        raise SpecError(f"n must be a whole number of at least 1; got {n!r}.")
+    wanted = 8 * int(n) * domain.num_features
+    check_memory(f"n={n} items", wanted, "Ask for fewer at a time.", SpecError)
 
 
 def distinct_items(domain: Domain, n: int, draw: Callable[[Tensor], Tensor]) -> Any:
@@ -149,7 +165,7 @@ class TrainedModel:
                 warning counts such items. Of molecules alone; other kinds are always strict.
         """
         batches, found = self._readable_inputs(raw, context, strict)
-        z = torch.cat([self.vae.encode(b.x, b.context) for b in batches])
+        z = _joined(self.vae.encode(b.x, b.context) for b in batches)
         if found is None or found.is_whole:
             return z
         spread = z.new_full((found.count, *z.shape[1:]), torch.nan)
@@ -227,8 +243,8 @@ class TrainedModel:
     @torch.no_grad()
     def sample(self, n: int, context: Any, seed: int | None, prior: str) -> Any:
         """Generate items; see `Autoencoder.sample`."""
-        if not (isinstance(n, int | np.integer) and n >= 1):
-            raise SpecError(f"n must be a whole number of at least 1; got {n!r}.")
+        check_sample(self.domain, n)
+        seed = None if seed is None else check_seed(seed)
         if prior not in ("fitted", "model"):
             raise SpecError(f"prior must be 'fitted' or 'model'; got {prior!r}.")
         rows = self.rows(context, int(n))
@@ -265,8 +281,11 @@ class TrainedModel:
                 f"score_samples needs a model with a density; this one's {why}. Use preset 'vae', "
                 "or compare X with reconstruct(X)."
             )
-        if not (isinstance(draws, int | np.integer) and draws >= 1):
-            raise SpecError(f"draws must be a whole number of at least 1; got {draws!r}.")
+        if not (isinstance(draws, int | np.integer) and 1 <= draws <= _MOST_DRAWS):
+            raise SpecError(
+                f"draws must be a whole number from 1 to {_MOST_DRAWS}; got {draws!r}. Take 64."
+            )
+        seed = check_seed(seed)
         generator = make_generator(seed)
         batches = self.batches(raw, context)
         return torch.cat([self._log_prob(batch, draws, generator) for batch in batches])
@@ -296,6 +315,8 @@ class TrainedModel:
             CompositionError: A geodesic of latents that are no real vectors.
         """
         start, end = self.encode(a, context), self.encode(b, context)
+        wanted = 8 * len(start) * int(steps) * self.domain.num_features
+        check_memory(f"steps={steps}", wanted, "Take fewer steps or ways.", SpecError)
         if len(start) != len(end):
             raise DataError(f"a and b must have as many items; got {len(start)} and {len(end)}.")
         rows = self.rows(context, len(start))
@@ -371,6 +392,20 @@ def batches_of(items: Items, device: torch.device) -> Iterator[Batch]:
     """Yield a set cut into encoded batches, one in memory at a time."""
     for index in torch.arange(len(items)).split(_CHUNK):
         yield items.batch(index, device)
+
+
+_AT_ONCE = 64
+
+
+def _joined(parts: Iterator[Tensor]) -> Tensor:
+    """Return parts one behind the other; of many small ones some are joined at a time.
+
+    Small ones lie apart in memory, which stays taken when they are let go.
+    """
+    joined: list[Tensor] = []
+    while some := list(itertools.islice(parts, _AT_ONCE)):
+        joined.append(torch.cat(some))
+    return torch.cat(joined) if len(joined) > 1 else joined[0]
 
 
 def _prepared(learned: Context | None, context: Any, count: int | None) -> Tensor | None:

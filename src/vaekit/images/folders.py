@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from vaekit.images.depth import (
     largest_of,
     to_bytes,
 )
+from vaekit.memory import check_memory, memory_limit
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 _MOST_BYTES = 8 * 2**30
@@ -166,11 +168,14 @@ class _Reader:
         if getattr(opened, "n_frames", 1) > 1:
             self.animated.append(path)
         if self.size is not None:
+            one, all_ = 4 * opened.width * opened.height, 3 * math.prod(self.size) * self.files
+            check_memory(str(path), one, "Leave it out.", DataError)
+            check_memory(f"{self.files} images of that size", all_, "Take less.", DataError)
             # JPEG can be read at a fraction of its size; twice the wanted one keeps it sharp.
             opened.draft(None, (2 * max(self.size),) * 2)
             return
         wanted = 4 * opened.width * opened.height * self.files
-        if wanted > _MOST_BYTES:
+        if wanted > min(_MOST_BYTES, memory_limit()):
             raise DataError(
                 f"the images must fit in memory; {path} is {opened.height}x{opened.width}, and "
                 f"{self.files} such files take {wanted / 2**30:.0f} GB. Pass size=(height, width) "

@@ -20,6 +20,7 @@ from vaekit.molecules.rdkit_tools import as_molecules, as_pattern, canonical
 from vaekit.molecules.report import MoleculeReport, molecule_report
 from vaekit.molecules.standardize import standardize
 from vaekit.randomness import seeded
+from vaekit.seeds import check_seed
 
 if TYPE_CHECKING:
     from vaekit.molecules.plots import MoleculeGrid
@@ -229,6 +230,7 @@ def find_analogues(
         SpecError: A number out of range, or an unknown property.
         CompositionError: The model is not of molecules, or has no latents.
     """
+    seed = check_seed(seed)
     _check(n, similarity, rank, draws)
     pattern = None if keep is None else as_pattern(keep)
     start = read_lead(trained, lead, context)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vaekit.csv_text import frame_csv
 from vaekit.errors import DataError, SpecError
 from vaekit.files import atomic_write, expanded_path
 from vaekit.molecules.domain import MoleculeDomain
@@ -300,8 +301,7 @@ def save_molecules(path: str | Path, report: MoleculeReport, also: Any = None) -
 
 
 def _table(report: MoleculeReport, also: dict[str, Any]) -> str:
-    text: str = report.frame().assign(**also).to_csv(index=False, float_format="%.6g")
-    return text
+    return frame_csv(report.frame().assign(**also), float_format="%.6g")
 
 
 def _lines(report: MoleculeReport, also: dict[str, Any]) -> str:

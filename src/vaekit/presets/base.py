@@ -304,8 +304,32 @@ def choose_preset(name: str, options: Mapping[str, Any]) -> Preset:
     """
     if name not in preset_names():
         raise unknown_name("preset", name, preset_names())
-    preset: Preset = get("presets", name)(**options)
+    make = get("presets", name)
+    known = inspect.signature(make).parameters
+    for option, value in options.items():
+        if option in known:
+            _check_option(name, option, value, known[option].default)
+    preset: Preset = make(**options)
     return preset
+
+
+def _check_option(name: str, option: str, value: Any, usual: Any) -> None:
+    """Refuse a value of another kind than the usual one, or one that is no finite number."""
+    kinds = {float: (int, float), int: (int,), bool: (bool, int), str: (str,)}
+    words = {float: "a finite number", int: "a whole number", bool: "0 or 1", str: "a word"}
+    kind = type(usual)
+    if kind not in kinds:
+        return
+    is_finite = not isinstance(value, int | float) or abs(value) <= _LARGEST
+    if not (isinstance(value, kinds[kind]) and is_finite):
+        shown = text if len(text := repr(value)) < 60 else f"{text[:50]}..."
+        raise SpecError(
+            f"option {option} of preset {name!r} must be {words[kind]}; got {shown}. The usual "
+            f"one is {usual!r}."
+        )
+
+
+_LARGEST = 1e300
 
 
 def _unmade() -> Recipe:

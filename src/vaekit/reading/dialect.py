@@ -5,6 +5,7 @@ import csv
 import io
 import itertools
 import lzma
+import math
 import re
 import zipfile
 from collections import Counter
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from vaekit.errors import DataError
+from vaekit.memory import check_memory, memory_limit
 from vaekit.reading.formats import is_missing, is_typed
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -52,13 +54,15 @@ _YEARS = range(1900, 2101)
 def open_binary(path: Path) -> IO[bytes]:
     """Open a file that may be compressed (.gz, .bz2, .xz, .zst, .zip).
 
+    What comes out of a compressed one is counted: no more is unpacked than memory could hold.
+
     Raises:
-        DataError: A .zip file that holds several files.
+        DataError: A .zip file that holds several files, or one that unpacks to too much.
     """
     import pyarrow as pa
 
     if path.suffix == ".xz":
-        return lzma.open(path)
+        return io.BufferedReader(_Counted(lzma.open(path), path), _PIECE)
     if path.suffix == ".zip":
         with zipfile.ZipFile(path) as archive:
             members = [name for name in archive.namelist() if not name.endswith("/")]
@@ -66,9 +70,51 @@ def open_binary(path: Path) -> IO[bytes]:
                 raise DataError(
                     f"{path} must hold one file; got {len(members)}: {members[:5]}. Unpack it."
                 )
+            check_memory(
+                f"{path}, unpacked,", archive.getinfo(members[0]).file_size, _REMEDY, DataError
+            )
             return io.BytesIO(archive.read(members[0]))
     stream: IO[bytes] = pa.input_stream(str(path), compression="detect")
+    if path.suffix in (".gz", ".bz2", ".zst"):
+        return io.BufferedReader(_Counted(stream, path), _PIECE)
     return stream
+
+
+_PIECE = 2**20
+_REMEDY = "Take a part of it."
+
+
+class _Counted(io.RawIOBase):
+    """A file of which no more can be read than memory could hold."""
+
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        self.file, self.path, self.count, self.most = file, path, 0, memory_limit()
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read a piece and count it."""
+        piece = self.file.read(min(len(buffer), _PIECE))
+        self.count += len(piece)
+        if self.count > self.most:
+            check_memory(f"{self.path}, unpacked,", math.inf, _REMEDY, DataError)
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def readall(self) -> bytes:
+        """Read the rest in large pieces."""
+        parts = []
+        buffer = bytearray(_PIECE)
+        while count := self.readinto(buffer):
+            parts.append(bytes(buffer[:count]))
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """Close the file itself."""
+        self.file.close()
+        super().close()
 
 
 def find_encoding(data: bytes) -> tuple[str, bool]:

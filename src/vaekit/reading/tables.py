@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vaekit.errors import DataError, MissingExtraError, unknown_name
+from vaekit.places import check_source, is_there
 from vaekit.reading.dialect import (
     find_footer,
     find_layout,
@@ -155,7 +156,8 @@ def examine_table(path: str | Path, options: TableOptions | None = None) -> Read
     options = options or current_options()
     options.check()
     path = Path(path).expanduser()
-    if not path.is_file():
+    check_source(path)
+    if not is_there(path) or not path.is_file():
         raise DataError(f"a table must be a file; there is none at {path}.")
     ending = _ending(path)
     if ending not in ENDINGS:
@@ -302,7 +304,7 @@ def _read_json_lines(path: Path, options: TableOptions) -> Reading:
         if line.strip():
             try:
                 record = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (json.JSONDecodeError, RecursionError) as error:
                 raise DataError(
                     f"each line must be JSON; line {number} is not: {error}."
                 ) from error

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vaekit.csv_text import FORMULA, NUMBER, unguarded
 from vaekit.errors import DataError
 from vaekit.reading.dialect import (
     HEAD,
@@ -82,14 +83,37 @@ def _read_small(path: Path, data: bytes, options: TableOptions) -> Reading:
         return Reading(pa.table({}), None, (), {"encoding": encoding}, ("the file is empty",))
     delimiter = options.delimiter or find_delimiter(text[: HEAD // 4])
     rows = split_rows(text, delimiter)
-    layout = find_layout(rows, options.header)
+    layout = _with_own_names(find_layout(rows, options.header))
     body = rows[layout.start :]
     dropped, footer = find_footer(body, layout.width)
     body = body[: len(body) - dropped] if dropped else body
     cells, uneven = even_rows(body, layout, options, layout.start)
-    columns = [list(column) for column in zip(*cells, strict=True)] or [[]] * layout.width
+    columns = [
+        [unguarded(cell) if cell[:1] == "'" else cell for cell in column]
+        for column in zip(*cells, strict=True)
+    ] or [[]] * layout.width
     notes += [*layout.notes, *footer, *uneven]
     return text_columns(columns, layout, options, delimiter, encoding, notes)
+
+
+def _with_own_names(layout: Layout) -> Layout:
+    """Return a layout whose names are as before an apostrophe kept them from being formulas."""
+    names = tuple(unguarded(name) for name in layout.names)
+    return replace(layout, names=names) if len(set(names)) == len(names) else layout
+
+
+def _own_text(cells: Any) -> Any:
+    """Return text without the apostrophes that keep it from being formulas; see `unguarded`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if cells.type != pa.string():
+        return cells
+    marked = pc.match_substring_regex(cells, f"^'+{FORMULA}")
+    if not pc.any(marked).as_py():
+        return cells
+    marked = pc.and_(marked, pc.invert(pc.match_substring_regex(cells, f"^'+{NUMBER}$")))
+    return pc.if_else(marked, pc.utf8_slice_codeunits(cells, 1), cells)
 
 
 def even_rows(
@@ -309,11 +333,13 @@ def _look_at(head: bytes, options: TableOptions) -> _Head | None:
     text = cut.decode(encoding, errors="replace").removeprefix("\ufeff")
     delimiter = options.delimiter or find_delimiter(text[: HEAD // 4])
     rows = split_rows(text, delimiter)[:-1]  # the last may go on
-    layout = find_layout(rows, options.header)
+    layout = _with_own_names(find_layout(rows, options.header))
     body = [row for row in rows[layout.start :] if row]
     if not body or any(len(row) != layout.width + layout.trailing for row in body):
         return None
-    columns = [pa.chunked_array([pa.array(c, pa.string())]) for c in zip(*body, strict=True)]
+    columns = [
+        _own_text(pa.chunked_array([pa.array(c, pa.string())])) for c in zip(*body, strict=True)
+    ]
     note = f"it is no UTF-8, and was read as {encoding} (--encoding names another)"
     return _Head(
         encoding,
@@ -345,7 +371,7 @@ def _read_large(path: Path, head: bytes, options: TableOptions) -> Reading | Non
         return None
     table, footer = _without_lines(table.select(range(told.layout.width)), told.layout)
     return text_columns(
-        table.columns,
+        [_own_text(cells) for cells in table.columns],
         told.layout,
         options,
         told.delimiter,
@@ -427,7 +453,8 @@ def _with_formats(table: Any, found: Reading, path: Path) -> Any:
     import pyarrow as pa
 
     read = [
-        _converted(c.name, table.column(c.name), c.format or ColumnFormat()) for c in found.columns
+        _converted(c.name, _own_text(table.column(c.name)), c.format or ColumnFormat())
+        for c in found.columns
     ]
     columns = tuple(column for _, column in read)
     values = {column.name: cells for cells, column in read}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vaekit.files import expanded_path, heal
+from vaekit.places import check_source, is_there
 from vaekit.registry import get, names
 
 PRETRAINED = {
@@ -55,9 +56,10 @@ def load(path: str | Path, components: Mapping[str, Any] | None = None) -> Any:
         ...     load(f"{folder}/run").latent_dim
         2
     """
+    check_source(path)
     folder = locate_run(path)
     kinds = [name for name in names("stored") if name != "model"]  # all have a model as well
-    kind = next((name for name in kinds if (folder / f"{name}.json").exists()), "model")
+    kind = next((name for name in kinds if is_there(folder / f"{name}.json")), "model")
     return get("stored", kind)(folder, components)
 
 

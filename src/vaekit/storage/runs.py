@@ -32,6 +32,7 @@ from vaekit.files import (
     to_json,
 )
 from vaekit.models.vae import Model
+from vaekit.places import check_target
 from vaekit.presets.base import Preset, choose_preset
 from vaekit.spec import build, describe
 from vaekit.storage.migration import upgraded, upgraded_option, upgraded_weights
@@ -99,6 +100,7 @@ def check_destination(path: Path) -> None:
         SaveError: Neither new, nor empty, nor a run (finished or in training).
     """
     path = expanded_path(path)
+    check_target("a run", path)
     if path.exists() and not _may_replace(path):
         raise SaveError(
             f"{path} must be a new folder or a vaekit run; it holds something else, which would "

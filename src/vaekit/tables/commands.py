@@ -29,9 +29,9 @@ def impute(
         str, typer.Option(help="mean (the best guess) or draw (a value that might have been).")
     ] = "mean",
     count: Annotated[
-        int, typer.Option(min=1, help="Draw so many times, to see how unsure it is.")
+        int, typer.Option(min=1, max=10_000, help="Draw so many times, to see how unsure it is.")
     ] = 1,
-    draws: Annotated[int, typer.Option(min=1, help="Latents for each row.")] = 100,
+    draws: Annotated[int, typer.Option(min=1, max=1_000_000, help="Latents for each row.")] = 100,
     preset: Annotated[str, typer.Option(help="The model to train.")] = "masked_vae",
     shift: Annotated[
         list[str] | None,
@@ -61,6 +61,8 @@ def impute(
 
     vaekit impute new-patients.csv --run runs/patients --out new-filled.csv
     """
+    if estimate not in tables.ESTIMATES:
+        raise unknown_name("estimate", estimate, tables.ESTIMATES)
     if count > 1 and estimate != "draw":
         raise SpecError("several files need --estimate draw; the best guess is always the same.")
     paths = [out if count == 1 else out.with_stem(f"{out.stem}-{n + 1}") for n in range(count)]

@@ -22,10 +22,17 @@ from vaekit.domains.checks import (
     plain_frame,
     with_text_names,
 )
-from vaekit.errors import CompositionError, SpecError, unknown_name
+from vaekit.errors import (
+    CompositionError,
+    DataError,
+    DataTypeError,
+    SpecError,
+    unknown_name,
+)
 from vaekit.fitting.trained import TrainedModel
 from vaekit.presets.base import Preset, get_preset
 from vaekit.randomness import seeded
+from vaekit.seeds import check_seed
 from vaekit.tables.columns import Column
 from vaekit.tables.dates import DatetimeColumn
 from vaekit.tables.domain import TableDomain
@@ -107,6 +114,7 @@ def impute(
         >>> impute(model.trained_, frame)["size"].isna().sum()
         np.int64(0)
     """
+    seed = check_seed(seed)
     domain = _check(trained, estimate, draws)
     frame, shifts = domain.read(X), _shifts(domain, shift or {})
     choose = _best_guess if estimate == "mean" else _one_draw
@@ -201,11 +209,14 @@ def _guess(column: Column, values: Any, weights: Floats) -> Any:
     return pd.Series(labels[votes.argmax(0)]).astype(values.dtype)
 
 
+_MOST_DRAWS = 1_000_000
+
+
 def _check(trained: TrainedModel, estimate: str, draws: int) -> TableDomain:
     if estimate not in ESTIMATES:
         raise unknown_name("estimate", estimate, ESTIMATES)
-    if draws < 1:
-        raise SpecError(f"draws must be at least 1; got {draws}.")
+    if not 1 <= draws <= _MOST_DRAWS:
+        raise SpecError(f"draws must be from 1 to {_MOST_DRAWS}; got {draws}. Take 100.")
     domain = trained.domain
     if not isinstance(domain, TableDomain) or domain.missing != "unobserved":
         raise CompositionError(
@@ -331,14 +342,19 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         if is_frame(X):
             validate_data(self, X, reset=reset, skip_check_array=True)
             return with_text_names(X)
-        array = validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan",
-            ensure_min_samples=2 if reset else 1,
-        )
+        try:
+            array = validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype=[np.float64, np.float32],
+                ensure_all_finite="allow-nan",
+                ensure_min_samples=2 if reset else 1,
+            )
+        except TypeError as error:
+            raise DataTypeError(str(error)) from error
+        except ValueError as error:
+            raise DataError(str(error)) from error
         return pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:

@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vaekit.errors import SpecError, unknown_name
+from vaekit.seeds import RULE as SEED_RULE
+from vaekit.seeds import is_seed
 from vaekit.training.weights import weighted_places
 from vaekit.types import Batch
 
@@ -94,7 +97,8 @@ class TrainConfig:
         for name, (rule, holds) in _RULES.items():
             value = getattr(self, name)
             if not _holds(holds, value):
-                raise SpecError(f"{name} must be {rule}; got {value!r}.")
+                raise SpecError(f"{name} must be {rule}; got {_shown(value)}.")
+        object.__setattr__(self, "seed", int(self.seed))  # of NumPy, which overflows
 
     @property
     def items_per_step(self) -> int:
@@ -154,6 +158,10 @@ class TrainConfig:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in free}
 
 
+def _shown(value: Any) -> str:
+    return text if len(text := repr(value)) < 60 else f"{text[:50]}..."
+
+
 def _positive(value: Any) -> bool:
     return bool(math.isfinite(value) and value > 0)
 
@@ -161,34 +169,35 @@ def _positive(value: Any) -> bool:
 def _holds(rule: Any, value: Any) -> bool:
     try:
         return bool(rule(value))
-    except TypeError:
+    except (TypeError, ValueError, OverflowError):
         return False
 
 
+_MOST = 2**31 - 1
+_COUNT = f"a whole number from 1 to {_MOST}"
+_DEVICES = ("auto", "cpu", "cuda", "gpu", "mps")
+
+
+def _is_count(value: Any) -> bool:
+    return bool(1 <= value <= _MOST and value == int(value))
+
+
 _RULES: dict[str, tuple[str, Any]] = {
-    "max_epochs": (
-        "None or a whole number of at least 1",
-        lambda v: v is None or (v >= 1 and v == int(v)),
-    ),
-    "steps": (
-        "None or a whole number of at least 1",
-        lambda v: v is None or (v >= 1 and v == int(v)),
-    ),
+    "max_epochs": (f"None or {_COUNT}", lambda v: v is None or _is_count(v)),
+    "steps": (f"None or {_COUNT}", lambda v: v is None or _is_count(v)),
     "max_minutes": ("None or positive", lambda v: v is None or _positive(v)),
-    "batch_size": (
-        "None or a whole number of at least 1",
-        lambda v: v is None or (v >= 1 and v == int(v)),
-    ),
+    "batch_size": (f"None or {_COUNT}", lambda v: v is None or _is_count(v)),
     "learning_rate": ("None or positive and finite", lambda v: v is None or _positive(v)),
     "warm_up": ("in [0, 1)", lambda v: 0 <= v < 1),
-    "weight_decay": ("at least 0", lambda v: v >= 0),
+    "weight_decay": ("at least 0 and finite", lambda v: 0 <= v < math.inf),
     "gradient_clip": ("None or positive", lambda v: v is None or _positive(v)),
     "ema": ("None or in [0, 1)", lambda v: v is None or 0 <= v < 1),
     "validation": ("None or in [0, 1)", lambda v: v is None or 0 <= v < 1),
-    "patience": ("None or a whole number of at least 1", lambda v: v is None or v >= 1),
-    "devices": ("a whole number of at least 1", lambda v: v >= 1 and v == int(v)),
+    "patience": (f"None or {_COUNT}", lambda v: v is None or _is_count(v)),
+    "device": (f"one of {', '.join(_DEVICES)}", lambda v: v in _DEVICES),
+    "devices": ("a whole number from 1 to 1024", lambda v: _is_count(v) and v <= 1024),
     "strategy": ("'auto' or 'ddp'", lambda v: v in ("auto", "ddp")),
-    "seed": ("a whole number of at least 0", lambda v: v >= 0 and v == int(v)),
+    "seed": (SEED_RULE, is_seed),
     "checkpoint_seconds": ("at least 0", lambda v: v >= 0),
 }
 
@@ -278,13 +287,29 @@ class Items:
         if count == 0:
             return self, None
         order = torch.randperm(len(self), generator=generator)
-        return self.subset(order[count:].sort().values), self.subset(order[:count].sort().values)
+        return self.subset(_sorted(order[count:])), self.subset(_sorted(order[:count]))
 
     def fingerprint(self) -> str:
         """Shape, dtype and checksum of all rows: tells other data from the same."""
         parts = [self.rows, self.context, self.observed, self.weights]
-        sums = [zlib.crc32(part.contiguous().numpy().data) for part in parts if part is not None]
+        sums = [_checksum(part) for part in parts if part is not None]
         return f"{tuple(self.rows.shape)} {self.rows.dtype} {sums}"
+
+
+def _sorted(places: Tensor) -> Tensor:
+    """Return places in their order; PyTorch's own sorting takes as much memory again."""
+    return torch.from_numpy(np.sort(places.numpy()))
+
+
+def _checksum(rows: Tensor) -> int:
+    """Return the checksum of all rows in their order, without a copy of them all."""
+    found = 0
+    for part in rows.split(_ROWS_AT_ONCE):
+        found = zlib.crc32(part.contiguous().numpy().data, found)
+    return found
+
+
+_ROWS_AT_ONCE = 4096
 
 
 def _rows(values: Tensor | None, index: Tensor, device: torch.device) -> Tensor | None:

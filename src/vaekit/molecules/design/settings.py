@@ -28,6 +28,7 @@ from vaekit.molecules.design.methods import (
 from vaekit.molecules.design.objectives import Goal
 from vaekit.molecules.design.space import Space
 from vaekit.molecules.standardize import Standardizer, standardize
+from vaekit.seeds import check_seed
 
 
 def _retrained_gp(tools: Tools) -> Method:
@@ -111,6 +112,7 @@ class SearchSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise SpecError(f"{name} must be at least 1; got {value}.")
+        check_seed(self.seed)
         if self.method not in ("auto", *METHODS):
             raise unknown_name("method", self.method, ("auto", *METHODS))
 

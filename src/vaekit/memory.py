@@ -1,0 +1,89 @@
+"""How much memory there is, asked before much of it is taken."""
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from vaekit.errors import VaekitError
+
+_GROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def memory_limit() -> int:
+    """Return the bytes that this process can have at most: no more would ever be granted.
+
+    The least of the machine's memory, of what its group of processes may have (in a container),
+    and of what is left of its own limit (``ulimit -v``). What others use at present is not taken
+    off, so what is refused by it could not be had at any time.
+
+    Example:
+        >>> memory_limit() > 2**20
+        True
+    """
+    return max(0, min(_limits()))
+
+
+def _limits() -> Iterator[int]:
+    yield sys.maxsize
+    for ask in (_of_machine, _of_group, _of_process):
+        try:
+            yield ask()
+        except (ImportError, AttributeError, OSError, ValueError):
+            continue  # this kind of system does not say
+
+
+def _of_machine() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _of_group() -> int:
+    texts = [Path(name).read_text("ascii").strip() for name in _GROUPS if Path(name).is_file()]
+    return min(int(text) for text in texts if text.isdigit())
+
+
+def _of_process() -> int:
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return sys.maxsize
+    used = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    return limit - used * os.sysconf("SC_PAGE_SIZE")
+
+
+def check_memory(
+    what: str, wanted: float, remedy: str, error: Callable[[str], VaekitError]
+) -> None:
+    """Refuse what could never fit in memory, before any of it is asked for.
+
+    Args:
+        what: What is to fit, at the start of a sentence.
+        wanted: The bytes that it takes at least.
+        remedy: What to do instead, in a sentence.
+        error: What is raised: `SpecError` for an option, `DataError` for data.
+
+    Raises:
+        VaekitError: It is more than `memory_limit`.
+
+    Example:
+        >>> from vaekit.errors import SpecError
+        >>> check_memory("n=10 items", 10 * 8, "Ask for fewer.", SpecError)
+    """
+    limit = memory_limit()
+    if wanted > limit:
+        raise error(
+            f"{what} must fit in memory; got {_size(wanted)}, and there are {_size(limit)}. "
+            f"{remedy}"
+        )
+
+
+def _size(count: float) -> str:
+    if math.isinf(count):
+        return "more"
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB" if count < 1e6 else f"{count:.1e} TB"
