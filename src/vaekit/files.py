@@ -2,12 +2,16 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
+
+import numpy as np
 
 from vaekit.errors import FormatError, SaveError, SpecError
 
@@ -137,17 +141,110 @@ def to_json(value: Any) -> bytes:
     return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
+def check_stored_file(path: Path) -> None:
+    """Refuse what is no regular file in its own folder, without opening it.
+
+    A pipe would be waited for, a device could be read without end, and a link could make a run
+    read, or a later save overwrite, a file somewhere else.
 
     Raises:
-        FormatError: Missing, too large, truncated, or no JSON.
+        FormatError: It is missing, or something else.
     """
     try:
-        if path.stat().st_size > _MOST_JSON_BYTES:
-            raise FormatError(f"{path} is larger than any file that vaekit writes; refused.")
-        return json.loads(path.read_bytes())
+        found = path.stat()
+        real = Path(os.path.realpath(path))
+        folder = Path(os.path.realpath(path.parent))
     except FileNotFoundError as error:
         raise FormatError(f"{path} is missing; this is no complete run folder.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise FormatError(f"{path} must be a JSON file; it is damaged: {error}.") from error
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{path} must be a file that can be read: {error}.") from error
+    if real.parent != folder:
+        raise FormatError(f"{path} must lie in the run folder; it points to {real}.")
+    if not stat.S_ISREG(found.st_mode):
+        raise FormatError(
+            f"{path} must be a regular file; got a {_kind_of(found.st_mode)}. Get a sound copy of "
+            "the folder."
+        )
+
+
+def _kind_of(mode: int) -> str:
+    kinds = {stat.S_ISDIR: "folder", stat.S_ISFIFO: "pipe", stat.S_ISSOCK: "socket"}
+    return next((name for is_kind, name in kinds.items() if is_kind(mode)), "device")
+
+
+@contextmanager
+def stored_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a stored file, open for reading; see `check_stored_file`.
+
+    Raises:
+        FormatError: As of `check_stored_file`, or it cannot be read.
+    """
+    check_stored_file(path)
+    # Between the check and now it could have become a pipe, which must not be waited for.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        handle = os.open(path, flags)
+    except OSError as error:
+        raise FormatError(f"{path} must be a file that can be read: {error}.") from error
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise FormatError(f"{path} must be a regular file; it changed while it was read.")
+        yield file
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file that was stored.
+
+    Raises:
+        FormatError: Missing, no regular file, too large, truncated, nested too deep, or no JSON.
+    """
+    with stored_file(path) as file:
+        try:
+            if os.fstat(file.fileno()).st_size > _MOST_JSON_BYTES:
+                raise FormatError(f"{path} is larger than any file that vaekit writes; refused.")
+            content = file.read(_MOST_JSON_BYTES + 1)
+        except OSError as error:
+            raise FormatError(f"{path} must be a file that can be read: {error}.") from error
+    return parse_json(content, str(path))
+
+
+def parse_json(content: bytes, place: str) -> Any:
+    """Return what JSON text says.
+
+    Args:
+        content: The text, encoded.
+        place: What it is, as errors call it.
+
+    Raises:
+        FormatError: It is none, nested too deep, or has numbers that are not finite.
+
+    Example:
+        >>> parse_json(b'{"a": [1, 2]}', "model.json")
+        {'a': [1, 2]}
+    """
+    depth = _depth(content)
+    if depth > _MOST_DEPTH:
+        raise FormatError(
+            f"{place} must be nested at most {_MOST_DEPTH} deep; got {depth}. It is damaged: get a "
+            "sound copy."
+        )
+    try:
+        return json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{place} must be a JSON file; it is damaged: {error}.") from error
+
+
+_MOST_DEPTH = 64
+_TEXT_IN_JSON = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_OPEN, _CLOSE = (np.frombuffer(brackets, np.uint8) for brackets in (b"[{", b"]}"))
+
+
+def _depth(content: bytes) -> int:
+    """Return how deep JSON is nested, before anything is made of it."""
+    codes = np.frombuffer(_TEXT_IN_JSON.sub(b"", content), np.uint8)
+    steps = np.isin(codes, _OPEN).astype(np.int8) - np.isin(codes, _CLOSE).astype(np.int8)
+    return int(np.cumsum(steps[steps != 0]).max(initial=0))
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")

@@ -38,7 +38,7 @@ from vaekit.errors import CompositionError
 from vaekit.fitting.fit import Plan
 from vaekit.presets.base import Preset
 from vaekit.storage.loading import locate_run
-from vaekit.storage.runs import options_from_json, options_to_json, write_run
+from vaekit.storage.runs import options_from_json, options_to_json, reading, write_run
 from vaekit.training.config import SuggestedSteps, TrainConfig
 
 
@@ -360,9 +360,11 @@ def load_detector(path: str | Path) -> VAEDetector:
 def read_stored(folder: Path, components: Mapping[str, Any] | None = None) -> VAEDetector:
     """Return what `VAEDetector.save` wrote; see `vaekit.load`."""
     autoencoder = read_model(folder, components)
-    found, notes, arrays = read_detector(folder, autoencoder.trained_)
-    detector = VAEDetector(**options_from_json(notes.get("options"), VAEDetector))
-    rows = arrays.get("held_out")
-    held_out = None if rows is None else torch.from_numpy(rows)
-    steps = autoencoder.domain_.restore_step_detector(found, arrays)
-    return detector.from_trained(autoencoder, found, held_out, steps)
+    with reading(folder):
+        found, notes, arrays = read_detector(folder, autoencoder.trained_)
+        place = f"{folder / 'detector.json'}: notes.options"
+        detector = VAEDetector(**options_from_json(notes.get("options"), VAEDetector, place))
+        rows = arrays.get("held_out")
+        held_out = None if rows is None else torch.from_numpy(rows)
+        steps = autoencoder.domain_.restore_step_detector(found, arrays)
+        return detector.from_trained(autoencoder, found, held_out, steps)

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vaekit.bounds import Steps
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.hooks import Conditions, Proposals, ReadOptions, SampleOptions, UsableItems
 from vaekit.errors import DataError, SpecError, unknown_name
@@ -178,7 +179,7 @@ class MoleculeDomain(Domain):
     """
 
     representation: str = "bpe-smiles"
-    num_merges: int = 400
+    num_merges: Steps = 400
     standardizer: Standardizer = field(default_factory=Standardizer)
     column: str | None = None
     targets: Sequence[str] = ()

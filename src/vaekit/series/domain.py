@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vaekit.bounds import Steps
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import is_frame
 from vaekit.domains.collecting import collect_items
@@ -109,8 +110,8 @@ class SeriesDomain(Domain):
         torch.Size([2, 1, 3])
     """
 
-    window: int | str | None = None
-    stride: int = 1
+    window: Steps | str | None = None
+    stride: Steps = 1
     time: str | None = None
     steps: int | None = None
     center: Sequence[float] | None = None

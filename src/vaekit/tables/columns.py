@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from vaekit.bounds import Integer
 from vaekit.errors import DataError, unknown_name
 from vaekit.reading.records import nullable_dtype
 from vaekit.tables.constraints import Allowed, Condition
@@ -314,7 +315,7 @@ class KeyColumn(_Outside):
     before: str = ""
     after: str = ""
     digits: int = 0
-    last: int = 0
+    last: Integer = 0
 
     @property
     def kind(self) -> str:

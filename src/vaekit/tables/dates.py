@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vaekit.bounds import Amount
 from vaekit.errors import DataError
 from vaekit.tables.columns import Cell, Column, Floats, refuse_other_kind
 from vaekit.tables.constraints import Allowed, Condition
@@ -27,7 +28,7 @@ class DatetimeColumn(Column):
     count: NumericColumn = field(
         default_factory=lambda: NumericColumn("", "float64", has_missing=False)
     )
-    unit: int = 1
+    unit: Amount = 1
 
     @property
     def num_codes(self) -> int:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vaekit.bounds import Amount
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import (
     as_form,
@@ -183,7 +184,7 @@ class TableDomain(Domain):
     columns: Sequence[Column] | None = None
     dtypes: Mapping[str, str] = field(default_factory=dict)
     formats: Mapping[str, str] = field(default_factory=dict)
-    num_rows: int = 0
+    num_rows: Amount = 0
     originals: Mapping[str, str] = field(default_factory=dict)
     form: str = "pandas"
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from vaekit.bounds import Integer
 from vaekit.errors import DataError
 from vaekit.reading.records import nullable_dtype
 from vaekit.tables.columns import (
@@ -309,7 +310,7 @@ class NumericColumn(Column):
     masses: Sequence[float] = ()
     scale: Scale = field(default_factory=QuantileTransform)
     decimals: int | None = None
-    offset: int = 0
+    offset: Integer = 0
 
     def read(self, values: Any) -> Floats:
         """Return numbers of a series less the offset, NaN for what is none."""
