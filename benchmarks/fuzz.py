@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vaekit import load
+from vaekit import Autoencoder, load
 from vaekit.domains import infer_domain, read_source
 from vaekit.errors import VaekitError
 from vaekit.testing.mutations import mutate_file
@@ -66,7 +66,7 @@ class Outcome:
         case: ``subject/seed``.
         damage: What was done.
         ended: ``"loaded"``, ``"refused"`` or the name of an error that must not come out.
-        where: The last place in the package, of such an error.
+        where: The last place in the package, of such an error, or of one that no rule foresaw.
         seconds: How long it took.
         megabytes: The most memory that the process had above what it had before.
         message: Of the error.
@@ -94,16 +94,26 @@ def _runs(folder: Path) -> Iterator[Subject]:
         more = ("detector.json", "detector.safetensors")
         kind = "detector" if (stored / more[0]).exists() else "run"
         files = (*_MODEL_FILES, *more, *more) if kind == "detector" else _MODEL_FILES
-        yield Subject(f"{kind}/{stored.name}", current, files, load)
-        yield Subject(f"{kind}/{stored.name}-1", stored, files, load)
+        yield Subject(f"{kind}/{stored.name}", current, files, load_and_use)
+        yield Subject(f"{kind}/{stored.name}-1", stored, files, load_and_use)
+
+
+def load_and_use(folder: Path) -> object:
+    """Load, and try what a user does first."""
+    found = load(folder)
+    model = found if isinstance(found, Autoencoder) else found.autoencoder_
+    context = None if model.context_ is None else next(iter(model.context_.attributes.values()))[0]
+    drawn = model.sample(2, context, seed=0)
+    return model.transform(drawn, context)
 
 
 def _checkpoints() -> Iterator[Subject]:
     sys.path.insert(0, str(SOUND.parents[1]))
-    from gold.stored import RUNS
+    from gold.data import images
+    from gold.stored import checkpointed
 
     def resume(folder: Path) -> object:
-        return RUNS["checkpoint"](folder)
+        return checkpointed(folder).fit(images())
 
     source = SOUND / "checkpoint"
     yield Subject("checkpoint/images", source, ("checkpoint.safetensors",), resume)
@@ -196,6 +206,7 @@ def run_case(subject: Subject, seed: int, others: list[Path]) -> Outcome:
 
 def _read(subject: Subject, folder: Path, case: str, damage: str) -> Outcome:
     ended, where, message = "loaded", "", ""
+    caught = ""
     before = _resident("VmRSS")
     _forget_peak()
     start = time.perf_counter()
@@ -204,11 +215,15 @@ def _read(subject: Subject, folder: Path, case: str, damage: str) -> Outcome:
             subject.read(folder)
     except VaekitError as error:
         ended, message = "refused", f"{type(error).__name__}: {error}"
+        if error.__cause__ is not None and "must be a sound run folder" in message:
+            caught = _last_place(error.__cause__)
     except (Exception, OutOfTimeError) as error:
         ended, message = type(error).__name__, str(error)
         where = _last_place(error)
     seconds = time.perf_counter() - start
-    return Outcome(case, damage, ended, where, seconds, _resident("VmHWM") - before, message)
+    return Outcome(
+        case, damage, ended, where or caught, seconds, _resident("VmHWM") - before, message
+    )
 
 
 @contextlib.contextmanager
@@ -296,6 +311,9 @@ def report(outcomes: list[Outcome]) -> str:
         o = found[0]
         lines.append(f"{len(found):5} {ended} at {where}: {o.message[:150]!r}")
         lines.append(f"      {o.case} ({o.damage}), {o.seconds:.1f} s, {o.megabytes:.0f} MB")
+    unforeseen = collections.Counter(o.where for o in outcomes if o.ended == "refused" and o.where)
+    lines.append(f"refused by no rule of its own, but as damaged: {unforeseen.total()}")
+    lines += [f"{count:5} at {where}" for where, count in unforeseen.most_common(20)]
     return "\n".join(lines)
 
 

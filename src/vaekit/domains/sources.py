@@ -1,12 +1,14 @@
 """Files to arrays and data frames, whole or a piece at a time."""
 
 import gzip
+import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ from vaekit.reading.tables import read_pieces as table_pieces
 _ARRAY_KEYS = ("X", "x", "images", "data", "x_train", "arr_0")
 _IDX_UINT8 = 8
 _PIECE = 2**20
+_MOST_PER_BYTE = 1032  # how much smaller gzip can make what it packs
 
 
 def read_source(path: str | Path) -> Any:
@@ -37,10 +40,12 @@ def read_source(path: str | Path) -> Any:
     path = expanded_path(path)
     if not path.exists():
         raise DataError(f"the data must be a file or a folder; there is nothing at {path}.")
-    if path.is_dir():
+    if path.is_dir() and not _is_named_as_file(path):
         from vaekit.domains.choice import infer_domain  # which reads files to tell what they are
 
         return infer_domain(path).read(path)
+    if not path.is_file():
+        raise DataError(f"the data must be a regular file, or a folder of images; got {path}.")
     if is_table_file(path):
         found = examine_table(path)
         warn_of_guesses(found, path)
@@ -53,8 +58,29 @@ def read_source(path: str | Path) -> Any:
         return _READERS[ending](path)
     except DataError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         raise DataError(f"{path} must be a readable {ending} file; {error}.") from error
+
+
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    LookupError,
+    OverflowError,
+    NotImplementedError,  # of zipfile, for ways of compression that it does not have
+    RuntimeError,  # of zipfile, for files with a password
+    SyntaxError,  # as this and the next, of the header of an array
+    TypeError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy and its like raise for damaged files."""
+
+
+def _is_named_as_file(path: Path) -> bool:
+    return is_table_file(path) or path.name.endswith(tuple(_READERS))
 
 
 def _read_npz(path: Path) -> NDArray[Any]:
@@ -67,11 +93,35 @@ def _read_npz(path: Path) -> NDArray[Any]:
                 f"{path} must hold one array, or one named {', '.join(_ARRAY_KEYS)}; got "
                 f"{archive.files}."
             )
+        member = archive.zip.getinfo(
+            f"{key}.npy" if f"{key}.npy" in archive.zip.namelist() else key
+        )
+        with archive.zip.open(member) as stored:
+            _check_size(stored, member.file_size)
         return np.asarray(archive[key])
 
 
 def _read_npy(path: Path) -> NDArray[Any]:
+    with path.open("rb") as file:
+        _check_size(file, path.stat().st_size)
     return np.asarray(np.load(path, allow_pickle=False))
+
+
+def _check_size(file: IO[bytes], size: int) -> None:
+    """Refuse an array that says that it is larger than its file, before memory is taken for it."""
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    version = np.lib.format.read_magic(file)
+    if version not in read:
+        return
+    shape, _, dtype = read[version](file)
+    if math.prod(shape) * dtype.itemsize > size:
+        raise DataError(
+            f"an array must fit its file of {size} bytes; its header says {shape} of {dtype}. The "
+            "file is truncated or damaged: fetch it again."
+        )
 
 
 def _read_idx(path: Path) -> NDArray[np.uint8]:
@@ -81,6 +131,11 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
         if len(head) != 4 or head[:2] != b"\0\0" or head[2] != _IDX_UINT8:
             raise DataError(f"{path} must be an idx file of bytes (MNIST's format); it is not.")
         shape = tuple(int.from_bytes(file.read(4), "big") for _ in range(head[3]))
+        if math.prod(shape) > _MOST_PER_BYTE * path.stat().st_size:
+            raise DataError(
+                f"{path} must hold {math.prod(shape)} values by its header, more than its "
+                f"{path.stat().st_size} bytes can. The file is damaged: fetch it again."
+            )
         array = np.empty(shape, np.uint8)
         count = _fill(array.reshape(-1), file)
     if count != array.size:
@@ -166,7 +221,7 @@ def _parquet(path: Path, rows: int) -> Iterator[Any]:
 def _mapped(path: Path) -> Any:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except _UNREADABLE as error:
         raise DataError(f"{path} must be a readable .npy file; {error}.") from error
 
 

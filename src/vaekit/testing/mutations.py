@@ -290,7 +290,9 @@ _CHANGES: dict[str, Callable[[bytes, random.Random], bytes]] = {
 
 
 def _replace_by_another_kind(path: Path, rng: random.Random) -> str:
-    kinds = ("gone", "fifo", "folder", "link", "zeros", "loop", "dangling", "sparse")
+    kinds = ["gone", "fifo", "folder", "link", "zeros", "loop", "dangling"]
+    if path.suffix in _CHANGES:  # of data, any size is the user's own affair
+        kinds.append("sparse")
     kind = rng.choice(kinds)
     content = path.read_bytes()
     path.unlink()
