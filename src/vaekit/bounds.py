@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import torch
+from torch import nn
 from torch.nn.modules import module as torch_module
+from torch.overrides import TorchFunctionMode
 
 from vaekit.errors import FormatError
 
@@ -42,6 +44,9 @@ Steps = Annotated[int, Between(0, 10_000_000)]
 
 Iterations = Annotated[int, Between(0, 100_000)]
 """Of what is done for each item that is drawn or encoded."""
+
+Side = Annotated[int, Between(0, 8192)]
+"""Of what a table is made with as many rows or columns, before any tensor: masks of flows."""
 
 Amount = Annotated[int, Between(0, 2**63)]
 """Of what was counted in the data: nothing is made of it."""
@@ -128,6 +133,31 @@ class _Meter:
         )
 
 
+class _Unfilled(TorchFunctionMode):
+    """Leaves out what fills tensors, which have no memory here: it takes most of the time."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = kwargs or {}
+        if func in _FILLS:
+            filled = args[0] if args else named.get("tensor")
+            if isinstance(filled, torch.Tensor) and filled.is_meta:
+                return filled
+        return func(*args, **named)
+
+
+_FILLS = frozenset(
+    {
+        torch.Tensor.fill_,
+        torch.Tensor.normal_,
+        torch.Tensor.uniform_,
+        torch.Tensor.zero_,
+        nn.init.kaiming_uniform_,
+        nn.init.normal_,
+        nn.init.uniform_,
+    }
+)
+
+
 @contextmanager
 def metered(budget: Budget, place: str) -> Iterator[None]:
     """Within the block, modules that this thread makes must stay within a budget.
@@ -146,7 +176,7 @@ def metered(budget: Budget, place: str) -> Iterator[None]:
         torch_module.register_module_module_registration_hook(meter.count_module),
     ]
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _Unfilled():
             yield
     finally:
         for hook in hooks:

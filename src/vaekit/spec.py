@@ -105,11 +105,6 @@ class Source:
     kinds: Sequence[str] = STORABLE
     largest: int = 2**31
 
-    def inside(self, name: object) -> "Source":
-        """What stands in it under a name or a number."""
-        step = f"[{name}]" if isinstance(name, int) else f".{name}"
-        return replace(self, place=f"{self.place}{step}")
-
 
 def build(
     spec: Any,
@@ -135,35 +130,36 @@ def build(
         2
     """
     source = source or Source()
-    return _built(spec, replace(source, components=components or source.components))
+    if components:
+        source = replace(source, components=components)
+    return _built(spec, source, source.place)
 
 
-def _built(spec: Any, source: Source) -> Any:
+def _built(spec: Any, source: Source, place: str) -> Any:
     if isinstance(spec, list):
         if all(type(item) in _PLAIN for item in spec):  # as of thousands of numbers
             return tuple(spec)
-        return tuple(_built(item, source.inside(i)) for i, item in enumerate(spec))
+        return tuple(_built(item, source, f"{place}[{i}]") for i, item in enumerate(spec))
     if not isinstance(spec, dict):
         return spec
     if "external" in spec:
         return _external(str(spec["external"]), source.components)
-    if set(spec) != {"type", "args"}:
-        return {key: _built(item, source.inside(key)) for key, item in spec.items()}
-    return _construct(spec["type"], spec["args"], source)
+    if spec.keys() != {"type", "args"}:
+        return {key: _built(item, source, f"{place}.{key}") for key, item in spec.items()}
+    return _construct(spec["type"], spec["args"], source, place)
 
 
 _PLAIN = (int, float, str, bool, NoneType)
 
 
-def _construct(name: Any, args: Any, source: Source) -> Any:
-    cls = _registered_class(name, source)
+def _construct(name: Any, args: Any, source: Source, place: str) -> Any:
+    cls = _registered_class(name, source, place)
     if not isinstance(args, dict):
         raise SpecError(
-            f"{source.place}: the arguments of {name} must be a JSON object; got {shown(args)}."
+            f"{place}: the arguments of {name} must be a JSON object; got {shown(args)}."
         )
-    inside = source.inside("args")
-    values = {key: _built(item, inside.inside(key)) for key, item in args.items()}
-    check_arguments(cls, values, inside.place, name, source.largest)
+    values = {key: _built(item, source, f"{place}.args.{key}") for key, item in args.items()}
+    check_arguments(cls, values, f"{place}.args", name, source.largest)
     positional = _variadic(cls)
     spread = values.pop(positional, ()) if positional else ()
     try:
@@ -173,11 +169,11 @@ def _construct(name: Any, args: Any, source: Source) -> Any:
     except Exception as error:
         # A constructor relies on arguments that fit each other; stored ones may not.
         raise SpecError(
-            f"{source.place}: {name} refuses the stored arguments {shown(values)}: {error}"
+            f"{place}: {name} refuses the stored arguments {shown(values)}: {error}"
         ) from error
 
 
-def _registered_class(name: Any, source: Source) -> type:
+def _registered_class(name: Any, source: Source, place: str) -> type:
     """Look a stored name up among the registered ones; nothing else is ever imported."""
     kind, _, own = name.partition(".") if isinstance(name, str) else ("", "", "")
     cls = get(kind, own) if kind in source.kinds and own in names(kind) else None
@@ -185,13 +181,14 @@ def _registered_class(name: Any, source: Source) -> type:
         kinds = [kind] if kind in source.kinds else source.kinds
         known = [f"{kind}.{own}" for kind in kinds for own in names(kind)]
         raise SpecError(
-            f"{source.place}.type: {unknown_name('component', name, known)} A part of "
+            f"{place}.type: {unknown_name('component', name, known)} A part of "
             "another package needs that package installed; one that you registered, the same "
             "vaekit.register(...)."
         )
     return typing.cast(type, cls)
 
 
+@functools.cache
 def _variadic(cls: type) -> str | None:
     parameters = inspect.signature(typing.cast(Any, cls).__init__).parameters.values()
     return next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)

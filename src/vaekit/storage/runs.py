@@ -13,7 +13,7 @@ import shutil
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from vaekit.bounds import SMALLEST_LARGEST, Budget, metered
 from vaekit.domains.base import Domain
 from vaekit.domains.context import Context
 from vaekit.errors import FormatError, SaveError, SpecError, VaekitError, unknown_name
-from vaekit.files import atomic_folder, check_stored_file, expanded_path, read_json, to_json
+from vaekit.files import atomic_folder, expanded_path, read_json, to_json
 from vaekit.models.vae import Model
 from vaekit.presets.base import Preset, choose_preset
 from vaekit.schema import check_arguments, check_document, shown
@@ -36,7 +36,6 @@ from vaekit.training.trainer import HISTORY_NAME, history_csv
 
 FORMAT = 2
 _READABLE = (1, 2)
-_FILES = ("model.json", "model.safetensors", "domain.json", "train.json")
 _OF_A_MODEL = (CHECKPOINT_NAME, "detector.json", "detector.safetensors")
 
 
@@ -145,8 +144,6 @@ def read_run(path: str | Path, components: Mapping[str, Any] | None = None) -> R
     folder = expanded_path(path)
     if not folder.is_dir():
         raise FormatError(f"a run must be a folder; there is none at {folder}.")
-    for name in _FILES:
-        check_stored_file(folder / name)
     stored = _document(folder / "model.json", _ModelDocument)
     if stored["format"] not in _READABLE:
         raise FormatError(
@@ -231,7 +228,7 @@ def _document(path: Path, kind: type) -> dict[str, Any]:
 def _learned(folder: Path, document: Mapping[str, Any], name: str, budget: Budget) -> Any:
     place = f"{folder / 'domain.json'}: {name}"
     # No parts with weights: there are none stored for them here.
-    source = Source(place, kinds=("domains", "components"), largest=budget.largest)
+    source = Source(place, kinds=_WITHOUT_TENSORS, largest=budget.largest)
     return build(upgraded(document[name]), source=source)
 
 
@@ -303,7 +300,9 @@ def options_from_json(
         if name not in known:
             raise unknown_name("option", name, known)
     options = {
-        name: _built_option(upgraded_option(name, value), Source(f"{place}.{name}"))
+        name: _built_option(
+            upgraded_option(name, value), Source(f"{place}.{name}", largest=SMALLEST_LARGEST)
+        )
         for name, value in stored.items()
     }
     check_arguments(estimator, options, place, estimator.__name__, _MOST_OF_AN_OPTION)
@@ -315,17 +314,32 @@ _MOST_OF_AN_OPTION = 2**63
 
 def _built_option(value: Any, source: Source) -> Any:
     """Build a part that was an option; what it would have learned is stored elsewhere."""
+    if not isinstance(value, dict | list):
+        return value
     is_preset = isinstance(value, dict) and set(value) == {"preset", "options"}
     described = value["options"] if is_preset else value
-    if isinstance(described, dict | list):
+    if _holds_modules(described):
         with metered(Budget(), source.place):
-            build(described, source=replace(source, largest=SMALLEST_LARGEST))
-    made = build(described, source=replace(source, largest=SMALLEST_LARGEST))
+            build(described, source=source)
+    made = build(described, source=source)
     if not is_preset:
         return made
     if not isinstance(value["preset"], str) or not isinstance(made, dict):
         raise FormatError(f"{source.place} must name a preset and its options; it does not.")
     return choose_preset(value["preset"], made)
+
+
+_WITHOUT_TENSORS = ("domains", "components")
+
+
+def _holds_modules(described: Any) -> bool:
+    """Return whether a description names parts that have tensors."""
+    if isinstance(described, list):
+        return any(_holds_modules(item) for item in described)
+    if not isinstance(described, dict):
+        return False
+    kind = str(described.get("type", "domains")).partition(".")[0]
+    return kind not in _WITHOUT_TENSORS or any(_holds_modules(v) for v in described.values())
 
 
 def versions() -> dict[str, str]:
