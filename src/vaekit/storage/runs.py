@@ -157,9 +157,15 @@ def read_run(path: str | Path, components: Mapping[str, Any] | None = None) -> R
         domain = _document(folder / "domain.json", _DomainDocument)
         train = _document(folder / "train.json", _TrainDocument)
         parts = {name: _learned(folder, domain, name, budget) for name in ("domain", "context")}
-        _typed(parts["domain"], Domain, folder)
+        place = str(folder / "domain.json")
+        _typed(parts["domain"], Domain, folder).check_stored(f"{place}: domain", model)
         if parts["context"] is not None:
-            _typed(parts["context"], Context, folder)
+            _typed(parts["context"], Context, folder).check_stored(f"{place}: context", model)
+        elif getattr(model, "context_dim", 0):
+            raise FormatError(
+                f"{place}: context must be given, as the model is told one; got null. The file is "
+                "damaged or of another model: get a sound copy."
+            )
         return RunFolder(
             model.eval(),
             parts["domain"],

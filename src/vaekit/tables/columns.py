@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.bounds import Integer
+from vaekit.domains.stored import StoredFields
 from vaekit.errors import DataError, unknown_name
 from vaekit.reading.records import nullable_dtype
 from vaekit.tables.constraints import Allowed, Condition
@@ -33,6 +34,13 @@ class Column(abc.ABC):
     name: str
     dtype: str
     has_missing: bool
+
+    def check_stored(self, fields: StoredFields) -> None:  # noqa: B027 - most need none
+        """Refuse stored fields that do not fit each other; most kinds of columns have none.
+
+        Raises:
+            FormatError: Names the field, the rule and what was got.
+        """
 
     @property
     @abc.abstractmethod
