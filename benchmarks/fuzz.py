@@ -11,6 +11,7 @@ import argparse
 import collections
 import contextlib
 import fnmatch
+import os
 import random
 import shutil
 import signal
@@ -19,8 +20,8 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,10 @@ _MODEL_FILES = ("model.json", "model.safetensors", "domain.json", "train.json")
 
 class OutOfTimeError(BaseException):
     """Not an `Exception`, so that nothing on the way takes it for a damaged file."""
+
+
+class InUseError(Exception):
+    """What loaded cannot be used: its parts are sound, and do not fit each other."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,8 @@ class Outcome:
     Attributes:
         case: ``subject/seed``.
         damage: What was done.
-        ended: ``"loaded"``, ``"refused"`` or the name of an error that must not come out.
+        ended: ``"loaded"``, ``"refused"``, ``"unusable"`` where it loaded and then another error
+            came out in use, or the name of an error that must not come out.
         where: The last place in the package, of such an error, or of one that no rule foresaw.
         seconds: How long it took.
         megabytes: The most memory that the process had above what it had before.
@@ -101,6 +107,15 @@ def _runs(folder: Path) -> Iterator[Subject]:
 def load_and_use(folder: Path) -> object:
     """Load, and try what a user does first."""
     found = load(folder)
+    try:
+        return _use(found)
+    except VaekitError:
+        raise
+    except Exception as error:
+        raise InUseError(f"{type(error).__name__}: {error}") from error
+
+
+def _use(found: Any) -> object:
     model = found if isinstance(found, Autoencoder) else found.autoencoder_
     context = None if model.context_ is None else next(iter(model.context_.attributes.values()))[0]
     drawn = model.sample(2, context, seed=0)
@@ -211,12 +226,14 @@ def _read(subject: Subject, folder: Path, case: str, damage: str) -> Outcome:
     _forget_peak()
     start = time.perf_counter()
     try:
-        with limited(SECONDS * 4), torch.random.fork_rng(devices=[]):
+        with limited(SECONDS * 4), torch.random.fork_rng(devices=[]), watched(folder, case):
             subject.read(folder)
     except VaekitError as error:
         ended, message = "refused", f"{type(error).__name__}: {error}"
         if error.__cause__ is not None and "must be a sound run folder" in message:
             caught = _last_place(error.__cause__)
+    except InUseError as error:
+        ended, message, where = "unusable", str(error), _last_place(error.__cause__ or error)
     except (Exception, OutOfTimeError) as error:
         ended, message = type(error).__name__, str(error)
         where = _last_place(error)
@@ -268,21 +285,112 @@ def _resident(field: str) -> float:
 def run(cases: int, first: int = 0, only: str = "*", seconds: float = 1e9) -> list[Outcome]:
     """Run so many cases, spread over the subjects in turn."""
     torch.set_num_threads(1)
-    outcomes = []
-    end = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as place:
-        found = [s for s in subjects(Path(place)) if fnmatch.fnmatch(s.name, only)]
+        every = subjects(Path(place))
+        found = [s for s in every if fnmatch.fnmatch(s.name, only)]
         if not found:  # one case, as the table names it
             name, _, seed = only.rpartition("/")
-            found = [s for s in subjects(Path(place)) if s.name == name]
-            first, cases = int(seed) * len(found), 1
-        others = [s.source / f for s in found for f in set(s.files)]
-        for number in range(first, first + cases):
-            subject = found[number % len(found)]
-            outcomes.append(run_case(subject, number // len(found), others))
-            if time.monotonic() > end:
-                break
+            found = [s for s in every if s.name == name]
+            return [run_case(found[0], int(seed), files_of(every))]
+        return run_cases(found, files_of(every), range(first, first + cases), seconds)
+
+
+def files_of(found: list[Subject]) -> list[Path]:
+    """Sound files that may stand in the place of others."""
+    return [s.source / name for s in found for name in sorted(set(s.files))]
+
+
+def run_cases(
+    found: list[Subject], others: list[Path], numbers: Iterable[int], seconds: float = 1e9
+) -> list[Outcome]:
+    """Run cases of given numbers, for so many seconds at most."""
+    outcomes, end = [], time.monotonic() + seconds
+    for number in numbers:
+        outcomes.append(run_case(found[number % len(found)], number // len(found), others))
+        if time.monotonic() > end:
+            break
     return outcomes
+
+
+@dataclass
+class Audit:
+    """Notes what a reader must not do: processes, sockets, writing, reading elsewhere.
+
+    Attributes:
+        folder: Where reading is fine; ``None`` while nothing is watched.
+        writes: Whether writing there is fine, as in a training.
+        follows: Whether reading elsewhere is fine, as of data that are a link.
+        broken: What was done.
+    """
+
+    folder: Path | None = None
+    writes: bool = False
+    follows: bool = False
+    broken: list[str] = field(default_factory=list)
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Take an event of the interpreter; see `sys.addaudithook`."""
+        if self.folder is None:
+            return
+        if event == "open":
+            self._opened(*arguments)
+        elif event.startswith(_WRITING) and self.writes:
+            return
+        elif event.startswith((*_FORBIDDEN, *_WRITING)):
+            self.broken.append(f"{event} {arguments!r:.200}")
+
+    def _opened(self, path: Any, mode: Any, flags: Any) -> None:
+        writes = bool((flags or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+        if isinstance(path, int):  # a file that was opened before, and noted then
+            return
+        real = Path(os.path.realpath(os.fsdecode(path)))
+        inside = real.is_relative_to(os.path.realpath(self.folder))
+        code = any(real.is_relative_to(place) for place in _CODE)
+        fine = (inside and self.writes) if writes else inside or code or self.follows
+        if not fine:
+            self.broken.append(f"open {real} {mode} {flags}")
+
+
+_FORBIDDEN = (
+    "subprocess.",
+    "os.system",
+    "os.exec",
+    "os.fork",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.startfile",
+    "socket.",
+    "urllib.",
+    "webbrowser.",
+    "pickle.find_class",
+)
+_WRITING = (
+    "os.remove",
+    "os.rename",
+    "os.rmdir",
+    "os.mkdir",
+    "os.link",
+    "os.symlink",
+    "os.truncate",
+    "os.chmod",
+    "shutil.",
+)
+_CODE = [
+    Path(os.path.realpath(place))
+    for place in (sys.prefix, sys.base_prefix, Path(__file__).parents[1] / "src", "/proc/self")
+]
+_AUDIT = Audit()
+
+
+@contextlib.contextmanager
+def watched(folder: Path, case: str) -> Iterator[None]:
+    """Within the block, what `_AUDIT` forbids is noted, if it was put in force."""
+    kind = case.split("/", maxsplit=1)[0]
+    _AUDIT.folder, _AUDIT.writes, _AUDIT.follows = folder, kind == "checkpoint", kind == "input"
+    try:
+        yield
+    finally:
+        _AUDIT.folder = None
 
 
 def report(outcomes: list[Outcome]) -> str:
@@ -290,16 +398,15 @@ def report(outcomes: list[Outcome]) -> str:
     groups = collections.defaultdict(collections.Counter)
     for o in outcomes:
         group = o.case.split("/")[0]
-        groups[group][o.ended if o.ended in ("loaded", "refused") else "raw"] += 1
-    lines = [f"{'kind':12}{'cases':>8}{'loaded':>8}{'refused':>9}{'raw':>6}{'slow':>6}{'big':>5}"]
+        groups[group][o.ended if o.ended in _FINE else "raw"] += 1
+    head = ("cases", "loaded", "refused", "unusable", "raw", "slow", "big")
+    lines = ["".join([f"{'kind':12}", *(f"{word:>9}" for word in head)])]
     for group, counts in groups.items():
         of = [o for o in outcomes if o.case.split("/")[0] == group]
         slow = sum(o.seconds > SECONDS for o in of)
         big = sum(o.megabytes > MEGABYTES for o in of)
-        lines.append(
-            f"{group:12}{len(of):8}{counts['loaded']:8}{counts['refused']:9}{counts['raw']:6}"
-            f"{slow:6}{big:5}"
-        )
+        figures = [len(of), *(counts[word] for word in head[1:5]), slow, big]
+        lines.append("".join([f"{group:12}", *(f"{figure:9}" for figure in figures)]))
     slowest = max(outcomes, key=lambda o: o.seconds)
     biggest = max(outcomes, key=lambda o: o.megabytes)
     lines.append(f"slowest: {slowest.seconds:.2f} s ({slowest.case}, {slowest.damage})")
@@ -311,10 +418,18 @@ def report(outcomes: list[Outcome]) -> str:
         o = found[0]
         lines.append(f"{len(found):5} {ended} at {where}: {o.message[:150]!r}")
         lines.append(f"      {o.case} ({o.damage}), {o.seconds:.1f} s, {o.megabytes:.0f} MB")
+    unusable = collections.Counter(
+        f"{o.where}: {o.message[:100]!r} {o.case}" for o in outcomes if o.ended == "unusable"
+    )
+    lines.append(f"unusable: {unusable.total()}")
+    lines += [f"{count:5} at {where}" for where, count in unusable.most_common(20)]
     unforeseen = collections.Counter(o.where for o in outcomes if o.ended == "refused" and o.where)
     lines.append(f"refused by no rule of its own, but as damaged: {unforeseen.total()}")
     lines += [f"{count:5} at {where}" for where, count in unforeseen.most_common(20)]
     return "\n".join(lines)
+
+
+_FINE = ("loaded", "refused", "unusable")
 
 
 def wrong(outcomes: list[Outcome]) -> list[Outcome]:
@@ -333,12 +448,16 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--only", default="*", help="a pattern of subjects, or one case")
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after so many")
+    parser.add_argument("--audited", action="store_true", help="note forbidden acts as well")
     given = parser.parse_args()
+    if given.audited:
+        sys.addaudithook(_AUDIT)
     outcomes = run(given.cases, given.first, given.only, given.seconds)
     print(report(outcomes))
     if len(outcomes) == 1:
         print(outcomes[0])
-    sys.exit(bool(wrong(outcomes)))
+    print(*_AUDIT.broken, sep="\n", end="" if not _AUDIT.broken else "\n")
+    sys.exit(bool(wrong(outcomes) or _AUDIT.broken))
 
 
 if __name__ == "__main__":

@@ -223,12 +223,7 @@ def parse_json(content: bytes, place: str) -> Any:
         >>> parse_json(b'{"a": [1, 2]}', "model.json")
         {'a': [1, 2]}
     """
-    depth = _depth(content)
-    if depth > _MOST_DEPTH:
-        raise FormatError(
-            f"{place} must be nested at most {_MOST_DEPTH} deep; got {depth}. It is damaged: get a "
-            "sound copy."
-        )
+    _check_nesting(content, place)
     try:
         return json.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -236,15 +231,31 @@ def parse_json(content: bytes, place: str) -> Any:
 
 
 _MOST_DEPTH = 64
+_MOST_CONTAINERS, _MOST_VALUES = 2**20, 2**24
 _TEXT_IN_JSON = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-def _depth(content: bytes) -> int:
-    """Return how deep JSON is nested, before anything is made of it."""
-    brackets = _TEXT_IN_JSON.sub(b"", content).translate(None, _NO_BRACKETS)
-    opens = np.frombuffer(brackets, np.uint8) & 2  # this bit tells [ and { from ] and }
-    return int(np.cumsum(opens.astype(np.int8) - 1, dtype=np.int64).max(initial=0))
+def _check_nesting(content: bytes, place: str) -> None:
+    """Refuse JSON that is nested too deep, or has too many values, before it is parsed.
+
+    Raises:
+        FormatError: It does.
+    """
+    bare = _TEXT_IN_JSON.sub(b"", content)  # brackets and commas in texts do not count
+    containers, values = bare.count(b"[") + bare.count(b"{"), bare.count(b",")
+    if containers > _MOST_CONTAINERS or values > _MOST_VALUES:
+        raise FormatError(
+            f"{place} must have at most {_MOST_CONTAINERS} lists and objects and {_MOST_VALUES} "
+            f"values; got {containers} and {values}. It is damaged: get a sound copy."
+        )
+    opens = np.frombuffer(bare.translate(None, _NO_BRACKETS), np.uint8) & 2  # [ and { have it
+    depth = int(np.cumsum(opens.astype(np.int8) - 1, dtype=np.int64).max(initial=0))
+    if depth > _MOST_DEPTH:
+        raise FormatError(
+            f"{place} must be nested at most {_MOST_DEPTH} deep; got {depth}. It is damaged: get a "
+            "sound copy."
+        )
 
 
 def _refuse_constant(name: str) -> NoReturn:

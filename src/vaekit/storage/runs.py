@@ -25,6 +25,7 @@ from vaekit.domains.base import Domain
 from vaekit.domains.context import Context
 from vaekit.errors import FormatError, SaveError, SpecError, VaekitError, unknown_name
 from vaekit.files import atomic_folder, expanded_path, read_json, to_json
+from vaekit.likelihoods.base import Likelihood
 from vaekit.models.vae import Model
 from vaekit.presets.base import Preset, choose_preset
 from vaekit.schema import check_arguments, check_document, shown
@@ -158,7 +159,8 @@ def read_run(path: str | Path, components: Mapping[str, Any] | None = None) -> R
         train = _document(folder / "train.json", _TrainDocument)
         parts = {name: _learned(folder, domain, name, budget) for name in ("domain", "context")}
         place = str(folder / "domain.json")
-        _typed(parts["domain"], Domain, folder).check_stored(f"{place}: domain", model)
+        _check_support(place, _typed(parts["domain"], Domain, folder), model)
+        parts["domain"].check_stored(f"{place}: domain", model)
         if parts["context"] is not None:
             _typed(parts["context"], Context, folder).check_stored(f"{place}: context", model)
         elif getattr(model, "context_dim", 0):
@@ -229,6 +231,16 @@ class _TrainDocument:
 
 def _document(path: Path, kind: type) -> dict[str, Any]:
     return check_document(kind, read_json(path), str(path))
+
+
+def _check_support(place: str, domain: Domain, model: Model) -> None:
+    likelihood = getattr(model, "likelihood", None)
+    if isinstance(likelihood, Likelihood) and likelihood.support not in domain.supports:
+        raise FormatError(
+            f"{place}: domain must be of items that the model is for; got "
+            f"{type(domain).__name__} with {type(likelihood).__name__}. The file is of another "
+            "run: get a sound copy."
+        )
 
 
 def _learned(folder: Path, document: Mapping[str, Any], name: str, budget: Budget) -> Any:
@@ -322,17 +334,19 @@ def _built_option(value: Any, source: Source) -> Any:
     """Build a part that was an option; what it would have learned is stored elsewhere."""
     if not isinstance(value, dict | list):
         return value
-    is_preset = isinstance(value, dict) and set(value) == {"preset", "options"}
-    described = value["options"] if is_preset else value
+    if isinstance(value, dict) and set(value) == {"preset", "options"}:
+        chosen = _built_part(value["options"], source)
+        if not isinstance(value["preset"], str) or not isinstance(chosen, dict):
+            raise FormatError(f"{source.place} must name a preset and its options; it does not.")
+        return choose_preset(value["preset"], chosen)
+    return _built_part(value, source)
+
+
+def _built_part(described: Any, source: Source) -> Any:
     if _holds_modules(described):
         with metered(Budget(), source.place):
             build(described, source=source)
-    made = build(described, source=source)
-    if not is_preset:
-        return made
-    if not isinstance(value["preset"], str) or not isinstance(made, dict):
-        raise FormatError(f"{source.place} must name a preset and its options; it does not.")
-    return choose_preset(value["preset"], made)
+    return build(described, source=source)
 
 
 _WITHOUT_TENSORS = ("domains", "components")

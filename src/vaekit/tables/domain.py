@@ -412,6 +412,12 @@ class TableDomain(Domain):
         fits = not known or self.category_counts in known
         rule = f"have as many codes as the model was made for, {known}"
         fields.require(fits, "columns", rule, self.category_counts)
+        likelihood = getattr(model, "likelihood", None)
+        if isinstance(likelihood, Table):
+            wanted = (tuple(likelihood.num_codes), likelihood.num_numbers)
+            own = (self.category_counts, self._num_numbers)
+            rule = f"be those of the model's likelihood, {wanted}"
+            fields.require(own == wanted, "columns", rule, own)
         try:
             self.decode(torch.zeros(1, *self.event_shape))
         except VaekitError:

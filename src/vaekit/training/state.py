@@ -346,9 +346,9 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
             rule = f"have shape {tuple(own.shape)} of {own.dtype}; got {got}; these are its"
             raise _foreign_state(key, rule)
         state.setdefault(int(number), {})[name] = value
-    for number, slots in state.items():
+    for place, slots in state.items():
         if set(slots) != set(_SLOTS):
-            raise _foreign_state(str(number), f"have all of {', '.join(_SLOTS)}")
+            raise _foreign_state(str(place), f"have all of {', '.join(_SLOTS)}")
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
