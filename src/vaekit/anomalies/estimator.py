@@ -364,6 +364,8 @@ def read_stored(folder: Path, components: Mapping[str, Any] | None = None) -> VA
         found, notes, arrays = read_detector(folder, autoencoder.trained_)
         place = f"{folder / 'detector.json'}: notes.options"
         detector = VAEDetector(**options_from_json(notes.get("options"), VAEDetector, place))
+        check_contamination(detector.contamination)
+        check_rate(detector.false_alarm_rate)
         rows = arrays.get("held_out")
         held_out = None if rows is None else torch.from_numpy(rows)
         steps = autoencoder.domain_.restore_step_detector(found, arrays)

@@ -46,7 +46,7 @@ file is damaged or of another model: get a sound copy.
 
     def length(self, field: str, value: Sized | None, count: int) -> None:
         """Require so many items."""
-        got = "nothing" if value is None else f"{len(value)} items"
+        got = None if value is None else len(value)
         fits = value is not None and len(value) == count
         self.require(fits, field, f"have {count} items", got)
 
