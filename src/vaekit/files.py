@@ -9,9 +9,10 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vaekit.errors import FormatError, SaveError, SpecError
 
@@ -232,8 +233,10 @@ def parse_json(content: bytes, place: str) -> Any:
 
 _MOST_DEPTH = 64
 _MOST_CONTAINERS, _MOST_VALUES = 2**20, 2**24
-_TEXT_IN_JSON = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_BACKSLASHES = re.compile(rb"\\*+")
+_WINDOW = 2**20  # bytes looked at in one piece, so that there is no second copy of a large file
+_BUT_STRUCTURE = bytes(set(range(256)) - set(b'[]{},"'))
+_QUOTE, _COMMA, _OPENS = 34, 44, 2  # [ and { have this bit, ] and } have not
 
 
 def _check_nesting(content: bytes, place: str) -> None:
@@ -242,20 +245,42 @@ def _check_nesting(content: bytes, place: str) -> None:
     Raises:
         FormatError: It does.
     """
-    bare = _TEXT_IN_JSON.sub(b"", content)  # brackets and commas in texts do not count
-    containers, values = bare.count(b"[") + bare.count(b"{"), bare.count(b",")
-    if containers > _MOST_CONTAINERS or values > _MOST_VALUES:
+    if content.count(b"[") + content.count(b"{") <= _MOST_DEPTH and len(content) < _WINDOW:
+        return  # as of most files
+    depth = deepest = containers = values = quotes = 0
+    for structure in _structure(content):
+        is_quote = structure == _QUOTE
+        is_outside = ((np.cumsum(is_quote) + quotes) % 2 == 0) & ~is_quote
+        quotes += int(is_quote.sum())
+        outside = structure[is_outside]  # brackets and commas in texts do not count
+        brackets = outside[outside != _COMMA] & _OPENS
+        steps = np.cumsum(brackets.astype(np.int64) - 1)
+        values += len(outside) - len(brackets)
+        containers += int((brackets > 0).sum())
+        deepest = max(deepest, depth + int(steps.max(initial=0)))
+        depth += int(steps[-1]) if len(steps) else 0
+        if containers > _MOST_CONTAINERS or values > _MOST_VALUES:
+            raise FormatError(
+                f"{place} must have at most {_MOST_CONTAINERS} lists and objects and "
+                f"{_MOST_VALUES} values; got {containers} and {values} or more. It is damaged: get a sound copy."
+            )
+    if deepest > _MOST_DEPTH:
         raise FormatError(
-            f"{place} must have at most {_MOST_CONTAINERS} lists and objects and {_MOST_VALUES} "
-            f"values; got {containers} and {values}. It is damaged: get a sound copy."
+            f"{place} must be nested at most {_MOST_DEPTH} deep; got {deepest}. It is damaged: get "
+            "a sound copy."
         )
-    opens = np.frombuffer(bare.translate(None, _NO_BRACKETS), np.uint8) & 2  # [ and { have it
-    depth = int(np.cumsum(opens.astype(np.int8) - 1, dtype=np.int64).max(initial=0))
-    if depth > _MOST_DEPTH:
-        raise FormatError(
-            f"{place} must be nested at most {_MOST_DEPTH} deep; got {depth}. It is damaged: get a "
-            "sound copy."
-        )
+
+
+def _structure(content: bytes) -> Iterator[NDArray[np.uint8]]:
+    """Yield the brackets, commas and quotes of JSON, without quotes that are part of a text."""
+    start = 0
+    while start < len(content):
+        end = start + _WINDOW
+        if content[end - 1 : end] == b"\\":  # not between a backslash and what it escapes
+            end = cast(re.Match[bytes], _BACKSLASHES.match(content, end)).end() + 1
+        window = content[start:end].replace(b"\\\\", b"").replace(b'\\"', b"")
+        yield np.frombuffer(window.translate(None, _BUT_STRUCTURE), np.uint8)
+        start = end
 
 
 def _refuse_constant(name: str) -> NoReturn:
