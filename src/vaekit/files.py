@@ -262,7 +262,8 @@ def _check_nesting(content: bytes, place: str) -> None:
         if containers > _MOST_CONTAINERS or values > _MOST_VALUES:
             raise FormatError(
                 f"{place} must have at most {_MOST_CONTAINERS} lists and objects and "
-                f"{_MOST_VALUES} values; got {containers} and {values} or more. It is damaged: get a sound copy."
+                f"{_MOST_VALUES} values; got {containers} and {values} or more. It is damaged: "
+                "get a sound copy."
             )
     if deepest > _MOST_DEPTH:
         raise FormatError(
