@@ -66,8 +66,8 @@ class Budget:
         modules: How many modules may be put into others.
 
     Example:
-        >>> Budget.of([(2, 10_000), (3,)]).largest
-        10000
+        >>> Budget.of([(2, 100_000), (3,)]).largest
+        100000
     """
 
     largest: int = SMALLEST_LARGEST

@@ -419,7 +419,9 @@ class TableDomain(Domain):
             rule = f"be those of the model's likelihood, {wanted}"
             fields.require(own == wanted, "columns", rule, own)
         try:
-            self.decode(torch.zeros(1, *self.event_shape))
+            row = torch.zeros(1, *self.event_shape)
+            row[:, : len(self.learned)] = 1.0  # the first code of each column
+            self.decode(row)
         except VaekitError:
             raise
         except Exception as error:  # pandas raises any for dtypes and values that it cannot hold
