@@ -437,7 +437,7 @@ def wrong(outcomes: list[Outcome]) -> list[Outcome]:
     return [
         o
         for o in outcomes
-        if o.ended not in ("loaded", "refused") or o.seconds > SECONDS or o.megabytes > MEGABYTES
+        if o.ended not in _FINE or o.seconds > SECONDS or o.megabytes > MEGABYTES
     ]
 
 
