@@ -9,12 +9,13 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, cast
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, cast
 
 from vaekit.errors import FormatError, SaveError, SpecError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _MOST_JSON_BYTES = 256 * 2**20
 
@@ -247,6 +248,8 @@ def _check_nesting(content: bytes, place: str) -> None:
     """
     if content.count(b"[") + content.count(b"{") <= _MOST_DEPTH and len(content) < _WINDOW:
         return  # as of most files
+    import numpy as np  # which the start of the package does without
+
     depth = deepest = containers = values = quotes = 0
     for structure in _structure(content):
         is_quote = structure == _QUOTE
@@ -272,8 +275,10 @@ def _check_nesting(content: bytes, place: str) -> None:
         )
 
 
-def _structure(content: bytes) -> Iterator[NDArray[np.uint8]]:
+def _structure(content: bytes) -> "Iterator[NDArray[np.uint8]]":
     """Yield the brackets, commas and quotes of JSON, without quotes that are part of a text."""
+    import numpy as np
+
     start = 0
     while start < len(content):
         end = start + _WINDOW
