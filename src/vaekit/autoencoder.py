@@ -23,12 +23,14 @@ from vaekit.metrics.latents import Health
 from vaekit.presets.base import Preset
 from vaekit.priors.base import FittedPrior
 from vaekit.priors.mixture import Vamp
+from vaekit.schema import check_document
 from vaekit.storage.loading import load_model
 from vaekit.storage.runs import (
     RunFolder,
     options_from_json,
     options_to_json,
     read_run,
+    reading,
     versions,
     write_run,
 )
@@ -355,13 +357,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 def read_model(folder: Path, components: Mapping[str, Any] | None = None) -> Autoencoder:
     """Return what `Autoencoder.save` wrote; see `vaekit.load`."""
     run = read_run(folder, components)
-    notes = dict(run.notes)
-    health, _ = notes.pop("health", None), notes.pop("versions", None)
-    estimator = Autoencoder(**options_from_json(run.estimator, Autoencoder))
-    estimator.health_ = None if health is None else Health.from_json(health)
-    return estimator.from_trained(
-        TrainedModel(run.model, run.domain, run.context), run.history, notes
-    )
+    with reading(folder):
+        notes = dict(run.notes)
+        health, _ = notes.pop("health", None), notes.pop("versions", None)
+        place = f"{folder / 'train.json'}: "
+        options = options_from_json(run.estimator, Autoencoder, f"{place}estimator")
+        estimator = Autoencoder(**options)
+        if health is not None:
+            check_document(Health, health, f"{place}health")
+            estimator.health_ = Health.from_json(health)
+        else:
+            estimator.health_ = None
+        return estimator.from_trained(
+            TrainedModel(run.model, run.domain, run.context), run.history, notes
+        )
 
 
 def fine_tune(

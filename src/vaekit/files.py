@@ -8,12 +8,13 @@ import platform
 import re
 import secrets
 import shutil
+import stat
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, cast
 
 from vaekit.errors import FormatError, SaveError, SpecError
 
@@ -21,6 +22,10 @@ try:
     import fcntl
 except ImportError:  # pragma: no cover - Windows
     fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _MOST_JSON_BYTES = 256 * 2**20
 
@@ -362,17 +367,151 @@ def to_json(value: Any) -> bytes:
     return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
+def check_stored_file(path: Path) -> None:
+    """Refuse what is no regular file in its own folder, without opening it.
+
+    A pipe would be waited for, a device could be read without end, and a link could make a run
+    read, or a later save overwrite, a file somewhere else.
 
     Raises:
-        FormatError: Missing, too large, truncated, or no JSON.
+        FormatError: It is missing, or something else.
     """
     try:
-        if path.stat().st_size > _MOST_JSON_BYTES:
-            raise FormatError(f"{path} is larger than any file that vaekit writes; refused.")
-        return json.loads(path.read_bytes())
-    except FileNotFoundError as error:
+        found = path.lstat()
+        if stat.S_ISLNK(found.st_mode):
+            real, folder = (Path(os.path.realpath(place)) for place in (path, path.parent))
+            if real.parent != folder:
+                raise FormatError(f"{path} must lie in the run folder; it points to {real}.")
+            found = real.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise FormatError(f"{path} is missing; this is no complete run folder.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise FormatError(f"{path} must be a JSON file; it is damaged: {error}.") from error
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{path} must be a file that can be read: {error}.") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise FormatError(
+            f"{path} must be a regular file; got a {_kind_of(found.st_mode)}. Get a sound copy of "
+            "the folder."
+        )
+
+
+def _kind_of(mode: int) -> str:
+    kinds = {stat.S_ISDIR: "folder", stat.S_ISFIFO: "pipe", stat.S_ISSOCK: "socket"}
+    return next((name for is_kind, name in kinds.items() if is_kind(mode)), "device")
+
+
+@contextmanager
+def stored_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a stored file, open for reading; see `check_stored_file`.
+
+    Raises:
+        FormatError: As of `check_stored_file`, or it cannot be read.
+    """
+    check_stored_file(path)
+    # Between the check and now it could have become a pipe, which must not be waited for.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        handle = os.open(path, flags)
+    except OSError as error:
+        raise FormatError(f"{path} must be a file that can be read: {error}.") from error
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise FormatError(f"{path} must be a regular file; it changed while it was read.")
+        yield file
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file that was stored.
+
+    Raises:
+        FormatError: Missing, no regular file, too large, truncated, nested too deep, or no JSON.
+    """
+    with stored_file(path) as file:
+        try:
+            if os.fstat(file.fileno()).st_size > _MOST_JSON_BYTES:
+                raise FormatError(f"{path} is larger than any file that vaekit writes; refused.")
+            content = file.read(_MOST_JSON_BYTES + 1)
+        except OSError as error:
+            raise FormatError(f"{path} must be a file that can be read: {error}.") from error
+    return parse_json(content, str(path))
+
+
+def parse_json(content: bytes, place: str) -> Any:
+    """Return what JSON text says.
+
+    Args:
+        content: The text, encoded.
+        place: What it is, as errors call it.
+
+    Raises:
+        FormatError: It is none, nested too deep, or has numbers that are not finite.
+
+    Example:
+        >>> parse_json(b'{"a": [1, 2]}', "model.json")
+        {'a': [1, 2]}
+    """
+    _check_nesting(content, place)
+    try:
+        return json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{place} must be a JSON file; it is damaged: {error}.") from error
+
+
+_MOST_DEPTH = 64
+_MOST_CONTAINERS, _MOST_VALUES = 2**20, 2**24
+_BACKSLASHES = re.compile(rb"\\*+")
+_WINDOW = 2**20  # bytes looked at in one piece, so that there is no second copy of a large file
+_BUT_STRUCTURE = bytes(set(range(256)) - set(b'[]{},"'))
+_QUOTE, _COMMA, _OPENS = 34, 44, 2  # [ and { have this bit, ] and } have not
+
+
+def _check_nesting(content: bytes, place: str) -> None:
+    """Refuse JSON that is nested too deep, or has too many values, before it is parsed.
+
+    Raises:
+        FormatError: It does.
+    """
+    if content.count(b"[") + content.count(b"{") <= _MOST_DEPTH and len(content) < _WINDOW:
+        return  # as of most files
+    import numpy as np  # which the start of the package does without
+
+    depth = deepest = containers = values = quotes = 0
+    for structure in _structure(content):
+        is_quote = structure == _QUOTE
+        is_outside = ((np.cumsum(is_quote) + quotes) % 2 == 0) & ~is_quote
+        quotes += int(is_quote.sum())
+        outside = structure[is_outside]  # brackets and commas in texts do not count
+        brackets = outside[outside != _COMMA] & _OPENS
+        steps = np.cumsum(brackets.astype(np.int64) - 1)
+        values += len(outside) - len(brackets)
+        containers += int((brackets > 0).sum())
+        deepest = max(deepest, depth + int(steps.max(initial=0)))
+        depth += int(steps[-1]) if len(steps) else 0
+        if containers > _MOST_CONTAINERS or values > _MOST_VALUES:
+            raise FormatError(
+                f"{place} must have at most {_MOST_CONTAINERS} lists and objects and "
+                f"{_MOST_VALUES} values; got {containers} and {values} or more. It is damaged: "
+                "get a sound copy."
+            )
+    if deepest > _MOST_DEPTH:
+        raise FormatError(
+            f"{place} must be nested at most {_MOST_DEPTH} deep; got {deepest}. It is damaged: get "
+            "a sound copy."
+        )
+
+
+def _structure(content: bytes) -> "Iterator[NDArray[np.uint8]]":
+    """Yield the brackets, commas and quotes of JSON, without quotes that are part of a text."""
+    import numpy as np
+
+    start = 0
+    while start < len(content):
+        end = start + _WINDOW
+        if content[end - 1 : end] == b"\\":  # not between a backslash and what it escapes
+            end = cast(re.Match[bytes], _BACKSLASHES.match(content, end)).end() + 1
+        window = content[start:end].replace(b"\\\\", b"").replace(b'\\"', b"")
+        yield np.frombuffer(window.translate(None, _BUT_STRUCTURE), np.uint8)
+        start = end
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")

@@ -11,14 +11,17 @@ import functools
 import inspect
 import math
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import NoneType
 from typing import Any
 
 import numpy as np
 from torch import nn
 
-from vaekit.errors import SpecError, unknown_name
+from vaekit.errors import SpecError, VaekitError, unknown_name
 from vaekit.registry import STORABLE, classes, get, is_concrete, name_of, names
+from vaekit.schema import check_arguments, shown
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -84,60 +87,108 @@ def arguments(value: object) -> dict[str, Any]:
         ) from error
 
 
-def build(spec: Any, components: Mapping[str, Callable[[], Any] | Any] | None = None) -> Any:
+@dataclass(frozen=True)
+class Source:
+    """Where a description comes from, and what it may ask for.
+
+    Attributes:
+        place: What errors call it, as in ``model.json: model``.
+        components: The user's own modules by their place, as in ``{"encoder": MyNet()}``: an
+            object, or a factory.
+        kinds: The kinds of parts that it may name.
+        largest: The largest whole number of an argument whose annotation has no mark; see
+            `vaekit.bounds.Between`.
+    """
+
+    place: str = "the description"
+    components: Mapping[str, Callable[[], Any] | Any] = field(default_factory=dict)
+    kinds: Sequence[str] = STORABLE
+    largest: int = 2**31
+
+
+def build(
+    spec: Any,
+    components: Mapping[str, Callable[[], Any] | Any] | None = None,
+    source: Source | None = None,
+) -> Any:
     """Build what `describe` described.
 
     Args:
         spec: JSON from `describe`.
         components: The user's own modules by their place, as in ``{"encoder": MyNet()}``: an
             object, or a factory.
+        source: Where it is stored, and what it may ask for; by default it is trusted to be of a
+            sensible size.
 
     Raises:
         SpecError: A name is not registered, an argument is unknown or out of range, or a module
             of the user's own was not handed in.
+        FormatError: An argument is of the wrong type or size; names it.
 
     Example:
         >>> build({"type": "priors.StandardNormal", "args": {"latent_dim": 2}}).latent_dim
         2
     """
+    source = source or Source()
+    if components:
+        source = replace(source, components=components)
+    return _built(spec, source, source.place)
+
+
+def _built(spec: Any, source: Source, place: str) -> Any:
     if isinstance(spec, list):
-        return tuple(build(item, components) for item in spec)
+        if all(type(item) in _PLAIN for item in spec):  # as of thousands of numbers
+            return tuple(spec)
+        return tuple(_built(item, source, f"{place}[{i}]") for i, item in enumerate(spec))
     if not isinstance(spec, dict):
         return spec
     if "external" in spec:
-        return _external(str(spec["external"]), components or {})
-    if set(spec) != {"type", "args"}:
-        return {key: build(item, components) for key, item in spec.items()}
-    return _construct(spec["type"], spec["args"], components)
+        return _external(str(spec["external"]), source.components)
+    if spec.keys() != {"type", "args"}:
+        return {key: _built(item, source, f"{place}.{key}") for key, item in spec.items()}
+    return _construct(spec["type"], spec["args"], source, place)
 
 
-def _construct(name: Any, args: Any, components: Mapping[str, Any] | None) -> Any:
-    cls = _registered_class(name)
+_PLAIN = (int, float, str, bool, NoneType)
+
+
+def _construct(name: Any, args: Any, source: Source, place: str) -> Any:
+    cls = _registered_class(name, source, place)
     if not isinstance(args, dict):
-        raise SpecError(f"the arguments of {name} must be a JSON object; got {args!r}.")
-    values = {key: build(item, components) for key, item in args.items()}
+        raise SpecError(
+            f"{place}: the arguments of {name} must be a JSON object; got {shown(args)}."
+        )
+    values = {key: _built(item, source, f"{place}.args.{key}") for key, item in args.items()}
+    check_arguments(cls, values, f"{place}.args", name, source.largest)
     positional = _variadic(cls)
     spread = values.pop(positional, ()) if positional else ()
     try:
         return cls(*spread, **values)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise SpecError(f"{name} refuses the stored arguments {values!r}: {error}") from error
+    except VaekitError:
+        raise
+    except Exception as error:
+        # A constructor relies on arguments that fit each other; stored ones may not.
+        raise SpecError(
+            f"{place}: {name} refuses the stored arguments {shown(values)}: {error}"
+        ) from error
 
 
-def _registered_class(name: Any) -> type:
+def _registered_class(name: Any, source: Source, place: str) -> type:
     """Look a stored name up among the registered ones; nothing else is ever imported."""
     kind, _, own = name.partition(".") if isinstance(name, str) else ("", "", "")
-    cls = get(kind, own) if kind in STORABLE and own in names(kind) else None
+    cls = get(kind, own) if kind in source.kinds and own in names(kind) else None
     if not is_concrete(cls):
-        kinds = [kind] if kind in STORABLE else STORABLE
+        kinds = [kind] if kind in source.kinds else source.kinds
         known = [f"{kind}.{own}" for kind in kinds for own in names(kind)]
         raise SpecError(
-            f"{unknown_name('component', name, known)} A part of another package needs that "
-            "package installed; one that you registered, the same vaekit.register(...)."
+            f"{place}.type: {unknown_name('component', name, known)} A part of "
+            "another package needs that package installed; one that you registered, the same "
+            "vaekit.register(...)."
         )
     return typing.cast(type, cls)
 
 
+@functools.cache
 def _variadic(cls: type) -> str | None:
     parameters = inspect.signature(typing.cast(Any, cls).__init__).parameters.values()
     return next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import safetensors
 import safetensors.numpy
 import torch
 from numpy.typing import NDArray
@@ -24,10 +23,13 @@ from vaekit.anomalies.inputs import (
 from vaekit.anomalies.marginals import TailProbability
 from vaekit.anomalies.reasons import Reason, find_reasons, heat_maps, usual_heat
 from vaekit.anomalies.scores import SCORES
-from vaekit.errors import CompositionError, DataError, FormatError, VaekitError, unknown_name
+from vaekit.bounds import Amount
+from vaekit.errors import CompositionError, DataError, FormatError, unknown_name
 from vaekit.files import expanded_path, read_json, to_json
 from vaekit.fitting.fit import Plan, continue_training
 from vaekit.fitting.trained import TrainedModel, as_items, batches_of
+from vaekit.schema import check_document, shown
+from vaekit.tensor_files import read_header, read_tensors
 from vaekit.training.config import Items, TrainConfig
 
 _MOST_ROWS, _MOST_VALUES = 10_000, 2**25
@@ -377,40 +379,45 @@ def read_detector(
         FormatError: Missing, damaged, of a newer format, or not of this model.
     """
     folder = expanded_path(path)
-    document = _document(folder / _JSON)
+    document = check_document(_Document, read_json(folder / _JSON), str(folder / _JSON))
+    if document["format"] != _FORMAT:
+        raise FormatError(
+            f"{folder / _JSON} must be a detector of format {_FORMAT}; got "
+            f"{shown(document['format'])}."
+        )
     arrays = _arrays(folder / _ARRAYS)
     try:
         detector = _restored(document, arrays, trained)
         _try(detector)
         return detector, dict(document["notes"]), arrays
-    except FormatError:
+    except (FormatError, MemoryError):
         raise
-    except (VaekitError, LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+    except Exception as error:  # arrays that do not fit each other lead to any
         raise FormatError(
             f"{folder} must hold a detector of the model beside it; its files are damaged or of "
-            f"another: {error}."
+            f"another: {type(error).__name__}: {shown(str(error))}."
         ) from error
 
 
-def _document(path: Path) -> dict[str, Any]:
-    document = read_json(path)
-    if not isinstance(document, dict) or document.get("format") != _FORMAT:
-        got = document.get("format") if isinstance(document, dict) else document
-        raise FormatError(f"{path} must be a detector of format {_FORMAT}; got {got!r}.")
-    return document
+@dataclass(frozen=True)
+class _Document:
+    """What ``detector.json`` holds."""
+
+    format: Any
+    score: str
+    num_codes: Sequence[int]
+    novelty: float
+    fills: bool
+    usual_cost: float
+    seen: Amount
+    notes: Mapping[str, Any]
 
 
 def _arrays(path: Path) -> Arrays:
-    if path.resolve().parent != path.parent.resolve():
-        raise FormatError(f"{path} must lie in the run folder; it points to {path.resolve()}.")
-    try:
-        arrays: Arrays = safetensors.numpy.load_file(path)
-    except (safetensors.SafetensorError, OSError) as error:
-        raise FormatError(f"{path} must be a safetensors file; it is damaged: {error}.") from error
-    for name, array in arrays.items():
-        if array.dtype.kind == "f" and name not in _WITH_HOLES and not np.isfinite(array).all():
-            raise FormatError(f"{path} must hold finite numbers; {name!r} does not.")
-    return arrays
+    tensors = read_tensors(path, read_header(path), _WITH_HOLES)
+    if half := [name for name, tensor in tensors.items() if tensor.dtype is torch.bfloat16]:
+        raise FormatError(f"{path} must hold numbers that NumPy has; {half[0]!r} is bfloat16.")
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
 
 
 def _restored(document: Mapping[str, Any], arrays: Arrays, trained: TrainedModel) -> Detector:
@@ -418,6 +425,7 @@ def _restored(document: Mapping[str, Any], arrays: Arrays, trained: TrainedModel
     if name not in SCORES:
         raise unknown_name("score", name, SCORES)
     codes, novelty = tuple(document["num_codes"]), float(document["novelty"])
+    _check_codes(codes, trained)
     positions = {name: arrays[f"frame.{name}"] for name in _PLACES}
     frame = ReferenceStatistics(
         codes, **positions, novelty=novelty, imputes_missing=bool(document["fills"])
@@ -436,6 +444,16 @@ def _restored(document: Mapping[str, Any], arrays: Arrays, trained: TrainedModel
         float(document["usual_cost"]),
         arrays.get("usual_heat"),
     )
+
+
+def _check_codes(codes: Sequence[int], trained: TrainedModel) -> None:
+    """Each code becomes a coordinate of each item, so their number must be the domain's own."""
+    own = tuple(trained.domain.category_counts)
+    if own != tuple(codes):
+        raise FormatError(
+            f"detector.json: num_codes must be those of the model's columns, {shown(own)}; got "
+            f"{shown(codes)}. The file is damaged or of another model."
+        )
 
 
 def _below(arrays: Arrays, prefix: str) -> Arrays:

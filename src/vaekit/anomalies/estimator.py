@@ -40,7 +40,7 @@ from vaekit.places import is_there
 from vaekit.presets.base import Preset
 from vaekit.seeds import check_seed
 from vaekit.storage.loading import locate_run
-from vaekit.storage.runs import options_from_json, options_to_json, write_run
+from vaekit.storage.runs import options_from_json, options_to_json, reading, write_run
 from vaekit.training.config import SuggestedSteps, TrainConfig
 
 
@@ -363,9 +363,13 @@ def load_detector(path: str | Path) -> VAEDetector:
 def read_stored(folder: Path, components: Mapping[str, Any] | None = None) -> VAEDetector:
     """Return what `VAEDetector.save` wrote; see `vaekit.load`."""
     autoencoder = read_model(folder, components)
-    found, notes, arrays = read_detector(folder, autoencoder.trained_)
-    detector = VAEDetector(**options_from_json(notes.get("options"), VAEDetector))
-    rows = arrays.get("held_out")
-    held_out = None if rows is None else torch.from_numpy(rows)
-    steps = autoencoder.domain_.restore_step_detector(found, arrays)
-    return detector.from_trained(autoencoder, found, held_out, steps)
+    with reading(folder):
+        found, notes, arrays = read_detector(folder, autoencoder.trained_)
+        place = f"{folder / 'detector.json'}: notes.options"
+        detector = VAEDetector(**options_from_json(notes.get("options"), VAEDetector, place))
+        check_contamination(detector.contamination)
+        check_rate(detector.false_alarm_rate)
+        rows = arrays.get("held_out")
+        held_out = None if rows is None else torch.from_numpy(rows)
+        steps = autoencoder.domain_.restore_step_detector(found, arrays)
+        return detector.from_trained(autoencoder, found, held_out, steps)

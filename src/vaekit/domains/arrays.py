@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.blocks import blocks, deviation
@@ -18,6 +18,7 @@ from vaekit.domains.checks import as_numbers, check_column_names, check_finite, 
 from vaekit.domains.collecting import collect_items
 from vaekit.domains.hooks import DetectorDefaults, TrainingBudget
 from vaekit.domains.sources import read_source
+from vaekit.domains.stored import StoredFields
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import CODES, REAL, UNIT, Support
@@ -184,6 +185,16 @@ class ArrayDomain(Domain):
     def event_shape(self) -> tuple[int, ...]:
         """(columns,)."""
         return (len(require_fitted(self.mean, self)),)
+
+    def check_stored(self, place: str, model: nn.Module) -> None:
+        """Refuse scalings of other lengths than the columns, and kinds that there are none of."""
+        fields = StoredFields(place)
+        count = fields.scaling(self.mean, self.scale, "mean")
+        fields.names("columns", self.columns, count)
+        fields.one_of("scaling", self.scaling, _SCALINGS)
+        fields.one_of("kind", self.kind, ("numpy", "torch", "pandas"))
+        fields.one_of("dtype", self.dtype, ("float32", "float64"))
+        fields.shape(self.event_shape, model)
 
     def detector_defaults(self, clean: bool, X: Any) -> DetectorDefaults:
         """Return a noise for each column, and a short training with large steps."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaekit.domains.context import Labels
 from vaekit.domains.hooks import (
@@ -171,6 +171,19 @@ class Domain(abc.ABC):
         likelihood: str | Likelihood = "auto",
     ) -> Parts:
         """Untrained networks and the likelihood for these data, ready for a preset."""
+
+    def check_stored(self, place: str, model: nn.Module) -> None:  # noqa: B027 - most need none
+        """Refuse learned fields that do not fit each other, or the model that they are stored with.
+
+        Asked once, when a run folder is read. The type of each field was checked before.
+
+        Args:
+            place: Where they are stored, as errors call it.
+            model: The model in the folder.
+
+        Raises:
+            FormatError: Names the field, the rule and what was got.
+        """
 
     # What follows is asked by tasks and commands. The defaults suit items of no particular kind.
 

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaekit.domains.checks import array_of, check_column_names, is_frame
+from vaekit.domains.stored import StoredFields
 from vaekit.errors import DataError, NotFittedError, SpecError, unknown_name
 
 Words = NDArray[np.str_]
@@ -226,6 +227,26 @@ class Context:
         if self.classes is not None:
             return {_ONE_COLUMN: tuple(str(label) for label in self.classes)}
         return {name: tuple(labels) for name, labels in self.columns or ()}
+
+    def check_stored(self, place: str, model: nn.Module) -> None:
+        """Refuse learned fields that do not fit each other, or the model they are stored with.
+
+        Raises:
+            FormatError: Names the field, the rule and what was got.
+        """
+        fields = StoredFields(place)
+        learned = [name for name in ("classes", "mean", "columns") if getattr(self, name)]
+        fields.require(len(learned) == 1, "classes", "be given, or mean, or columns", learned)
+        if self.mean:
+            fields.scaling(self.mean, self.scale, "mean")
+        fields.names("classes", self.classes)
+        for name, labels in self.columns or ():
+            fields.names("columns", labels)
+            fields.require(bool(labels), "columns", "have labels each", name)
+        fields.names("columns", [name for name, _ in self.columns or ()])
+        taken = getattr(model, "context_dim", self.dim)
+        rule = f"take up the {taken} values that the model is told"
+        fields.require(taken == self.dim, learned[0], rule, f"{self.dim} values")
 
     def prepare(self, raw: Any, rows: int | None = None) -> Tensor:
         """Return one row per item; a single label or property is repeated for all rows.

@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -42,10 +43,12 @@ def read_source(path: str | Path) -> Any:
     check_source(path)
     if not is_there(path):
         raise DataError(f"the data must be a file or a folder; there is nothing at {path}.")
-    if path.is_dir():
+    if path.is_dir() and not _is_named_as_file(path):
         from vaekit.domains.choice import infer_domain  # which reads files to tell what they are
 
         return infer_domain(path).read(path)
+    if not path.is_file():
+        raise DataError(f"the data must be a regular file, or a folder of images; got {path}.")
     if is_table_file(path):
         found = examine_table(path)
         warn_of_guesses(found, path)
@@ -58,11 +61,32 @@ def read_source(path: str | Path) -> Any:
         found = _READERS[ending](path)
     except DataError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         raise DataError(f"{path} must be a readable {ending} file; {error}.") from error
     if np.ndim(found) == 0:
         raise DataError(f"{path} must hold items; got a single value. Save an array of them.")
     return found
+
+
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    LookupError,
+    OverflowError,
+    NotImplementedError,  # of zipfile, for ways of compression that it does not have
+    RuntimeError,  # of zipfile, for files with a password
+    SyntaxError,  # as this and the next, of the header of an array
+    TypeError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy and its like raise for damaged files."""
+
+
+def _is_named_as_file(path: Path) -> bool:
+    return is_table_file(path) or path.name.endswith(tuple(_READERS))
 
 
 def _read_npz(path: Path) -> NDArray[Any]:
@@ -75,10 +99,9 @@ def _read_npz(path: Path) -> NDArray[Any]:
                 f"{path} must hold one array, or one named {', '.join(_ARRAY_KEYS)}; got "
                 f"{archive.files}."
             )
-        with zipfile.ZipFile(path) as members:
-            member = f"{key}.npy" if f"{key}.npy" in members.namelist() else key
-            with members.open(member) as part:
-                check_header(path, part, members.getinfo(member).file_size)
+        member = f"{key}.npy" if f"{key}.npy" in archive.zip.namelist() else key
+        with archive.zip.open(member) as stored:
+            check_header(path, stored, archive.zip.getinfo(member).file_size)
         return np.asarray(archive[key])
 
 
@@ -225,7 +248,7 @@ def _mapped(path: Path) -> Any:
         found = np.load(path, mmap_mode="r", allow_pickle=False)
     except DataError:
         raise
-    except (OSError, ValueError, EOFError) as error:
+    except _UNREADABLE as error:
         raise DataError(f"{path} must be a readable .npy file; {error}.") from error
     if np.ndim(found) == 0:
         raise DataError(f"{path} must hold items; got a single value. Save an array of them.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaekit.domains.base import Domain, batch_mean, require_fitted
 from vaekit.domains.checks import as_numbers, check_finite, check_rows, is_foreign_table, is_frame
@@ -17,6 +17,7 @@ from vaekit.domains.collecting import collect_items
 from vaekit.domains.context import Labels
 from vaekit.domains.hooks import DetectorDefaults, ReadOptions
 from vaekit.domains.sources import read_source
+from vaekit.domains.stored import StoredFields
 from vaekit.errors import DataError, SpecError
 from vaekit.files import expanded_path
 from vaekit.images.depth import bits_of_files, check_bits, check_deep, is_deep, largest_of
@@ -217,6 +218,27 @@ class ImageDomain(Domain):
         """(channels, height, width)."""
         return tuple(require_fitted(self.shape, self))
 
+    def check_stored(self, place: str, model: nn.Module) -> None:
+        """Refuse shapes, layouts and types that no images have."""
+        fields = StoredFields(place)
+        shape = self.shape or ()
+        is_shape = len(shape) == len(("channels", "height", "width")) and min(shape) > 0
+        fields.require(is_shape, "shape", "be channels, height and width", self.shape)
+        fields.one_of("layout", self.layout, _LAYOUTS)
+        gray = self.layout != "NHW" or shape[0] == 1
+        fields.require(gray, "layout", "have an axis of channels where there are several", "NHW")
+        fields.require(self.scale > 0, "scale", "be above 0", self.scale)
+        fields.one_of("kind", self.kind, ("numpy", "torch"))
+        fields.require(_is_stored_dtype(self.dtype), "dtype", "be a type of images", self.dtype)
+        fields.one_of("on_bad", self.on_bad, ("raise", "skip"))
+        fields.one_of("transparency", self.transparency, ("white", "keep"))
+        if self.size is not None:
+            fields.length("size", self.size, 2)
+            fields.require(min(self.size) > 0, "size", "be above 0", self.size)
+        if self.bits is not None:
+            check_bits(self.bits)
+        fields.shape(tuple(shape), model)
+
     @classmethod
     def confidence(cls, raw: Any) -> float:
         """Return half for arrays with 3 or 4 axes; a little for folders and files, if no table."""
@@ -389,6 +411,16 @@ def _range(array: NDArray[Any]) -> float:
 _BYTE = 255.0
 _NUMPY_NAMES = {"bfloat16": "float32"}
 """Of types of PyTorch that NumPy has not."""
+
+
+def _is_stored_dtype(name: str) -> bool:
+    """Return whether `_dtype_of` gives such names: of floats, or of whole numbers in any order."""
+    if name in ("bfloat16", "float16", "float32", "float64"):
+        return True
+    try:
+        return np.dtype(name).kind in "iu"
+    except (TypeError, ValueError, SyntaxError):
+        return False
 
 
 def _dtype_of(raw: Any, array: NDArray[Any]) -> str:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from vaekit.bounds import Iterations
 from vaekit.distributions.noise_paths import find_path
 from vaekit.errors import SpecError
 from vaekit.likelihoods.base import Likelihood
@@ -54,7 +55,7 @@ class Diffusion(Model):
         network: nn.Module,
         shape: Sequence[int],
         path: str = "diffusion",
-        steps: int = 20,
+        steps: Iterations = 20,
         context_dim: int = 0,
     ) -> None:
         super().__init__()

@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
+from vaekit.bounds import Steps
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.hooks import Conditions, Proposals, ReadOptions, SampleOptions, UsableItems
+from vaekit.domains.stored import StoredFields
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.fitting.conditional import read_number
 from vaekit.likelihoods.base import Likelihood
@@ -31,7 +33,7 @@ from vaekit.molecules.standardize import (
 )
 from vaekit.networks.tokens import lengths_of
 from vaekit.presets.base import Parts
-from vaekit.sequences.domain import check_several, token_parts
+from vaekit.sequences.domain import check_several, check_vocabulary, token_parts
 from vaekit.sequences.tokenizers import (
     BytePairs,
     SelfiesSymbols,
@@ -178,7 +180,7 @@ class MoleculeDomain(Domain):
     """
 
     representation: str = "bpe-smiles"
-    num_merges: int = 400
+    num_merges: Steps = 400
     standardizer: Standardizer = field(default_factory=Standardizer)
     column: str | None = None
     targets: Sequence[str] = ()
@@ -292,6 +294,23 @@ class MoleculeDomain(Domain):
     def event_shape(self) -> tuple[int, ...]:
         """(steps + targets,): the longest molecule and its end, and what goes with it."""
         return (require_fitted(self.vocabulary, self).steps + len(self.targets),)
+
+    def check_stored(self, place: str, model: nn.Module) -> None:
+        """Refuse a vocabulary, a tokenizer or targets that do not fit each other or the model."""
+        fields = StoredFields(place)
+        fields.one_of("representation", self.representation, _REPRESENTATIONS)
+        fields.one_of("on_bad", self.on_bad, ("raise", "skip"))
+        fields.require(self.tokenizer is not None, "tokenizer", "be given", self.tokenizer)
+        check_vocabulary(fields, self.vocabulary, model)
+        fields.names("targets", self.targets)
+        count = len(self.targets)
+        fields.require((self.scales is None) == (count == 0), "scales", "go with targets", count)
+        if self.scales is not None:
+            fields.names("scales.args.names", self.scales.names, count)
+            fields.length("scales.args.means", self.scales.means, count)
+            fields.length("scales.args.deviations", self.scales.deviations, count)
+            if self.scales.errors:
+                fields.length("scales.args.errors", self.scales.errors, count)
 
     @classmethod
     def confidence(cls, raw: Any) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vaekit.bounds import Steps
 from vaekit.errors import DataError, SpecError
 from vaekit.molecules.rdkit_tools import (
     LONGEST,
@@ -62,7 +63,7 @@ class Standardizer:
     charges: str = "neutralise"
     stereo: str = "keep"
     isotopes: str = "drop"
-    max_atoms: int = 250
+    max_atoms: Steps = 250
 
     def __post_init__(self) -> None:
         for name, value in self._chosen().items():

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
+from vaekit.bounds import Steps
 from vaekit.errors import CompositionError, SpecError
 from vaekit.models.vae import VAE, Model
 from vaekit.registry import name_of
@@ -193,7 +194,7 @@ class Linear:
     start: float
     end: float
     share: float = 1.0
-    steps: int | None = None
+    steps: Steps | None = None
 
     def __post_init__(self) -> None:
         _check_share(self.share)
@@ -224,7 +225,7 @@ class Cosine:
     start: float
     end: float
     share: float = 1.0
-    steps: int | None = None
+    steps: Steps | None = None
 
     def __post_init__(self) -> None:
         _check_share(self.share)

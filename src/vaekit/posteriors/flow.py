@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vaekit.bounds import Side
 from vaekit.distributions.wrappers import PushforwardDistribution
 from vaekit.posteriors.gaussian import DiagonalGaussian, Posterior
 from vaekit.types import LogDensity
@@ -121,10 +122,10 @@ class InverseAutoregressive(Posterior):
     def __init__(
         self,
         features_dim: int,
-        latent_dim: int,
+        latent_dim: Side,
         transforms: int = 2,
-        hidden: tuple[int, ...] = (64,),
-        context_dim: int = 16,
+        hidden: tuple[Side, ...] = (64,),
+        context_dim: Side = 16,
     ) -> None:
         from zuko.flows import MaskedAutoregressiveTransform
 

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Size, Tensor, nn
 from torch.distributions import Distribution, constraints
 
+from vaekit.bounds import Iterations
 from vaekit.distributions.gaussian import Metric
 from vaekit.distributions.wrappers import SampleWithLogProb
 from vaekit.posteriors.gaussian import DiagonalGaussian, Posterior
@@ -79,7 +80,7 @@ class Hamiltonian(Posterior):
         self,
         features_dim: int,
         latent_dim: int,
-        steps: int = 3,
+        steps: Iterations = 3,
         step_size: float = 0.05,
         temperature: float = 0.3,
         second_order: bool = False,
@@ -181,13 +182,13 @@ class Riemannian(Posterior):
         self,
         features_dim: int,
         latent_dim: int,
-        steps: int = 2,
+        steps: Iterations = 2,
         step_size: float = 0.03,
         temperature: float = 0.3,
         num_centroids: int = 50,
         reach: float = 3.0,
         regularization: float = 0.1,
-        iterations: int = 5,
+        iterations: Iterations = 5,
     ) -> None:
         super().__init__(features_dim, latent_dim)
         check_steps(steps, step_size, temperature)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vaekit.bounds import Steps
 from vaekit.errors import DataError
 from vaekit.priors.base import (
     FEWEST_ROWS,
@@ -56,7 +57,7 @@ class AutoregressiveCodes(FittedPrior):
         num_codes: int,
         context_dim: int = 0,
         width: int = 128,
-        steps: int = 800,
+        steps: Steps = 800,
     ) -> None:
         super().__init__(latent_dim)
         check_whole(0, context_dim=context_dim)

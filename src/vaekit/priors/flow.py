@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Size, Tensor, nn
 from torch.distributions import AffineTransform, Distribution, TransformedDistribution, constraints
 
+from vaekit.bounds import Side, Steps
 from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.errors import unknown_name
 from vaekit.priors.base import (
@@ -226,12 +227,12 @@ class FittedFlow(NetworkPrior):
 
     def __init__(
         self,
-        latent_dim: int,
+        latent_dim: Side,
         kind: str = "nsf",
         transforms: int = 3,
-        hidden: Sequence[int] = (128, 128),
-        context_dim: int = 0,
-        steps: int = 800,
+        hidden: Sequence[Side] = (128, 128),
+        context_dim: Side = 0,
+        steps: Steps = 800,
     ) -> None:
         super().__init__(latent_dim, context_dim, steps)
         if kind not in _KINDS:

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vaekit.bounds import Iterations, Steps
 from vaekit.distributions.noise_paths import TIMES, draw_times, find_path
 from vaekit.errors import SpecError, unknown_name
 from vaekit.networks.sizes import make_denoiser
@@ -126,9 +127,9 @@ class FlowMatching(NetworkPrior):
         path: str = "straight",
         width: int = 128,
         depth: int = 3,
-        solver_steps: int = 10,
+        solver_steps: Iterations = 10,
         context_dim: int = 0,
-        steps: int = 1500,
+        steps: Steps = 1500,
         times: str = "logit_normal",
         grid: Sequence[int] | None = None,
     ) -> None:

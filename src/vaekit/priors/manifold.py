@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Size, Tensor
 from torch.distributions import Distribution, constraints
 
+from vaekit.bounds import Iterations
 from vaekit.distributions.gaussian import Metric
 from vaekit.priors.base import FittedPrior, check_latents, check_whole
 from vaekit.randomness import seeded
@@ -51,7 +52,7 @@ class RiemannianManifold(FittedPrior):
         num_centroids: int = 200,
         neighbors: int = 20,
         regularization: float = 1e-2,
-        steps: int = 20,
+        steps: Iterations = 20,
     ) -> None:
         super().__init__(latent_dim)
         check_whole(1, num_centroids=num_centroids, neighbors=neighbors, steps=steps)

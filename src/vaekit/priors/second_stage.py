@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from vaekit.bounds import Iterations, Steps
 from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.priors.base import check_whole, check_widths
 from vaekit.priors.flow import NetworkPrior, standard_normal
@@ -89,9 +90,9 @@ class SecondStage(NetworkPrior):
         self,
         latent_dim: int,
         hidden: Sequence[int] = (128, 128),
-        draws: int = 64,
+        draws: Iterations = 64,
         context_dim: int = 0,
-        steps: int = 2000,
+        steps: Steps = 2000,
     ) -> None:
         super().__init__(latent_dim, context_dim, steps)
         check_whole(1, draws=draws)

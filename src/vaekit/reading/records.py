@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vaekit.errors import SpecError, unknown_name
+from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.reading.formats import (
     ColumnFormat,
     check_decimal,
@@ -128,8 +128,18 @@ class Reading:
         return (*self.notes, *(f"column {c.name!r}: {c.note}" for c in self.columns if c.note))
 
     def to_pandas(self) -> Any:
-        """Return a data frame; integers and truth values with gaps have nullable types."""
-        frame = self.table.to_pandas()
+        """Return a data frame; integers and truth values with gaps have nullable types.
+
+        Raises:
+            DataError: What a file says of its pandas types is damaged.
+        """
+        try:
+            frame = self.table.to_pandas()
+        except Exception as error:  # of notes beside the data, which pyarrow trusts
+            raise DataError(
+                f"a table must be readable by pandas; {type(error).__name__}: {error}. Its file "
+                "is damaged: write it again."
+            ) from error
         for name, values in zip(self.table.column_names, self.table.columns, strict=True):
             if values.null_count and name in frame.columns and frame[name].dtype.kind in "fO":
                 kept = values.to_pandas(types_mapper=_nullable)

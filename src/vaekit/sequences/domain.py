@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.collecting import collect_items
+from vaekit.domains.stored import StoredFields, codes_of
 from vaekit.errors import CompositionError, DataError, DataTypeError
 from vaekit.files import expanded_path
 from vaekit.likelihoods.base import Likelihood
@@ -189,6 +190,11 @@ class SequenceDomain(Domain):
         """(steps,): the longest sequence and its end."""
         return (require_fitted(self.vocabulary, self).steps,)
 
+    def check_stored(self, place: str, model: nn.Module) -> None:
+        """Refuse a vocabulary that there is none of, or that is another than the model's."""
+        fields = StoredFields(place)
+        check_vocabulary(fields, self.vocabulary, model)
+
     def file_ending(self, what: str) -> str:
         """Return ``"txt"``: one sequence a line."""
         return "txt"
@@ -221,6 +227,22 @@ class SequenceDomain(Domain):
         """Recurrent networks."""
         words = require_fitted(self.vocabulary, self)
         return token_parts(words, latent_dim, context_dim, network, size, likelihood)
+
+
+def check_vocabulary(fields: StoredFields, words: Vocabulary | None, model: nn.Module) -> None:
+    """Refuse a stored vocabulary without tokens, or of another size than the model was made for.
+
+    Raises:
+        FormatError: Names the field.
+    """
+    if words is None or not words.tokens:
+        fields.require(False, "vocabulary", "be given and have tokens", words)
+        return
+    fields.names("vocabulary.args.tokens", words.tokens)
+    known = [codes for codes in codes_of(model) if isinstance(codes, int)]
+    fits = not known or words.num_codes in known
+    rule = f"be as many as the model was made for, {known}, less 3"
+    fields.require(fits, "vocabulary.args.tokens", rule, f"{len(words.tokens)} tokens")
 
 
 def check_several(items: Sequence[Any]) -> None:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vaekit.bounds import Steps
 from vaekit.distributions.sequences import BEGIN, END, PADDING
 from vaekit.errors import DataError, MissingExtraError, NotFittedError, SpecError
 
@@ -237,7 +238,7 @@ class BytePairs(Tokenizer):
     """
 
     base: Tokenizer = field(default_factory=Characters)
-    num_merges: int = 400
+    num_merges: Steps = 400
     merges: Sequence[Sequence[str]] | None = None
 
     def __post_init__(self) -> None:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
+from vaekit.bounds import Steps
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import is_frame
 from vaekit.domains.collecting import collect_items
 from vaekit.domains.hooks import DetectorDefaults, ReadOptions
 from vaekit.domains.sources import read_source
+from vaekit.domains.stored import StoredFields
 from vaekit.errors import DataError, SpecError
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import REAL, Support
@@ -109,8 +111,8 @@ class SeriesDomain(Domain):
         torch.Size([2, 1, 3])
     """
 
-    window: int | str | None = None
-    stride: int = 1
+    window: Steps | str | None = None
+    stride: Steps = 1
     time: str | None = None
     steps: int | None = None
     center: Sequence[float] | None = None
@@ -310,6 +312,19 @@ class SeriesDomain(Domain):
     def event_shape(self) -> tuple[int, ...]:
         """(channels, steps)."""
         return len(require_fitted(self.center, self)), self._width
+
+    def check_stored(self, place: str, model: nn.Module) -> None:
+        """Refuse scalings of other lengths than the channels, and steps that no series has."""
+        fields = StoredFields(place)
+        self._check_options()
+        fields.require((self.steps or 0) > 0, "steps", "be at least 1", self.steps)
+        channels = fields.scaling(self.center, self.scale, "center")
+        if self.columns is not None and self.window is not None:
+            fields.names("columns", self.columns, channels)
+        fields.one_of("dtype", self.dtype, ("float16", "float32", "float64"))
+        fixed = isinstance(self.window, int) and self.window != self.steps
+        fields.require(not fixed, "steps", f"be the window, {self.window}", self.steps)
+        fields.shape(self.event_shape, model)
 
     @property
     def imputes_missing_costs(self) -> bool:

@@ -10,19 +10,20 @@
 import importlib.metadata
 import inspect
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 import safetensors.torch
-import torch
 
+from vaekit.bounds import SMALLEST_LARGEST, Budget, metered
 from vaekit.domains.base import Domain
 from vaekit.domains.context import Context
-from vaekit.errors import FormatError, SaveError, SpecError, unknown_name
+from vaekit.errors import FormatError, SaveError, SpecError, VaekitError, unknown_name
 from vaekit.files import (
     atomic_folder,
     expanded_path,
@@ -31,17 +32,19 @@ from vaekit.files import (
     read_json,
     to_json,
 )
+from vaekit.likelihoods.base import Likelihood
 from vaekit.models.vae import Model
 from vaekit.places import check_target
 from vaekit.presets.base import Preset, choose_preset
-from vaekit.spec import build, describe
+from vaekit.schema import check_arguments, check_document, shown
+from vaekit.spec import Source, build, describe
 from vaekit.storage.migration import upgraded, upgraded_option, upgraded_weights
+from vaekit.tensor_files import TensorHeader, check_kinds, read_header, read_tensors
 from vaekit.training.state import CHECKPOINT_NAME
 from vaekit.training.trainer import HISTORY_NAME, TENSORBOARD_NAME, history_csv
 
 FORMAT = 2
 _READABLE = (1, 2)
-_FILES = ("model.json", "model.safetensors", "domain.json", "train.json")
 _EVENTS = "events.out.tfevents."
 """How the files of TensorBoard begin, which earlier versions wrote into the run itself."""
 _OF_A_MODEL = (CHECKPOINT_NAME, "detector.json", "detector.safetensors")
@@ -160,57 +163,125 @@ def read_run(path: str | Path, components: Mapping[str, Any] | None = None) -> R
     folder = expanded_path(path)
     if not folder.is_dir():
         raise FormatError(f"a run must be a folder; there is none at {folder}.")
-    for name in _FILES:
-        _check_inside(folder, name)
-    stored = _document(folder, "model.json", {"format", "model"})
+    stored = _document(folder / "model.json", _ModelDocument)
     if stored["format"] not in _READABLE:
         raise FormatError(
             f"{folder} must be of format {FORMAT} or earlier; got {stored['format']!r}. A newer "
             "vaekit wrote it: upgrade."
         )
-    model = _build_model(upgraded(stored["model"]), components, folder)
-    _load_weights(model, folder / "model.safetensors")
-    domain = _document(folder, "domain.json", {"domain", "context"})
-    train = _document(folder, "train.json", {"estimator", "history"})
-    context = domain["context"]
-    if context is not None:
-        context = _typed(build(upgraded(context)), Context, folder)
-    return RunFolder(
-        model.eval(),
-        _typed(build(upgraded(domain["domain"])), Domain, folder),
-        None
-        if domain["context"] is None
-        else _typed(build(upgraded(domain["context"])), Context, folder),
-        train.pop("estimator"),
-        train.pop("history"),
-        train,
-    )
+    with reading(folder):
+        header = read_header(folder / "model.safetensors")
+        budget = Budget.of(list(header.shapes.values()))
+        model = _build_model(upgraded(stored["model"]), components, folder, header)
+        domain = _document(folder / "domain.json", _DomainDocument)
+        train = _document(folder / "train.json", _TrainDocument)
+        parts = {name: _learned(folder, domain, name, budget) for name in ("domain", "context")}
+        place = str(folder / "domain.json")
+        _check_support(place, _typed(parts["domain"], Domain, folder), model)
+        parts["domain"].check_stored(f"{place}: domain", model)
+        if parts["context"] is not None:
+            _typed(parts["context"], Context, folder).check_stored(f"{place}: context", model)
+        elif getattr(model, "context_dim", 0):
+            raise FormatError(
+                f"{place}: context must be given, as the model is told one; got null. The file is "
+                "damaged or of another model: get a sound copy."
+            )
+        return RunFolder(
+            model.eval(),
+            parts["domain"],
+            parts["context"],
+            train.pop("estimator"),
+            train.pop("history"),
+            train,
+        )
 
 
-def _check_inside(folder: Path, name: str) -> None:
-    """A link could make a run read, or a later save overwrite, a file somewhere else."""
-    file = folder / name
-    if not file.exists():
-        raise FormatError(f"{file} is missing; this is no complete run folder.")
-    if file.resolve().parent != folder.resolve():
-        raise FormatError(f"{file} must lie in the run folder; it points to {file.resolve()}.")
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Within the block, whatever a damaged folder leads to is a `FormatError`.
+
+    The schema finds what is wrong and says where; this is for what it cannot know, as numbers that
+    do not fit each other.
+
+    Raises:
+        FormatError: Some error that is none of vaekit's own came out.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of sizes that are refused just after
+            yield
+    except (VaekitError, MemoryError):
+        raise
+    except Exception as error:
+        raise FormatError(
+            f"{folder} must be a sound run folder; it is damaged or foreign: "
+            f"{type(error).__name__}: {shown(str(error))}. Get a sound copy."
+        ) from error
 
 
-def _document(folder: Path, name: str, keys: set[str]) -> dict[str, Any]:
-    document = read_json(folder / name)
-    if not isinstance(document, dict) or not keys <= set(document):
-        raise FormatError(f"{folder / name} must be an object with {sorted(keys)}; it is not.")
-    return document
+@dataclass(frozen=True)
+class _ModelDocument:
+    """What ``model.json`` holds."""
+
+    format: Any
+    model: Any
 
 
-def _build_model(spec: Any, components: Mapping[str, Any] | None, folder: Path) -> Model:
-    # Sizes in the file decide how much memory is asked for, so a hostile one could ask for all;
-    # on the meta device parameters have shapes and no memory.
-    with torch.device("meta"):
-        skeleton = build(spec, components)
-    shapes = _stored_shapes(folder / "model.safetensors")
-    expected = {k: tuple(v.shape) for k, v in _typed(skeleton, Model, folder).state_dict().items()}
-    shapes = upgraded_weights(shapes, expected)
+@dataclass(frozen=True)
+class _DomainDocument:
+    """What ``domain.json`` holds."""
+
+    domain: Any
+    context: Any
+
+
+@dataclass(frozen=True)
+class _TrainDocument:
+    """What ``train.json`` holds, the notes of models and detectors among it."""
+
+    estimator: Mapping[str, Any]
+    history: Sequence[Mapping[str, float | None]]
+    health: Mapping[str, Any] | None = None
+    versions: Mapping[str, str] | None = None
+    seconds: float | None = None
+    preset: str | None = None
+
+
+def _document(path: Path, kind: type) -> dict[str, Any]:
+    return check_document(kind, read_json(path), str(path))
+
+
+def _check_support(place: str, domain: Domain, model: Model) -> None:
+    likelihood = getattr(model, "likelihood", None)
+    if isinstance(likelihood, Likelihood) and likelihood.support not in domain.supports:
+        raise FormatError(
+            f"{place}: domain must be of items that the model is for; got "
+            f"{type(domain).__name__} with {type(likelihood).__name__}. The file is of another "
+            "run: get a sound copy."
+        )
+
+
+def _learned(folder: Path, document: Mapping[str, Any], name: str, budget: Budget) -> Any:
+    place = f"{folder / 'domain.json'}: {name}"
+    # No parts with weights: there are none stored for them here.
+    source = Source(place, kinds=_WITHOUT_TENSORS, largest=budget.largest)
+    return build(upgraded(document[name]), source=source)
+
+
+def _build_model(
+    spec: Any, components: Mapping[str, Any] | None, folder: Path, header: TensorHeader
+) -> Model:
+    # Sizes in the file decide how much memory and time are asked for, so a hostile one could ask
+    # for all. On the meta device parameters have shapes and no memory, and the meter stops what
+    # makes more of them than are stored.
+    file, weights = folder / "model.json", folder / "model.safetensors"
+    budget = Budget.of(list(header.shapes.values()))
+    source = Source(f"{file}: model", components or {}, largest=budget.largest)
+    with metered(budget, str(file)):
+        skeleton = build(spec, source=source)
+    state = _typed(skeleton, Model, folder).state_dict()
+    expected = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    shapes = upgraded_weights(header.shapes, expected)
     if expected != shapes:
         wrong = sorted(
             k for k in expected.keys() | shapes.keys() if expected.get(k) != shapes.get(k)
@@ -220,24 +291,12 @@ def _build_model(spec: Any, components: Mapping[str, Any] | None, folder: Path) 
             f"the weights in {folder} must fit model.json; {first!r} must have shape "
             f"{expected.get(first)}, got {shapes.get(first)} ({len(wrong)} differ)."
         )
-    model: Model = _typed(build(spec, components), Model, folder)
+    kinds = {name: tensor.dtype for name, tensor in state.items()}
+    check_kinds(weights, upgraded_weights(header.dtypes, expected), kinds)
+    model: Model = _typed(build(spec, source=source), Model, folder)
+    tensors = read_tensors(weights, header)
+    model.load_state_dict(upgraded_weights(tensors, expected))
     return model
-
-
-def _stored_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            return {k: tuple(file.get_slice(k).get_shape()) for k in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
-        raise FormatError(f"{path} must be a safetensors file; it is damaged: {error}.") from error
-
-
-def _load_weights(model: Model, path: Path) -> None:
-    weights = safetensors.torch.load_file(path)
-    for name, tensor in weights.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise FormatError(f"{path} must hold finite weights; {name!r} does not.")
-    model.load_state_dict(upgraded_weights(weights, model.state_dict()))
 
 
 def options_to_json(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -256,25 +315,69 @@ def _option(value: Any) -> Any:
     return None if isinstance(described, dict) and "external" in described else described
 
 
-def options_from_json(stored: Any, estimator: type) -> dict[str, Any]:
+def options_from_json(
+    stored: Any, estimator: type, place: str = "the stored options"
+) -> dict[str, Any]:
     """Undo `options_to_json`.
+
+    Args:
+        stored: What it gave.
+        estimator: Whose options they are.
+        place: Where they are stored, as errors call it.
 
     Raises:
         SpecError: An option that this version does not have.
+        FormatError: One is of the wrong type, or a part asks for more than options may.
     """
     known = inspect.signature(estimator).parameters
     if not isinstance(stored, dict):
-        raise FormatError(f"the stored options must be an object; got {stored!r}.")
+        raise FormatError(f"{place} must be an object; got {shown(stored)}.")
     for name in stored:
         if name not in known:
             raise unknown_name("option", name, known)
-    return {name: _built_option(upgraded_option(name, value)) for name, value in stored.items()}
+    options = {
+        name: _built_option(
+            upgraded_option(name, value), Source(f"{place}.{name}", largest=SMALLEST_LARGEST)
+        )
+        for name, value in stored.items()
+    }
+    check_arguments(estimator, options, place, estimator.__name__, _MOST_OF_AN_OPTION)
+    return options
 
 
-def _built_option(value: Any) -> Any:
+_MOST_OF_AN_OPTION = 2**63
+
+
+def _built_option(value: Any, source: Source) -> Any:
+    """Build a part that was an option; what it would have learned is stored elsewhere."""
+    if not isinstance(value, dict | list):
+        return value
     if isinstance(value, dict) and set(value) == {"preset", "options"}:
-        return choose_preset(value["preset"], build(value["options"]))
-    return build(value)
+        chosen = _built_part(value["options"], source)
+        if not isinstance(value["preset"], str) or not isinstance(chosen, dict):
+            raise FormatError(f"{source.place} must name a preset and its options; it does not.")
+        return choose_preset(value["preset"], chosen)
+    return _built_part(value, source)
+
+
+def _built_part(described: Any, source: Source) -> Any:
+    if _holds_modules(described):
+        with metered(Budget(), source.place):
+            build(described, source=source)
+    return build(described, source=source)
+
+
+_WITHOUT_TENSORS = ("domains", "components")
+
+
+def _holds_modules(described: Any) -> bool:
+    """Return whether a description names parts that have tensors."""
+    if isinstance(described, list):
+        return any(_holds_modules(item) for item in described)
+    if not isinstance(described, dict):
+        return False
+    kind = str(described.get("type", "domains")).partition(".")[0]
+    return kind not in _WITHOUT_TENSORS or any(_holds_modules(v) for v in described.values())
 
 
 def versions() -> dict[str, str]:

@@ -10,6 +10,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from vaekit.bounds import Integer
+from vaekit.domains.stored import StoredFields
 from vaekit.errors import DataError, unknown_name
 from vaekit.reading.records import nullable_dtype
 from vaekit.tables.constraints import Allowed, Condition
@@ -32,6 +34,13 @@ class Column(abc.ABC):
     name: str
     dtype: str
     has_missing: bool
+
+    def check_stored(self, fields: StoredFields) -> None:  # noqa: B027 - most need none
+        """Refuse stored fields that do not fit each other; most kinds of columns have none.
+
+        Raises:
+            FormatError: Names the field, the rule and what was got.
+        """
 
     @property
     @abc.abstractmethod
@@ -314,7 +323,7 @@ class KeyColumn(_Outside):
     before: str = ""
     after: str = ""
     digits: int = 0
-    last: int = 0
+    last: Integer = 0
 
     @property
     def kind(self) -> str:

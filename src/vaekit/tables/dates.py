@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vaekit.bounds import Amount
+from vaekit.domains.stored import StoredFields
 from vaekit.errors import DataError
 from vaekit.tables.columns import Cell, Column, Floats, refuse_other_kind
 from vaekit.tables.constraints import Allowed, Condition
@@ -27,7 +29,12 @@ class DatetimeColumn(Column):
     count: NumericColumn = field(
         default_factory=lambda: NumericColumn("", "float64", has_missing=False)
     )
-    unit: int = 1
+    unit: Amount = 1
+
+    def check_stored(self, fields: StoredFields) -> None:
+        """Refuse those of the number, and a unit of nothing."""
+        fields.require(self.unit > 0, "unit", "be at least 1", self.unit)
+        self.count.check_stored(StoredFields(f"{fields.place}.args.count"))
 
     @property
     def num_codes(self) -> int:

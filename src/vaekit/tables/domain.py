@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
+from vaekit.bounds import Amount
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import (
     as_form,
@@ -25,7 +26,8 @@ from vaekit.domains.checks import (
 )
 from vaekit.domains.hooks import Conditions, DetectorDefaults, Proposals, ReadOptions
 from vaekit.domains.sources import read_source
-from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
+from vaekit.domains.stored import StoredFields, codes_of
+from vaekit.errors import CompositionError, DataError, SpecError, VaekitError, unknown_name
 from vaekit.fitting.conditional import read_number
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TABLE, Support
@@ -35,6 +37,7 @@ from vaekit.networks.conv import Chain, MLPDecoder, Offset, TabularEncoder
 from vaekit.networks.sizes import make_denoiser
 from vaekit.presets.base import Parts
 from vaekit.reading.records import TableOptions, as_pandas, current_options, use_options
+from vaekit.reading.tables import FORMS
 from vaekit.tables.columns import CategoricalColumn, Cell, Column, ConstantColumn, encode_known
 from vaekit.tables.constraints import Condition, Constraint, FixedCombinations, Inequality, Unique
 from vaekit.tables.dtypes import from_plain, to_plain
@@ -183,7 +186,7 @@ class TableDomain(Domain):
     columns: Sequence[Column] | None = None
     dtypes: Mapping[str, str] = field(default_factory=dict)
     formats: Mapping[str, str] = field(default_factory=dict)
-    num_rows: int = 0
+    num_rows: Amount = 0
     originals: Mapping[str, str] = field(default_factory=dict)
     form: str = "pandas"
 
@@ -390,6 +393,40 @@ class TableDomain(Domain):
         for name, was in self.originals.items():
             frame[name] = from_plain(frame[name], was)
         return frame
+
+    def check_stored(self, place: str, model: nn.Module) -> None:
+        """Refuse columns that are not those of the model, and rows that cannot be made."""
+        fields = StoredFields(place)
+        columns = self.columns or ()
+        fields.names("columns", [column.name for column in columns])
+        fields.require(
+            bool(columns) and bool(self.learned), "columns", "hold some to learn", columns
+        )
+        fields.one_of("missing", self.missing, ("value", "unobserved"))
+        fields.one_of("unseen", self.unseen, _UNSEEN)
+        fields.one_of("scale", self.scale, SCALES)
+        fields.one_of("form", self.form, FORMS)
+        for place_of_column, column in enumerate(columns):
+            column.check_stored(StoredFields(f"{place}.args.columns[{place_of_column}]"))
+        known = [codes for codes in codes_of(model) if isinstance(codes, tuple)]
+        fits = not known or self.category_counts in known
+        rule = f"have as many codes as the model was made for, {known}"
+        fields.require(fits, "columns", rule, self.category_counts)
+        likelihood = getattr(model, "likelihood", None)
+        if isinstance(likelihood, Table):
+            wanted = (tuple(likelihood.num_codes), likelihood.num_numbers)
+            own = (self.category_counts, self._num_numbers)
+            rule = f"be those of the model's likelihood, {wanted}"
+            fields.require(own == wanted, "columns", rule, own)
+        try:
+            row = torch.zeros(1, *self.event_shape)
+            row[:, : len(self.learned)] = 1.0  # the first code of each column
+            self.decode(row)
+        except VaekitError:
+            raise
+        except Exception as error:  # pandas raises any for dtypes and values that it cannot hold
+            got = f"{type(error).__name__}: {error}"
+            fields.require(False, "columns", "make rows of their dtypes and constraints", got)
 
     def repeated(self, frame: Any) -> NDArray[np.bool_]:
         """Return which rows repeat what must be unique of a row above them."""

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from vaekit.bounds import Integer
+from vaekit.domains.stored import StoredFields
 from vaekit.errors import DataError
 from vaekit.reading.records import nullable_dtype
 from vaekit.tables.columns import (
@@ -36,6 +38,14 @@ class Scale(abc.ABC):
 
     values: Sequence[float]
     snaps: bool
+
+    @abc.abstractmethod
+    def check_stored(self, fields: StoredFields) -> None:
+        """Refuse stored fields that do not fit each other.
+
+        Raises:
+            FormatError: Names the field, the rule and what was got.
+        """
 
     @abc.abstractmethod
     def scores(self, numbers: Floats) -> Floats:
@@ -87,6 +97,15 @@ class QuantileTransform(Scale):
     lows: Sequence[float] = ()
     highs: Sequence[float] = ()
     snaps: bool = False
+
+    def check_stored(self, fields: StoredFields) -> None:
+        """Refuse values without their shares."""
+        for name, shares in (("lows", self.lows), ("highs", self.highs)):
+            fields.length(name, shares, len(self.values))
+            fields.require(list(shares) == sorted(shares), name, "rise", shares)
+            fits = not shares or (shares[0] >= 0 and shares[-1] <= 1)
+            fields.require(fits, name, "be from 0 to 1", shares)
+        fields.require(list(self.values) == sorted(self.values), "values", "rise", self.values)
 
     @classmethod
     def of(cls, numbers: Floats) -> Self:
@@ -230,6 +249,11 @@ class StandardScaling(Scale):
     spread: float = 1.0
     snaps: bool = False
 
+    def check_stored(self, fields: StoredFields) -> None:
+        """Refuse values that do not rise, and a spread of nothing."""
+        fields.require(list(self.values) == sorted(self.values), "values", "rise", self.values)
+        fields.require(self.spread > 0, "spread", "be above 0", self.spread)
+
     @classmethod
     def of(cls, numbers: Floats) -> Self:
         """Learn from numbers, none of them missing."""
@@ -309,7 +333,7 @@ class NumericColumn(Column):
     masses: Sequence[float] = ()
     scale: Scale = field(default_factory=QuantileTransform)
     decimals: int | None = None
-    offset: int = 0
+    offset: Integer = 0
 
     def read(self, values: Any) -> Floats:
         """Return numbers of a series less the offset, NaN for what is none."""
@@ -344,6 +368,13 @@ class NumericColumn(Column):
             scale=SCALES[scale].of(rest),
             decimals=_decimals(values),
         )
+
+    def check_stored(self, fields: StoredFields) -> None:
+        """Refuse masses and values that do not rise."""
+        rising = list(self.masses) == sorted(set(self.masses))
+        fields.require(rising, "masses", "rise", self.masses)
+        self.scale.check_stored(StoredFields(f"{fields.place}.args.scale"))
+        fields.require(self.num_codes > 0, "masses", "be given, or values of the scale", ())
 
     @property
     def num_codes(self) -> int:

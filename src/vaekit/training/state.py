@@ -7,14 +7,15 @@ import itertools
 import json
 import logging
 import math
+import os
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import safetensors
 import safetensors.torch
 import torch
 from lightning_fabric import Fabric
@@ -22,12 +23,15 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, parameters_to_vector, vector_to_parameters
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from vaekit.errors import FormatError, SpecError, TrainingError
-from vaekit.files import atomic_write, expanded_path, hold
+from vaekit.bounds import Amount
+from vaekit.errors import FormatError, SpecError, TrainingError, VaekitError
+from vaekit.files import atomic_write, expanded_path, hold, parse_json
 from vaekit.models.vae import Model
 from vaekit.objectives.base import Objective
 from vaekit.randomness import reseed, restore_stream, stream_state
+from vaekit.schema import check_document, shown
 from vaekit.spec import describe
+from vaekit.tensor_files import check_kinds, read_header, read_tensors
 from vaekit.training.config import PRECISIONS, Items, TrainConfig
 from vaekit.types import Batch, TrainingProgress, Update
 
@@ -268,6 +272,21 @@ def write_checkpoint(
     atomic_write(folder / CHECKPOINT_NAME, safetensors.torch.save(flat, metadata))
 
 
+@dataclass(frozen=True)
+class _Place:
+    """What a checkpoint says beside its tensors."""
+
+    step: Amount
+    epoch: Amount
+    position: Amount
+    history: Sequence[Mapping[str, float]]
+    totals: Mapping[str, float]
+    best_epoch: Amount
+    best_loss: float | None
+    seconds: float
+    identity: Mapping[str, Any]
+
+
 def read_checkpoint(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
     """Read a checkpoint, or ``None`` where there is none.
 
@@ -275,19 +294,29 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[st
         FormatError: The file is damaged, foreign, or of a newer format.
     """
     path = folder / CHECKPOINT_NAME
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
-    tensors: dict[str, dict[str, Tensor]] = {}
+    header = read_header(path)
+    notes = header.notes.get("vaekit")
+    if notes is None:
+        raise FormatError(f"{path} must be a vaekit checkpoint; its header has no notes of one.")
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            place = json.loads((file.metadata() or {})["vaekit"])
-            for key in file.keys():  # noqa: SIM118 - the handle is no mapping
-                part, name = key.split("/", 1)
-                tensors.setdefault(part, {})[name] = file.get_tensor(key)
-    except (safetensors.SafetensorError, OSError, KeyError, ValueError) as error:
+        written = notes.encode()
+    except UnicodeEncodeError as error:
         raise FormatError(f"{path} must be a vaekit checkpoint; it is damaged: {error}.") from error
-    if place.pop("format", None) != _FORMAT:
+    place = parse_json(written, f"the notes of {path}")
+    if not isinstance(place, dict) or place.pop("format", None) != _FORMAT:
         raise FormatError(f"{path} is of another format than {_FORMAT}; use a newer vaekit.")
+    check_document(_Place, place, f"the notes of {path}")
+    tensors: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in read_tensors(path, header, header.shapes).items():
+        part, slash, name = key.partition("/")
+        if not slash:
+            raise FormatError(
+                f"{path}: each tensor must be called PART/NAME; got {shown(key)}. The file is "
+                "damaged or foreign: get a sound copy."
+            )
+        tensors.setdefault(part, {})[name] = tensor
     return tensors, place
 
 
@@ -301,12 +330,40 @@ def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put flattened state back."""
+    """Put flattened state back.
+
+    Raises:
+        FormatError: It is not that of an optimizer of these parameters.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
-        number, name = key.split(".", 1)
+        number, _, name = key.partition(".")
+        if not number.isdecimal() or len(number) > len(str(len(parameters))):
+            raise _foreign_state(key, f"begin with the number of one of {len(parameters)}")
+        if int(number) >= len(parameters) or name not in _SLOTS:
+            raise _foreign_state(key, f"be one of {', '.join(_SLOTS)} of {len(parameters)}")
+        own = parameters[int(number)] if name != "step" else torch.zeros(())
+        if value.shape != own.shape or value.dtype != own.dtype:
+            got = f"{tuple(value.shape)} of {value.dtype}"
+            rule = f"have shape {tuple(own.shape)} of {own.dtype}; got {got}; these are its"
+            raise _foreign_state(key, rule)
         state.setdefault(int(number), {})[name] = value
+    for place, slots in state.items():
+        if set(slots) != set(_SLOTS):
+            raise _foreign_state(str(place), f"have all of {', '.join(_SLOTS)}")
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+_SLOTS = ("exp_avg", "exp_avg_sq", "step")
+"""What AdamW keeps of each parameter."""
+
+
+def _foreign_state(key: str, rule: str) -> FormatError:
+    return FormatError(
+        f"in a stored optimizer's state {shown(key)} must {rule} parameters. The checkpoint is "
+        "damaged or of another training: get a sound copy, or start afresh without resume."
+    )
 
 
 class State:
@@ -441,6 +498,7 @@ class State:
 
         Raises:
             TrainingError: No folder, or the checkpoint is of another training.
+            FormatError: The checkpoint is damaged.
         """
         if self.folder is None:
             raise TrainingError("resume=True needs the folder that holds the checkpoint.")
@@ -449,7 +507,17 @@ class State:
             return
         tensors, place = found
         self._check_identity(place["identity"])
-        self._restore(tensors)
+        self._check_position(place)
+        try:
+            self._restore(tensors)
+        except (VaekitError, MemoryError):
+            raise
+        except Exception as error:  # torch raises any for tensors that are not those it stored
+            raise FormatError(
+                f"{self.folder / CHECKPOINT_NAME} must hold the state of this training; it is "
+                f"damaged: {type(error).__name__}: {shown(str(error))}. Get a sound copy, or start afresh "
+                "without resume."
+            ) from error
         self.step, self.epoch, self.position = place["step"], place["epoch"], place["position"]
         self.history, self._totals = place["history"], place["totals"]
         self.best_epoch, self.seconds = place["best_epoch"], place["seconds"]
@@ -466,8 +534,23 @@ class State:
                     "vaekit.training.discard_checkpoint)."
                 )
 
+    def _check_position(self, place: Mapping[str, Any]) -> None:
+        """A training that never gets where it is said to stand would end without a row."""
+        if len(place["history"]) != place["epoch"] or place["best_epoch"] > place["epoch"]:
+            raise FormatError(
+                f"{self.folder} must hold a checkpoint with a row of history for each epoch; got "
+                f"{len(place['history'])} for {place['epoch']}. It is damaged: get a sound copy."
+            )
+
     def _restore(self, tensors: dict[str, dict[str, Tensor]]) -> None:
         machinery = self.machinery
+        states = {"model": machinery.model.state_dict()}
+        if "best" in tensors:
+            states["best"] = machinery.current.state_dict()
+        if machinery.averaged is not None:
+            states["averaged"] = machinery.averaged.state_dict()
+        for name, state in states.items():
+            self._check_state(name, tensors.get(name, {}), state)
         machinery.model.load_state_dict(tensors["model"])
         machinery.objective.load_state_dict(tensors.get("objective", {}))
         self._best = tensors.get("best", {})
@@ -476,6 +559,30 @@ class State:
         if machinery.averaged is not None:
             machinery.averaged.load_state_dict(tensors["averaged"])
         restore_stream(tensors["random"])
+
+    def _check_state(
+        self, part: str, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+    ) -> None:
+        """The tensors of a part must be those that it has now, of the same kinds, and finite."""
+        path = self.folder / CHECKPOINT_NAME if self.folder is not None else Path(CHECKPOINT_NAME)
+        for name in sorted({*tensors, *expected}):
+            own, found = expected.get(name), tensors.get(name)
+            if own is None or found is None or own.shape != found.shape:
+                raise FormatError(
+                    f"{path}: {part}/{name} must have shape {_shape_of(own)}; got "
+                    f"{_shape_of(found)}. The checkpoint is damaged or of another training: get "
+                    "a sound copy, or start afresh without resume."
+                )
+            check_kinds(path, {name: found.dtype}, {name: own.dtype})
+            if found.is_floating_point() and not torch.isfinite(found).all():
+                raise FormatError(
+                    f"{path} must hold finite numbers; {part}/{name} does not. Start afresh "
+                    "without resume."
+                )
+
+
+def _shape_of(tensor: Tensor | None) -> tuple[int, ...] | None:
+    return None if tensor is None else tuple(tensor.shape)
 
 
 _SHOWN = 3
