@@ -515,8 +515,8 @@ class State:
         except Exception as error:  # torch raises any for tensors that are not those it stored
             raise FormatError(
                 f"{self.folder / CHECKPOINT_NAME} must hold the state of this training; it is "
-                f"damaged: {type(error).__name__}: {shown(str(error))}. Get a sound copy, or start afresh "
-                "without resume."
+                f"damaged: {type(error).__name__}: {shown(str(error))}. Get a sound copy, or start "
+                "afresh without resume."
             ) from error
         self.step, self.epoch, self.position = place["step"], place["epoch"], place["position"]
         self.history, self._totals = place["history"], place["totals"]
