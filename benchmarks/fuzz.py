@@ -344,7 +344,9 @@ class Audit:
         if isinstance(path, int):  # a file that was opened before, and noted then
             return
         real = Path(os.path.realpath(os.fsdecode(path)))
-        inside = real.is_relative_to(os.path.realpath(self.folder))
+        folder = Path(os.path.realpath(self.folder))
+        lock = folder.with_name(f".{folder.name}.lock")  # beside a folder that is trained into
+        inside = real.is_relative_to(folder) or real == lock
         code = any(real.is_relative_to(place) for place in _CODE)
         fine = (inside and self.writes) if writes else inside or code or self.follows
         if not fine:
@@ -377,7 +379,10 @@ _WRITING = (
 )
 _CODE = [
     Path(os.path.realpath(place))
-    for place in (sys.prefix, sys.base_prefix, Path(__file__).parents[1] / "src", "/proc/self")
+    for place in (
+        *(sys.prefix, sys.base_prefix, Path(__file__).parents[1] / "src"),
+        *("/proc", "/sys/fs/cgroup"),  # where the system says how much memory there is
+    )
 ]
 _AUDIT = Audit()
 

@@ -105,21 +105,16 @@ class _Meter:
     def __init__(self, budget: Budget, place: str) -> None:
         self.budget, self.place = budget, place
         self.tensors = self.values = self.modules = 0
-        self.thread = threading.get_ident()
 
-    def count_tensor(self, owner: Any, name: str, tensor: Any) -> None:
+    def count_tensor(self, tensor: Any) -> None:
         """Count a parameter or a buffer."""
-        if tensor is None or threading.get_ident() != self.thread:
-            return
         self.tensors += 1
         self.values += tensor.numel()
         if self.tensors > self.budget.tensors or self.values > self.budget.values:
             raise self._refused(f"{self.tensors} tensors of {self.values} numbers")
 
-    def count_module(self, owner: Any, name: str, module: Any) -> None:
+    def count_module(self) -> None:
         """Count a module."""
-        if threading.get_ident() != self.thread:
-            return
         self.modules += 1
         if self.modules > self.budget.modules:
             raise self._refused(f"{self.modules} modules")
@@ -131,6 +126,27 @@ class _Meter:
             f"{self.budget.modules} modules; got {got} or more. The file is damaged or foreign: "
             "get a sound copy."
         )
+
+
+_counting = threading.local()
+
+
+def _tensor_registered(owner: Any, name: str, tensor: Any) -> None:
+    meter = getattr(_counting, "meter", None)
+    if meter is not None and tensor is not None:
+        meter.count_tensor(tensor)
+
+
+def _module_registered(owner: Any, name: str, module: Any) -> None:
+    meter = getattr(_counting, "meter", None)
+    if meter is not None:
+        meter.count_module()
+
+
+# Once and for good: PyTorch's lists of hooks must not change while another thread makes modules.
+torch_module.register_module_parameter_registration_hook(_tensor_registered)
+torch_module.register_module_buffer_registration_hook(_tensor_registered)
+torch_module.register_module_module_registration_hook(_module_registered)
 
 
 class _Unfilled(TorchFunctionMode):
@@ -169,15 +185,9 @@ def metered(budget: Budget, place: str) -> Iterator[None]:
     Raises:
         FormatError: There are more, or larger ones; raised as soon as that is so.
     """
-    meter = _Meter(budget, place)
-    hooks = [
-        torch_module.register_module_parameter_registration_hook(meter.count_tensor),
-        torch_module.register_module_buffer_registration_hook(meter.count_tensor),
-        torch_module.register_module_module_registration_hook(meter.count_module),
-    ]
+    _counting.meter = _Meter(budget, place)
     try:
         with torch.device("meta"), _Unfilled():
             yield
     finally:
-        for hook in hooks:
-            hook.remove()
+        _counting.meter = None

@@ -166,21 +166,22 @@ def read_tensors(
 def check_kinds(
     path: Path, dtypes: Mapping[str, torch.dtype], expected: Mapping[str, torch.dtype]
 ) -> None:
-    """Refuse numbers of another kind than expected; floats may be single or double.
+    """Refuse numbers of another kind than expected; floats may be half, single or double.
 
     Raises:
         FormatError: Names the first tensor that is.
     """
     for name, dtype in expected.items():
         found = dtypes.get(name, dtype)
-        if found != dtype and not {found, dtype} <= _FULL_FLOATS:
+        if found != dtype and not {found, dtype} <= _FLOATS:
             raise FormatError(
                 f"{path}: {name!r} must hold {_called(dtype)}; got {_called(found)}. The file is "
                 "damaged or foreign: get a sound copy."
             )
 
 
-_FULL_FLOATS = {torch.float32, torch.float64}
+_FLOATS = {torch.float16, torch.float32, torch.float64}
+"""Kinds that stand for each other: a model that comes with the package is stored in half."""
 
 
 def _called(dtype: torch.dtype) -> str:

@@ -219,7 +219,7 @@ def test_two_tensors_of_one_name_are_refused(tmp_path):
         read_header(tmp_path / "x.safetensors")
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.int64])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.int64])
 def test_weights_of_another_kind_are_refused(run, dtype):
     weights = load_file(run / "model.safetensors")
     save_file({name: w.to(dtype) for name, w in weights.items()}, run / "model.safetensors")
@@ -353,11 +353,11 @@ def test_a_sound_checkpoint_goes_on(checkpoint, tmp_path):
 @pytest.mark.parametrize("name", ["x.csv", "x.npy", "x.npz", "x.parquet", "x.csv.gz"])
 def test_a_folder_or_a_pipe_that_is_named_as_a_file_is_refused(tmp_path, name):
     (tmp_path / name).mkdir()
-    with pytest.raises(DataError, match="must be"):
+    with pytest.raises(DataError, match="must (be|lead)"):
         read_source(tmp_path / name)
     (tmp_path / name).rmdir()
     os.mkfifo(tmp_path / name)
-    with pytest.raises(DataError, match="must be"):
+    with pytest.raises(DataError, match="must (be|lead)"):
         read_source(tmp_path / name)
 
 
@@ -368,7 +368,7 @@ def test_an_array_that_says_that_it_is_larger_than_its_file_is_refused(tmp_path,
     save_array(path, np.zeros((30, 4)))
     path.write_bytes(path.read_bytes().replace(b"(30, 4)", b"(30" + b"0" * 11 + b", 4)", 1))
     if ending == "npy":
-        with pytest.raises(DataError, match="must fit its file|readable"):
+        with pytest.raises(DataError, match="must fit its file|readable|too small for them"):
             read_source(path)
     else:
         with pytest.raises(DataError):

@@ -46,6 +46,14 @@ def weights(model):
     return {name: value.clone() for name, value in model.state_dict().items()}
 
 
+@pytest.fixture(autouse=True)
+def usual_handler():
+    """What Python starts with; processes that run tests side by side may ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def sigterm_raises():
     def handler(number, frame):

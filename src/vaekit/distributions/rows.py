@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, Normal, constraints
 
 from vaekit.errors import CompositionError
+from vaekit.randomness import drawing_nothing
 
 Choose = Callable[[int, Distribution], Tensor]
 """From the place of a cell and its distribution to its value in each row: a code, or a number.
@@ -285,11 +286,14 @@ class AutoregressiveRow(RowDistribution):
         x = self.features.new_zeros(*self.features.shape[:-1], self.network.num_cells)
         known = self.features
         for place in range(self.network.num_cells):
-            value = choose(place, self._cell(place, self.network.logits(place, known)))
-            if place >= len(self.network.num_codes):
-                value = value * self.network.has_number(place, x)
-            x[..., place] = value
-            known = known + self.network.embed(place, x)
+            with drawing_nothing():
+                cell = self._cell(place, self.network.logits(place, known))
+            value = choose(place, cell)
+            with drawing_nothing():
+                if place >= len(self.network.num_codes):
+                    value = value * self.network.has_number(place, x)
+                x[..., place] = value
+                known = known + self.network.embed(place, x)
         return x
 
     def log_prob(self, value: Float[Tensor, "*items cells"]) -> Tensor:

@@ -190,7 +190,7 @@ class Preset:
         """Options of the training for so many items.
 
         Example:
-            >>> get_preset("table_vae").training_for(1000)["steps"]
+            >>> get_preset("table_vae").training_for(3000)["steps"]
             400
         """
         return {k: v(items) if callable(v) else v for k, v in self.training.items()}

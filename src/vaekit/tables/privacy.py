@@ -235,7 +235,11 @@ def closeness_remark(trained: "TrainedModel", X: Any) -> dict[str, str]:
     )
     if not makes_rows or trained.context is not None or not 20 <= len(X) <= _FEW_ROWS:
         return {}
-    share = training_closeness(trained.sample(_MADE, None, 0, "fitted"), X)
+    try:
+        made = trained.sample(min(_MADE, len(X)), None, 0, "fitted")
+    except DataError as error:  # constraints may leave too few
+        return {"new rows": f"none to look at; {error}"}
+    share = training_closeness(made, X)
     said = (
         f"nearer to a row of the training than those are to each other in {share:.0%} of pairs "
         "(of as many real ones: 50%)"
@@ -253,12 +257,13 @@ def _vectors(rows: Any, real: Any) -> Floats:
     for name in real.columns:
         if is_number(real[name]):
             numbers, own = numbers_of(rows[name]), numbers_of(real[name])
-            low, high = np.nanmin(own), np.nanmax(own)
+            known = own[~np.isnan(own)]
+            low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
             scaled = (numbers - low) / (high - low if high > low else 1.0)
             parts += [np.nan_to_num(scaled)[:, None], np.isnan(numbers)[:, None].astype(float)]
         else:
-            text, known = (text_of(t[name]).to_numpy(dtype=str) for t in (rows, real))
-            parts.append((text[:, None] == np.unique(known)).astype(float))
+            text, labels = (text_of(t[name]).to_numpy(dtype=str) for t in (rows, real))
+            parts.append((text[:, None] == np.unique(labels)).astype(float))
     return np.concatenate(parts, axis=1)
 
 

@@ -20,7 +20,7 @@ from vaekit.errors import DataError, MissingExtraError, NonFiniteLossError, Trai
 from vaekit.files import atomic_write, expanded_path, hold
 from vaekit.models.vae import VAE, Model
 from vaekit.objectives.base import Objective, WarmUpCosine, check_composition, overrunning
-from vaekit.randomness import seeded
+from vaekit.randomness import drawing_nothing, seeded
 from vaekit.training.config import Items, TrainConfig, split_batches
 from vaekit.training.state import Machinery, State, kept_memory, refuse_to_discard
 from vaekit.training.stopping import StopRequest, finishing_steps
@@ -363,9 +363,11 @@ class _Loop:
         batch, share = machinery.batch(self.training, index)
         values: dict[str, float] = {}
         for update in machinery.updates(batch, progress):
-            values |= self._read(update, progress)
-            machinery.descend(update, self.rate(progress), share)
-        machinery.average()
+            with drawing_nothing():
+                values |= self._read(update, progress)
+                machinery.descend(update, self.rate(progress), share)
+        with drawing_nothing():
+            machinery.average()
         return values
 
     def _read(self, update: Update, progress: TrainingProgress) -> dict[str, float]:
