@@ -184,7 +184,13 @@ def is_leftover(name: str, of: str | None = None) -> bool:
 
 
 def _leftovers(path: Path) -> list[Path]:
-    """Return what writers of this path have beside it: at work, or killed."""
+    """Return what writers of this path have beside it: at work, or killed.
+
+    In a folder that is itself being written there is nothing of others, so it is not looked
+    through for each of its files.
+    """
+    if is_leftover(path.parent.name):
+        return []
     try:
         return [item for item in path.parent.iterdir() if is_leftover(item.name, path.name)]
     except OSError:
