@@ -9,8 +9,11 @@ import contextlib
 import io
 import json
 import os
+import random
 import shutil
+import signal
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +52,8 @@ COMMANDS = {
 AGAIN = {"fit": ["--resume"], "fit again": ["--restart"]}
 EVERY = int(os.environ.get("VAEKIT_KILL_EVERY", "5"))
 """Kill before each operation with 1; before every fifth of them where tests must be quick."""
+AT_RANDOM = int(os.environ.get("VAEKIT_KILLS_AT_RANDOM", "0"))
+"""So many more kills of each command, at random moments of it."""
 SMILES = ["CCO", "CCN", "CCC", "c1ccccc1", "CC(=O)O", "CCOC", "CNC", "CCCl", "OCCO", "CC#N"]
 
 
@@ -149,45 +154,88 @@ def look(work, command, before):
     return "an empty output" if out.exists() and not out.read_bytes() else ""
 
 
-def every_kill(name, folder):
-    """Kill a command at each of its operations; return how many there were, and the faults."""
-    torch.set_num_threads(1)
-    template, work = folder / "template", folder / "work"
-    template.mkdir()
-    prepare(template, name)
-    command = COMMANDS[name]
-    fresh_copy(template, work)
-    before = what_is_there(work)
-    assert run(command) == 0, f"{name} fails by itself"
-    expected, number, faults = what_is_there(work), 0, []
-    while True:
-        fresh_copy(template, work)
+def killed_after(seconds, command):
+    """Run a command in a forked process, kill it after so long, and return its exit status."""
+    child = os.fork()
+    if not child:
+        status = 70
+        try:
+            status = run(command)
+        finally:
+            os._exit(status)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.001)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return 9
 
-        def act(number=number):
-            killed_before(number * EVERY, work)
-            return run(command)
 
-        status = in_a_child(act)
-        if status == 0:
-            break
+class Killing:
+    """A command, what it needs, and what it gives where nobody kills it."""
+
+    def __init__(self, name, folder):
+        torch.set_num_threads(1)
+        self.name, self.command = name, COMMANDS[name]
+        self.template, self.work = folder / "template", folder / "work"
+        self.template.mkdir()
+        prepare(self.template, name)
+        fresh_copy(self.template, self.work)
+        self.before = what_is_there(self.work)
+        started = time.monotonic()
+        assert run(self.command) == 0, f"{name} fails by itself"
+        self.seconds = time.monotonic() - started
+        self.expected = what_is_there(self.work)
+
+    def at_operation(self, number):
+        """Kill it before its n-th operation; return the exit status."""
+        fresh_copy(self.template, self.work)
+
+        def act():
+            killed_before(number, self.work)
+            return run(self.command)
+
+        return in_a_child(act)
+
+    def at_moment(self, seconds):
+        """Kill it after so many seconds; return the exit status."""
+        fresh_copy(self.template, self.work)
+        return killed_after(seconds, self.command)
+
+    def fault(self, status):
+        """Return what is wrong after a kill, and after the command was run again."""
         if status != 9:
-            faults.append(f"kill {number * EVERY}: the command ended with {status}")
-        elif wrong := look(work, command, before):
-            faults.append(f"kill {number * EVERY}: {wrong}")
-        else:
-            again = [*command, *AGAIN.get(name, [])]
-            if any((work / out).exists() for out in ("out.csv", "out.parquet")):
-                again.append("--force")
-            status = in_a_child(lambda again=again: run(again))
-            if status:
-                faults.append(f"kill {number * EVERY}: the second run ended with {status}")
-            elif (found := what_is_there(work)) != expected:
-                differ = {n for n in found.keys() | expected if found.get(n) != expected.get(n)}
-                faults.append(
-                    f"kill {number * EVERY}: after the second run {sorted(differ)} differ"
-                )
+            return f"the command ended with {status}"
+        if wrong := look(self.work, self.command, self.before):
+            return wrong
+        again = [*self.command, *AGAIN.get(self.name, [])]
+        if any((self.work / out).exists() for out in ("out.csv", "out.parquet")):
+            again.append("--force")
+        if status := in_a_child(lambda: run(again)):
+            return f"the second run ended with {status}"
+        found = what_is_there(self.work)
+        names = found.keys() | self.expected
+        differ = sorted(n for n in names if found.get(n) != self.expected.get(n))
+        return f"after the second run {differ} differ" if differ else ""
+
+
+def every_kill(name, folder):
+    """Kill a command at its operations, and at random moments; return how often, and the faults."""
+    killing, faults, number = Killing(name, folder), [], 0
+    while (status := killing.at_operation(number * EVERY)) != 0:
+        faults.append((number * EVERY, killing.fault(status)))
         number += 1
-    return {"kills": number, "faults": faults}
+    rng = random.Random(name)
+    for _ in range(AT_RANDOM):
+        moment = rng.uniform(0, killing.seconds)
+        status = killing.at_moment(moment)
+        if status != 0:  # it was not over
+            faults.append((f"{moment:.3f} s", killing.fault(status)))
+    shown = [f"kill at {place}: {fault}" for place, fault in faults if fault]
+    return {"kills": len(faults), "faults": shown}
 
 
 if __name__ == "__main__":
