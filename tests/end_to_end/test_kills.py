@@ -14,7 +14,11 @@ from killing import COMMANDS
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+LONG = ("compare", "augment")
+"""Commands that take minutes; killed where every operation of all of them is."""
+
+
+@pytest.mark.parametrize("name", [n for n in COMMANDS if EVERY == 1 or n not in LONG])
 def test_a_kill_at_every_file_operation_of_a_command(tmp_path, name):
     script = Path(__file__).with_name("killing.py")
     done = subprocess.run(
