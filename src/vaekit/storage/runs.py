@@ -36,6 +36,7 @@ from vaekit.likelihoods.base import Likelihood
 from vaekit.models.vae import Model
 from vaekit.places import check_target
 from vaekit.presets.base import Preset, choose_preset
+from vaekit.randomness import seeded
 from vaekit.schema import check_arguments, check_document, shown
 from vaekit.spec import Source, build, describe
 from vaekit.storage.migration import upgraded, upgraded_option, upgraded_weights
@@ -209,7 +210,8 @@ def reading(folder: Path) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sizes that are refused just after
-            yield
+            with seeded(0):  # new parts draw weights, before those that are stored replace them
+                yield
     except (VaekitError, MemoryError):
         raise
     except Exception as error:
