@@ -51,7 +51,7 @@ def seeded(seed: int | torch.Generator | None) -> Iterator[None]:
     _streams.set((*_streams.get(), fresh))
     if _threads.blocks == 0:  # a second mode would cost its time again
         _threads.mode = _OwnStream()
-        _threads.mode.__enter__()
+        _threads.mode.__enter__()  # type: ignore[no-untyped-call]
     _threads.blocks += 1
     try:
         yield
@@ -61,7 +61,7 @@ def seeded(seed: int | torch.Generator | None) -> Iterator[None]:
         _streams.set(tuple(one for one in _streams.get() if one is not fresh))
         _threads.blocks -= 1
         if _threads.blocks == 0:
-            _threads.mode.__exit__(None, None, None)
+            _threads.mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
 
 def drawing_nothing() -> AbstractContextManager[Any]:
