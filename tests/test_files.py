@@ -320,3 +320,23 @@ def test_files_are_written_into_a_folder_that_is_being_written(tmp_path):
         with atomic_folder(fresh / "inner") as inner:
             (inner / "b").write_bytes(b"more")
     assert tree(tmp_path) == {"run/a": b"new", "run/inner/b": b"more"}
+
+
+@pytest.mark.parametrize("name", [".", "..", "here/..", "link"])
+def test_the_folder_that_one_stands_in_is_not_replaced(tmp_path, monkeypatch, name):
+    here = tmp_path / "above" / "here"
+    (here / "here").mkdir(parents=True)
+    (here / "link").symlink_to(here)
+    monkeypatch.chdir(here)
+    refusing = pytest.raises(SaveError, match="must not be the folder that you are in")
+    with refusing, atomic_folder(Path(name)):
+        pytest.fail("it was begun")
+    assert sorted(item.name for item in here.iterdir()) == ["here", "link"]
+
+
+def test_a_folder_may_be_named_by_the_one_above_another(tmp_path):
+    (tmp_path / "run" / "below").mkdir(parents=True)
+    with atomic_folder(tmp_path / "run" / "below" / "..") as folder:
+        (folder / "new").touch()
+    assert [item.name for item in (tmp_path / "run").iterdir()] == ["new"]
+    assert [item.name for item in tmp_path.iterdir()] == ["run"]

@@ -1,8 +1,12 @@
+import asyncio
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import distributions, nn
+from torch.utils.checkpoint import checkpoint
 
+from vaekit.errors import CompositionError
 from vaekit.randomness import (
     fresh_seed,
     make_generator,
@@ -166,3 +170,79 @@ def test_outside_of_blocks_there_is_no_stream():
     restore_stream({})
     assert stream_state() == {}
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def two_draws(seed):
+    with seeded(seed):
+        yield torch.rand(1).item()
+        yield torch.rand(1).item()
+
+
+def test_a_block_held_open_across_a_yield_keeps_its_place():
+    alone = list(two_draws(1))
+    state, held = torch.get_rng_state(), two_draws(1)
+    first = next(held)
+    drawn(2)
+    assert [first, next(held)] == alone
+    assert list(held) == []
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("outer_ends_first", [True, False])
+def test_blocks_may_end_in_any_order(outer_ends_first):
+    state = torch.get_rng_state()
+    held = [two_draws(1), two_draws(2)]
+    for one in held:
+        next(one)
+    for one in held if outer_ends_first else held[::-1]:
+        next(one)
+        one.close()
+    assert stream_state() == {}
+    assert torch.equal(torch.get_rng_state(), state)
+    before = torch.rand(1, generator=make_generator(7))
+    torch.manual_seed(7)
+    assert torch.equal(torch.rand(1), before)
+
+
+def test_tasks_of_an_event_loop_have_streams_of_their_own():
+    async def draw(seed, wait):
+        with seeded(seed):
+            first = torch.rand(2)
+            await asyncio.sleep(wait)
+            return torch.cat([first, torch.rand(2)])
+
+    async def draw_without_a_block():
+        await asyncio.sleep(0.002)
+        return torch.rand(2)
+
+    async def draw_all():
+        waits = [0.003, 0.009, 0.001, 0.006]
+        drawing = [draw(seed, wait) for seed, wait in enumerate(waits)]
+        in_thread = asyncio.to_thread(drawn, 3)
+        return await asyncio.gather(*drawing, draw_without_a_block(), in_thread)
+
+    torch.manual_seed(9)
+    expected = torch.rand(2)
+    torch.manual_seed(9)
+    *found, outside, in_thread = asyncio.run(draw_all())
+    assert torch.equal(outside, expected)
+    assert torch.equal(in_thread, drawn(3))
+    assert all(torch.equal(draws, drawn(seed)) for seed, draws in enumerate(found))
+
+
+def test_operators_called_by_themselves_draw_from_the_block():
+    state = torch.get_rng_state()
+    with seeded(3):
+        found = torch.ops.aten.rand([4]), torch.ops.aten.rand.default([2])
+    with seeded(3):
+        assert torch.equal(torch.cat(found), torch.cat([torch.rand(4), torch.rand(2)]))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("use_reentrant", [True, False])
+def test_draws_that_would_be_made_again_are_refused(use_reentrant):
+    x = torch.ones(8, requires_grad=True)
+    with seeded(0):
+        checkpoint(torch.tanh, x, use_reentrant=use_reentrant).sum().backward()
+        with pytest.raises(CompositionError, match=r"checkpoint.*must draw no numbers"):
+            checkpoint(F.dropout, x, use_reentrant=use_reentrant)

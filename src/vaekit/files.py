@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, cast
 
 from vaekit.errors import FormatError, SaveError, SpecError
+from vaekit.places import check_replaceable
 
 try:
     import fcntl
@@ -97,11 +98,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     them leaves.
 
     Raises:
-        SaveError: The disk is full or not writable; the old folder is untouched.
+        SaveError: The disk is full or not writable, or the process is in the folder; the old one
+            is untouched.
     """
     path = expanded_path(path)
+    check_replaceable("a folder to write", path)
     with _opening(path):
-        if path.is_symlink():  # the folder that is meant is replaced, not the link to it
+        if path.is_symlink() or path.name == "..":  # what is meant is replaced, not the link to it
             path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(path):
@@ -268,8 +271,8 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-_holders: dict[Path, int] = {}
-"""Threads of this process that hold folders."""
+_holders: dict[Path, tuple[int, int]] = {}
+"""The process and the thread that hold each folder; a forked process is no holder."""
 
 
 @contextmanager
@@ -283,7 +286,7 @@ def hold(folder: Path) -> Iterator[None]:
         SaveError: Another process or thread holds it, or no file can be written there.
     """
     path = folder.resolve()
-    me = threading.get_ident()
+    me = os.getpid(), threading.get_ident()
     if fcntl is None or _holders.get(path) == me:
         yield
         return
@@ -295,8 +298,9 @@ def hold(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        del _holders[path]
-        lock.unlink(missing_ok=True)
+        if me[0] == os.getpid():  # not a process that was forked within the block
+            del _holders[path]
+            lock.unlink(missing_ok=True)
         os.close(handle)
 
 

@@ -134,3 +134,29 @@ def check_target(option: str, path: Path) -> None:
 
 def _leads_nowhere(path: Path) -> bool:
     return path.is_symlink() and not is_there(path)
+
+
+def check_replaceable(option: str, path: Path) -> None:
+    """Refuse a folder that cannot be replaced whole: the one the process is in, or one above it.
+
+    Whoever stands in a folder that is replaced stands in one that is gone.
+
+    Args:
+        option: What names it.
+        path: The folder; it need not be there.
+
+    Raises:
+        SaveError: It is.
+
+    Example:
+        >>> check_replaceable("a run", Path("."))
+        Traceback (most recent call last):
+        ...
+        vaekit.errors.SaveError: a run must not be the folder that you are in, or one above it...
+    """
+    here = Path.cwd()
+    if path.resolve() in (here, *here.parents):
+        raise SaveError(
+            f"{option} must not be the folder that you are in, or one above it, as it is replaced "
+            f"whole; got {path}. Name a folder in it, or go to another one first."
+        )

@@ -8,18 +8,24 @@ any number of threads gives what one would give, one after the other, and the ca
 state stays as it is.
 
 A few functions draw and can be given no generator (dropout inside recurrent layers and attention).
-They borrow the global one for the time of the call, one thread after the other.
+They borrow the global one for the time of the call, one thread after the other. What is compiled
+with ``torch.jit`` is not seen, and reads the global one.
 """
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, cast
+from contextvars import ContextVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+import torch.utils.checkpoint
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+
+from vaekit.errors import CompositionError
 
 _SEED_BOUND = 2**31 - 1
 
@@ -27,6 +33,9 @@ _SEED_BOUND = 2**31 - 1
 @contextmanager
 def seeded(seed: int | torch.Generator | None) -> Iterator[None]:
     """Run a block on its own random stream.
+
+    Each thread, and each task of an event loop, has its own blocks. A generator has not: one that
+    holds a block open across a ``yield`` holds it open for its caller too.
 
     Args:
         seed: An integer; a generator, from which one integer is drawn (so it advances); or
@@ -39,21 +48,20 @@ def seeded(seed: int | torch.Generator | None) -> Iterator[None]:
         True
     """
     fresh = _Generators(fresh_seed(seed))
-    mode = _in_this_thread()
-    if mode is None:
-        mode = _OwnStream(fresh)
-        _active.mode = mode
-        try:
-            with mode:
-                yield
-        finally:
-            _active.mode = None
-        return
-    outer, mode.generators = mode.generators, fresh  # a second mode would cost its time again
+    _streams.set((*_streams.get(), fresh))
+    if _threads.blocks == 0:  # a second mode would cost its time again
+        _threads.mode = _OwnStream()
+        _threads.mode.__enter__()  # type: ignore[no-untyped-call]
+    _threads.blocks += 1
     try:
         yield
     finally:
-        mode.generators = outer
+        # Each takes out its own: blocks held open across a `yield` or an `await` may end in any
+        # order, and the last of them takes the mode along.
+        _streams.set(tuple(one for one in _streams.get() if one is not fresh))
+        _threads.blocks -= 1
+        if _threads.blocks == 0:
+            _threads.mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
 
 def drawing_nothing() -> AbstractContextManager[Any]:
@@ -66,22 +74,22 @@ def drawing_nothing() -> AbstractContextManager[Any]:
 
 def reseed(seed: int) -> None:
     """Let the stream of the block go on from another seed; outside any, do nothing."""
-    mode = _in_this_thread()
-    if mode is not None:
-        mode.generators = _Generators(seed)
+    own = _own()
+    if own is not None:
+        own.restart(seed)
 
 
 def stream_state() -> dict[str, Tensor]:
     """Return where the stream of the block stands, by the type of device; outside any, nothing."""
-    mode = _in_this_thread()
-    return {} if mode is None else mode.generators.state()
+    own = _own()
+    return {} if own is None else own.state()
 
 
 def restore_stream(state: Mapping[str, Tensor]) -> None:
     """Let the stream of the block go on from where another stood; outside any, do nothing."""
-    mode = _in_this_thread()
-    if mode is not None:
-        mode.generators.restore(state)
+    own = _own()
+    if own is not None:
+        own.restore(state)
 
 
 def fresh_seed(seed: int | torch.Generator | None) -> int:
@@ -106,6 +114,10 @@ class _Generators:
     """A generator for each device that numbers are drawn on, all of one seed."""
 
     def __init__(self, seed: int) -> None:
+        self.restart(seed)
+
+    def restart(self, seed: int) -> None:
+        """Go on from another seed."""
         self._seed = seed
         self._known: dict[str, torch.Generator] = {"cpu": make_generator(seed)}
 
@@ -130,10 +142,6 @@ class _Generators:
 class _OwnStream(TorchFunctionMode):
     """Hands a generator to whatever draws."""
 
-    def __init__(self, generators: _Generators) -> None:
-        super().__init__()
-        self.generators = generators
-
     def __torch_function__(
         self,
         func: Callable[..., Any],
@@ -141,19 +149,63 @@ class _OwnStream(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        draw = _DRAWING.get(func)
-        if draw is not None:
-            return draw(self.generators, func, args, kwargs or {})
+        draw = _borrowing if type(func) in _OPS and _is_drawing(func) else _DRAWING.get(func)
+        own = None if draw is None else _own()  # none in a task that has no block of its own
+        if draw is not None and own is not None:
+            _refuse_recomputing()
+            return draw(own, func, args, kwargs or {})
         return func(*args, **kwargs) if kwargs else func(*args)
 
 
-_active = threading.local()
+class _Threads(threading.local):
+    """How many blocks are open in this thread, and the mode that serves them all."""
+
+    blocks: int = 0
+    mode: _OwnStream
+
+
+_threads = _Threads()
+_streams: ContextVar[tuple[_Generators, ...]] = ContextVar("streams", default=())
+"""Of the open blocks, the innermost last; the tasks of an event loop have their own each."""
 _borrowed = threading.RLock()
 
 
-def _in_this_thread() -> _OwnStream | None:
-    return cast("_OwnStream | None", getattr(_active, "mode", None))
+def _own() -> _Generators | None:
+    """Return the generators of the innermost block, if there is one."""
+    streams = _streams.get() if _threads.blocks else ()  # a new thread may be handed a context
+    return streams[-1] if streams else None
 
+
+_OPS = (torch._ops.OpOverload, torch._ops.OpOverloadPacket)
+
+
+def _is_drawing(op: Any) -> bool:
+    """Return whether an operator that is called by itself, as ``torch.ops.aten.rand``, draws."""
+    first = op if isinstance(op, torch._ops.OpOverload) else getattr(op, op.overloads()[0])
+    return torch.Tag.nondeterministic_seeded in first.tags
+
+
+def _refuse_recomputing() -> None:
+    """Refuse to draw in what PyTorch computes once more in the backward pass.
+
+    It puts back the global generator for that, and not the block's: the numbers would be others,
+    and the gradient wrong without a word.
+
+    Raises:
+        CompositionError: A caller is ``torch.utils.checkpoint``.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals is _CHECKPOINT:
+            raise CompositionError(
+                "what torch.utils.checkpoint computes again must draw no numbers; it draws some, "
+                "which would be others in the backward pass. Leave dropout and noise out of the "
+                "part that is checkpointed, or do not checkpoint it."
+            )
+        frame = frame.f_back  # type: ignore[assignment]
+
+
+_CHECKPOINT = vars(torch.utils.checkpoint)
 
 _Draw = Callable[[_Generators, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 

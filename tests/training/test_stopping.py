@@ -211,3 +211,18 @@ def test_a_lock_dies_with_its_holder(tmp_path):
     else:
         pytest.fail("the lock outlived its holder")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the system does not fork")
+def test_a_forked_process_does_not_hold_what_its_parent_holds(tmp_path):
+    run = tmp_path / "run"
+    with hold(run):
+        child = os.fork()
+        if child == 0:  # pragma: no cover - measured in the parent only
+            try:
+                with hold(run):
+                    os._exit(1)
+            except SaveError:
+                os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert (tmp_path / ".run.lock").exists()

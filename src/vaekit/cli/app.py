@@ -16,6 +16,7 @@ from vaekit.cli.faults import report_fault
 from vaekit.console.options import DEBUG_HELP, accept_debug, accept_raw_text, accept_table_options
 from vaekit.console.outputs import expanding_home
 from vaekit.console.stopping import stopping_in_one_line
+from vaekit.console.terminal import print_message
 from vaekit.console.values import checking_values
 
 _ORDER = (
@@ -131,8 +132,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    Console(stderr=True).print("[bold yellow]warning:[/]", end=" ")
-    Console(stderr=True, markup=False, highlight=False).print(str(message))
+    print_message("warning", "bold yellow", str(message))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rich.console import Console
-
+from vaekit.console.terminal import SafeConsole, print_message
 from vaekit.errors import VaekitError
 
 USER, OWN = 1, 70
@@ -62,22 +61,15 @@ def report_fault(error: Exception, arguments: Sequence[str]) -> int:
     if is_debug:
         traceback.print_exception(error, file=sys.stderr)
     message, status = fault_message(error)
-    print_error(type(error).__name__, message)
+    print_message("error", "bold red", f"{type(error).__name__}: {message}")
     if is_debug:
         path = write_report(error, arguments)
-        Console(stderr=True, markup=False, highlight=False).print(
+        SafeConsole(stderr=True, markup=False, highlight=False).print(
             f"wrote {path}: versions, command and traceback, to be attached to a report. Words in "
             "quotes are left out of it; look through it before you send it.",
             soft_wrap=True,
         )
     return status
-
-
-def print_error(kind: str, message: str) -> None:
-    """Print a message as one line, whatever the width of the terminal."""
-    Console(stderr=True).print(f"[bold red]error:[/] {kind}:", end=" ")
-    line = " ".join(message.split("\n")) if "\n" in message else message
-    Console(stderr=True, markup=False, highlight=False).print(line, soft_wrap=True)
 
 
 def is_debugging(arguments: Sequence[str]) -> bool:

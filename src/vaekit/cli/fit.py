@@ -170,6 +170,8 @@ def fit(
             highlight=False,
         )
         return
+    if not options["resume"]:
+        training.refuse_to_discard(run)  # worth asking before anything is read
     if start_from is not None:
         asked = domains.ReadOptions(skip_bad=skip_bad, drop_stereo=drop_stereo)
         _keep(_further(start_from, data, context, targets, asked, options), run)
@@ -293,6 +295,7 @@ def refit(
 
     vaekit refit runs/digits digits --prior nsf --context digits
     """
+    storage.check_destination(run)
     model = storage.load_model(run)
     items = read_data(data, model.domain_)
     with console.status(f"fitting {prior}"):

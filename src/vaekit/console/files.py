@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import lazy_loader
-from rich.console import Console
 from rich.table import Table
 
 from vaekit import datasets, domains, plots
+from vaekit.console.terminal import SafeConsole
 from vaekit.csv_text import frame_csv, rows_csv
 from vaekit.errors import DataError, MissingExtraError, SpecError
 from vaekit.files import atomic_file, atomic_write
@@ -129,7 +129,7 @@ def concatenate_parts(parts: Sequence[Any]) -> Any:
     return pd.concat(parts, ignore_index=True)
 
 
-console = Console(markup=False, emoji=False)  # as those of SMILES, brackets and colons are text
+console = SafeConsole(markup=False, emoji=False)  # as those of SMILES, brackets and colons are text
 
 
 def write_items(

@@ -9,7 +9,7 @@ import typer
 
 from vaekit.errors import SaveError
 from vaekit.files import expanded_path
-from vaekit.places import check_target, is_there
+from vaekit.places import check_replaceable, check_target, is_there
 
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that are there already.")]
 
@@ -66,6 +66,7 @@ def check_output_folder(option: str, folder: Path, inputs: Iterable[str | Path |
         SaveError: It is an input, or one lies in it.
     """
     check_target(option, expanded_path(folder))
+    check_replaceable(option, expanded_path(folder))
     path = expanded_path(folder).resolve()
     if path.is_file():
         raise SaveError(f"{option} must be a folder; {folder} is a file. Choose another name.")

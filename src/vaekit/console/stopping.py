@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from rich.console import Console
+from vaekit.console.terminal import print_message
 
 _NOTHING_LOST = "Nothing that was there before is changed."
 
@@ -22,25 +22,32 @@ class Stopped(BaseException):
 
 @contextmanager
 def stopping_in_one_line() -> Iterator[None]:
-    """End the process with one line and the usual status, 128 and the signal's number."""
+    """End the process with one line and the usual status, 128 and the signal's number.
+
+    Some packages catch whatever comes while they are imported, and fail later of what they then
+    lack; so an exception after a signal is what became of the signal.
+    """
+    came: list[int] = []
+
+    def stop(number: int, frame: object) -> NoReturn:
+        came.append(number)
+        raise Stopped(number)
+
     before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     handled = [n for n, handler in before.items() if handler is not signal.SIG_IGN]
     try:
         for number in handled:
-            signal.signal(number, _stop)
+            signal.signal(number, stop)
         yield
-    except Stopped as stop:
-        said = str(stop.args[0]) if stop.args else _NOTHING_LOST
-        Console(stderr=True).print("[bold yellow]stopped:[/]", end=" ")
-        Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(said)
-        sys.exit(128 + stop.number)
+    except (Stopped, Exception) as error:
+        if not came:
+            raise
+        said = str(error.args[0]) if isinstance(error, Stopped) and error.args else _NOTHING_LOST
+        print_message("stopped", "bold yellow", said)
+        sys.exit(128 + came[-1])
     finally:
         for number in handled:
             signal.signal(number, before[number])
-
-
-def _stop(number: int, frame: object) -> NoReturn:
-    raise Stopped(number)
 
 
 @contextmanager

@@ -61,7 +61,8 @@ def get_prior(name: str, model: VAE, event_shape: Sequence[int]) -> FittedPrior 
     if name != "auto" and is_code != (name == "codes"):
         kind = "codes; use 'codes'" if is_code else "real numbers; 'codes' is for codes"
         raise CompositionError(f"prior {name!r} does not fit this model, whose latents are {kind}.")
-    return NAMED_PRIORS[name](model, event_shape)
+    with seeded(0):  # weights to begin with, which the fit replaces
+        return NAMED_PRIORS[name](model, event_shape)
 
 
 def prior_after(
@@ -84,13 +85,15 @@ def prior_after(
         CompositionError: It does not fit this model's latents.
     """
     if name == "grid_flow":
-        return _grid_flow(model, min(2 * steps, _MOST_STEPS))
+        with seeded(0):
+            return _grid_flow(model, min(2 * steps, _MOST_STEPS))
     if name != "latent_flow" or model.latent.num_codes:
         return get_prior(name, model, event_shape)
     if items < _MANY_ITEMS or steps < _MANY_STEPS:
         return default_prior(model)
     make = _sized(FlowMatching, width=_WIDTH, steps=min(2 * steps, _MOST_STEPS))
-    return make(model, event_shape)
+    with seeded(0):
+        return make(model, event_shape)
 
 
 def training_share(name: str, items: int) -> float:

@@ -34,8 +34,9 @@ from vaekit.files import (
 )
 from vaekit.likelihoods.base import Likelihood
 from vaekit.models.vae import Model
-from vaekit.places import check_target
+from vaekit.places import check_replaceable, check_target
 from vaekit.presets.base import Preset, choose_preset
+from vaekit.randomness import seeded
 from vaekit.schema import check_arguments, check_document, shown
 from vaekit.spec import Source, build, describe
 from vaekit.storage.migration import upgraded, upgraded_option, upgraded_weights
@@ -100,10 +101,12 @@ def check_destination(path: Path) -> None:
     """Refuse a place that holds something else; worth asking before a long training, too.
 
     Raises:
-        SaveError: Neither new, nor empty, nor a run (finished or in training).
+        SaveError: Neither new, nor empty, nor a run (finished or in training); or the process is
+            in it.
     """
     path = expanded_path(path)
     check_target("a run", path)
+    check_replaceable("a run", path)
     if path.exists() and not _may_replace(path):
         raise SaveError(
             f"{path} must be a new folder or a vaekit run; it holds something else, which would "
@@ -209,7 +212,8 @@ def reading(folder: Path) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sizes that are refused just after
-            yield
+            with seeded(0):  # new parts draw weights, before those that are stored replace them
+                yield
     except (VaekitError, MemoryError):
         raise
     except Exception as error:

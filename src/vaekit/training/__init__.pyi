@@ -4,4 +4,4 @@ from .config import Items as Items
 from .weights import item_weights as item_weights
 from .trainer import TrainResult as TrainResult, train as train, held as held
 from .state import CHECKPOINT_NAME as CHECKPOINT_NAME
-from .state import discard_checkpoint as discard_checkpoint
+from .state import discard_checkpoint as discard_checkpoint, refuse_to_discard as refuse_to_discard

@@ -1,0 +1,75 @@
+"""What is printed is text: data, names and errors give a terminal no orders."""
+
+import signal
+import warnings
+
+import pytest
+from rich.table import Table
+
+from vaekit.cli import app as command_line
+from vaekit.cli.faults import report_fault
+from vaekit.console.files import console
+from vaekit.console.stopping import stopping_in_one_line
+from vaekit.console.terminal import SafeConsole, print_message
+from vaekit.errors import DataError
+
+ORDERS = "a\x1b[31mb\x1b]0;title\x07c\x9b2Jd\x7fe\be"
+
+
+def test_tables_and_lines_hold_no_orders(capsys):
+    table = Table(title=ORDERS)
+    table.add_column(ORDERS)
+    table.add_row(ORDERS)
+    console.print(table)
+    console.print(ORDERS)
+    shown = capsys.readouterr().out
+    assert shown.count("a[31mb]0;titlec2Jdee") == 4
+    assert not any(letter in shown for letter in "\x1b\x07\x9b\x7f\b")
+
+
+def test_colors_of_its_own_stay(capsys):
+    own = SafeConsole(force_terminal=True, color_system="standard", highlight=False)
+    own.print("[bold]a[/] \x1b[2Jb")
+    assert capsys.readouterr().out == "\x1b[1ma\x1b[0m [2Jb\n"
+
+
+@pytest.mark.parametrize("text", [ORDERS, "two\nlines", "two\r\nlines", "two\u2028lines"])
+def test_a_message_is_one_line_of_text(capsys, text):
+    print_message("error", "bold red", text)
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: ")
+    assert len(shown.splitlines()) == 1
+    assert "\x1b" not in shown
+
+
+def test_errors_and_warnings_hold_no_orders(capsys, monkeypatch):
+    assert report_fault(DataError(f"x must be y; got {ORDERS}."), []) == 1
+    monkeypatch.setattr(warnings, "showwarning", command_line._show_warning)
+    warnings.showwarning(UserWarning(f"{ORDERS}\nand more"), UserWarning, "a.py", 1)
+    shown = capsys.readouterr().err
+    assert "\x1b" not in shown
+    assert len(shown.splitlines()) == 2
+
+
+def stop_while_importing():
+    """What packages do that catch whatever comes while they are imported."""
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except BaseException:
+        raise AttributeError("module has no attribute") from None
+
+
+def test_an_error_that_a_stop_led_to_is_a_stop(capsys, monkeypatch):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(SystemExit) as caught, stopping_in_one_line():
+            stop_while_importing()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "stopped: Nothing that was there before is changed.\n"
+
+
+def test_an_error_that_no_stop_led_to_stays_one():
+    with pytest.raises(AttributeError), stopping_in_one_line():
+        raise AttributeError
