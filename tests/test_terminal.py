@@ -12,6 +12,7 @@ from vaekit.console.files import console
 from vaekit.console.stopping import stopping_in_one_line
 from vaekit.console.terminal import SafeConsole, print_message
 from vaekit.errors import DataError
+from vaekit.tables import describe
 
 ORDERS = "a\x1b[31mb\x1b]0;title\x07c\x9b2Jd\x7fe\be"
 
@@ -73,3 +74,13 @@ def test_an_error_that_a_stop_led_to_is_a_stop(capsys, monkeypatch):
 def test_an_error_that_no_stop_led_to_stays_one():
     with pytest.raises(AttributeError), stopping_in_one_line():
         raise AttributeError
+
+
+def test_a_description_of_very_many_columns_ends(tmp_path, capsys):
+    names = [f"c{number}" for number in range(1200)]
+    (tmp_path / "wide.csv").write_text(f"{','.join(names)}\n" + f"{','.join('1' * 1200)}\n" * 3)
+    describe.describe(str(tmp_path / "wide.csv"))
+    shown = capsys.readouterr().out
+    assert "c999 " in shown
+    assert "c1000 " not in shown
+    assert "and 200 more columns; --json shows all." in shown

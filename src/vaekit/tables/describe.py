@@ -158,11 +158,15 @@ def _print_array(items: Any, *, as_json: bool) -> None:
         console.print(f"{len(items)} items of {shape} values, {items.dtype}", highlight=False)
 
 
+_MOST_SHOWN = 1000
+"""Columns of a table that is printed: to lay out 30,000 takes a minute, and nobody reads on."""
+
+
 def _print(found: TableDescription, data: str) -> None:
     table = Table(title=f"{data}: {found.rows} rows", title_justify="left")
     for heading in ("column", "kind", "read as", "values", "missing"):
         table.add_column(heading, overflow="fold")
-    for column in found.columns:
+    for column in found.columns[:_MOST_SHOWN]:
         kind = f"{column.kind} (left out)" if column.left_out else column.kind
         missing = str(column.missing) if column.missing else ""
         table.add_row(column.name, kind, column.read_as, column.summary, missing)
@@ -170,5 +174,7 @@ def _print(found: TableDescription, data: str) -> None:
         told = ", ".join(f"{name} {value}" for name, value in found.dialect.items())
         console.print(told, highlight=False)
     console.print(table)
+    if (more := len(found.columns) - _MOST_SHOWN) > 0:
+        console.print(f"and {more} more columns; --json shows all.", highlight=False)
     for note in (*found.notes, *(f"{c.name}: {c.note}" for c in found.columns if c.note)):
         console.print(f"note: {note}", highlight=False)
