@@ -24,7 +24,7 @@ from vaekit.distributions.gaussian import (
 )
 from vaekit.distributions.sphere import UniformSphereDistribution
 from vaekit.errors import CompositionError, DataError, SpecError
-from vaekit.randomness import seeded
+from vaekit.randomness import drawing_nothing, seeded
 from vaekit.types import Aggregate
 
 
@@ -283,10 +283,11 @@ def train(
     for step, index in enumerate(_batches(rest, batch_size, steps), start=1):
         with torch.enable_grad():
             loss = losses(*(row[index] for row in rows)).mean()
+        with drawing_nothing():
             optimizer.zero_grad()
             loss.backward()
-        clip_grad_norm_(net.parameters(), _LARGEST_GRADIENT)
-        optimizer.step()
+            clip_grad_norm_(net.parameters(), _LARGEST_GRADIENT)
+            optimizer.step()
         done = progress(step)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * (1 + math.cos(math.pi * done)) / 2
