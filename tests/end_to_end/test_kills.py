@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from killing import COMMANDS
+from killing import COMMANDS, EVERY
 
 pytestmark = pytest.mark.slow
 
