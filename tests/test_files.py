@@ -306,6 +306,15 @@ def test_a_folder_between_two_renames_is_found_and_put_back(tmp_path):
     assert tree(tmp_path) == {"run/a": b"old"}
 
 
+def test_a_folder_is_left_to_a_writer_that_lives(tmp_path):
+    write_folder(tmp_path / "run", a=b"old")
+    with atomic_folder(tmp_path / "run") as fresh:
+        between = fresh.with_name(fresh.name + ".old")
+        (tmp_path / "run").rename(between)
+        assert heal(tmp_path / "run") == between
+        assert not (tmp_path / "run").exists()
+
+
 def test_a_link_to_a_folder_stays_one(tmp_path):
     write_folder(tmp_path / "real", a=b"old")
     (tmp_path / "run").symlink_to("real")

@@ -212,6 +212,9 @@ def heal(path: Path) -> Path:
     if not found:
         return path
     last = max(found, key=lambda item: item.stat().st_mtime)
+    fresh = last.with_name(last.name.removesuffix(".old"))
+    if fresh.exists() and _is_in_use(fresh):  # its writer lives, and is about to rename that one
+        return last
     try:
         last.rename(path)
     except OSError:

@@ -115,7 +115,7 @@ def test_a_linear_field_is_followed_and_its_divergence_is_its_trace():
 def test_a_deadline_ends_a_fit_that_has_learned_by_then():
     u = torch.randn(2000, 2, generator=torch.Generator().manual_seed(0)) ** 3
     prior = FlowMatching(2, width=16, steps=20_000)
-    prior.deadline = time.monotonic() + 6
+    prior.deadline = time.monotonic() + 4
     prior.fit(u, generator=torch.Generator().manual_seed(0))
     assert time.monotonic() < prior.deadline + 2
     untrained = FlowMatching(2, width=16, steps=1).fit(u)
