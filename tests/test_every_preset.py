@@ -15,7 +15,7 @@ ENERGIES = {"ms_ssim_vae"}
 SAMPLERS = {"gan", "diffusion", "flow_matching"}
 """They only sample."""
 CONDITIONAL = {"cvae", "fader_vae"}
-GRIDS = {"latent_diffusion": 32}
+GRIDS = {"latent_diffusion": 32, "vq_transformer": 64}
 """Whose number of latents depends on the images."""
 
 

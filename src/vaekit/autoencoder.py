@@ -17,6 +17,7 @@ from vaekit.errors import NotFittedError, unknown_name
 from vaekit.fitting.conditional import sample_where
 from vaekit.fitting.fine_tuning import fine_tune_model
 from vaekit.fitting.fit import Plan, fit_model
+from vaekit.fitting.sampling import Wishes, sampling_options
 from vaekit.fitting.trained import TrainedModel
 from vaekit.likelihoods.base import Likelihood
 from vaekit.metrics.latents import Health
@@ -54,6 +55,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         likelihood: ``"auto"``, a name in ``vaekit.domains.likelihood_names()``, or a `Likelihood`.
         encoder: Your own module, (batch, *event) -> (batch, features).
         decoder: Your own module, (batch, latent + context) -> (batch, channels, *event).
+        text: How captions are read: ``"learned"`` (in words that the model learns from them),
+            ``"wordllama"`` (in words that others have learned, so that prompts may have words never
+            seen), or the folder of a text model of the library transformers. ``None`` where the
+            context is none of captions.
+        context_dropout: Share of items whose context is left untold in training, so that samples
+            can be guided by it; ``None`` takes 0.1 of captions, and of models that are drawn from
+            in steps (diffusion), else 0.
         checkpoint_dir: Folder for checkpoints and ``history.csv`` while training.
         resume: Go on from the checkpoint there, if there is one.
         max_epochs: Passes over the data; ``None`` takes as many as give about ``steps`` steps. This
@@ -104,6 +112,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         likelihood: str | Likelihood = "auto",
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
+        text: str | None = None,
+        context_dropout: float | None = None,
         checkpoint_dir: str | Path | None = None,
         resume: bool = False,
         max_epochs: int | None = None,
@@ -134,6 +144,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.likelihood = likelihood
         self.encoder = encoder
         self.decoder = decoder
+        self.text = text
+        self.context_dropout = context_dropout
         self.checkpoint_dir = checkpoint_dir
         self.resume = resume
         self.max_epochs = max_epochs
@@ -163,8 +175,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             X: Images, a numeric table, a data set of PyTorch (of tuples the first part is the
                 item), or a path to a file or folder of them.
             y: Ignored, as in scikit-learn.
-            context: Labels or properties to condition the model on; of a folder of images with a
-                ``metadata.csv`` or ``.jsonl`` the name of a column, or of several with commas.
+            context: Labels, properties or captions (with ``text=``) to condition the model on; of a
+                folder of images with a ``metadata.csv`` or ``.jsonl`` the name of a column, or of
+                several with commas. Captions are texts, or lists of several for an item, and may be
+                missing for some.
             sample_weight: How much each item counts, at least 0: one of weight 2 is trained on
                 twice as often, one of weight 0 never. It also holds for the choice of the best
                 weights and for the prior to sample from; columns and scales are learned from all
@@ -243,21 +257,72 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         seed: int | None = None,
         prior: str = "fitted",
         where: Mapping[str, Any] | None = None,
+        *,
+        guidance: float = 1.0,
+        negative: Any = None,
+        init: Any = None,
+        strength: float | None = None,
+        mask: Any = None,
+        steps: int | None = None,
+        solver: str | None = None,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        rerank: int = 1,
     ) -> Any:
         """Generate items, in the form of the training data.
 
+        Options from ``guidance`` on are for models that are drawn from in steps: diffusion, flow
+        matching, ``latent_diffusion``, and codes drawn one after the other (the last four).
+
         Args:
             n: How many.
-            context: One label or property per item, or one for all.
+            context: One label, property or caption per item, or one for all. ``None`` for none,
+                where the model was fitted with ``context_dropout`` above 0.
             seed: For the same items again; ``None`` gives new ones at each call.
             prior: ``"fitted"`` to the training items, or the ``"model"``'s own.
             where: What columns or targets are to hold; see `vaekit.tasks.sample_where`.
+            guidance: How far to go in the direction of the context: 1 as learned, 2 to 5 for items
+                that show it more clearly and differ less.
+            negative: A context to go away from, one for all or one per item.
+            init: Items to begin from in place of noise, one for all or one per item.
+            strength: How much of the way from noise is gone anew from there: 0 changes nothing, 1
+                leaves nothing; ``None`` takes 0.6, and 1 with a mask.
+            mask: Where the items of ``init`` are made anew: above 0, shape (height, width) or one
+                for each item.
+            steps: Steps of the solver; ``None`` takes 20.
+            solver: ``"ddim"``, ``"euler"``, ``"heun"``, ``"dpm++2m"``, ``"rk4"``, ``"multistep"``.
+            temperature: Of codes: below 1 more of what is most probable.
+            top_k: Of codes: only so many of the most probable ones; 0 for all.
+            top_p: Of codes: only the most probable ones that make up this share.
+            rerank: Of codes: so many candidates are drawn for each item, of which the one that fits
+                the context best is kept.
+
+        Raises:
+            SpecError: An option that this model does not know, or a value out of its range.
+            DataError: A context of another kind than in training.
         """
         trained = self._fitted("sample")
         if where:
             found = sample_where(trained, n, where, context, seed, prior)
             return trained.domain.present(found)
-        return trained.domain.present(trained.sample(n, context, seed, prior))
+        asked = Wishes(
+            guidance,
+            negative,
+            init,
+            strength,
+            mask,
+            steps,
+            solver,
+            temperature,
+            top_k,
+            top_p,
+            rerank,
+        )
+        if asked.are_none:
+            return trained.domain.present(trained.sample(n, context, seed, prior))
+        options = sampling_options(trained, n, asked)
+        return trained.domain.present(trained.sample(n, context, seed, prior, options))
 
     def score_samples(self, X: Any, context: Any = None, draws: int = 64) -> NDArray[np.float64]:
         """Importance-weighted log p(x) of each item, in nats: a lower bound.

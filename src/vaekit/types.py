@@ -6,9 +6,9 @@ nats per item: summed over event axes, never averaged over the batch before the 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Shaped
@@ -44,6 +44,66 @@ class Batch:
         if self.observed is None:
             return self.x
         return torch.where(self.observed, self.x, torch.zeros_like(self.x))
+
+
+class Conditioning(NamedTuple):
+    """What a network is told of each item.
+
+    Attributes:
+        vector: All of it in one vector, shape (batch, width).
+        sequence: A vector for each word, shape (batch, places, width), for networks that attend
+            to it; ``None`` where there are no words.
+        there: Which places hold a word, shape (batch, places).
+    """
+
+    vector: Float[Tensor, "batch width"]
+    sequence: Float[Tensor, "batch places width"] | None = None
+    there: Bool[Tensor, "batch places"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingOptions:
+    """How items are drawn, beyond their number and context; each is for models that know it.
+
+    Attributes:
+        guidance: How far to go in the direction that the context shows: 1 as it was learned, more
+            for items that show more of it, 0 for none of it.
+        negative: What to go away from in place of what is made without a context, a row for each
+            item.
+        steps: Steps of the solver, in place of the model's own.
+        solver: Its name, in place of the model's own; see `vaekit.distributions.solvers`.
+        start: Items to begin from, as the networks see them, in place of noise.
+        strength: How much of the way from noise is gone anew from there, from 0 (nothing
+            changes) to 1 (nothing is left of them).
+        mask: Where they are made anew, 1, and where they stay, 0, shape (batch, 1, height, width).
+        temperature: Of codes: below 1 the most probable ones are drawn more often still.
+        top_k: Of codes: only so many of the most probable ones are drawn; 0 for all.
+        top_p: Of codes: only the most probable ones that make up this share.
+        rerank: Of codes: so many candidates are drawn for each item, of which the one that fits
+            its context best is kept.
+    """
+
+    guidance: float = 1.0
+    negative: Float[Tensor, "batch context"] | None = None
+    steps: int | None = None
+    solver: str | None = None
+    start: Float[Tensor, "batch *event"] | None = None
+    strength: float = 1.0
+    mask: Float[Tensor, "batch 1 height width"] | None = None
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    rerank: int = 1
+
+    def at(self, index: Tensor) -> "SamplingOptions":
+        """Return the same for some of the items."""
+        parts = (self.negative, self.start, self.mask)
+        negative, start, mask = (None if part is None else part[index] for part in parts)
+        return replace(self, negative=negative, start=start, mask=mask)
+
+
+AS_LEARNED = SamplingOptions()
+"""Items as the model has learned to make them."""
 
 
 @dataclass(frozen=True, slots=True)

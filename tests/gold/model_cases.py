@@ -15,8 +15,12 @@ from vaekit.presets import choose_preset, preset_names
 from vaekit.tables import TableDomain
 
 CONDITIONAL = ("cvae", "fader_vae")
-GRIDS = ("latent_diffusion",)
-OPTIONS = {"vq_vae": {"num_codes": 16}, "residual_vq_vae": {"num_codes": 16, "depth": 3}}
+GRIDS = ("latent_diffusion", "vq_transformer")
+OPTIONS = {
+    "vq_vae": {"num_codes": 16},
+    "vq_transformer": {"num_codes": 16},
+    "residual_vq_vae": {"num_codes": 16, "depth": 3},
+}
 """Of presets whose usual ones need more items."""
 SLOW = (
     "diffusion",
@@ -24,6 +28,7 @@ SLOW = (
     "rhvae",
     "hvae",
     "vq_vae",
+    "vq_transformer",
     "residual_vq_vae",
     "fsq_vae",
     "categorical_vae",
@@ -92,6 +97,7 @@ def _sequence_vae() -> dict[str, Any]:
 PRESET_OF_PRIOR = {
     "codes": "vq_vae",
     "grid_flow": "latent_diffusion",
+    "transformer": "vq_vae",
     "uniform_sphere": "svae",
     "wrapped_normal": "poincare_vae",
     "manifold": "rhvae",

@@ -10,6 +10,7 @@ from vaekit.networks import (
     Offset,
     PatchCritic,
     SpatialDecoder,
+    code_latents,
     grid_latents,
     latent_grid,
     make_networks,
@@ -22,8 +23,13 @@ OF_IMAGES = [name for name in NETWORKS if name not in TEMPORAL]
 CONVOLUTIONAL = [name for name in OF_IMAGES if name != "mlp"]
 
 
+SMALL = {"coarse": 24}
+"""Latents for images of 7 x 9; of other networks 20."""
+
+
 def latents(network, shape):
-    return grid_latents(shape) if network == "spatial" else 5
+    grids = {"spatial": grid_latents, "coarse": code_latents}
+    return grids[network](shape) if network in grids else 5
 
 
 def check_mirror(network, size, shape, channels=2):
@@ -77,15 +83,15 @@ def test_unknown_names_suggest_the_near_one(network, size, message):
 
 @pytest.mark.parametrize("network", OF_IMAGES)
 def test_outputs_depend_on_each_item_alone(network):
-    encoder, decoder, _ = make_networks(network, "small", (1, 7, 9), 20, 1)
-    x, z = torch.rand(4, 1, 7, 9), torch.randn(4, 20)
+    encoder, decoder, _ = make_networks(network, "small", (1, 7, 9), SMALL.get(network, 20), 1)
+    x, z = torch.rand(4, 1, 7, 9), torch.randn(4, SMALL.get(network, 20))
     torch.testing.assert_close(encoder(x[1:2]), encoder(x)[1:2])
     torch.testing.assert_close(decoder(z[1:2]), decoder(z)[1:2])
 
 
 @pytest.mark.parametrize("network", OF_IMAGES)
 def test_every_input_reaches_the_features(network):
-    encoder, _, _ = make_networks(network, "small", (1, 7, 9), 20, 1)
+    encoder, _, _ = make_networks(network, "small", (1, 7, 9), SMALL.get(network, 20), 1)
     x = torch.rand(1, 1, 7, 9, requires_grad=True)
     encoder(x).sum().backward()
     assert (x.grad != 0).all()

@@ -33,7 +33,9 @@ def test_the_flow_takes_twice_the_steps_of_the_training_up_to_a_limit():
     assert steps == [2_000, 12_000]
 
 
-@pytest.mark.parametrize("name", sorted({*NAMED_PRIORS} - {"codes", "latent_flow", "grid_flow"}))
+@pytest.mark.parametrize(
+    "name", sorted({*NAMED_PRIORS} - {"codes", "latent_flow", "grid_flow", "transformer"})
+)
 def test_other_names_mean_the_same_after_a_training(name):
     model = example("models.VAE")
     after = prior_after(name, model, SHAPE, 60_000, 5_000)

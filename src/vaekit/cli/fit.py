@@ -81,6 +81,14 @@ def fit(
     time: Annotated[
         str | None, typer.Option(help="Of series with a row for each step: the column of times.")
     ] = None,
+    captions: Annotated[
+        bool,
+        typer.Option(
+            "--captions",
+            help="Of a folder of images: learn to make them from the texts beside them, a.txt of "
+            "a.png, or the column text of metadata.csv or .jsonl; see also --text.",
+        ),
+    ] = False,
     targets: Annotated[
         str | None,
         typer.Option(
@@ -147,6 +155,8 @@ def fit(
 
     vaekit fit faces/ runs/faces --context attributes.csv
 
+    vaekit fit photos/ runs/photos --captions --preset latent_diffusion --text wordllama
+
     vaekit fit molecules.smi runs/molecules
 
     vaekit fit assay.csv runs/assay --domain molecules --targets activity,logp
@@ -199,10 +209,37 @@ def fit(
     name = options.pop("preset")
     name = domain.default_preset if name == "auto" else name
     preset = presets.choose_preset(name, parse_assignments(option or []))
+    if captions:
+        _check_captions(context, options)
     model = vaekit.Autoencoder(preset, domain=domain, checkpoint_dir=run, **options)
     with training.held(run), saying_what_is_kept(run, training.CHECKPOINT_NAME):
-        model.fit(items, context=read_context(context, data, domain, must=True))
+        if captions:
+            given = _captions(data, domain)
+        else:
+            given = read_context(context, data, domain, must=True)
+        model.fit(items, context=given)
         _keep(model, run)
+
+
+def _check_captions(context: str | None, options: dict[str, Any]) -> None:
+    """Take captions as learned ones where nothing else is said.
+
+    Raises:
+        SpecError: A context beside them.
+    """
+    if context is not None:
+        raise SpecError("--captions and --context must not be given together; leave one out.")
+    options["text"] = options["text"] or "learned"
+
+
+def _captions(data: str, domain: domains.Domain) -> list[list[str]]:
+    found = domain.read_captions(data)
+    if found is None:
+        raise SpecError(
+            f"--captions is for a folder of images with texts beside them; got {data}. Pass a "
+            "column of texts by --context, with --text."
+        )
+    return found
 
 
 def _further(

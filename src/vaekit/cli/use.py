@@ -21,6 +21,7 @@ from vaekit.console.files import (
     concatenate_parts,
     console,
     print_table,
+    prompts_for,
     read_context,
     read_data,
     take_rows,
@@ -29,7 +30,7 @@ from vaekit.console.files import (
 )
 from vaekit.console.options import ContextOption, Data, Run
 from vaekit.console.outputs import ForceOption, check_outputs
-from vaekit.errors import DataError, unknown_name
+from vaekit.errors import DataError, SpecError, unknown_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,6 +79,43 @@ def sample(
         Path | None,
         typer.Option(help="Of molecules: a file for drawings of them: .png, .svg or .html."),
     ] = None,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(help="Of models of captions: what to make; may be repeated, -n of each."),
+    ] = None,
+    negative: Annotated[
+        str | None, typer.Option(help="A prompt, or a context, to go away from.")
+    ] = None,
+    guidance: Annotated[
+        float,
+        typer.Option(help="How far to go in the direction of the context: 1 as learned, 2 to 5."),
+    ] = 1.0,
+    steps: Annotated[int | None, typer.Option(help="Of diffusion: steps of the solver.")] = None,
+    solver: Annotated[
+        str | None,
+        typer.Option(help="Of diffusion: ddim, euler, heun, dpm++2m, rk4 or multistep."),
+    ] = None,
+    init: Annotated[
+        str | None, typer.Option(help="Of images: one to begin from in place of noise.")
+    ] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(help="How much of --init is made anew: from 0, nothing, to 1, all."),
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="An image of the same size: where it is bright, --init is made anew."),
+    ] = None,
+    temperature: Annotated[
+        float, typer.Option(help="Of codes: below 1 more of what is most probable.")
+    ] = 1.0,
+    top_k: Annotated[int, typer.Option(help="Of codes: only so many most probable ones.")] = 0,
+    top_p: Annotated[
+        float, typer.Option(help="Of codes: only the most probable ones of this share.")
+    ] = 1.0,
+    rerank: Annotated[
+        int, typer.Option(help="Of codes: candidates for each item; the one that fits is kept.")
+    ] = 1,
     force: ForceOption = False,
 ) -> None:
     """Generate new items.
@@ -92,19 +130,56 @@ def sample(
 
     vaekit sample runs/drugs -n 1000 --training drugs.smi --out new.csv --grid new.html
 
+    vaekit sample runs/faces --prompt "a woman with red hair, smiling" --negative glasses \
+--guidance 3 -n 8 --seed 1
+
+    vaekit sample runs/faces --prompt "wearing a hat" --init face.png --strength 0.5
+
     vaekit sample moses -n 100 --where "qed>=0.85" --where "logp=2..3" --grid aimed.png
     """
     model = storage.load_model(run)
     path = out or _name(run, "samples", model)
-    check_outputs({"--out": path, "--grid": grid}, (run, training, context), force=force)
+    mask_name = None if mask is None else str(mask)
+    read = (run, training, context, init, mask_name)
+    check_outputs({"--out": path, "--grid": grid}, read, force=force)
+    if prompt and context:
+        raise SpecError("--prompt and --context must not be given together; leave one out.")
+    given = read_context(context)
+    if prompt:
+        given = prompts_for(model.context_, prompt, n)
     write_report = model.domain_.sample_writer(path, domains.SampleOptions(grid, training))
     conditions = fitting.read_conditions(where, model.domain_) if where else None
-    with console.status(f"sampling {n}"):
-        items = model.sample(n, read_context(context), seed, prior, conditions)
+    count = n * max(1, len(prompt or ()))
+    with console.status(f"sampling {count}"):
+        items = model.sample(
+            count,
+            given,
+            seed,
+            prior,
+            conditions,
+            guidance=guidance,
+            negative=negative,
+            init=None if init is None else read_data(init, model.domain_),
+            strength=strength,
+            mask=None if mask is None else read_mask(mask, model.domain_),
+            steps=steps,
+            solver=solver,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            rerank=rerank,
+        )
     if write_report is not None:
         write_report(items)
     else:
         write_items(path, items, plots.image_grid)
+
+
+def read_mask(path: Path, domain: domains.Domain) -> Any:
+    """Return where an image is bright, shape (height, width)."""
+    image = np.asarray(read_data(str(path), domain))[0]
+    bright = image.mean(-1) if image.ndim == 3 else image
+    return bright > bright.max() / 2
 
 
 def reconstruct(

@@ -304,3 +304,23 @@ def print_table(title: str, rows: dict[str, str]) -> None:
     for name, value in rows.items():
         table.add_row(name, value)
     console.print(table)
+
+
+def prompts_for(learned: domains.Context | None, prompts: Sequence[str], n: int) -> list[str]:
+    """Return each prompt so many times.
+
+    Args:
+        learned: What the model knows of its context.
+        prompts: What was asked for.
+        n: How often.
+
+    Raises:
+        SpecError: The model was not trained on captions.
+    """
+    if learned is None or learned.captions is None:
+        kind = "without a context" if learned is None else f"with {learned.known}"
+        raise SpecError(
+            f"--prompt is for models that were trained on captions; this one was trained {kind}. "
+            "Fit one with --captions."
+        )
+    return [prompt for prompt in prompts for _ in range(n)]

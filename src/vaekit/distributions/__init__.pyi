@@ -1,6 +1,7 @@
 from .codes import (
     CodeDistribution as CodeDistribution,
     GumbelCodes as GumbelCodes,
+    PlacewiseCodes as PlacewiseCodes,
     PointCodes as PointCodes,
     UniformCodes as UniformCodes,
 )
@@ -27,6 +28,11 @@ from .noise_paths import (
 from .pixels import (
     ContinuousBernoulliDistribution as ContinuousBernoulliDistribution,
     DiscretizedLogisticDistribution as DiscretizedLogisticDistribution,
+)
+from .solvers import (
+    SOLVERS as SOLVERS,
+    find_solver as find_solver,
+    solve as solve,
 )
 from .rows import (
     AutoregressiveRow as AutoregressiveRow,

@@ -138,6 +138,51 @@ class GumbelCodes(CodeDistribution):
         return torch.einsum("...tk,tkd->...td", weights, self.embeddings).flatten(-2)
 
 
+class PlacewiseCodes(CodeDistribution):
+    """Codes of the places of a grid, each told of its own: what a distribution of them says.
+
+    Embeddings are joined channels first, as images are.
+
+    Args:
+        each: Of all places of all items, the places of an item one after the other.
+        places: Places of an item.
+    """
+
+    def __init__(self, each: CodeDistribution, places: int) -> None:
+        self.each, self.places = each, places
+        indices = each.indices.reshape(-1, places * each.indices.shape[-1])
+        super().__init__(indices, each.num_codes, places * each.event_shape[0])
+
+    @property
+    def mean(self) -> Tensor:
+        """The embedding of the most probable codes."""
+        return self.joined(self.each.mean)
+
+    @property
+    def entropy_of_codes(self) -> Float[Tensor, "batch"]:
+        """Sum over the places."""
+        return self._summed(self.each.entropy_of_codes)
+
+    @property
+    def distance(self) -> Float[Tensor, "batch"]:
+        """Sum over the places."""
+        return self._summed(self.each.distance)
+
+    def rsample_with_log_prob(self, sample_shape: Size) -> tuple[Tensor, Tensor]:
+        """Draw at each place."""
+        z, log_prob = self.each.rsample_with_log_prob(sample_shape)
+        return self.joined(z), self._summed(log_prob)
+
+    def joined(self, z: Float[Tensor, "*draws places size"]) -> Float[Tensor, "*draws latent"]:
+        """Join the embeddings of the places of each item."""
+        joined: Tensor = z.unflatten(-2, (-1, self.places)).transpose(-1, -2).flatten(-2)
+        return joined
+
+    def _summed(self, values: Tensor) -> Tensor:
+        summed: Tensor = values.unflatten(-1, (-1, self.places)).sum(-1)
+        return summed
+
+
 class UniformCodes(Distribution):
     """All codes equally probable; the prior under which quantisers are trained.
 

@@ -283,6 +283,20 @@ class Domain(abc.ABC):
         """
         return None
 
+    def read_captions(self, raw: Any) -> list[list[str]] | None:
+        """Return the captions that lie beside the items, any number of each.
+
+        Args:
+            raw: The path of the items, or anything else.
+
+        Returns:
+            ``None`` where there is no place for captions beside such items.
+
+        Raises:
+            DataError: No item has one.
+        """
+        return None
+
     def file_ending(self, what: str) -> str:
         """Return the ending of the file that ``"samples"`` or ``"reconstructions"`` go to."""
         return "png" if len(self.event_shape) == 3 else "csv"

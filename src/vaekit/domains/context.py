@@ -11,9 +11,11 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from vaekit.domains.captions import Captions, caption_texts
 from vaekit.domains.checks import array_of, check_column_names, is_frame
 from vaekit.domains.stored import StoredFields
 from vaekit.errors import DataError, NotFittedError, SpecError, unknown_name
+from vaekit.networks.context import ContextReader, ValueReader, missing_rows
 
 Words = NDArray[np.str_]
 
@@ -160,23 +162,74 @@ def _is_missing(value: Any) -> bool:
     return value == "" or (isinstance(value, float) and math.isnan(value))
 
 
+def several_captions(raw: Any) -> list[list[str]]:
+    """Return the captions of each item, ``[""]`` of one that has none.
+
+    Args:
+        raw: A caption, or for each item a caption, a list of them, or None or NaN for none.
+
+    Raises:
+        DataError: Something else.
+
+    Example:
+        >>> several_captions(["a hat", ["a cap", "a red cap"], None])
+        [['a hat'], ['a cap', 'a red cap'], ['']]
+    """
+    if isinstance(raw, Labels):
+        raw = _one_column(raw)
+    items = [raw] if isinstance(raw, str) else raw
+    if is_frame(raw) or isinstance(raw, Mapping):
+        names = _names(raw)
+        if len(names) != 1:
+            raise DataError(f"captions must be one column of texts; got {len(names)}: {names}.")
+        items = list(raw[names[0]])
+    found = []
+    for row, value in enumerate(items):
+        several = value if isinstance(value, list | tuple | np.ndarray) else [value]
+        texts = caption_texts(list(several))
+        if texts is None:
+            raise DataError(
+                f"captions must be texts, or lists of them; got {value!r} in row {row}. Pass "
+                "text=None if the context is no captions."
+            )
+        found.append([text for text in texts.tolist() if text] or [""])
+    if not found:
+        raise DataError("captions must be one for each item; got none.")
+    return found
+
+
+def _one_column(labels: Labels) -> list[str]:
+    if len(labels.columns) != 1:
+        raise DataError(
+            f"captions must be one column of texts; got {len(labels.columns)}: "
+            f"{list(labels.columns)}."
+        )
+    (column,) = labels.columns.values()
+    texts: list[str] = column.tolist()
+    return texts
+
+
 _MOST_CLASSES = 1000
 _ONE_COLUMN = "label"
 
 
 @dataclass(frozen=True)
 class Context:
-    """Labels as one-hot rows, or standardised properties. Immutable, like a domain.
+    """Labels as one-hot rows, standardised properties, or captions. Immutable, like a domain.
 
     One column of text, booleans or whole numbers is read as labels; a data frame, dict or array
     of text as one column of labels per attribute; floats, and more than one column of plain
-    numbers, as properties.
+    numbers, as properties. With ``captions`` all texts are read as such, one or several for each
+    item, or none.
 
     Attributes:
         classes: Learned labels, for a class context.
         mean: Learned mean of each property.
         scale: Learned deviation of each property.
         columns: Learned name and labels of each attribute, for a context of several.
+        captions: How captions are read; ``None`` where the context is none of captions.
+        dropout: Share of items whose context is left untold in training. Above 0 a context may be
+            left out, ``None``, where one is asked for.
 
     Example:
         >>> context = Context().fit(["cat", "dog", "cat"])
@@ -191,9 +244,14 @@ class Context:
     mean: Sequence[float] | None = None
     scale: Sequence[float] | None = None
     columns: Sequence[tuple[str, Sequence[str]]] | None = None
+    captions: Captions | None = None
+    dropout: float = 0.0
 
     def fit(self, raw: Any) -> Self:
-        """Learn the labels, or the scaling of the properties."""
+        """Learn the labels, the words, or the scaling of the properties."""
+        if self.captions is not None:
+            several = several_captions(raw)
+            return replace(self, captions=self.captions.fit([t for each in several for t in each]))
         if is_label_table(raw):
             labels = Labels.of(raw)
             columns = tuple((name, labels.values(name)) for name in labels.columns)
@@ -217,9 +275,17 @@ class Context:
     @property
     def dim(self) -> int:
         """Size of one prepared row."""
+        if self.captions is not None:
+            return self.captions.length or 0
         if self.columns is not None:
             return sum(len(labels) for _, labels in self.columns)
         return len(self._learned())
+
+    def reader(self) -> ContextReader | None:
+        """Return a network, untrained, that reads prepared rows; ``None`` where none is needed."""
+        if self.captions is not None:
+            return self.captions.reader(self.dropout)
+        return ValueReader(self.dim, self.dropout) if self.dropout else None
 
     @property
     def attributes(self) -> Mapping[str, tuple[str, ...]]:
@@ -235,8 +301,13 @@ class Context:
             FormatError: Names the field, the rule and what was got.
         """
         fields = StoredFields(place)
-        learned = [name for name in ("classes", "mean", "columns") if getattr(self, name)]
-        fields.require(len(learned) == 1, "classes", "be given, or mean, or columns", learned)
+        kinds = ("classes", "mean", "columns", "captions")
+        learned = [name for name in kinds if getattr(self, name)]
+        rule = "be given, or mean, or columns, or captions"
+        fields.require(len(learned) == 1, "classes", rule, learned)
+        fields.require(0 <= self.dropout < 1, "dropout", "be in [0, 1)", self.dropout)
+        if self.captions is not None:
+            self.captions.check_stored(StoredFields(f"{place}.args.captions"))
         if self.mean:
             fields.scaling(self.mean, self.scale, "mean")
         fields.names("classes", self.classes)
@@ -249,13 +320,15 @@ class Context:
         fields.require(taken == self.dim, learned[0], rule, f"{self.dim} values")
 
     def prepare(self, raw: Any, rows: int | None = None) -> Tensor:
-        """Return one row per item; a single label or property is repeated for all rows.
+        """Return one row per item; a single label, property or caption is repeated for all rows.
+
+        Rows of which nothing is told hold NaN; of several captions of an item the first is taken.
 
         Raises:
             DataError: An unknown label, a column missing, or another number of rows than the
                 items have.
         """
-        ready = self._prepared(raw)
+        ready = self._prepared(raw) if self.captions is None else self.prepare_all(raw)[:, 0]
         if rows is not None and len(ready) == 1:
             ready = ready.expand(rows, -1)
         if rows is not None and len(ready) != rows:
@@ -263,6 +336,34 @@ class Context:
                 f"the context must have one row per item; got {len(ready)} for {rows} items."
             )
         return ready
+
+    def prepare_all(self, raw: Any) -> Float[Tensor, "batch captions length"]:
+        """Return all captions of each item; of those with fewer than others, some again."""
+        assert self.captions is not None, "asked for a context of captions"
+        several = several_captions(raw)
+        most = max(len(each) for each in several)
+        texts = [each[place % len(each)] for each in several for place in range(most)]
+        rows = self.captions.prepare(texts)
+        return rows.view(len(several), most, -1)
+
+    def untold(self, count: int) -> Float[Tensor, "batch context"]:
+        """Return rows of which nothing is told.
+
+        Raises:
+            DataError: The model never learned what is made then.
+        """
+        if not self.dropout:
+            raise DataError(f"this model is conditional; pass context= with {self.known}.")
+        return missing_rows(count, self.dim, torch.zeros(()))
+
+    @property
+    def known(self) -> str:
+        """What a context may be, in words."""
+        if self.captions is not None:
+            return "captions"
+        if self.columns is not None:
+            return f"a label of each of {list(self.attributes)}"
+        return f"labels {list(self.classes)}" if self.classes else f"{self.dim} properties"
 
     def swap(
         self, rows: Float[Tensor, "batch context"], attribute: str, label: str
@@ -284,8 +385,9 @@ class Context:
     def _span(self, attribute: str) -> slice:
         """Return where an attribute lies in a prepared row."""
         if not self.attributes:
+            kind = "properties" if self.captions is None else "captions"
             raise SpecError(
-                "this model's context is of properties, and labels alone can be swapped; fit it "
+                f"this model's context is of {kind}, and labels alone can be swapped; fit it "
                 "with labels."
             )
         if attribute not in self.attributes:
@@ -363,7 +465,8 @@ def _check_number(labels: Sequence[Any]) -> None:
     if len(labels) > _MOST_CLASSES:
         raise DataError(
             f"a class context must have at most {_MOST_CLASSES} labels; got "
-            f"{len(labels)}. Pass floats to use the values as a property."
+            f"{len(labels)}. Pass floats to use the values as a property, or text='learned' if "
+            "they are captions."
         )
 
 

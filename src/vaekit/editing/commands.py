@@ -15,6 +15,7 @@ from vaekit import domains, editing, plots, storage
 from vaekit.console.files import (
     concatenate_parts,
     console,
+    prompts_for,
     read_context,
     read_data,
     read_labels_of,
@@ -75,7 +76,19 @@ def edit(
     discover: Annotated[
         int | None, typer.Option(min=1, help="Instead: find so many directions without labels.")
     ] = None,
-    strength: Annotated[float, typer.Option(help="0 changes nothing, 1 is the whole edit.")] = 1.0,
+    prompt: Annotated[
+        str | None,
+        typer.Option(help="Instead, of models of captions: what the edited items are to show."),
+    ] = None,
+    guidance: Annotated[
+        float, typer.Option(help="Of --prompt: how far to go in its direction, 1 to 5.")
+    ] = 3.0,
+    strength: Annotated[
+        float | None,
+        typer.Option(
+            help="0 changes nothing, 1 is the whole edit; of --prompt 1 is anew, 0.6 usual."
+        ),
+    ] = None,
     curve: Annotated[
         bool,
         typer.Option("--curve", help="Also measure the edit at several strengths, with a judge."),
@@ -104,12 +117,21 @@ def edit(
     vaekit edit runs/faces faces/ --like smiling/ --strength 1.5 --out smiling-faces/
 
     vaekit edit runs/faces faces/ --discover 6 --out directions.png
+
+    vaekit edit runs/captioned face.png --prompt "a man with glasses" --out glasses.png
     """
-    _check_one_of(attribute=attribute, like=like, discover=discover)
+    _check_one_of(attribute=attribute, like=like, discover=discover, prompt=prompt)
     model = storage.load_model(run)
     path = out or run.with_name(f"{run.name}-edited.{'png' if _draws(model) else 'csv'}")
     _check_outputs(path, curve, (run, data, labels, like, context), force)
     items = read_data(data, model.domain_)
+    if prompt is not None:
+        given = prompts_for(model.context_, [prompt], len(items))
+        options = {"init": items, "strength": strength, "guidance": guidance}
+        made = model.sample(len(items), given, seed, **options)
+        write_items(path, made, lambda made: plots.reconstruction_pairs(items, made))
+        return
+    strength = 1.0 if strength is None else strength
     named = None if labels is None else read_labels_of(labels, data, model.domain_)
     task = _Task(model, items, named, _context(model, context, data, named))
     if discover is not None:

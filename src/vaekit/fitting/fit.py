@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vaekit.domains.base import Domain
+from vaekit.domains.captions import captions_of
 from vaekit.domains.choice import infer_domain, use_networks
 from vaekit.domains.context import Context
 from vaekit.errors import SpecError, unknown_name
@@ -22,9 +23,11 @@ from vaekit.likelihoods.support import TABLE, TOKENS
 from vaekit.memory import check_memory
 from vaekit.metrics.latents import Health, latent_health
 from vaekit.models.vae import VAE
+from vaekit.networks.context import ContextReader, NoReader
 from vaekit.objectives.base import FixedSchedule
 from vaekit.presets.base import Preset, Recipe, get_preset
-from vaekit.priors.flow import NetworkPrior
+from vaekit.priors.base import FittedPrior
+from vaekit.priors.codes import AutoregressiveCodes
 from vaekit.priors.flow_matching import FlowMatching
 from vaekit.randomness import make_generator, seeded
 from vaekit.training.config import Items, TrainConfig
@@ -49,6 +52,7 @@ def assemble(
     encoder: nn.Module | None = None,
     decoder: nn.Module | None = None,
     seed: int = 0,
+    context: Context | None = None,
 ) -> Recipe:
     """Build the networks that suit the data, and let the preset fill its slots with them.
 
@@ -64,6 +68,7 @@ def assemble(
         encoder: The user's own, in place of the domain's.
         decoder: The user's own, in place of the domain's.
         seed: Seed of the initial weights.
+        context: What was learned about the context, in place of its size.
 
     Raises:
         SpecError: Unknown names.
@@ -76,7 +81,8 @@ def assemble(
     # weights into and out of the latents, their gradients and two moments
     wanted = 2 * _NARROWEST * 4 * 4 * int(latent_dim)
     check_memory(f"latent_dim={latent_dim}", wanted, "Take fewer latents.", SpecError)
-    if latent_dim >= domain.num_features and TOKENS not in domain.supports:
+    chosen = latent_dim != preset.latents_for(domain.event_shape)  # and not by the preset itself
+    if chosen and latent_dim >= domain.num_features and TOKENS not in domain.supports:
         warnings.warn(
             f"latent_dim={latent_dim} is not below the {domain.num_features} values of an item, "
             "so nothing is compressed; fewer latents usually sample better.",
@@ -88,6 +94,9 @@ def assemble(
     if network == "auto" and len(domain.event_shape) == 3:
         network = preset.image_network
     with seeded(seed):
+        reader = None if context is None else _reader(preset, context)
+        if context is not None:
+            context_dim = context.dim if reader is None else reader.vector_dim
         parts = domain.parts(
             rows,
             int(latent_dim),
@@ -97,7 +106,12 @@ def assemble(
             likelihood=likelihood,
         )
         parts = use_networks(parts, domain.encode(rows[:1]), encoder, decoder)
-        return preset.build(replace(parts, examples=_examples(domain, rows)))
+        return preset.build(replace(parts, examples=_examples(domain, rows), reader=reader))
+
+
+def _reader(preset: Preset, context: Context) -> ContextReader | None:
+    """Return what reads the context for the model: nothing, where its prior reads it."""
+    return NoReader(context.dim) if preset.prior_reads_context else context.reader()
 
 
 def _examples(domain: Domain, rows: Tensor) -> Tensor:
@@ -159,10 +173,14 @@ def fit_prior(
     generator = make_generator(config.seed)
     training, _ = items.split(config.held_out, generator)
     shape = trained.domain.event_shape
-    chosen = prior_after(prior, trained.vae, shape, len(training), steps)
-    if isinstance(chosen, NetworkPrior) and seconds is not None:
+    with seeded(config.seed):  # the weights that a reader begins with
+        reader = trained.prior_reader()
+    chosen = prior_after(prior, trained.vae, shape, len(training), steps, reader)
+    if isinstance(chosen, FittedPrior) and seconds is not None:
         chosen.deadline = started + seconds
-    most = _FLOW_ITEMS if isinstance(chosen, FlowMatching) else _PRIOR_ITEMS
+    tells = isinstance(chosen, AutoregressiveCodes) and chosen.network == "transformer"
+    many = tells or isinstance(chosen, FlowMatching)
+    most = _FLOW_ITEMS if many else _PRIOR_ITEMS
     fitting = batches_of(_some(training, most), trained.device)
     refit_prior(trained.vae, fitting, chosen, generator=generator)
     return time.monotonic() - started
@@ -195,6 +213,7 @@ def _some(items: Items, most: int) -> Items:
     return items.subset(torch.linspace(0, len(items) - 1, most).long())
 
 
+_UNTOLD = 0.1  # Ho & Salimans 2022: .1 and .2 are alike, .5 is worse
 _FEW = 10
 _CAREFUL = 0.25  # of the usual step size: what is there already is to be kept
 
@@ -212,6 +231,8 @@ class Plan:
         likelihood: A name, or a likelihood.
         encoder: The user's own.
         decoder: The user's own.
+        text: How captions are read; ``None`` where the context is none of captions.
+        context_dropout: Share of items whose context is left untold in training.
     """
 
     preset: str | Preset = "auto"
@@ -222,6 +243,29 @@ class Plan:
     likelihood: str | Likelihood = "auto"
     encoder: nn.Module | None = None
     decoder: nn.Module | None = None
+    text: str | None = None
+    context_dropout: float | None = None
+
+    def context(self, raw: Any, preset: Preset) -> Context | None:
+        """Return what is learned of a context; ``None`` without one.
+
+        Raises:
+            SpecError: Captions without a context, or a share outside [0, 1).
+            DataError: As of `Context.fit`.
+        """
+        if raw is None:
+            if self.text is not None:
+                raise SpecError(
+                    f"text={self.text!r} needs captions: pass context= with one for each item, or "
+                    "leave text out."
+                )
+            return None
+        captions = None if self.text is None else captions_of(self.text)
+        usual = _UNTOLD if captions is not None or preset.guided else 0.0
+        share = usual if self.context_dropout is None else self.context_dropout
+        if not 0 <= share < 1:
+            raise SpecError(f"context_dropout must be in [0, 1); got {share}.")
+        return Context(captions=captions, dropout=share).fit(raw)
 
     def resolve(self, domain: Domain) -> tuple[Preset, int]:
         """Return the preset for these data, and its number of latents.
@@ -241,7 +285,7 @@ class Plan:
             domain,
             rows,
             latent_dim,
-            context_dim=0 if context is None else context.dim,
+            context=context,
             network=self.network,
             network_size=self.network_size,
             likelihood=self.likelihood,
@@ -311,7 +355,7 @@ def fit_model(
     X = domain.read(X)
     domain = domain.fit(X)
     preset, _ = plan.resolve(domain)
-    learned = None if context is None else Context().fit(context)
+    learned = plan.context(context, preset)
     items = weighted(as_items(domain, learned, X, context), sample_weight)
     config = config.suggested(preset.training_for(len(items)))
     if len(items) < _FEW:

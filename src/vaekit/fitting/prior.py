@@ -9,8 +9,9 @@ from torch import Tensor
 from vaekit.errors import CompositionError, unknown_name
 from vaekit.latents.base import Single
 from vaekit.models.vae import VAE
+from vaekit.networks.context import ContextReader
 from vaekit.posteriors.gaussian import GridGaussian
-from vaekit.priors.base import FittedPrior, Prior, UniformSphere
+from vaekit.priors.base import FittedPrior, Prior, Steered, UniformSphere
 from vaekit.priors.codes import AutoregressiveCodes
 from vaekit.priors.density import FittedGaussian, GaussianMixture, KernelDensity
 from vaekit.priors.flow import FittedFlow
@@ -25,10 +26,14 @@ _WIDTH = 256  # of the flow that images are drawn from: 512 are no better in the
 _MANY_ITEMS = 10_000
 _MANY_STEPS = 500
 _MOST_STEPS = 12_000
-_TRAINING_SHARE = {"latent_flow": 0.75, "grid_flow": 0.5}
+_TRAINING_SHARE = {"latent_flow": 0.75, "grid_flow": 0.5, "transformer": 0.6}
 _GRID_STEPS = 4000
+_READING_STEPS, _READING_ROUNDS = 1500, 20
+_OF_CODES = ("codes", "transformer")
 
-Maker = Callable[[VAE, Sequence[int]], FittedPrior | Vamp]
+Reader = ContextReader | None
+
+Maker = Callable[[VAE, Sequence[int], Reader], FittedPrior | Vamp]
 
 
 def default_prior(model: VAE) -> FittedPrior:
@@ -37,19 +42,23 @@ def default_prior(model: VAE) -> FittedPrior:
     Mixtures of Gaussians take seconds and beat flows at small budgets; codes need a prior that
     knows which of them go together.
     """
-    latent, context_dim = model.latent, model.context_dim
+    latent, context_dim = model.latent, model.told_dim
     if latent.num_codes:
         return AutoregressiveCodes(latent.num_coordinates, latent.num_codes, context_dim)
     return GaussianMixture(latent.num_coordinates, context_dim=context_dim)
 
 
-def get_prior(name: str, model: VAE, event_shape: Sequence[int]) -> FittedPrior | Vamp:
+def get_prior(
+    name: str, model: VAE, event_shape: Sequence[int], reader: Reader = None
+) -> FittedPrior | Vamp:
     """Return a prior that fits a model, not fitted yet.
 
     Args:
         name: A key of `NAMED_PRIORS`.
         model: The trained model.
         event_shape: Shape of one item, which only ``"vamp"`` reads.
+        reader: What reads the context, for priors that learn to read it by themselves; see
+            `Context.reader`. ``None`` where the model tells them what it was told.
 
     Raises:
         SpecError: No prior has that name.
@@ -58,15 +67,20 @@ def get_prior(name: str, model: VAE, event_shape: Sequence[int]) -> FittedPrior 
     if name not in NAMED_PRIORS:
         raise unknown_name("prior", name, NAMED_PRIORS)
     is_code = model.latent.num_codes > 0
-    if name != "auto" and is_code != (name == "codes"):
+    if name != "auto" and is_code != (name in _OF_CODES):
         kind = "codes; use 'codes'" if is_code else "real numbers; 'codes' is for codes"
         raise CompositionError(f"prior {name!r} does not fit this model, whose latents are {kind}.")
     with seeded(0):  # weights to begin with, which the fit replaces
-        return NAMED_PRIORS[name](model, event_shape)
+        return NAMED_PRIORS[name](model, event_shape, reader)
 
 
 def prior_after(
-    name: str, model: VAE, event_shape: Sequence[int], items: int, steps: int
+    name: str,
+    model: VAE,
+    event_shape: Sequence[int],
+    items: int,
+    steps: int,
+    reader: Reader = None,
 ) -> FittedPrior | Vamp:
     """Return the prior to fit after a training, with the effort that suits it.
 
@@ -79,6 +93,7 @@ def prior_after(
         event_shape: Shape of one item.
         items: How many it was trained on.
         steps: How many steps it was trained for; the flow takes twice as many.
+        reader: As of `get_prior`.
 
     Raises:
         SpecError: No prior has that name.
@@ -86,14 +101,23 @@ def prior_after(
     """
     if name == "grid_flow":
         with seeded(0):
-            return _grid_flow(model, min(2 * steps, _MOST_STEPS))
+            return _grid_flow(model, _steps_after(steps, reader), reader)
+    if name == "transformer" and model.latent.num_codes:
+        with seeded(0):
+            return _transformer(model, _steps_after(steps, reader), reader)
     if name != "latent_flow" or model.latent.num_codes:
-        return get_prior(name, model, event_shape)
+        return get_prior(name, model, event_shape, reader)
     if items < _MANY_ITEMS or steps < _MANY_STEPS:
         return default_prior(model)
     make = _sized(FlowMatching, width=_WIDTH, steps=min(2 * steps, _MOST_STEPS))
     with seeded(0):
-        return make(model, event_shape)
+        return make(model, event_shape, reader)
+
+
+def _steps_after(steps: int, reader: Reader) -> int:
+    """Twice as many as the training had; to read a context takes some, however few those were."""
+    least = 0 if reader is None else min(_READING_STEPS, _READING_ROUNDS * steps)
+    return min(max(2 * steps, least), _MOST_STEPS)
 
 
 def training_share(name: str, items: int) -> float:
@@ -109,7 +133,7 @@ def training_share(name: str, items: int) -> float:
     return 1.0 if few else _TRAINING_SHARE.get(name, 1.0)
 
 
-def _grid_flow(model: VAE, steps: int) -> FittedPrior:
+def _grid_flow(model: VAE, steps: int, reader: Reader) -> FittedPrior:
     posterior = model.latent.posterior if isinstance(model.latent, Single) else None
     if not isinstance(posterior, GridGaussian):
         raise CompositionError(
@@ -119,19 +143,33 @@ def _grid_flow(model: VAE, steps: int) -> FittedPrior:
     return FlowMatching(
         model.latent_dim,
         solver_steps=5,
-        context_dim=model.context_dim,
+        context_dim=model.told_dim if reader is None else reader.context_dim,
         steps=max(1, steps),
         grid=posterior.grid,
+        reader=reader,
+    )
+
+
+def _transformer(model: VAE, steps: int, reader: Reader) -> FittedPrior:
+    latent = model.latent
+    context_dim = model.told_dim if reader is None else reader.context_dim
+    return AutoregressiveCodes(
+        latent.num_coordinates,
+        latent.num_codes,
+        context_dim,
+        steps=max(1, steps),
+        network="transformer",
+        reader=reader,
     )
 
 
 def _sized(make: Callable[..., FittedPrior], **options: Any) -> Maker:
     """Return a maker for a model's number of coordinates and context."""
-    return lambda m, _: make(m.latent.num_coordinates, context_dim=m.context_dim, **options)
+    return lambda m, _, __: make(m.latent.num_coordinates, context_dim=m.told_dim, **options)
 
 
 NAMED_PRIORS: dict[str, Maker] = {
-    "auto": lambda m, _: default_prior(m),
+    "auto": lambda m, _, __: default_prior(m),
     "gaussian": _sized(FittedGaussian),
     "mixture": _sized(GaussianMixture),
     "kernel": _sized(KernelDensity),
@@ -141,13 +179,14 @@ NAMED_PRIORS: dict[str, Maker] = {
     "flow_matching": _sized(FlowMatching),
     "diffusion": _sized(FlowMatching, path="diffusion"),
     "latent_flow": _sized(FlowMatching, width=_WIDTH, steps=4000),
-    "grid_flow": lambda m, _: _grid_flow(m, _GRID_STEPS),
+    "grid_flow": lambda m, _, reader: _grid_flow(m, _GRID_STEPS, reader),
     "second_stage": _sized(SecondStage),
     "wrapped_normal": _sized(FittedGaussian),  # Gaussian in the tangent space at the origin
-    "manifold": lambda m, _: RiemannianManifold(m.latent.num_coordinates),
-    "uniform_sphere": lambda m, _: UniformSphere(m.latent.num_coordinates),
-    "codes": lambda m, _: default_prior(m),
-    "vamp": lambda m, shape: Vamp(m.latent_dim, shape),
+    "manifold": lambda m, _, __: RiemannianManifold(m.latent.num_coordinates),
+    "uniform_sphere": lambda m, _, __: UniformSphere(m.latent.num_coordinates),
+    "codes": lambda m, _, __: default_prior(m),
+    "transformer": lambda m, _, reader: _transformer(m, _GRID_STEPS, reader),
+    "vamp": lambda m, shape, _: Vamp(m.latent_dim, shape),
 }
 """Makers by the name that `Autoencoder.refit_prior` and the command line know."""
 
@@ -193,6 +232,8 @@ def refit_prior(
         prior.to(x.device).start_from(x)
     else:
         u, context = _coordinates(model, batches, generator)
+        if not (isinstance(prior, Steered) and prior.reads_rows):
+            context = model.told(context)
         _check_size(u, prior)
         prior.to(u.device).fit(u, context, generator=generator)
     model.fitted_prior = prior

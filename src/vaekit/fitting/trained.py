@@ -19,12 +19,13 @@ from vaekit.fitting.interpolation import Decode, interpolate_latents
 from vaekit.fitting.prior import get_prior, refit_prior
 from vaekit.memory import check_memory
 from vaekit.models.vae import VAE, Model
+from vaekit.networks.context import ContextReader, NoReader
 from vaekit.priors.base import FittedPrior
 from vaekit.priors.mixture import Vamp
 from vaekit.randomness import make_generator, seeded
 from vaekit.seeds import check_seed
 from vaekit.training.config import Items
-from vaekit.types import Batch
+from vaekit.types import AS_LEARNED, Batch, SamplingOptions
 
 _ROUNDS = 50
 _MOST_DRAWS = 1_000_000
@@ -241,7 +242,14 @@ class TrainedModel:
         return [shown.get(place) for place in range(found.count)]
 
     @torch.no_grad()
-    def sample(self, n: int, context: Any, seed: int | None, prior: str) -> Any:
+    def sample(
+        self,
+        n: int,
+        context: Any,
+        seed: int | None,
+        prior: str,
+        options: SamplingOptions = AS_LEARNED,
+    ) -> Any:
         """Generate items; see `Autoencoder.sample`."""
         check_sample(self.domain, n)
         seed = None if seed is None else check_seed(seed)
@@ -249,24 +257,43 @@ class TrainedModel:
             raise SpecError(f"prior must be 'fitted' or 'model'; got {prior!r}.")
         rows = self.rows(context, int(n))
         if not isinstance(self.model, VAE):  # there is one way to sample only
-            return self.domain.decode(self._sampled(int(n), rows, seed))
+            return self.domain.decode(self._sampled(int(n), rows, seed, options))
 
         def draw(positions: Tensor) -> Tensor:
             some = None if rows is None else rows[positions]
-            z = self.vae.generate(len(positions), some, fitted=prior == "fitted")
-            return self._decoded(z, some, drawn=True)
+            how = options.at(positions)
+            z = self.vae.generate(len(positions), some, fitted=prior == "fitted", options=how)
+            return self.vae.finished(self._decoded(z, some, drawn=True), how)
 
         with seeded(seed):
             return distinct_items(self.domain, int(n), draw)
 
-    def _sampled(self, n: int, rows: Tensor | None, seed: int | None) -> Tensor:
+    def _sampled(
+        self, n: int, rows: Tensor | None, seed: int | None, options: SamplingOptions
+    ) -> Tensor:
         """Return items of a model without latents, a part at a time."""
         generator = make_generator(seed)
         parts = [
-            self.model.sample(len(i), None if rows is None else rows[i], generator=generator)
+            self._some(len(i), None if rows is None else rows[i], generator, options.at(i))
             for i in torch.arange(n).split(_CHUNK)
         ]
         return torch.cat(parts)
+
+    def _some(
+        self, n: int, rows: Tensor | None, generator: torch.Generator, options: SamplingOptions
+    ) -> Tensor:
+        if options == AS_LEARNED:  # a model of others may know of no options
+            return self.model.sample(n, rows, generator=generator)
+        return self.model.sample(n, rows, generator=generator, options=options)
+
+    def prior_reader(self) -> ContextReader | None:
+        """Return what reads the context for a prior that is to learn it, where the model does not.
+
+        So it is where the model leaves the context to its prior.
+        """
+        if self.context is None or not isinstance(self.vae.reader, NoReader):
+            return None
+        return self.context.reader()
 
     def log_prob(self, raw: Any, context: Any, draws: int, seed: int) -> Tensor:
         """Importance-weighted log p(x), nats per item.
@@ -348,7 +375,8 @@ class TrainedModel:
     ) -> None:
         """Fit a prior to the latents of these items; see `Autoencoder.refit_prior`."""
         if isinstance(prior, str):
-            prior = get_prior(prior, self.vae, self.domain.event_shape)
+            reader = self.prior_reader()
+            prior = get_prior(prior, self.vae, self.domain.event_shape, reader)
         generator = make_generator(seed)
         refit_prior(self.vae, self.inputs(raw, context), prior, generator=generator)
 
@@ -417,15 +445,8 @@ def _prepared(learned: Context | None, context: Any, count: int | None) -> Tenso
     if learned is None:
         return None
     if context is None:
-        known = _known(learned)
-        raise DataError(f"this model is conditional; pass context= with {known}.")
+        return learned.untold(1 if count is None else count)
     return learned.prepare(context, count)
-
-
-def _known(learned: Context) -> str:
-    if learned.columns is not None:
-        return f"a label of each of {list(learned.attributes)}"
-    return f"labels {list(learned.classes)}" if learned.classes else f"{learned.dim} properties"
 
 
 def _repeated(rows: Tensor | None, times: int) -> Tensor | None:

@@ -1,3 +1,4 @@
+from .captions import read_captions as read_captions
 from .domain import ImageDomain as ImageDomain
 from .folders import (
     image_files as image_files,

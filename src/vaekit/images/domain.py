@@ -20,6 +20,7 @@ from vaekit.domains.sources import read_source
 from vaekit.domains.stored import StoredFields
 from vaekit.errors import DataError, SpecError
 from vaekit.files import expanded_path
+from vaekit.images.captions import read_captions
 from vaekit.images.depth import bits_of_files, check_bits, check_deep, is_deep, largest_of
 from vaekit.images.folders import image_files, names_files, read_images, read_labels, write_images
 from vaekit.images.metadata import metadata_columns
@@ -275,6 +276,12 @@ class ImageDomain(Domain):
         if not isinstance(raw, str | Path) or not Path(raw).is_dir():
             return None
         return metadata_columns(Path(raw), names, must=must, on_bad=self.on_bad)
+
+    def read_captions(self, raw: Any) -> list[list[str]] | None:
+        """Return the captions of the images of a folder; see `vaekit.images.read_captions`."""
+        if not isinstance(raw, str | Path) or not Path(raw).is_dir():
+            return None
+        return read_captions(raw, on_bad=self.on_bad)
 
     def folder_writer(self, source: str) -> Callable[[Any, Path], None]:
         """Return what writes images as files, named as those that they came from."""

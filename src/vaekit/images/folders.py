@@ -114,6 +114,7 @@ def _listed(folder: str | Path, on_bad: str) -> list[Path]:
 
 
 _LEFT_BY_SYSTEMS = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r"})
+_CAPTION = ".txt"
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 """What describes the images of a folder, as `datasets` of Hugging Face calls it."""
 
@@ -121,15 +122,16 @@ METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 def is_no_item(path: Path) -> bool:
     """Return whether a file beside images is none of them, and nothing that is missing.
 
-    Hidden files and folders, what Windows and macOS leave behind, and descriptions of the images.
+    Hidden files and folders, what Windows and macOS leave behind, and descriptions of the images:
+    captions, too.
 
     Example:
-        >>> [is_no_item(Path(name)) for name in ("a/Thumbs.db", ".git/b.png", "b.txt")]
-        [True, True, False]
+        >>> [is_no_item(Path(name)) for name in ("a/Thumbs.db", ".git/b.png", "b.txt", "b.doc")]
+        [True, True, True, False]
     """
     parts = [part.lower() for part in path.parts]
     hidden = any(part.startswith(".") or part in _LEFT_BY_SYSTEMS for part in parts)
-    return hidden or parts[-1] in METADATA
+    return hidden or parts[-1] in METADATA or path.suffix.lower() == _CAPTION
 
 
 @dataclass
@@ -393,7 +395,9 @@ def _by_file(path: str | Path, files: Sequence[str]) -> dict[str, int]:
     names = [Path(file).as_posix() for file in files]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise DataError(f"{path} must name each file once; it names {_some(twice)} more often.")
+        raise DataError(
+            f"{path} must name each file once; it names {some_names(twice)} more often."
+        )
     return {name: row for row, name in enumerate(names)}
 
 
@@ -405,13 +409,14 @@ def _check_files(
     if unlabeled:
         raise DataError(
             f"every image must have a row in {path}; {len(unlabeled)} of {len(files)} have none: "
-            f"{_some(unlabeled)}. Paths are relative to {folder}. Add rows, or move the images."
+            f"{some_names(unlabeled)}. Paths are relative to {folder}. Add rows, or move the "
+            "images."
         )
     absent = [name for name in by_file if not (folder / name).is_file()]
     if absent:
         raise DataError(
             f"every row of {path} must name an image in {folder}; {len(absent)} of "
-            f"{len(by_file)} do not: {_some(absent)}. Remove these rows, or add the images."
+            f"{len(by_file)} do not: {some_names(absent)}. Remove these rows, or add the images."
         )
 
 
@@ -423,11 +428,11 @@ def _check_cells(
         if empty:
             raise DataError(
                 f"every image must have a label in column {name!r} of {path}; {len(empty)} have "
-                f"none: {_some(empty)}. Write for instance 'none'."
+                f"none: {some_names(empty)}. Write for instance 'none'."
             )
 
 
-def _some(names: Sequence[str]) -> str:
+def some_names(names: Sequence[str]) -> str:
     """Return the first names, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{', '.join(names[:_SHOWN])}{more}"

@@ -1,6 +1,5 @@
 """Models without an encoder: diffusion, flow matching and the generator of a GAN."""
 
-import itertools
 from collections.abc import Sequence
 
 import torch
@@ -9,10 +8,13 @@ from torch import Tensor, nn
 
 from vaekit.bounds import Iterations
 from vaekit.distributions.noise_paths import find_path
+from vaekit.distributions.solvers import STEERING, begin_from, solve
 from vaekit.errors import SpecError
 from vaekit.likelihoods.base import Likelihood
-from vaekit.models.vae import Model, checked_context
+from vaekit.models.vae import Model, checked_context, refuse_options, vector_of
+from vaekit.networks.context import ContextReader, Told, guided_field, told_by
 from vaekit.randomness import seeded
+from vaekit.types import AS_LEARNED, SamplingOptions
 
 _RISE = 2.0  # power of the share of the steps at which times rise from noise to items
 
@@ -33,6 +35,8 @@ class Diffusion(Model):
             ``"straight"`` (flow matching).
         steps: Calls of the network per sample; more are finer and slower.
         context_dim: Size of the context; 0 for an unconditional model.
+        reader: What reads the context, of that size; the network is told what it says. ``None``
+            tells it the context as it is.
 
     Source: Ho et al. 2020, "Denoising diffusion probabilistic models"; Song et al. 2021,
     "Denoising diffusion implicit models", eq. 12 with sigma 0; Lu et al. 2022, "DPM-Solver++",
@@ -57,6 +61,7 @@ class Diffusion(Model):
         path: str = "diffusion",
         steps: Iterations = 20,
         context_dim: int = 0,
+        reader: ContextReader | None = None,
     ) -> None:
         super().__init__()
         if steps < 1:
@@ -67,6 +72,7 @@ class Diffusion(Model):
         self.path = path
         self.steps = steps
         self.context_dim = context_dim
+        self.reader = reader
         self.register_buffer("location", torch.zeros(()))
         self.register_buffer("scale", torch.ones(()))
 
@@ -95,9 +101,12 @@ class Diffusion(Model):
         adds velocities, of variance 1. So it need not learn to pass on fine detail unchanged.
         """
         context = checked_context(context, self.context_dim)
+        return self._velocity(x, t, told_by(self.reader, context, self.network))
+
+    def _velocity(self, x: Tensor, t: Tensor, told: Told) -> Tensor:
         a, s, da, ds = (v.view(-1, *[1] * (x.dim() - 1)) for v in find_path(self.path)(t))
         variance = a.square() + s.square()
-        added: Tensor = self.network(x / variance.sqrt(), t, context)
+        added: Tensor = self.network(x / variance.sqrt(), t, told)
         turn = (a * ds - s * da).abs()
         return (a * da + s * ds) / variance * x + turn / variance.sqrt() * added.float()
 
@@ -107,7 +116,7 @@ class Diffusion(Model):
         context: Tensor | None = None,
         *,
         generator: torch.Generator | None = None,
-        steps: int | None = None,
+        options: SamplingOptions = AS_LEARNED,
     ) -> Tensor:
         """Generate items.
 
@@ -115,33 +124,23 @@ class Diffusion(Model):
             n: How many.
             context: One row per item, for conditional models.
             generator: Source of randomness; ``None`` uses fresh entropy.
-            steps: In place of the model's own.
+            options: How they are drawn.
         """
-        with seeded(generator), torch.no_grad():
-            x = torch.randn(n, *self.shape, device=self.location.device)
-            return self._follow(x, context, steps or self.steps) * self.scale + self.location
-
-    def _follow(self, x: Tensor, context: Tensor | None, steps: int) -> Tensor:
-        """From noise to items."""
+        refuse_options(options, STEERING, "diffusion models")
+        context = checked_context(context, self.context_dim)
         path = find_path(self.path)
-        times = torch.linspace(0, 1, steps + 1, device=x.device) ** _RISE
-        before = None
-        for step, (now, later) in enumerate(itertools.pairwise(times)):
-            ends = middle = self._ends(x, now, context)
-            if before is not None:
-                ahead = (later - now) / (now - times[step - 1]) / 2
-                middle = ends + ahead * (ends - before)
-            (a, s, _, _), (next_a, next_s, _, _) = path(now), path(later)
-            x = x + (next_a - a) * middle[0] + (next_s - s) * middle[1]
-            before = ends
-        return x
-
-    def _ends(self, x: Tensor, now: Tensor, context: Tensor | None) -> Tensor:
-        """Return the item and the noise that are expected at a point, stacked."""
-        a, s, da, ds = find_path(self.path)(now)
-        v = self.velocity(x, now.expand(len(x), 1), context)
-        turn = a * ds - s * da  # never 0: both can be told from x and v
-        return torch.stack([(ds * x - s * v) / turn, (a * v - da * x) / turn])
+        with seeded(generator), torch.no_grad():
+            field = guided_field(self._velocity, self.reader, context, self.network, options)
+            x = torch.randn(n, *self.shape, device=self.location.device)
+            times = torch.linspace(0, 1, (options.steps or self.steps) + 1, device=x.device)
+            times = times**_RISE
+            known = None if options.start is None else self.standardize(options.start)
+            x, times, keep = begin_from(x, times, path, known, options.strength, options.mask)
+            x = solve(options.solver or "multistep", field, path, x, times, keep)
+            made = x * self.scale + self.location
+            if options.mask is None or options.start is None:
+                return made
+            return torch.where(options.mask > 0, made, options.start)
 
 
 class GAN(Model):
@@ -156,6 +155,8 @@ class GAN(Model):
         likelihood: How the features become items: its mean or mode is what is shown.
         latent_dim: Size of the noise.
         context_dim: Size of the context; 0 for an unconditional model.
+        reader: What reads the context, of that size; the decoder is told its vector. ``None``
+            tells it the context as it is.
 
     Source: Goodfellow et al. 2014, "Generative adversarial nets".
 
@@ -167,13 +168,23 @@ class GAN(Model):
     """
 
     def __init__(
-        self, decoder: nn.Module, likelihood: Likelihood, latent_dim: int, context_dim: int = 0
+        self,
+        decoder: nn.Module,
+        likelihood: Likelihood,
+        latent_dim: int,
+        context_dim: int = 0,
+        reader: ContextReader | None = None,
     ) -> None:
         super().__init__()
         self.decoder = decoder
         self.likelihood = likelihood
         self.latent_dim = latent_dim
         self.context_dim = context_dim
+        self.reader = reader
+
+    def told(self, context: Tensor | None) -> Tensor | None:
+        """Return what the decoder is told of rows of a context."""
+        return vector_of(self.reader, checked_context(context, self.context_dim))
 
     @property
     def provides(self) -> frozenset[str]:
@@ -181,11 +192,10 @@ class GAN(Model):
         return frozenset({"generator", "smooth"} if self.likelihood.smooth else {"generator"})
 
     def generate(
-        self, z: Float[Tensor, "batch latent"], context: Tensor | None = None
+        self, z: Float[Tensor, "batch latent"], told: Tensor | None = None
     ) -> Shaped[Tensor, "batch *event"]:
-        """Return the item of each noise."""
-        context = checked_context(context, self.context_dim)
-        z = z if context is None else torch.cat([z, context], dim=-1)
+        """Return the item of each noise, given what `told` returns."""
+        z = z if told is None else torch.cat([z, told], dim=-1)
         features: Tensor = self.decoder(z).float()
         return self.likelihood.point(self.likelihood(features.unsqueeze(0))).squeeze(0)
 
@@ -194,9 +204,15 @@ class GAN(Model):
         return torch.randn(n, self.latent_dim, device=like.device)
 
     def sample(
-        self, n: int, context: Tensor | None = None, *, generator: torch.Generator | None = None
+        self,
+        n: int,
+        context: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        options: SamplingOptions = AS_LEARNED,
     ) -> Tensor:
         """Generate items."""
+        refuse_options(options, (), "a GAN")
         like = next(self.parameters())
         with seeded(generator), torch.no_grad():
-            return self.generate(self.noise(n, like), context)
+            return self.generate(self.noise(n, like), self.told(context))

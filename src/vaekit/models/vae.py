@@ -2,7 +2,8 @@
 
 import abc
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import fields
 
 import torch
 from jaxtyping import Float, Shaped
@@ -12,10 +13,11 @@ from torch.distributions import Distribution
 from vaekit.errors import CompositionError, SpecError
 from vaekit.latents.base import Latent, draw_prior
 from vaekit.likelihoods.base import Likelihood
+from vaekit.networks.context import ContextReader
 from vaekit.networks.wrappers import NoiseConditionedDecoder, ParallelDecoders
-from vaekit.priors.base import Prior
+from vaekit.priors.base import Prior, Steered
 from vaekit.randomness import seeded
-from vaekit.types import Batch, Draw, Evidence, LogDensity
+from vaekit.types import AS_LEARNED, Batch, Draw, Evidence, LogDensity, SamplingOptions
 
 
 class Model(nn.Module, abc.ABC):
@@ -28,7 +30,12 @@ class Model(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def sample(
-        self, n: int, context: Tensor | None = None, *, generator: torch.Generator | None = None
+        self,
+        n: int,
+        context: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        options: SamplingOptions = AS_LEARNED,
     ) -> Tensor:
         """Generate items.
 
@@ -36,9 +43,13 @@ class Model(nn.Module, abc.ABC):
             n: How many.
             context: One row per item, for conditional models.
             generator: Source of randomness; ``None`` uses fresh entropy.
+            options: How they are drawn.
 
         Returns:
             Items as the networks see them, shape (n, *event).
+
+        Raises:
+            SpecError: An option that this model does not know.
         """
 
 
@@ -57,6 +68,32 @@ def checked_context(context: Tensor | None, context_dim: int) -> Tensor | None:
     return context
 
 
+def vector_of(reader: ContextReader | None, rows: Tensor | None) -> Tensor | None:
+    """Return rows of a context as one vector each."""
+    if reader is None or rows is None:
+        return rows
+    vector: Tensor = reader(rows).vector
+    return vector
+
+
+def refuse_options(options: SamplingOptions, known: Collection[str], model: str) -> None:
+    """Refuse options of sampling that a model does not know.
+
+    Args:
+        options: What was asked.
+        known: Names of those that it knows.
+        model: What it is, for the error.
+
+    Raises:
+        SpecError: Names the first.
+    """
+    for f in fields(SamplingOptions):
+        same = getattr(options, f.name) is f.default or getattr(options, f.name) == f.default
+        if f.name not in known and not same:
+            names = ", ".join(sorted(known)) or "no options"
+            raise SpecError(f"{f.name} must be left out of {model}, which knows {names}.")
+
+
 _DRAWS_AT_ONCE = 16
 
 
@@ -73,6 +110,8 @@ class VAE(Model):
             (batch, channels, *event).
         likelihood: How the features become p(x | z).
         context_dim: Size of the context; 0 for an unconditional model.
+        reader: What reads the context, of that size; encoder, latent and decoder are then told its
+            vector. ``None`` tells them the context as it is.
         fitted_prior: A density fitted to the latents after training, in the coordinates of
             `Latent.flatten`, for sampling.
 
@@ -98,6 +137,7 @@ class VAE(Model):
         likelihood: Likelihood,
         context_dim: int = 0,
         fitted_prior: Prior | None = None,
+        reader: ContextReader | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -106,6 +146,16 @@ class VAE(Model):
         self.likelihood = likelihood
         self.context_dim = context_dim
         self.fitted_prior = fitted_prior
+        self.reader = reader
+
+    @property
+    def told_dim(self) -> int:
+        """Size of what encoder, latent and decoder are told of the context."""
+        return self.context_dim if self.reader is None else self.reader.vector_dim
+
+    def told(self, context: Tensor | None) -> Tensor | None:
+        """Return what they are told of rows of a context."""
+        return vector_of(self.reader, checked_context(context, self.context_dim))
 
     @property
     def provides(self) -> frozenset[str]:
@@ -130,8 +180,9 @@ class VAE(Model):
             draws: Latents per item, at least 1.
             seen: What the encoder sees instead of the items, for instance with noise added.
         """
-        draw = self.infer(batch, draws, seen)
-        features = self._decoded(draw.z, batch.context)
+        told = self.told(batch.context)  # once: in training some of it is left untold
+        draw = self._inferred(batch, told, draws, seen)
+        features = self._decoded(draw.z, told)
         px = self.likelihood(features)
         return Evidence(batch, draw, px, self.likelihood.log_prob(px, batch), features)
 
@@ -143,43 +194,51 @@ class VAE(Model):
             draws: Latents per item, at least 1.
             seen: What the encoder sees instead of the items.
         """
-        h = self._features(batch.visible if seen is None else seen, batch.context)
-        likelihood = self.log_likelihood(batch)
-        return self.latent.infer(h, batch.context, draws, likelihood, self.aggregate)
+        return self._inferred(batch, self.told(batch.context), draws, seen)
+
+    def _inferred(
+        self, batch: Batch, told: Tensor | None, draws: int, seen: Tensor | None = None
+    ) -> Draw:
+        h = _append(self.encoder(batch.visible if seen is None else seen), told)
+        likelihood = self._log_likelihood(batch, told)
+        return self.latent.infer(h, told, draws, likelihood, self.aggregate)
 
     def log_likelihood(self, batch: Batch) -> LogDensity:
         """log p(x | z) of a batch as a function of z (draws, batch, *latent), in nats."""
-        return lambda z: self.likelihood.log_prob(self.decode_draws(z, batch.context), batch)
+        return self._log_likelihood(batch, self.told(batch.context))
+
+    def _log_likelihood(self, batch: Batch, told: Tensor | None) -> LogDensity:
+        return lambda z: self.likelihood.log_prob(self.likelihood(self._decoded(z, told)), batch)
 
     def prior(self, context: Tensor | None = None) -> Distribution:
         """p(z | c) as trained, with batch shape () where it ignores the context."""
-        return self.latent.prior_of(checked_context(context, self.context_dim), self.aggregate)
+        return self.latent.prior_of(self.told(context), self.aggregate)
 
     def aggregate(self, x: Shaped[Tensor, "batch *event"]) -> Distribution:
         """q(z | x) of pseudo-inputs, in no context; what a VAMP prior mixes."""
-        context = x.new_zeros(len(x), self.context_dim) if self.context_dim else None
-        features = self._features(x, context)
-        return self.latent.posterior_of(features, self.log_likelihood(Batch(x, context)))
+        told = x.new_zeros(len(x), self.told_dim) if self.told_dim else None
+        features = _append(self.encoder(x), told)
+        return self.latent.posterior_of(features, self._log_likelihood(Batch(x), told))
 
     def encode(
         self, x: Shaped[Tensor, "batch *event"], context: Tensor | None = None
     ) -> Float[Tensor, "batch *latent"]:
         """The posterior mean of each item, or its most probable code: the same at every call."""
-        likelihood = self.log_likelihood(Batch(x, context))
-        h = self._features(x, context)
-        return self.latent.code(h, context, likelihood, self.aggregate)
+        told = self.told(context)
+        likelihood = self._log_likelihood(Batch(x, context), told)
+        return self.latent.code(_append(self.encoder(x), told), told, likelihood, self.aggregate)
 
     def decode(
         self, z: Float[Tensor, "batch *latent"], context: Tensor | None = None
     ) -> Distribution:
         """p(x | z), with batch shape (1, batch, *event)."""
-        return self.decode_draws(z.unsqueeze(0), checked_context(context, self.context_dim))
+        return self.decode_draws(z.unsqueeze(0), context)
 
     def decode_draws(
         self, z: Float[Tensor, "draws batch *latent"], context: Tensor | None = None
     ) -> Distribution:
         """p(x | z) of several latents for each item, with batch shape (draws, batch, *event)."""
-        px: Distribution = self.likelihood(self._decoded(z, context))
+        px: Distribution = self.likelihood(self._decoded(z, self.told(context)))
         return px
 
     def show(
@@ -195,14 +254,13 @@ class VAE(Model):
 
         Reads the global random stream then; see `Likelihood.drawn`.
         """
-        context = checked_context(context, self.context_dim)
         decoder = self.decoder
         own = (
             decoder.for_draws()
             if isinstance(decoder, ParallelDecoders | NoiseConditionedDecoder)
             else decoder
         )
-        px = self.likelihood(self._decoded(z.unsqueeze(0), context, own))
+        px = self.likelihood(self._decoded(z.unsqueeze(0), self.told(context), own))
         item: Tensor = px.sample() if self.likelihood.drawn else self.likelihood.point(px)
         return item.squeeze(0)
 
@@ -212,14 +270,20 @@ class VAE(Model):
         context: Tensor | None = None,
         *,
         generator: torch.Generator | None = None,
+        options: SamplingOptions = AS_LEARNED,
     ) -> Tensor:
         """Generate items from the fitted prior where there is one, else from the prior."""
         with seeded(generator), torch.no_grad():
-            z = self.generate(n, context, fitted=self.fitted_prior is not None)
-            return self.make(z, context)
+            z = self.generate(n, context, fitted=self.fitted_prior is not None, options=options)
+            return self.finished(self.make(z, context), options)
 
     def generate(
-        self, n: int, context: Tensor | None = None, *, fitted: bool
+        self,
+        n: int,
+        context: Tensor | None = None,
+        *,
+        fitted: bool,
+        options: SamplingOptions = AS_LEARNED,
     ) -> Float[Tensor, "batch *latent"]:
         """Draw latents; reads the global random stream.
 
@@ -227,17 +291,41 @@ class VAE(Model):
             n: How many.
             context: One row per latent, for conditional models.
             fitted: From the density fitted after training, else from the model's own prior.
+            options: How they are drawn; for priors that are `Steered`.
 
         Raises:
             CompositionError: No density was fitted.
+            SpecError: Options that the prior does not know.
         """
         context = checked_context(context, self.context_dim)
         if not fitted:
-            return self.latent.generate(n, context, self.aggregate)
-        if self.fitted_prior is None:
+            refuse_options(options, (), "a draw from the model's own prior")
+            return self.latent.generate(n, self.told(context), self.aggregate)
+        prior = self.fitted_prior
+        if prior is None:
             raise CompositionError("no prior was fitted; call refit_prior(model, ...) first.")
-        u = draw_prior(self.fitted_prior, n, context, self.aggregate)
-        return self.latent.unflatten(u)
+        if not isinstance(prior, Steered):
+            refuse_options(options, (), f"a prior of kind {type(prior).__name__}")
+            u = draw_prior(prior, n, self.told(context), self.aggregate)
+            return self.latent.unflatten(u)
+        refuse_options(options, prior.knows, f"a prior of kind {type(prior).__name__}")
+        rows = context if prior.reads_rows else self.told(context)
+        begin = self._begin(options, context)
+        return self.latent.unflatten(prior.steer(n, rows, options, begin))
+
+    def _begin(
+        self, options: SamplingOptions, context: Tensor | None
+    ) -> Float[Tensor, "batch coordinates"] | None:
+        """Return the coordinates of items to begin from."""
+        if options.start is None:
+            return None
+        return self.latent.flatten(self.infer(Batch(options.start, context)))
+
+    def finished(self, x: Tensor, options: SamplingOptions) -> Tensor:
+        """Return items that are made, with what a mask keeps as it was."""
+        if options.mask is None or options.start is None:
+            return x
+        return torch.where(options.mask > 0, x, options.start)
 
     @torch.no_grad()
     def log_prob(
@@ -273,21 +361,17 @@ class VAE(Model):
             ]
         return torch.logsumexp(torch.cat(parts), dim=0) - math.log(draws)
 
-    def _features(self, x: Tensor, context: Tensor | None) -> Tensor:
-        h: Tensor = self.encoder(x)
-        return _append(h, checked_context(context, self.context_dim))
-
     def _decoded(
         self,
         z: Float[Tensor, "draws batch *latent"],
-        context: Tensor | None,
+        told: Tensor | None,
         decoder: Callable[[Tensor], Tensor] | None = None,
     ) -> Tensor:
         """Decode with the draws folded into the batch, so that any decoder serves."""
         decoder = decoder or self.decoder
-        if context is not None:
-            context = context.expand(z.shape[0], *context.shape)
-        out: Tensor = decoder(_append(z, context).flatten(0, 1)).float()
+        if told is not None:
+            told = told.expand(z.shape[0], *told.shape)
+        out: Tensor = decoder(_append(z, told).flatten(0, 1)).float()
         return out.reshape(*z.shape[:2], *out.shape[1:])
 
 

@@ -17,6 +17,15 @@ from vaekit.bounds import Steps
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.hooks import Conditions, Proposals, ReadOptions, SampleOptions, UsableItems
 from vaekit.domains.stored import StoredFields
+from vaekit.domains.tokenizers import (
+    BytePairs,
+    SelfiesSymbols,
+    SmilesAtoms,
+    Tokenizer,
+    Vocabulary,
+    learn_tokenizer,
+    tokens_of,
+)
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.fitting.conditional import read_number
 from vaekit.likelihoods.base import Likelihood
@@ -34,15 +43,6 @@ from vaekit.molecules.standardize import (
 from vaekit.networks.tokens import lengths_of
 from vaekit.presets.base import Parts
 from vaekit.sequences.domain import check_several, check_vocabulary, token_parts
-from vaekit.sequences.tokenizers import (
-    BytePairs,
-    SelfiesSymbols,
-    SmilesAtoms,
-    Tokenizer,
-    Vocabulary,
-    learn_tokenizer,
-    tokens_of,
-)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.bounds import Steps
+from vaekit.domains.tokenizers import selfies_library
 from vaekit.errors import DataError, SpecError
 from vaekit.molecules.rdkit_tools import (
     LONGEST,
@@ -19,7 +20,6 @@ from vaekit.molecules.rdkit_tools import (
     without_atom_maps,
 )
 from vaekit.molecules.reading import Entry, Report, read_molecules
-from vaekit.sequences.tokenizers import selfies_library
 
 _CHOICES = {
     "fragments": ("largest", "refuse"),

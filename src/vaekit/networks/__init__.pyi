@@ -10,8 +10,17 @@ from .conv import (
     SpatialDecoder as SpatialDecoder,
     SpatialEncoder as SpatialEncoder,
     SubpixelDecoder as SubpixelDecoder,
+    code_latents as code_latents,
     grid_latents as grid_latents,
     latent_grid as latent_grid,
+)
+from .codes import CaptionScorer as CaptionScorer, CodeTransformer as CodeTransformer
+from .context import (
+    ContextReader as ContextReader,
+    LearnedTextReader as LearnedTextReader,
+    NoReader as NoReader,
+    PretrainedTextReader as PretrainedTextReader,
+    ValueReader as ValueReader,
 )
 from .critics import Critic as Critic, FeatureCritic as FeatureCritic, PatchCritic as PatchCritic
 from .denoisers import DenoisingMLP as DenoisingMLP, UNet as UNet

@@ -183,12 +183,13 @@ _PER_PLACE = 4
 _LARGE = 16  # pixels along the shorter side of an image that is halved twice
 
 
-def latent_grid(shape: Sequence[int], latent_dim: int) -> tuple[int, int, int]:
+def latent_grid(shape: Sequence[int], latent_dim: int, more: int = 0) -> tuple[int, int, int]:
     """Return the (latents per place, height, width) of the latents of ``"spatial"`` networks.
 
     Args:
         shape: (channels, height, width) of one image.
         latent_dim: Number of latents.
+        more: Halvings beyond those of ``"spatial"``: 1 for ``"coarse"``.
 
     Raises:
         CompositionError: They do not fill the grid.
@@ -197,7 +198,7 @@ def latent_grid(shape: Sequence[int], latent_dim: int) -> tuple[int, int, int]:
         >>> latent_grid((3, 64, 64), 1024)
         (4, 16, 16)
     """
-    height, width = halved(shape[1:], grid_stages(shape))[-1]
+    height, width = halved(shape[1:], grid_stages(shape) + more)[-1]
     per_place, left = divmod(latent_dim, height * width)
     if left or not per_place:
         raise CompositionError(
@@ -219,6 +220,22 @@ def grid_latents(shape: Sequence[int]) -> int:
     """
     positions = math.prod(halved(shape[1:], grid_stages(shape))[-1])
     return positions * max(1, min(_PER_PLACE, math.prod(shape) // (2 * positions)))
+
+
+_PER_CODE = 16
+
+
+def code_latents(shape: Sequence[int]) -> int:
+    """How many latents suit ``"coarse"`` networks, each place of which is told by one code: 16.
+
+    Args:
+        shape: (channels, height, width) of one image.
+
+    Example:
+        >>> code_latents((3, 64, 64))
+        1024
+    """
+    return _PER_CODE * math.prod(halved(shape[1:], grid_stages(shape) + 1)[-1])
 
 
 def grid_stages(shape: Sequence[int]) -> int:

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from vaekit.networks.conv import norm
+from vaekit.networks.conv import halved, norm
+from vaekit.types import Conditioning
 
 _FREQUENCIES = 8
 
@@ -109,8 +110,11 @@ class UNet(nn.Module):
         channels: Channels of each stage, finest first; each further stage halves the image.
         patch: Height and width of a patch.
         context_dim: Size of the context; 0 for an unconditional model.
+        sequence_dim: Size of the vectors of words, to which every place up to 16 to a side attends
+            as well; 0 without words.
 
-    Source: Ronneberger et al. 2015, "U-Net"; Ho et al. 2020, appendix B, for its use here.
+    Source: Ronneberger et al. 2015, "U-Net"; Ho et al. 2020, appendix B, for its use here;
+    Rombach et al. 2022, section 3.3, for attention to words.
 
     Example:
         >>> net = UNet((1, 9, 8), (8, 16), patch=2)
@@ -119,13 +123,19 @@ class UNet(nn.Module):
     """
 
     def __init__(
-        self, shape: Sequence[int], channels: Sequence[int], patch: int = 1, context_dim: int = 0
+        self,
+        shape: Sequence[int],
+        channels: Sequence[int],
+        patch: int = 1,
+        context_dim: int = 0,
+        sequence_dim: int = 0,
     ) -> None:
         super().__init__()
         self.shape = tuple(shape)
         self.channels = tuple(channels)
         self.patch = patch
         self.context_dim = context_dim
+        self.sequence_dim = sequence_dim
         conditioning, pixels = 2 * channels[0], shape[0] * patch**2
         self.conditioning = TimestepEmbedding(context_dim, conditioning)
         self.stem = nn.Conv2d(pixels, channels[0], 3, padding=1)
@@ -139,27 +149,43 @@ class UNet(nn.Module):
         self.doublings = nn.ModuleList(nn.Conv2d(b, a, 3, padding=1) for a, b in pairs)
         self.ups = nn.ModuleList(_Block(2 * c, c, conditioning) for c in channels[:-1])
         self.head = nn.Sequential(norm(channels[0]), nn.SiLU(), zero_init_conv(channels[0], pixels))
+        side = -(-min(shape[1:]) // patch)
+        sides = [halved((side, side), stage)[-1][0] for stage in range(len(channels))]
+        self.words = nn.ModuleList(
+            _CrossAttention(width, sequence_dim)
+            if sequence_dim and side <= _ATTENDING
+            else nn.Identity()
+            for width, side in zip(channels, sides, strict=True)
+        )
 
     def forward(
         self,
         x: Float[Tensor, "batch channels height width"],
         t: Float[Tensor, "batch 1"],
-        context: Tensor | None,
+        context: Tensor | Conditioning | None,
     ) -> Float[Tensor, "batch channels height width"]:
         """Return the velocity."""
-        conditioning = self.conditioning(t, context)
+        told = context if isinstance(context, Conditioning) else None
+        conditioning = self.conditioning(t, context if told is None else told.vector)
         h, kept = self.stem(self._cut(x)), []
         for block, halve in zip(self.downs, self.halvings, strict=True):
             h = block(h, conditioning)
             kept.append(h)
             h = halve(h)
         first, second = self.middle
-        h = second(self.attention(first(h, conditioning)), conditioning)
-        for block, double in zip(reversed(self.ups), reversed(self.doublings), strict=True):
+        *words, deepest = self.words
+        h = self._read(deepest, self.attention(first(h, conditioning)), told)
+        h = second(h, conditioning)
+        ups = zip(reversed(self.ups), reversed(self.doublings), reversed(words), strict=True)
+        for block, double, attend in ups:
             beside = kept.pop()
             h = double(F.interpolate(h, size=beside.shape[-2:]))
-            h = block(torch.cat([h, beside], 1), conditioning)
+            h = self._read(attend, block(torch.cat([h, beside], 1), conditioning), told)
         return self._join(self.head(h))
+
+    def _read(self, attend: nn.Module, h: Tensor, told: Conditioning | None) -> Tensor:
+        read: Tensor = attend(h, told) if isinstance(attend, _CrossAttention) else h
+        return read
 
     def _cut(self, x: Tensor) -> Tensor:
         height, width = self._padding()
@@ -192,6 +218,30 @@ class _Block(nn.Module):
         stretch, shift = self.modulation(F.silu(conditioning))[..., None, None].chunk(2, 1)
         h = self.norm(self.before(x)) * (1 + stretch) + shift
         out: Tensor = self.shortcut(x) + self.after(F.silu(h))
+        return out
+
+
+_ATTENDING = 16  # most places along a side that attend to words
+
+
+class _CrossAttention(nn.Module):
+    """Every place looks at the words; one head for each 32 channels."""
+
+    def __init__(self, channels: int, sequence_dim: int) -> None:
+        super().__init__()
+        self.heads = max(1, channels // 32)
+        self.norm = norm(channels)
+        self.query = nn.Conv2d(channels, channels, 1)
+        self.words = nn.Linear(sequence_dim, 2 * channels)
+        self.out = zero_init_conv(channels, channels, 1)
+
+    def forward(self, x: Tensor, told: Conditioning) -> Tensor:
+        assert told.sequence is not None, "the reader of a network with words gives a sequence"
+        assert told.there is not None, "with each sequence comes which places are there"
+        q = self.query(self.norm(x)).flatten(2).unflatten(1, (self.heads, -1)).transpose(-1, -2)
+        k, v = self.words(told.sequence).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        seen = F.scaled_dot_product_attention(q, k, v, told.there[:, None, None])
+        out: Tensor = x + self.out(seen.transpose(-1, -2).flatten(1, 2).view_as(x))
         return out
 
 

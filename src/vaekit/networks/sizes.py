@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from torch import nn
 
@@ -59,14 +60,15 @@ def make_networks(
     """Make an encoder and its mirror.
 
     Args:
-        network: ``"mlp"``; for images ``"conv"``, ``"subpixel"``, ``"resnet"`` or ``"spatial"``;
-            for series ``"temporal_conv"`` or ``"gru"``.
+        network: ``"mlp"``; for images ``"conv"``, ``"subpixel"``, ``"resnet"``, ``"spatial"``
+            or ``"coarse"``; for series ``"temporal_conv"`` or ``"gru"``.
         size: ``"small"``, ``"medium"`` or ``"large"``.
         shape: Shape of one item; (channels, height, width) for those for images,
             (channels, steps) for those for series.
         in_dim: Inputs of the decoder: latents and context.
         channels: Features that the likelihood needs for each value.
-        context_dim: How many of the decoder's inputs are the context; only ``"spatial"`` asks.
+        context_dim: How many of the decoder's inputs are the context; only ``"spatial"`` and
+            ``"coarse"`` ask.
 
     Returns:
         Encoder, decoder, and the size of the encoder's features.
@@ -171,10 +173,10 @@ def _residual(wanted: _Wanted) -> _Networks:
     )
 
 
-def _spatial(wanted: _Wanted) -> _Networks:
-    grid = latent_grid(wanted.shape, wanted.in_dim - wanted.context_dim)
+def _spatial(wanted: _Wanted, more: int = 0) -> _Networks:
+    grid = latent_grid(wanted.shape, wanted.in_dim - wanted.context_dim, more)
     width = 4 * wanted.width
-    channels = (width // 2,) * (grid_stages(wanted.shape) - 1) + (width,)
+    channels = (width // 2,) * (grid_stages(wanted.shape) + more - 1) + (width,)
     return (
         SpatialEncoder(wanted.shape, channels, grid[0]),
         SpatialDecoder(grid, channels[::-1], wanted.out_shape, wanted.context_dim),
@@ -207,19 +209,23 @@ NETWORKS: dict[str, Callable[[_Wanted], _Networks]] = {
     "subpixel": _convolutional(_light_encoder, _subpixel),
     "resnet": _residual,
     "spatial": _spatial,
+    "coarse": partial(_spatial, more=1),
     "temporal_conv": _temporal,
     "gru": _recurrent,
 }
 """Builders of the named networks."""
 
 
-def make_denoiser(size: str, shape: Sequence[int], context_dim: int) -> nn.Module:
+def make_denoiser(
+    size: str, shape: Sequence[int], context_dim: int, sequence_dim: int = 0
+) -> nn.Module:
     """Return a U-Net for images, residual linear layers for anything else.
 
     Args:
         size: ``"small"``, ``"medium"`` or ``"large"``.
         shape: Shape of one item.
         context_dim: Size of the context.
+        sequence_dim: Size of the vectors of words; 0 without words. Only U-Nets attend to them.
 
     Raises:
         SpecError: Unknown size.
@@ -230,18 +236,42 @@ def make_denoiser(size: str, shape: Sequence[int], context_dim: int) -> nn.Modul
     """
     if size not in SIZES:
         raise unknown_name("size", size, SIZES)
-    make = _unet if len(shape) == 3 else _denoising_mlp
-    return make(size, tuple(shape), context_dim)
+    if len(shape) == 3:
+        return _unet(size, tuple(shape), context_dim, sequence_dim)
+    return _denoising_mlp(size, tuple(shape), context_dim)
 
 
-def _unet(size: str, shape: Sequence[int], context_dim: int) -> nn.Module:
+def _unet(size: str, shape: Sequence[int], context_dim: int, sequence_dim: int) -> nn.Module:
     """Patches of 4 leave little detail to a network that has hours; it then wants smaller ones."""
     width, side = _UNET_WIDTHS[size], min(shape[1:])
     patch = next((p for p in (4, 2) if side >= _FEWEST_PATCHES * p), 1)
     stages = 1 + max(1, round(math.log2(side / patch / _ATTENTIVE)))
-    return UNet(shape, [width] * stages, patch, context_dim)
+    return UNet(shape, [width] * stages, patch, context_dim, sequence_dim)
 
 
 def _denoising_mlp(size: str, shape: Sequence[int], context_dim: int) -> nn.Module:
     width = _DENOISING_WIDTHS[size]
     return DenoisingMLP(shape, (width,) * 3, context_dim)
+
+
+_LATENT_PLACES = 8  # along a side at which the U-Net of latents works, after its patches
+
+
+def latent_unet(
+    width: int, shape: Sequence[int], context_dim: int, sequence_dim: int = 0
+) -> nn.Module:
+    """Return a U-Net for latents on a grid.
+
+    Args:
+        width: Channels of the finest stage; the coarser ones have a half more.
+        shape: (latents per place, height, width).
+        context_dim: Size of what is told in one vector.
+        sequence_dim: Size of the vectors of words; 0 without words.
+
+    Example:
+        >>> latent_unet(64, (4, 16, 16), 0).channels
+        (64, 96)
+    """
+    side = min(shape[1:])
+    patch = max(1, side // _LATENT_PLACES)
+    return UNet(tuple(shape), (width, width * 3 // 2), patch, context_dim, sequence_dim)

@@ -264,7 +264,7 @@ class TokenTransformer(AutoregressiveTokenDecoder):
         self.positions = nn.Embedding(steps, width)
         self.first = nn.Linear(in_dim, width)
         self.conditioning = nn.Linear(in_dim, width)
-        self.body = nn.ModuleList(_Layer(width, heads, dropout, layers) for _ in range(layers))
+        self.body = nn.ModuleList(CausalLayer(width, heads, dropout, layers) for _ in range(layers))
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, num_codes - 2))
         nn.init.normal_(self.embedding.weight, std=5 * _SMALL)
         nn.init.normal_(self.positions.weight, std=_SMALL)
@@ -300,7 +300,7 @@ class TokenTransformer(AutoregressiveTokenDecoder):
         return self.head(x).squeeze(1), state
 
 
-class _Layer(nn.Module):
+class CausalLayer(nn.Module):
     """Attention to what came before, then a dense part, each added to its input."""
 
     def __init__(self, width: int, heads: int, dropout: float, layers: int) -> None:
@@ -321,14 +321,15 @@ class _Layer(nn.Module):
         Args:
             x: Shape (batch, places, width).
             known: Keys and values of the places so far, shape (batch, 2, heads, places, size),
-                where x is the last of them, which is filled in; ``None`` where x is all places.
+                where x is the last of them, or all, and is filled in; ``None`` where x is all
+                places and nothing goes on from them.
         """
         parts = self.attention(x).unflatten(-1, (3, self.heads, -1)).transpose(1, 3)
         q, now = parts[:, :, 0], parts[:, :, 1:].transpose(1, 2)
         if known is not None:
-            known[..., -1:, :] = now
+            known[..., -x.shape[1] :, :] = now
         keys, values = (now if known is None else known).unbind(1)
-        seen = _attended(q, keys, values, known is None)
+        seen = _attended(q, keys, values, known is None or x.shape[1] > 1)
         x = x + self._dropped(self.out(seen.transpose(1, 2).flatten(2)))
         return x + self._dropped(self.dense(x))
 

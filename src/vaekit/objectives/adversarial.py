@@ -233,7 +233,9 @@ class Adversarial(Objective):
 
     def losses(self, model: Model, batch: Batch, progress: TrainingProgress) -> Iterator[Update]:
         """Yield the critic's updates, then the generator's."""
-        gan, x, context = _gan_of(model), batch.visible, batch.context
+        gan, x = _gan_of(model), batch.visible
+        told = gan.told(batch.context)
+        context = None if told is None else told.detach()  # what reads it learns with the model
         judge, please = _GAMES[self.loss]
         for _ in range(self.critic_steps):
             made = gan.generate(gan.noise(len(x), x), context).detach()
@@ -244,8 +246,8 @@ class Adversarial(Objective):
                 judged = judged + self.gradient_penalty * steepness
                 terms["steepness"] = steepness.detach()
             yield Update({"critic": judged}, terms)
-        made = gan.generate(gan.noise(len(x), x), context)
-        fooling = please(self.critic(made, context))
+        made = gan.generate(gan.noise(len(x), x), told)
+        fooling = please(self.critic(made, told))
         yield Update({"model": fooling}, {"generator": fooling.detach()})
 
     def _steepness(self, x: Tensor, made: Tensor, context: Tensor | None) -> Tensor:

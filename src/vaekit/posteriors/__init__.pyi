@@ -1,6 +1,7 @@
 from .gaussian import Posterior as Posterior
 from .discrete import (
     GumbelSoftmax as GumbelSoftmax,
+    Placewise as Placewise,
     FiniteScalar as FiniteScalar,
     Quantizer as Quantizer,
     VectorQuantized as VectorQuantized,

@@ -2,6 +2,7 @@
 
 import abc
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -9,7 +10,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from vaekit.distributed import mean_over_group, take_from_first
-from vaekit.distributions.codes import CodeDistribution, GumbelCodes, PointCodes
+from vaekit.distributions.codes import (
+    CodeDistribution,
+    GumbelCodes,
+    PlacewiseCodes,
+    PointCodes,
+)
 from vaekit.errors import CompositionError
 from vaekit.posteriors.gaussian import Posterior
 from vaekit.types import LogDensity
@@ -314,3 +320,55 @@ class GumbelSoftmax(Quantizer):
     def embed(self, indices: Int[Tensor, "batch tokens"]) -> Float[Tensor, "batch latent"]:
         """Return the learned embeddings, joined."""
         return self.book.embed(indices)
+
+
+class Placewise(Quantizer):
+    """One quantiser for all places of a grid, whose codes mean the same everywhere.
+
+    Args:
+        quantizer: For the features of one place.
+        places: (height, width) of the grid.
+
+    Raises:
+        ValueError: A grid without places.
+
+    Source: van den Oord et al. 2017, section 4.2 (codes on a grid of 32 x 32).
+
+    Example:
+        >>> quantizer = Placewise(VectorQuantized(8, 4, num_codes=16), (2, 3))
+        >>> q = quantizer(torch.randn(5, 48), log_joint=lambda z: z.sum(-1))
+        >>> q.indices.shape, q.mean.shape
+        (torch.Size([5, 6]), torch.Size([5, 24]))
+    """
+
+    def __init__(self, quantizer: Quantizer, places: Sequence[int]) -> None:
+        height, width = places
+        count = height * width
+        if count < 1:
+            raise ValueError(f"places must be at least 1 x 1; got {height} x {width}.")
+        super().__init__(
+            count * quantizer.features_dim,
+            count * quantizer.latent_dim,
+            count * quantizer.num_tokens,
+            quantizer.num_codes,
+        )
+        self.quantizer = quantizer
+        self.places = (height, width)
+
+    @property
+    def _count(self) -> int:
+        return self.places[0] * self.places[1]
+
+    def forward(self, h: Float[Tensor, "batch features"], log_joint: LogDensity) -> PlacewiseCodes:
+        """Quantise each place of features that lie channels first; a context behind is not read."""
+        each = (
+            h[:, : self.features_dim].unflatten(1, (-1, self._count)).transpose(1, 2).flatten(0, 1)
+        )
+        q: CodeDistribution = self.quantizer(each, log_joint)
+        return PlacewiseCodes(q, self._count)
+
+    def embed(self, indices: Int[Tensor, "batch tokens"]) -> Float[Tensor, "batch latent"]:
+        """Return what the decoder reads for these codes."""
+        each = self.quantizer.embed(indices.reshape(-1, self.quantizer.num_tokens))
+        joined: Tensor = each.unflatten(0, (-1, self._count)).transpose(1, 2).flatten(1)
+        return joined

@@ -40,6 +40,7 @@ from .by_data import (
     gan as gan,
     image_vae as image_vae,
     latent_diffusion as latent_diffusion,
+    vq_transformer as vq_transformer,
     masked_vae as masked_vae,
     sequence_vae as sequence_vae,
     table_vae as table_vae,

@@ -15,6 +15,7 @@ from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TABLE, TOKENS
 from vaekit.models.samplers import Diffusion
 from vaekit.models.vae import VAE, Model
+from vaekit.networks.context import ContextReader
 from vaekit.networks.sizes import make_denoiser
 from vaekit.objectives.base import Objective
 from vaekit.posteriors.gaussian import DiagonalGaussian
@@ -65,7 +66,8 @@ class Parts:
         likelihood: The domain's default, or the user's choice.
         features_dim: Size of the encoder's features.
         latent_dim: Number of latents.
-        context_dim: Size of the context; 0 without one.
+        context_dim: Size of what networks are told of the context; 0 without one.
+        reader: What reads the context for them; ``None`` where they are told it as it is.
         examples: Some training items as the networks see them, for parts that start from data.
         denoiser: Makes a network for diffusion; ``None`` for a small one that suits the examples.
         columns: The places of each column's cells, of tables; ``None`` where each value is one.
@@ -78,8 +80,14 @@ class Parts:
     latent_dim: int
     context_dim: int = 0
     examples: Tensor | None = None
-    denoiser: Callable[[], nn.Module] | None = None
+    denoiser: Callable[..., nn.Module] | None = None
     columns: Sequence[Sequence[int]] | None = None
+    reader: ContextReader | None = None
+
+    @property
+    def context_rows(self) -> int:
+        """Size of a row of the context, before it is read."""
+        return self.context_dim if self.reader is None else self.reader.context_dim
 
     @property
     def posterior_dim(self) -> int:
@@ -120,7 +128,8 @@ class Parts:
         latent = latent or Single(
             DiagonalGaussian(self.posterior_dim, self.latent_dim), StandardNormal(self.latent_dim)
         )
-        return VAE(self.encoder, latent, self.decoder, self.likelihood, self.context_dim)
+        parts = (self.encoder, latent, self.decoder, self.likelihood)
+        return VAE(*parts, self.context_rows, reader=self.reader)
 
     def diffusion(self, path: str, steps: int) -> Diffusion:
         """A diffusion model of these parts, standardised to the examples.
@@ -133,7 +142,9 @@ class Parts:
             raise CompositionError(f"such models go from noise to numbers, and these {why}")
         x = self.some_items(1)
         own = self.denoiser or partial(make_denoiser, "small", x.shape[1:], self.context_dim)
-        model = Diffusion(own(), x.shape[1:], path, steps, self.context_dim)
+        words = 0 if self.reader is None else self.reader.sequence_dim
+        network = own(sequence_dim=words) if words and len(x.shape) == 4 else own()
+        model = Diffusion(network, x.shape[1:], path, steps, self.context_rows, self.reader)
         model.start_from(x)
         return model
 
@@ -153,6 +164,10 @@ class Preset:
             shape of an item.
         training: Options of the training that are its own where the user leaves them open, each a
             value or what tells it from the number of items.
+        prior_reads_context: Whether the prior of its latents learns to read the context, and the
+            model itself is told nothing of it.
+        guided: Whether in training some of the context is left untold, so that sampling can be
+            guided by it.
         make: The function behind it.
     """
 
@@ -164,6 +179,8 @@ class Preset:
     image_network: str = field(default="auto", compare=False)
     latent_dim: LatentDim = field(default=LATENTS, compare=False)
     training: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    prior_reads_context: bool = field(default=False, compare=False)
+    guided: bool = field(default=False, compare=False)
     make: Callable[..., Recipe] = field(repr=False, default=lambda parts: _unmade(), compare=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -215,6 +232,8 @@ class _Meant:
     image_network: str = "auto"
     latent_dim: LatentDim = LATENTS
     training: Mapping[str, Any] = field(default_factory=dict)
+    prior_reads_context: bool = False
+    guided: bool = False
 
 
 def preset_for(
@@ -225,9 +244,20 @@ def preset_for(
     image_network: str = "auto",
     latent_dim: LatentDim = LATENTS,
     training: Mapping[str, Any] | None = None,
+    prior_reads_context: bool = False,
+    guided: bool = False,
 ) -> Callable[[Callable[Concatenate[Parts, P], Recipe]], Callable[P, Preset]]:
     """`preset` for a recipe that is meant to go with these; see `Preset`."""
-    meant = _Meant(likelihood, table_likelihood, prior, image_network, latent_dim, training or {})
+    meant = _Meant(
+        likelihood,
+        table_likelihood,
+        prior,
+        image_network,
+        latent_dim,
+        training or {},
+        prior_reads_context,
+        guided,
+    )
 
     def decorate(make: Callable[Concatenate[Parts, P], Recipe]) -> Callable[P, Preset]:
         return _registered(make, meant)
@@ -256,6 +286,8 @@ def _registered(
             meant.image_network,
             meant.latent_dim,
             meant.training,
+            meant.prior_reads_context,
+            meant.guided,
             make,
         )
 

@@ -5,15 +5,17 @@ from dataclasses import replace
 
 from torch import nn
 
-from vaekit.latents.base import Single
+from vaekit.latents.base import Discrete, Single
 from vaekit.models.samplers import GAN
-from vaekit.networks.conv import grid_latents, latent_grid
+from vaekit.networks.conv import code_latents, grid_latents, latent_grid
 from vaekit.networks.critics import FeatureCritic, PatchCritic
 from vaekit.networks.wrappers import NoiseConditionedDecoder, ParallelDecoders
 from vaekit.objectives.adversarial import Adversarial, PatchAdversary
 from vaekit.objectives.base import KL, Linear, Reconstruction
 from vaekit.objectives.denoising import Denoising, HideColumns
 from vaekit.objectives.evidence_bounds import Sum, elbo
+from vaekit.objectives.regularizers import Commitment
+from vaekit.posteriors.discrete import Placewise, VectorQuantized
 from vaekit.posteriors.gaussian import GridGaussian
 from vaekit.presets.base import Parts, Recipe, preset_for
 from vaekit.priors.base import StandardNormal
@@ -43,11 +45,15 @@ def image_vae(
     image_network="spatial",
     latent_dim=grid_latents,
     training={"ema": 0.999},
+    prior_reads_context=True,
+    guided=True,
 )
 def latent_diffusion(
     parts: Parts, *, beta: float = 1.0, adversarial: float = 1.0, start: float = 0.3
 ) -> Recipe:
     """An `image_vae` whose latents lie on a grid, where a U-Net learns to make them from noise.
+
+    Labels, properties and captions are for the U-Net alone, which reads them by itself.
 
     Source: Rombach et al. 2022, "High-resolution image synthesis with latent diffusion models"
     (with the straight path of Lipman et al. 2023 for the diffusion).
@@ -56,6 +62,39 @@ def latent_diffusion(
     latent = Single(GridGaussian(parts.posterior_dim, grid), StandardNormal(parts.latent_dim))
     critic = PatchCritic(parts.channels)
     return Recipe(parts.vae(latent), PatchAdversary(elbo(beta), critic, adversarial, start))
+
+
+@preset_for(
+    likelihood="optimal_gaussian",
+    prior="transformer",
+    image_network="coarse",
+    latent_dim=code_latents,
+    prior_reads_context=True,
+    guided=True,
+)
+def vq_transformer(
+    parts: Parts,
+    *,
+    num_codes: int = 512,
+    depth: int = 1,
+    commitment: float = 1.0,
+    adversarial: float = 1.0,
+    start: float = 0.3,
+) -> Recipe:
+    """Codes on a grid, and a Transformer that tells them one after the other: DALL-E's kind.
+
+    Labels, properties and captions are for the Transformer alone, which reads them by itself.
+
+    Source: Ramesh et al. 2021, "Zero-shot text-to-image generation" (DALL-E); van den Oord et al.
+    2017, "Neural discrete representation learning", for the codes; Esser et al. 2021, "Taming
+    transformers for high-resolution image synthesis", for the critic.
+    """
+    per_place, *places = latent_grid(parts.some_items(1).shape[1:], parts.latent_dim, 1)
+    quantizer = VectorQuantized(2 * per_place, per_place, num_codes, depth=depth)
+    latent = Discrete(Placewise(quantizer, places))
+    objective = Sum(Reconstruction(), (commitment, Commitment()))
+    critic = PatchCritic(parts.channels)
+    return Recipe(parts.vae(latent), PatchAdversary(objective, critic, adversarial, start))
 
 
 _TOKEN_BATCH, _TOKEN_STEPS, _TOKEN_PASSES = 128, (400, 20_000), 12
@@ -174,11 +213,12 @@ def gan(
     """
     body = copy.deepcopy(parts.encoder)
     critic = FeatureCritic(body, parts.features_dim, parts.context_dim, spectral)
-    model = GAN(parts.decoder, parts.likelihood, parts.latent_dim, parts.context_dim)
+    sizes = (parts.latent_dim, parts.context_rows)
+    model = GAN(parts.decoder, parts.likelihood, *sizes, reader=parts.reader)
     return Recipe(model, Adversarial(critic, loss, gradient_penalty, critic_steps))
 
 
-@preset_for(training={"ema": 0.999, "learning_rate": 4e-3})
+@preset_for(training={"ema": 0.999, "learning_rate": 4e-3}, guided=True)
 def diffusion(parts: Parts, *, steps: int = 20) -> Recipe:
     """Noise made into items in steps: faithful and stable, slow to sample, has no latents.
 
@@ -190,7 +230,7 @@ def diffusion(parts: Parts, *, steps: int = 20) -> Recipe:
     return Recipe(parts.diffusion("diffusion", steps), Denoising())
 
 
-@preset_for(training={"ema": 0.999, "learning_rate": 4e-3})
+@preset_for(training={"ema": 0.999, "learning_rate": 4e-3}, guided=True)
 def flow_matching(parts: Parts, *, steps: int = 20, times: str = "logit_normal") -> Recipe:
     """Diffusion along straight lines: as faithful in fewer steps.
 

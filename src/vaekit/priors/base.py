@@ -25,7 +25,7 @@ from vaekit.distributions.gaussian import (
 from vaekit.distributions.sphere import UniformSphereDistribution
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.randomness import drawing_nothing, seeded
-from vaekit.types import Aggregate
+from vaekit.types import Aggregate, SamplingOptions
 
 
 class Prior(nn.Module, abc.ABC):
@@ -62,7 +62,14 @@ class Prior(nn.Module, abc.ABC):
 
 
 class FittedPrior(Prior, abc.ABC):
-    """A prior that is fitted to encoded latents after training, and used for sampling."""
+    """A prior that is fitted to encoded latents after training, and used for sampling.
+
+    Attributes:
+        deadline: Reading of `time.monotonic` at which a fit stops early, its learning rate having
+            come down in time; ``None`` for none. Those that take seconds pay no heed. Not stored.
+    """
+
+    deadline: float | None = None
 
     @abc.abstractmethod
     def fit(
@@ -78,6 +85,37 @@ class FittedPrior(Prior, abc.ABC):
             u: Latents in flat coordinates, or the numbers of codes.
             context: What they are conditioned on.
             generator: Source of randomness; ``None`` uses fresh entropy.
+        """
+
+
+class Steered(abc.ABC):
+    """What a prior can be that draws in steps, and lets these be steered; mixed in."""
+
+    @property
+    @abc.abstractmethod
+    def knows(self) -> frozenset[str]:
+        """Names of the `SamplingOptions` that it knows."""
+
+    @property
+    @abc.abstractmethod
+    def reads_rows(self) -> bool:
+        """Whether it reads rows of the context itself, or what a model was told of them."""
+
+    @abc.abstractmethod
+    def steer(
+        self,
+        n: int,
+        context: Float[Tensor, "batch context"] | None,
+        options: SamplingOptions,
+        begin: Float[Tensor, "batch latent"] | None = None,
+    ) -> Float[Tensor, "batch latent"]:
+        """Draw latents; reads the global random stream.
+
+        Args:
+            n: How many.
+            context: One row for each.
+            options: How.
+            begin: Latents to begin from, in place of noise.
         """
 
 
@@ -277,9 +315,10 @@ def train(
         deadline: Reading of `time.monotonic` at which to stop, if there are steps left.
     """
     held_out, rest = _split(len(rows[0]))
+    net.train()
     optimizer = Adam(net.parameters(), learning_rate, fused=True)
     progress = _progress(steps, deadline)
-    best, weights = _score(losses, rows, held_out), copy.deepcopy(net.state_dict())
+    best, weights = _score(net, losses, rows, held_out), copy.deepcopy(net.state_dict())
     for step, index in enumerate(_batches(rest, batch_size, steps), start=1):
         with torch.enable_grad():
             loss = losses(*(row[index] for row in rows)).mean()
@@ -292,12 +331,13 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * (1 + math.cos(math.pi * done)) / 2
         if step % max(1, steps // _LOOKS) == 0 or done >= 1:
-            score = _score(losses, rows, held_out)
+            score = _score(net, losses, rows, held_out)
             if score < best:  # never true of NaN
                 best, weights = score, copy.deepcopy(net.state_dict())
         if done >= 1:
             break
     net.load_state_dict(weights)
+    net.eval()
 
 
 def _progress(steps: int, deadline: float | None) -> Callable[[int], float]:
@@ -325,8 +365,10 @@ def _batches(rest: Tensor, batch_size: int, steps: int) -> Iterator[Tensor]:
 
 
 @torch.no_grad()
-def _score(losses: Losses, rows: tuple[Tensor, ...], index: Tensor) -> float:
+def _score(net: nn.Module, losses: Losses, rows: tuple[Tensor, ...], index: Tensor) -> float:
     """Return the mean loss of held-out rows, with the same noise at every look."""
+    net.eval()
     with seeded(0):
         parts = [losses(*(row[part] for row in rows)) for part in index.split(500)]
+    net.train()
     return float(torch.cat(parts).mean())

@@ -1,5 +1,6 @@
-"""An autoregressive density of codes."""
+"""Autoregressive densities of codes."""
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import torch
@@ -9,10 +10,13 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaekit.bounds import Steps
-from vaekit.errors import DataError
+from vaekit.errors import DataError, SpecError, unknown_name
+from vaekit.networks.codes import CaptionScorer, CodeTransformer
+from vaekit.networks.context import ContextReader, missing_rows
 from vaekit.priors.base import (
     FEWEST_ROWS,
     FittedPrior,
+    Steered,
     check_context,
     check_latents,
     check_whole,
@@ -20,27 +24,33 @@ from vaekit.priors.base import (
 )
 from vaekit.priors.flow import Rows
 from vaekit.randomness import seeded
-from vaekit.types import Aggregate
+from vaekit.types import AS_LEARNED, Aggregate, SamplingOptions
 
-_BATCH_SIZE, _LEARNING_RATE = 128, 4e-3
-_PART = 512  # 512 rows of 64 tokens with 512 codes each are 64 MB of log-probabilities
+_BATCH_SIZE, _PART = 128, 512  # 512 rows of 64 tokens with 512 codes are 64 MB of log-probabilities
+_RATES = {"gru": 4e-3, "transformer": 1e-3}
+_SCORER_WIDTH, _SCORER_RATE, _SCORER_SHARE = 128, 2e-3, 0.25
 
 
-class AutoregressiveCodes(FittedPrior):
-    """p(codes) = product over tokens of p(code | codes before it, context), by a GRU.
+class AutoregressiveCodes(FittedPrior, Steered):
+    """p(codes) = product over tokens of p(code | codes before it, context).
 
     Args:
         latent_dim: Codes per item.
         num_codes: Values that a code may take, at least 2.
         context_dim: Size of the context; 0 for an unconditional model.
-        width: Size of the GRU's state.
+        width: Size of the GRU's state, or of each place of the Transformer.
         steps: Optimiser steps of a fit.
+        network: ``"gru"``, or ``"transformer"``: one sequence of the caption's words and the codes.
+        layers: Of the Transformer.
+        reader: What reads the context, for a Transformer that learns to read it by itself. Beside
+            it a small scorer then learns how well codes fit a context, to choose samples by.
 
     Raises:
-        SpecError: A count is too small.
+        SpecError: A count is too small, an unknown network, or a reader for a GRU.
 
     Source: van den Oord et al. 2017, "Neural discrete representation learning", section 3.3 (an
-    autoregressive prior over codes, there a PixelCNN); Cho et al. 2014 for the GRU.
+    autoregressive prior over codes, there a PixelCNN); Cho et al. 2014 for the GRU; Ramesh et al.
+    2021, "Zero-shot text-to-image generation" (DALL-E), for the Transformer.
 
     Example:
         >>> codes = torch.arange(100).remainder(3).view(50, 2).float()
@@ -49,7 +59,7 @@ class AutoregressiveCodes(FittedPrior):
         torch.Size([4, 2])
     """
 
-    net: "_Network"
+    net: "_Network | CodeTransformer"
 
     def __init__(
         self,
@@ -58,16 +68,31 @@ class AutoregressiveCodes(FittedPrior):
         context_dim: int = 0,
         width: int = 128,
         steps: Steps = 800,
+        network: str = "gru",
+        layers: int = 4,
+        reader: ContextReader | None = None,
     ) -> None:
         super().__init__(latent_dim)
         check_whole(0, context_dim=context_dim)
-        check_whole(1, latent_dim=latent_dim, width=width, steps=steps)
+        check_whole(1, latent_dim=latent_dim, width=width, steps=steps, layers=layers)
         check_whole(2, num_codes=num_codes)
+        if network not in _RATES:
+            raise unknown_name("network of codes", network, _RATES)
+        if reader is not None and network == "gru":
+            raise SpecError("a reader needs network='transformer'; a GRU is told the context.")
         self.num_codes = num_codes
         self.context_dim = context_dim
         self.width = width
         self.steps = steps
-        self.net = self._make_net()
+        self.network = network
+        self.layers = layers
+        self.net = self._make_net(reader)
+        self.scorer = None if reader is None else self._make_scorer(reader.fresh())
+
+    @property
+    def reader(self) -> ContextReader | None:
+        """What reads the context; a part of the network, with which it learns."""
+        return self.net.reader if isinstance(self.net, CodeTransformer) else None
 
     def fit(
         self,
@@ -89,10 +114,17 @@ class AutoregressiveCodes(FittedPrior):
         """
         check_latents(self, u, context, self.context_dim, FEWEST_ROWS)
         codes = self._checked(u)
-        rows = (codes,) if context is None else (codes, context.to(self.net.head.weight))
+        rows = (codes,) if context is None else (codes, context.to(next(self.parameters())))
+        rate = _RATES[self.network]
         with seeded(generator):
-            self.net = self._make_net().to(u.device)
-            train(self.net, self._losses, rows, self.steps, _BATCH_SIZE, _LEARNING_RATE)
+            fresh = None if self.reader is None else self.reader.fresh()
+            self.net = self._make_net(fresh).to(u.device)
+            size = (self.steps, _BATCH_SIZE, rate, self.deadline)
+            train(self.net, self._losses, rows, *size)
+            if self.scorer is not None and fresh is not None:
+                self.scorer = self._make_scorer(fresh.fresh()).to(u.device)
+                steps = max(1, int(_SCORER_SHARE * self.steps))
+                train(self.scorer, self.scorer.losses, rows, steps, _BATCH_SIZE, _SCORER_RATE)
         return self
 
     def forward(
@@ -106,8 +138,14 @@ class AutoregressiveCodes(FittedPrior):
         context = check_context(self, context, self.context_dim)
         return Rows(self.latent_dim, self._draw, self._log_prob, context, _PART)
 
-    def _make_net(self) -> "_Network":
-        return _Network(self.latent_dim, self.num_codes, self.context_dim, self.width)
+    def _make_net(self, reader: ContextReader | None) -> "_Network | CodeTransformer":
+        size = (self.latent_dim, self.num_codes)
+        if self.network == "gru":
+            return _Network(*size, self.context_dim, self.width)
+        return CodeTransformer(*size, self.width, self.layers, reader, self.context_dim)
+
+    def _make_scorer(self, reader: ContextReader) -> CaptionScorer:
+        return CaptionScorer(self.latent_dim, self.num_codes, reader, _SCORER_WIDTH)
 
     def _checked(self, u: Tensor) -> Tensor:
         codes = u.detach().round().long()
@@ -126,7 +164,142 @@ class AutoregressiveCodes(FittedPrior):
         return -self._losses(u.long(), context)
 
     def _draw(self, n: int, context: Tensor | None) -> Tensor:
+        if isinstance(self.net, CodeTransformer):
+            return self._told_one_by_one(self.net, n, context, AS_LEARNED, None).float()
         return self.net.draw(n, context).to(self.net.head.weight.dtype)
+
+    @property
+    def knows(self) -> frozenset[str]:
+        """Everything that has to do with codes; nothing, where a GRU tells them."""
+        if self.network == "gru":
+            return frozenset()
+        options = {"guidance", "negative", "temperature", "top_k", "top_p", "start", "mask"}
+        return frozenset(options | ({"rerank"} if self.scorer is not None else set()))
+
+    @property
+    def reads_rows(self) -> bool:
+        """Whether it reads rows of the context itself."""
+        return self.reader is not None
+
+    @torch.no_grad()
+    def steer(
+        self,
+        n: int,
+        context: Float[Tensor, "batch context"] | None,
+        options: SamplingOptions,
+        begin: Float[Tensor, "batch latent"] | None = None,
+    ) -> Float[Tensor, "batch latent"]:
+        """Draw codes as the options say; of several candidates the one that fits best.
+
+        Raises:
+            SpecError: Guidance of a model that never learned what is made without its context.
+            CompositionError: The context is missing, or of another size.
+        """
+        context = check_context(self, context, self.context_dim)
+        net = self.net
+        if not isinstance(net, CodeTransformer):
+            p = Rows(self.latent_dim, self._draw, self._log_prob, context, _PART)
+            return p.sample(torch.Size() if p.batch_shape else torch.Size((n,)))
+        parts = []
+        for some in torch.arange(n, device=net.begin.device).split(_PART):
+            rows = None if context is None else context[some]
+            known = None if begin is None else begin[some].long()
+            parts.append(self._chosen(net, len(some), rows, options.at(some), known))
+        return torch.cat(parts).to(net.begin.dtype)
+
+    def _chosen(
+        self,
+        net: CodeTransformer,
+        n: int,
+        rows: Tensor | None,
+        options: SamplingOptions,
+        known: Tensor | None,
+    ) -> Tensor:
+        best, highest = None, None
+        for _ in range(options.rerank):
+            codes = self._told_one_by_one(net, n, rows, options, known)
+            if self.scorer is None or rows is None or options.rerank == 1:
+                return codes
+            score = self.scorer(codes, rows)
+            if best is None or highest is None:
+                best, highest = codes, score
+            better = score > highest
+            best = torch.where(better.unsqueeze(-1), codes, best)
+            highest = torch.where(better, score, highest)
+        assert best is not None, "reranked at least twice"
+        return best
+
+    def _told_one_by_one(
+        self,
+        net: CodeTransformer,
+        n: int,
+        rows: Tensor | None,
+        options: SamplingOptions,
+        known: Tensor | None,
+    ) -> Tensor:
+        guide, rows = self._guide(n, rows, options)
+        kept = None if known is None else self._kept(options)
+        logits, state = net.start(rows, n if rows is None else len(rows))
+        drawn = []
+        for place in range(self.latent_dim):
+            code = _chance(guide(logits), options).multinomial(1).squeeze(1)
+            if kept is not None and known is not None:
+                code = torch.where(kept[:, place], known[:, place], code)
+            drawn.append(code)
+            if place + 1 < self.latent_dim:
+                both = code if rows is None or len(rows) == n else code.repeat(2)
+                logits = net.step(state, both, place)
+        return torch.stack(drawn, 1)
+
+    def _guide(
+        self, n: int, rows: Tensor | None, options: SamplingOptions
+    ) -> tuple[Callable[[Tensor], Tensor], Tensor | None]:
+        """Return what makes the logits of the context's, and the contexts to tell."""
+        if rows is None or (options.guidance == 1 and options.negative is None):
+            return (lambda logits: logits), rows
+        if self.reader is None or not self.reader.knows_missing:
+            raise SpecError(
+                "guidance and negative need a model that learned what is made without its context; "
+                "this one was fitted with context_dropout=0. Fit it with context_dropout=0.1."
+            )
+        away = options.negative
+        away = missing_rows(n, rows.shape[1], rows) if away is None else away
+
+        def guide(logits: Tensor) -> Tensor:
+            asked, other = logits.log_softmax(-1).chunk(2)
+            return other + options.guidance * (asked - other)
+
+        return guide, torch.cat([rows, away])
+
+    def _kept(self, options: SamplingOptions) -> Tensor | None:
+        """Return which codes stay: those of places where nothing is made anew."""
+        if options.mask is None:
+            return None
+        mask = options.mask
+        height, width = mask.shape[-2:]
+        side = max(1, round((height * width / self.latent_dim) ** 0.5))
+        places = F.max_pool2d(mask.float(), side, ceil_mode=True).flatten(1)
+        if self.latent_dim % places.shape[1]:
+            raise SpecError("a mask needs codes that lie on a grid; this model's are a row.")
+        return (places == 0).repeat_interleave(self.latent_dim // places.shape[1], 1)
+
+
+def _chance(logits: Tensor, options: SamplingOptions) -> Tensor:
+    """Return the probabilities to draw from.
+
+    Source: Holtzman et al. 2020, "The curious case of neural text degeneration", section 3.1
+    (top-p).
+    """
+    logits = logits / options.temperature
+    if options.top_k:
+        least = logits.topk(min(options.top_k, logits.shape[-1])).values[:, -1:]
+        logits = logits.masked_fill(logits < least, -torch.inf)
+    chance = logits.softmax(-1)
+    if options.top_p < 1:
+        ordered, order = chance.sort(-1, descending=True)
+        ordered = ordered.masked_fill(ordered.cumsum(-1) - ordered >= options.top_p, 0.0)
+        chance = torch.zeros_like(chance).scatter(-1, order, ordered)
+    return chance
 
 
 class _Network(nn.Module):

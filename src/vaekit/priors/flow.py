@@ -95,14 +95,11 @@ class NetworkPrior(FittedPrior, abc.ABC):
         batch_size: Latents per step.
         learning_rate: Adam's first step size.
         part: Most latents that are drawn or scored at a time.
-        deadline: Reading of `time.monotonic` at which a fit stops early, its learning rate having
-            come down in time; ``None`` for none. Not stored.
     """
 
     batch_size: int = 256
     part: ClassVar[int] = 1024
     learning_rate: ClassVar[float]
-    deadline: float | None = None
 
     location: Tensor
     scale: Tensor

@@ -6,16 +6,22 @@ from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from vaekit.bounds import Iterations, Steps
 from vaekit.distributions.noise_paths import TIMES, draw_times, find_path
+from vaekit.distributions.solvers import STEERING, begin_from, solve
 from vaekit.errors import SpecError, unknown_name
-from vaekit.networks.sizes import make_denoiser
-from vaekit.priors.base import check_whole
+from vaekit.networks.context import ContextReader, Told, guided_field, told_by
+from vaekit.networks.sizes import latent_unet, make_denoiser
+from vaekit.priors.base import Prior, Steered, check_context, check_whole
 from vaekit.priors.flow import NetworkPrior, standard_normal
+from vaekit.types import AS_LEARNED, SamplingOptions
 
 _EXACT, _WAYS = 64, 16
+_STEPS = 20  # of a solver that is not the one of densities
 
 VelocityField = Callable[[Tensor, float], Tensor]
 """Points of shape (batch, size) and a time -> their velocities."""
@@ -82,7 +88,7 @@ _FREQUENCIES = 4
 _BATCH, _GRIDS = 1024, 128
 
 
-class FlowMatching(NetworkPrior):
+class FlowMatching(NetworkPrior, Steered):
     """A velocity field that carries noise at time 0 to latents at time 1.
 
     On the way x(t) = a(t) latent + s(t) noise the network learns the mean velocity. With the
@@ -101,7 +107,10 @@ class FlowMatching(NetworkPrior):
         times: Times to learn from: ``"logit_normal"`` looks most at the middle of the way,
             ``"uniform"`` everywhere alike.
         grid: (latents per place, height, width) of latents that lie on a grid. The network is
-            then a small U-Net, whatever width and depth, and learns from smaller batches.
+            then a U-Net, whatever depth, and learns from smaller batches; with a reader its finest
+            stage has half the width.
+        reader: What reads the context, for a prior that learns to read it by itself; one with
+            words makes the U-Net attend to them. ``None`` tells the network the context as it is.
 
     Raises:
         SpecError: An unknown path or times, a count that is too small, or a grid of another
@@ -132,6 +141,7 @@ class FlowMatching(NetworkPrior):
         steps: Steps = 1500,
         times: str = "logit_normal",
         grid: Sequence[int] | None = None,
+        reader: ContextReader | None = None,
     ) -> None:
         super().__init__(latent_dim, context_dim, steps)
         find_path(path)
@@ -148,30 +158,109 @@ class FlowMatching(NetworkPrior):
             raise SpecError(f"grid must have latent_dim={latent_dim} places in all; got {grid}.")
         # The velocity of a latent is noisy: many tell its mean. On a grid every place tells.
         self.batch_size = _BATCH if self.grid is None else _GRIDS
-        self.net = self._make_net()
+        self.net = self._network(reader)
+
+    @property
+    def reader(self) -> ContextReader | None:
+        """What reads the context; a part of the network, with which it learns."""
+        return self.net.reader if isinstance(self.net, _Read) else None
+
+    @property
+    def reads_rows(self) -> bool:
+        """Whether it reads rows of the context itself."""
+        return self.reader is not None
 
     def _make_net(self) -> nn.Module:
-        if self.grid is not None:
-            return _OnGrid(self.grid, make_denoiser("small", self.grid, self.context_dim))
-        return _Velocity(self.latent_dim, self.context_dim, self.width, self.depth)
+        return self._network(None if self.reader is None else self.reader.fresh())
+
+    def _network(self, reader: ContextReader | None) -> nn.Module:
+        told = self.context_dim if reader is None else reader.vector_dim
+        if self.grid is None:
+            net: nn.Module = _Velocity(self.latent_dim, told, self.width, self.depth)
+        elif reader is None:
+            net = _OnGrid(self.grid, make_denoiser("small", self.grid, told))
+        else:
+            net = _OnGrid(
+                self.grid, latent_unet(self.width // 2, self.grid, told, reader.sequence_dim)
+            )
+        return net if reader is None else _Read(net, reader)
 
     def _losses(self, u: Tensor, context: Tensor | None = None) -> Tensor:
         t = draw_times(self.times, u)
         a, s, da, ds = find_path(self.path)(t)
         noise = torch.randn_like(u)
-        velocity = self._velocity(a * u + s * noise, t, context)
+        velocity = self._velocity(a * u + s * noise, t, self._told(context))
         return (velocity - da * u - ds * noise).square().sum(-1)
 
-    def _velocity(self, x: Tensor, t: Tensor, context: Tensor | None) -> Tensor:
+    def _told(self, context: Tensor | None) -> Told:
+        return told_by(self.reader, context, self._body)
+
+    @property
+    def _body(self) -> nn.Module:
+        """The network beside the reader."""
+        return self.net.net if isinstance(self.net, _Read) else self.net
+
+    def _velocity(self, x: Tensor, t: Tensor, told: Told) -> Tensor:
         """Return the velocity if latents were standard normal, and what the network adds."""
         a, s, da, ds = find_path(self.path)(t)
         variance = a.square() + s.square()
-        added: Tensor = self.net(x / variance.sqrt(), t, context)
+        added: Tensor = self._body(x / variance.sqrt(), t, told)
         return (a * da + s * ds) / variance * x + added
 
     def _draw(self, n: int, context: Tensor | None) -> Tensor:
         noise = standard_normal(self.location).sample((n,))
         return odeint(self._field(context), noise, 0.0, 1.0, self.solver_steps)
+
+    @property
+    def knows(self) -> frozenset[str]:
+        """Everything that has to do with following a velocity."""
+        return STEERING
+
+    @torch.no_grad()
+    def steer(
+        self,
+        n: int,
+        context: Float[Tensor, "batch context"] | None,
+        options: SamplingOptions,
+        begin: Float[Tensor, "batch latent"] | None = None,
+    ) -> Float[Tensor, "batch latent"]:
+        """Draw latents along the way that the options say; a part of them at a time.
+
+        Raises:
+            SpecError: A mask of latents that lie on no grid, or as of `begin_from`.
+            CompositionError: The context is missing, or of another size.
+        """
+        context = check_context(self, context, self.context_dim)
+        if options == AS_LEARNED:
+            return draw_rows(self, n, context)
+        parts = []
+        for some in torch.arange(n, device=self.location.device).split(self.part):
+            rows = None if context is None else context[some]
+            start = None if begin is None else begin[some]
+            parts.append(self._steered(len(some), rows, options.at(some), start))
+        return torch.cat(parts)
+
+    def _steered(
+        self, n: int, rows: Tensor | None, options: SamplingOptions, begin: Tensor | None
+    ) -> Tensor:
+        path, noise = find_path(self.path), standard_normal(self.location).sample((n,))
+        known = None if begin is None else (begin - self.location) / self.scale
+        times = torch.linspace(0, 1, (options.steps or _STEPS) + 1, device=noise.device)
+        mask = None if options.mask is None else self._places(options.mask)
+        x, times, keep = begin_from(noise, times, path, known, options.strength, mask)
+        field = guided_field(self._velocity, self.reader, rows, self._body, options)
+        x = solve(options.solver or "dpm++2m", field, path, x, times, keep)
+        return x * self.scale + self.location
+
+    def _places(self, mask: Tensor) -> Tensor:
+        """Return which latents are made anew: those of places with anything to be made anew."""
+        if self.grid is None:
+            raise SpecError(
+                "a mask needs latents that lie on a grid; this model's are one vector. Fit "
+                "preset 'latent_diffusion'."
+            )
+        places = F.adaptive_max_pool2d(mask.float(), self.grid[1:])
+        return places.expand(-1, self.grid[0], -1, -1).flatten(1)
 
     def _log_prob(self, u: Tensor, context: Tensor | None) -> Tensor:
         field = with_divergence(self._field(context))
@@ -179,7 +268,28 @@ class FlowMatching(NetworkPrior):
         return standard_normal(self.location).log_prob(state[:, :-1]) + state[:, -1]
 
     def _field(self, context: Tensor | None) -> VelocityField:
-        return lambda x, t: self._velocity(x, x.new_full((len(x), 1), t), context)
+        told = self._told(context)
+        return lambda x, t: self._velocity(x, x.new_full((len(x), 1), t), told)
+
+
+def draw_rows(prior: Prior, n: int, context: Tensor | None) -> Tensor:
+    """Draw n latents of a prior that needs no posteriors."""
+    p = prior(context, _no_posteriors)
+    drawn: Tensor = p.sample(torch.Size() if p.batch_shape else torch.Size((n,)))
+    return drawn
+
+
+def _no_posteriors(x: Tensor) -> Distribution:
+    raise AssertionError("asked for by priors that are mixed from posteriors only")
+
+
+class _Read(nn.Module):
+    """A network, and what reads the context for it."""
+
+    def __init__(self, net: nn.Module, reader: ContextReader) -> None:
+        super().__init__()
+        self.net = net
+        self.reader = reader
 
 
 class _OnGrid(nn.Module):
@@ -190,7 +300,12 @@ class _OnGrid(nn.Module):
         self.grid = tuple(grid)
         self.net = net
 
-    def forward(self, x: Tensor, t: Tensor, context: Tensor | None) -> Tensor:
+    @property
+    def sequence_dim(self) -> int:
+        """Size of the vectors of words that it attends to."""
+        return int(getattr(self.net, "sequence_dim", 0))
+
+    def forward(self, x: Tensor, t: Tensor, context: Told) -> Tensor:
         """Velocities at points x (batch, latent) and times t (batch, 1)."""
         velocity: Tensor = self.net(x.unflatten(1, self.grid), t, context)
         return velocity.flatten(1)

@@ -11,6 +11,13 @@ from torch import Tensor, nn
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.collecting import collect_items
 from vaekit.domains.stored import StoredFields, codes_of
+from vaekit.domains.tokenizers import (
+    Characters,
+    Tokenizer,
+    Vocabulary,
+    learn_tokenizer,
+    tokens_of,
+)
 from vaekit.errors import CompositionError, DataError, DataTypeError
 from vaekit.files import expanded_path
 from vaekit.likelihoods.base import Likelihood
@@ -26,13 +33,6 @@ from vaekit.networks.tokens import (
 )
 from vaekit.networks.wrappers import with_numbers
 from vaekit.presets.base import Parts
-from vaekit.sequences.tokenizers import (
-    Characters,
-    Tokenizer,
-    Vocabulary,
-    learn_tokenizer,
-    tokens_of,
-)
 
 _WIDTHS = {"small": 384, "medium": 512, "large": 1024}
 _SPAN = 32

@@ -1,0 +1,130 @@
+"""What users wish of samples, checked and made ready for the model."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaekit.distributions.solvers import find_solver
+from vaekit.errors import DataError, SpecError
+from vaekit.fitting.trained import TrainedModel, batches_of
+from vaekit.training.config import Items
+from vaekit.types import SamplingOptions
+
+_MOST_STEPS = 10_000
+_STRENGTH = 0.6
+
+
+@dataclass(frozen=True, eq=False)
+class Wishes:
+    """How samples are to be drawn; see `Autoencoder.sample` for each."""
+
+    guidance: float = 1.0
+    negative: Any = None
+    init: Any = None
+    strength: float | None = None
+    mask: Any = None
+    steps: int | None = None
+    solver: str | None = None
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    rerank: int = 1
+
+    @property
+    def are_none(self) -> bool:
+        """Whether samples are wished for as the model has learned to make them."""
+        raw = (self.negative, self.init, self.mask, self.strength, self.steps, self.solver)
+        numbers = (self.guidance, self.temperature, self.top_k, self.top_p, self.rerank)
+        return all(value is None for value in raw) and numbers == (1.0, 1.0, 0, 1.0, 1)
+
+
+def sampling_options(trained: TrainedModel, n: int, wishes: Wishes) -> SamplingOptions:
+    """Return the options of a draw of n items.
+
+    Raises:
+        SpecError: A number out of its range.
+        DataError: Items to begin from, or a mask, of another shape or number.
+    """
+    _check_numbers(wishes)
+    start = None if wishes.init is None else _repeated(_items(trained, wishes.init), n, "init")
+    mask = None if wishes.mask is None else _mask(wishes.mask, start, n)
+    strength = wishes.strength
+    if strength is None:
+        strength = 1.0 if start is None or mask is not None else _STRENGTH
+    negative = None if wishes.negative is None else trained.rows(wishes.negative, n)
+    return SamplingOptions(
+        guidance=float(wishes.guidance),
+        negative=negative,
+        steps=wishes.steps,
+        solver=wishes.solver,
+        start=start,
+        strength=float(strength),
+        mask=mask,
+        temperature=float(wishes.temperature),
+        top_k=wishes.top_k,
+        top_p=float(wishes.top_p),
+        rerank=wishes.rerank,
+    )
+
+
+def _check_numbers(wishes: Wishes) -> None:
+    rules = {
+        "guidance": (wishes.guidance, 0.0, 100.0),
+        "strength": (wishes.strength, 0.0, 1.0),
+        "temperature": (wishes.temperature, 1e-3, 100.0),
+        "top_p": (wishes.top_p, 1e-6, 1.0),
+    }
+    for name, (value, least, most) in rules.items():
+        if value is not None and not (_is_number(value) and least <= value <= most):
+            raise SpecError(f"{name} must be a number from {least:g} to {most:g}; got {value!r}.")
+    counts = (("steps", wishes.steps, 1), ("top_k", wishes.top_k, 0), ("rerank", wishes.rerank, 1))
+    for name, count, least in counts:
+        whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
+        if count is not None and not (whole and least <= count <= _MOST_STEPS):
+            raise SpecError(
+                f"{name} must be a whole number from {least} to {_MOST_STEPS}; got {count!r}."
+            )
+    if wishes.solver is not None:
+        find_solver(wishes.solver)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and math.isfinite(value)
+
+
+def _items(trained: TrainedModel, raw: Any) -> Tensor:
+    """Return items as the networks see them."""
+    rows = trained.domain.prepare(raw)
+    items = Items(rows, trained.domain.encode, None, trained.domain.observed(rows))
+    return torch.cat([batch.visible for batch in batches_of(items, trained.device)])
+
+
+def _repeated(rows: Tensor, n: int, name: str) -> Tensor:
+    if len(rows) == 1:
+        return rows.expand(n, *rows.shape[1:])
+    if len(rows) != n:
+        raise DataError(f"{name} must be one, or one for each of {n} samples; got {len(rows)}.")
+    return rows
+
+
+def _mask(raw: Any, start: Tensor | None, n: int) -> Tensor:
+    """Return a mask of the shape (n, 1, height, width)."""
+    if start is None:
+        raise SpecError("a mask needs items to begin from; pass init= with them.")
+    found = torch.as_tensor(np.asarray(raw), device=start.device)
+    if found.is_complex() or start.dim() != 4:
+        raise DataError(
+            f"a mask is for images, and of numbers; got items of {start.dim() - 1} axes."
+        )
+    found = found[None] if found.dim() == 2 else found
+    if found.dim() != 3 or found.shape[1:] != start.shape[2:]:
+        size = tuple(start.shape[2:])
+        raise DataError(
+            f"a mask must have the height and width of the images, {size}; got shape "
+            f"{tuple(np.shape(raw))}. Scale it to them."
+        )
+    return _repeated((found > 0).to(start).unsqueeze(1), n, "mask")
