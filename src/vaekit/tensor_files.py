@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,45 @@ def _checked_notes(path: Path, notes: Any) -> dict[str, str]:
     if not isinstance(notes, dict) or not all(isinstance(v, str) for v in notes.values()):
         raise _damaged(path, "its notes are no texts")
     return notes
+
+
+def tensor_pieces(
+    tensors: Mapping[str, Tensor], notes: Mapping[str, str] | None = None
+) -> Iterator[bytes | memoryview]:
+    """Yield what a safetensors file of these tensors holds, to the byte, without a copy of them.
+
+    Args:
+        tensors: By name.
+        notes: Texts to store beside them.
+
+    Example:
+        >>> from safetensors.torch import save
+        >>> weights = {"b": torch.zeros(3), "a": torch.ones(2, dtype=torch.int64)}
+        >>> b"".join(tensor_pieces(weights)) == save(weights)
+        True
+    """
+    called = {dtype: name for name, dtype in _DTYPES.items()}
+    order = sorted(tensors, key=lambda name: (_IN_FILES.index(called[tensors[name].dtype]), name))
+    header: dict[str, Any] = {"__metadata__": dict(notes)} if notes else {}
+    end = 0
+    for name in order:
+        tensor = tensors[name]
+        start, end = end, end + tensor.numel() * tensor.element_size()
+        header[name] = {
+            "dtype": called[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [start, end],
+        }
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _LENGTH_BYTES)
+    yield len(text).to_bytes(_LENGTH_BYTES, "little") + text
+    for name in order:
+        flat = tensors[name].detach().cpu().reshape(-1)
+        yield flat.view(torch.uint8).numpy().data
+
+
+_IN_FILES = ("I64", "F64", "F32", "I32", "BF16", "F16", "I16", "I8", "U8", "BOOL")
+"""The order of types in a file: those of more bytes first."""
 
 
 def read_tensors(

@@ -93,13 +93,14 @@ def compare(
     settings = ComparisonSettings(
         minutes, seeds, _numbers(marks, float), _numbers(steps, int), n, features=features
     )
-    domain = domains.infer_domain(data if Path(data).exists() else read_data(data))
+    domain, items = domains.infer_and_read(data if Path(data).exists() else read_data(data))
     domain = domain.with_options(domains.ReadOptions(size, layout, skip_bad))
     names = [name for name in models.split(",") if name]
     for name in set(names) - {"auto"}:
         presets.get_preset(name)  # an unknown one is named before the data are read
     known = None if labels is None else np.asarray(read_context(labels)).reshape(-1)
-    found = _compare(read_data(data, domain), names, known, domain, latent_dim, settings)
+    items = read_data(data, domain) if items is data else domain.read(items)
+    found = _compare(items, names, known, domain, latent_dim, settings)
     files = comparison.write_comparison(out, found, {"data": data, "versions": storage.versions()})
     _print(found)
     console.print(f"wrote {out}: {', '.join(files)}", highlight=False)
