@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from vaekit.bounds import Share
 from vaekit.errors import SpecError
 
 _WAVES = 16
@@ -63,8 +64,8 @@ class AutoregressiveCells(nn.Module):
         edges: Sequence[Sequence[float]],
         width: int,
         depth: int = 2,
-        dropout: float = 0.0,
-        blind: float = 0.0,
+        dropout: Share = 0.0,
+        blind: Share = 0.0,
     ) -> None:
         super().__init__()
         if min(num_codes, default=0) < 1:
