@@ -39,7 +39,14 @@ from vaekit.randomness import seeded
 from vaekit.schema import check_arguments, check_document, shown
 from vaekit.spec import Source, build, describe
 from vaekit.storage.migration import upgraded, upgraded_option, upgraded_weights
-from vaekit.tensor_files import TensorHeader, check_kinds, read_header, read_tensors, tensor_pieces
+from vaekit.tensor_files import (
+    TensorHeader,
+    check_kinds,
+    put_weights,
+    read_header,
+    read_tensors,
+    tensor_pieces,
+)
 from vaekit.training.state import CHECKPOINT_NAME
 from vaekit.training.trainer import HISTORY_NAME, TENSORBOARD_NAME, history_csv
 
@@ -299,7 +306,7 @@ def _build_model(
     check_kinds(weights, upgraded_weights(header.dtypes, expected), kinds)
     model: Model = _typed(build(spec, source=source), Model, folder)
     tensors = read_tensors(weights, header)
-    model.load_state_dict(upgraded_weights(tensors, expected))
+    put_weights(model, upgraded_weights(tensors, expected))
     return model
 
 

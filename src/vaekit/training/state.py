@@ -30,7 +30,7 @@ from vaekit.objectives.base import Objective
 from vaekit.randomness import reseed, restore_stream, stream_state
 from vaekit.schema import check_document, shown
 from vaekit.spec import describe
-from vaekit.tensor_files import check_kinds, read_header, read_tensors, tensor_pieces
+from vaekit.tensor_files import check_kinds, put_weights, read_header, read_tensors, tensor_pieces
 from vaekit.training.config import PRECISIONS, Items, TrainConfig
 from vaekit.types import Batch, TrainingProgress, Update
 
@@ -440,7 +440,7 @@ class State:
         """Put the best weights into the model and write the last checkpoint."""
         if self.folder is not None and self._saved_step != self.step:
             self.save()
-        self.machinery.model.load_state_dict(self._best or self.machinery.current.state_dict())
+        put_weights(self.machinery.model, self._best or self.machinery.current.state_dict())
         self.seconds = self.elapsed()
         self._since = time.monotonic()
 
@@ -560,7 +560,7 @@ class State:
             states["averaged"] = machinery.averaged.state_dict()
         for name, state in states.items():
             self._check_state(name, tensors.get(name, {}), state)
-        machinery.model.load_state_dict(tensors["model"])
+        put_weights(machinery.model, tensors["model"])
         machinery.objective.load_state_dict(tensors.get("objective", {}))
         self._best = tensors.get("best", {})
         for name, optimizer in machinery.optimizers.items():
