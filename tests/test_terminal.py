@@ -3,11 +3,13 @@
 import signal
 import warnings
 
+import numpy as np
 import pytest
 from rich.table import Table
 
 from vaekit.cli import app as command_line
 from vaekit.cli.faults import report_fault
+from vaekit.comparison.benchmark import Benchmark, BenchmarkRun
 from vaekit.console.files import console
 from vaekit.console.stopping import stopping_in_one_line
 from vaekit.console.terminal import SafeConsole, print_message
@@ -69,6 +71,25 @@ def test_an_error_that_a_stop_led_to_is_a_stop(capsys, monkeypatch):
         signal.signal(signal.SIGINT, before)
     assert caught.value.code == 130
     assert capsys.readouterr().err == "stopped: Nothing that was there before is changed.\n"
+
+
+def test_a_comparison_that_is_stopped_says_how_far_it_was(tmp_path, capsys, monkeypatch):
+    def train(self, plan, seed):
+        if str(plan.preset) == "gan":
+            signal.raise_signal(signal.SIGTERM)
+        return BenchmarkRun(str(plan.preset), seed)
+
+    monkeypatch.setattr(Benchmark, "run", train)
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(80, 5)))
+    command = ["compare", str(tmp_path / "x.npy"), "--models", "vae,gan", "--seeds", "2"]
+    monkeypatch.setattr("sys.argv", ["vaekit", *command, "--out", str(tmp_path / "report")])
+    with pytest.raises(SystemExit) as caught:
+        command_line.main()
+    assert caught.value.code == 143
+    assert "all its trainings are over, and 1 of 4 were." in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert not (tmp_path / "report").exists()
 
 
 def test_an_error_that_no_stop_led_to_stays_one():

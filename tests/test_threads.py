@@ -8,8 +8,11 @@ import pandas as pd
 import pytest
 import torch
 
-from vaekit import Autoencoder, load
-from vaekit.sklearn import VAEDetector, VAEImputer
+from vaekit import Autoencoder, load, tasks
+from vaekit.molecules import MoleculeDomain, predict_targets
+from vaekit.presets import sequence_vae
+from vaekit.series import SeriesDomain
+from vaekit.sklearn import VAEClusterer, VAEDetector, VAEImputer
 
 THREADS = 8
 RNG = np.random.default_rng(0)
@@ -20,6 +23,10 @@ def some_table(rows=60):
     size = RNG.normal(size=rows)
     kind = np.where(size + RNG.normal(size=rows) > 0, "a", "b")
     return pd.DataFrame({"size": size, "weight": 2 * size + RNG.normal(size=rows), "kind": kind})
+
+
+WAVE = np.sin(np.arange(300) / 4) + 0.1 * RNG.normal(size=300)
+SMILES = ["C" * n + end for n in range(2, 10) for end in ("O", "N", "Cl", "C(=O)O")]
 
 
 def in_threads(call, numbers):
@@ -60,6 +67,35 @@ def imputer(table):
     return VAEImputer(seed=0, **FEW).fit(table[["size", "weight"]])
 
 
+@pytest.fixture(scope="module")
+def molecule_model():
+    pytest.importorskip("rdkit")
+    domain = MoleculeDomain("smiles", targets=("heavy_atoms", "logp"))
+    return Autoencoder(sequence_vae(beta=0.05), 4, domain=domain, seed=1, **FEW).fit(SMILES)
+
+
+@pytest.fixture(scope="module")
+def series_detector():
+    return VAEDetector(domain=SeriesDomain(window=20), seed=0, **FEW).fit(WAVE)
+
+
+@pytest.fixture(scope="module")
+def clusterer(table):
+    return VAEClusterer(3, latent_dim=1, seed=0, **FEW).fit(numbers(table))
+
+
+def numbers(table):
+    return table[["size", "weight"]].to_numpy()
+
+
+def kinds_of(count):
+    return (["a", "b"] * count)[:count]
+
+
+def kinds(table):
+    return {"kind": table["kind"].tolist()}
+
+
 def holed(table):
     frame = table[["size", "weight"]].copy()
     frame.iloc[::3, 0] = np.nan
@@ -75,12 +111,39 @@ CALLS = {
     "sample of images": lambda m, t, i: m["images"].sample(5, seed=i),
     "sample where": lambda m, t, i: m["table"].sample(5, seed=i, where={"kind": "a"}),
     "impute": lambda m, t, i: m["imputer"].transform(holed(t)),
-    "detect": lambda m, t, i: m["detector"].decision_function(t[["size", "weight"]].to_numpy()),
+    "detect": lambda m, t, i: m["detector"].decision_function(numbers(t)),
+    "detect in series": lambda m, t, i: m["series"].step_scores(WAVE[i:]),
+    "explain anomalies": lambda m, t, i: [
+        reason.column for row in m["detector"].explain(numbers(t)[i : i + 2]) for reason in row
+    ],
+    "cluster": lambda m, t, i: m["clusterer"].predict(numbers(t)[i:]),
+    "find clusters": lambda m, t, i: (
+        tasks.cluster(m["clusterer"].autoencoder_.trained_, numbers(t), k=3, seed=i).assignments
+    ),
+    "edit": lambda m, t, i: tasks.edit(
+        m["table"].trained_, t.iloc[i:], kinds(t.iloc[i:]), attribute="kind", to="b"
+    ),
+    "edit of images": lambda m, t, i: tasks.edit(
+        m["images"].trained_, pictures(i + 21), kinds_of(i + 24), attribute="label", to="b"
+    ),
+    "discover directions": lambda m, t, i: [
+        found.step.numpy()
+        for found in tasks.discover_directions(m["images"].trained_, pictures(9), 2, seed=i)
+    ],
     "fit": lambda m, t, i: Autoencoder(latent_dim=2, seed=i, **FEW).fit(t).sample(5, seed=0),
     "fit of images": lambda m, t, i: (
         Autoencoder(latent_dim=2, network="conv", seed=i, **FEW)
         .fit(pictures(40))
         .transform(pictures(3))
+    ),
+}
+OF_MOLECULES = {
+    "sample": lambda m, i: m.sample(10, seed=i),
+    "predict": lambda m, i: list(predict_targets(m.trained_, SMILES[i:]).values()),
+    "fit": lambda m, i: (
+        Autoencoder(sequence_vae(), 2, domain=MoleculeDomain("smiles"), seed=i, **FEW)
+        .fit(SMILES[:16])
+        .transform(SMILES[:3])
     ),
 }
 
@@ -90,16 +153,31 @@ def pictures(n):
 
 
 @pytest.fixture(scope="module")
-def models(table_model, image_model, detector, imputer):
-    return {"table": table_model, "images": image_model, "detector": detector, "imputer": imputer}
+def models(table_model, image_model, detector, imputer, series_detector, clusterer):
+    return {
+        "table": table_model,
+        "images": image_model,
+        "detector": detector,
+        "imputer": imputer,
+        "series": series_detector,
+        "clusterer": clusterer,
+    }
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_threads_give_the_serial_bytes(models, table, name):
-    numbers = range(THREADS)
-    alone = [CALLS[name](models, table, i) for i in numbers]
+    check_threads(lambda i: CALLS[name](models, table, i))
+
+
+@pytest.mark.parametrize("name", OF_MOLECULES)
+def test_threads_give_the_serial_bytes_of_molecules(molecule_model, name):
+    check_threads(lambda i: OF_MOLECULES[name](molecule_model, i))
+
+
+def check_threads(call):
+    alone = [call(i) for i in range(THREADS)]
     state = torch.get_rng_state()
-    together = in_threads(lambda i: CALLS[name](models, table, i), [*numbers, *numbers])
+    together = in_threads(call, [*range(THREADS), *range(THREADS)])
     assert torch.equal(torch.get_rng_state(), state)
     assert all(equal(a, b) for a, b in zip([*alone, *alone], together, strict=True))
 

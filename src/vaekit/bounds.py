@@ -56,6 +56,31 @@ Integer = Annotated[int, Between(-(2**63), 2**63)]
 
 
 @dataclass(frozen=True)
+class Within:
+    """A mark of an annotation: where a stored number that need not be whole must lie.
+
+    Attributes:
+        least: The smallest; ``None`` for any.
+        most: The largest; ``None`` for any.
+        above: What it must be larger than; ``None`` for any.
+    """
+
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+
+
+Share = Annotated[float, Within(least=0.0, most=1.0)]
+"""Of units that are left out, of values that are replaced."""
+
+Positive = Annotated[float, Within(above=0.0)]
+"""A temperature, the size of a step."""
+
+NotNegative = Annotated[float, Within(least=0.0)]
+"""What is added to keep a matrix regular."""
+
+
+@dataclass(frozen=True)
 class Budget:
     """What a description may ask for.
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import nn
 
-from vaekit.bounds import SMALLEST_LARGEST, Between
+from vaekit.bounds import SMALLEST_LARGEST, Between, Within
 from vaekit.errors import FormatError, unknown_name
 
 _MOST_OF_A_VALUE = 80
@@ -231,12 +231,21 @@ def _schema(hint: Any) -> "CoreSchema":
         return _SIMPLE[hint]()
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
-        return _schema(inner[0])
+        limits = next((mark for mark in hint.__metadata__ if isinstance(mark, Within)), None)
+        return _schema(inner[0]) if limits is None else _number_within(limits)
     if origin in (typing.Union, types.UnionType):
         return _union(inner)
     if origin is typing.Literal:
         return core.literal_schema(list(inner))
     return _schema_of_class(hint) if origin is None else _schema_of_several(origin, inner)
+
+
+def _number_within(limits: Within) -> "CoreSchema":
+    from pydantic_core import core_schema as core
+
+    return core.float_schema(
+        strict=True, allow_inf_nan=False, ge=limits.least, le=limits.most, gt=limits.above
+    )
 
 
 def _schema_of_class(hint: Any) -> "CoreSchema":

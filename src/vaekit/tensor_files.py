@@ -1,15 +1,16 @@
 """Files of tensors: their header is checked before a tensor is made of them."""
 
+import itertools
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import safetensors
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaekit.errors import FormatError
 from vaekit.files import parse_json, stored_file
@@ -134,6 +135,45 @@ def _checked_notes(path: Path, notes: Any) -> dict[str, str]:
     return notes
 
 
+def tensor_pieces(
+    tensors: Mapping[str, Tensor], notes: Mapping[str, str] | None = None
+) -> Iterator[bytes | memoryview]:
+    """Yield what a safetensors file of these tensors holds, to the byte, without a copy of them.
+
+    Args:
+        tensors: By name.
+        notes: Texts to store beside them.
+
+    Example:
+        >>> from safetensors.torch import save
+        >>> weights = {"b": torch.zeros(3), "a": torch.ones(2, dtype=torch.int64)}
+        >>> b"".join(tensor_pieces(weights)) == save(weights)
+        True
+    """
+    called = {dtype: name for name, dtype in _DTYPES.items()}
+    order = sorted(tensors, key=lambda name: (_IN_FILES.index(called[tensors[name].dtype]), name))
+    header: dict[str, Any] = {"__metadata__": dict(notes)} if notes else {}
+    end = 0
+    for name in order:
+        tensor = tensors[name]
+        start, end = end, end + tensor.numel() * tensor.element_size()
+        header[name] = {
+            "dtype": called[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [start, end],
+        }
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _LENGTH_BYTES)
+    yield len(text).to_bytes(_LENGTH_BYTES, "little") + text
+    for name in order:
+        flat = tensors[name].detach().cpu().reshape(-1)
+        yield flat.view(torch.uint8).numpy().data
+
+
+_IN_FILES = ("I64", "F64", "F32", "I32", "BF16", "F16", "I16", "I8", "U8", "BOOL")
+"""The order of types in a file: those of more bytes first."""
+
+
 def read_tensors(
     path: Path, header: TensorHeader, with_holes: Collection[str] = ()
 ) -> dict[str, Tensor]:
@@ -161,6 +201,32 @@ def read_tensors(
         if tensor.is_floating_point() and not allowed and not torch.isfinite(tensor).all():
             raise FormatError(f"{path} must hold finite weights; {name!r} does not.")
     return tensors
+
+
+def put_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copy weights into a model, as ``load_state_dict`` does, in time that grows with their number.
+
+    That of PyTorch looks, for each module, at all names below the one that holds it: of a table
+    of thousands of columns, each with modules of its own, that takes minutes.
+
+    Args:
+        model: Takes them.
+        weights: All that its ``state_dict`` has.
+
+    Raises:
+        RuntimeError: Other names or shapes, as of ``load_state_dict``.
+    """
+    held = dict(itertools.chain(model.named_parameters(), model.named_buffers()))
+    own = {name: held[name] for name in model.state_dict() if name in held}
+    fits = own.keys() == weights.keys() and all(
+        tensor.shape == weights[name].shape for name, tensor in own.items()
+    )
+    if not fits:  # tensors under two names, or what is none of the model's: PyTorch knows, or says
+        model.load_state_dict(weights)
+        return
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(weights[name])
 
 
 def check_kinds(

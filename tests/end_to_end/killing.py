@@ -43,7 +43,10 @@ COMMANDS = {
     "impute": ["impute", "holes.csv", "--out", "out.csv", "--save", "filler", *FEW],
     "augment": ["augment", "table.csv", "--target", "kind", "--out", "out.csv", "--anyway", *FEW],
     "anomalies": ["anomalies", "numbers.csv", "--out", "out.csv", "--save", "detector"],
-    "compare": ["compare", "digits", "--models", "vae", "--out", "report", "--minutes", "0.01"],
+    "compare": [
+        *("compare", "digits", "--models", "vae", "--out", "report", "--minutes", "0.001"),
+        *("--marks", "1", "--steps", "5", "--features", "raw", "-n", "10", "--latent-dim", "2"),
+    ],
     "optimize": [
         *("optimize", "molecules", "--maximize", "qed", "--budget", "20", "--seed", "1"),
         *("--out", "out.csv"),
@@ -205,11 +208,20 @@ class Killing:
         fresh_copy(self.template, self.work)
         return killed_after(seconds, self.command)
 
+    def half_written(self):
+        """Return which folder that is written whole was not, if any."""
+        found = what_is_there(self.work)
+        for folder in ("report/", "groups/"):
+            own = {name for name in found if name.startswith(folder)}
+            if own and own != {name for name in self.expected if name.startswith(folder)}:
+                return f"{folder} holds only {sorted(own)}"
+        return ""
+
     def fault(self, status):
         """Return what is wrong after a kill, and after the command was run again."""
         if status != 9:
             return f"the command ended with {status}"
-        if wrong := look(self.work, self.command, self.before):
+        if wrong := look(self.work, self.command, self.before) or self.half_written():
             return wrong
         again = [*self.command, *AGAIN.get(self.name, [])]
         if any((self.work / out).exists() for out in ("out.csv", "out.parquet")):

@@ -14,7 +14,7 @@ from killing import COMMANDS, EVERY
 pytestmark = pytest.mark.slow
 
 
-LONG = ("compare", "augment")
+LONG = ("augment",)
 """Commands that take minutes; killed where every operation of all of them is."""
 
 

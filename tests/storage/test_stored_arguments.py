@@ -56,6 +56,21 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
+@pytest.mark.parametrize(
+    ("name", "argument", "value", "rule"),
+    [
+        ("networks.TokenGRU", "dropout", 1e5, "less than or equal to 1"),
+        ("networks.TokenGRU", "dropout", -0.1, "greater than or equal to 0"),
+        ("networks.AutoregressiveCells", "blind", 1.5, "less than or equal to 1"),
+        ("posteriors.GumbelSoftmax", "temperature", 0.0, "greater than 0"),
+    ],
+)
+def test_a_number_that_need_not_be_whole_has_its_range_too(name, argument, value, rule):
+    changed = with_value(describe(example(name)), ("args", argument), value)
+    with pytest.raises(FormatError, match=rf"{argument} must be {rule}; got"):
+        build(changed, source=Source("model.json: model"))
+
+
 CASES = [(name, path) for name in components() for path in places(describe(example(name)))]
 
 

@@ -1,13 +1,16 @@
 """What is refused of stored files, and how the message says it."""
 
+import io
 import json
 import os
 import socket
 import struct
+import zipfile
 
 import numpy as np
 import pytest
 import torch
+from json_files import edit
 from safetensors.torch import load_file, save, save_file
 
 from vaekit import Autoencoder, load
@@ -21,24 +24,6 @@ from vaekit.tensor_files import read_header
 from vaekit.training.state import CHECKPOINT_NAME, read_checkpoint
 
 FILES = ("model.json", "model.safetensors", "domain.json", "train.json")
-
-
-@pytest.fixture(scope="module")
-def fitted():
-    x = np.random.default_rng(0).normal(size=(60, 5))
-    return Autoencoder(latent_dim=2, max_epochs=1, progress=False).fit(x)
-
-
-@pytest.fixture
-def run(fitted, tmp_path):
-    fitted.save(tmp_path / "run")
-    return tmp_path / "run"
-
-
-def edit(path, change):
-    document = json.loads(path.read_text())
-    change(document)
-    path.write_text(json.dumps(document))
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -350,29 +335,66 @@ def test_a_sound_checkpoint_goes_on(checkpoint, tmp_path):
     assert read_checkpoint(tmp_path) is not None
 
 
-@pytest.mark.parametrize("name", ["x.csv", "x.npy", "x.npz", "x.parquet", "x.csv.gz"])
-def test_a_folder_or_a_pipe_that_is_named_as_a_file_is_refused(tmp_path, name):
+AS_FILES = ["x.csv", "x.npy", "x.npz", "x.parquet", "x.csv.gz"]
+
+
+@pytest.mark.parametrize("name", AS_FILES)
+def test_a_folder_that_is_named_as_a_file_is_refused(tmp_path, name):
     (tmp_path / name).mkdir()
-    with pytest.raises(DataError, match="must (be|lead)"):
+    with pytest.raises(DataError, match=f"must be a regular file, .* got .*{name}"):
         read_source(tmp_path / name)
-    (tmp_path / name).rmdir()
+
+
+@pytest.mark.parametrize("name", AS_FILES)
+def test_a_pipe_that_is_named_as_a_file_is_refused(tmp_path, name):
     os.mkfifo(tmp_path / name)
-    with pytest.raises(DataError, match="must (be|lead)"):
+    with pytest.raises(DataError, match=f"must lead to a file or a folder; .*{name} is a pipe"):
         read_source(tmp_path / name)
 
 
-@pytest.mark.parametrize("ending", ["npy", "npz"])
-def test_an_array_that_says_that_it_is_larger_than_its_file_is_refused(tmp_path, ending):
-    path = tmp_path / f"x.{ending}"
-    save_array = np.save if ending == "npy" else np.savez
-    save_array(path, np.zeros((30, 4)))
-    path.write_bytes(path.read_bytes().replace(b"(30, 4)", b"(30" + b"0" * 11 + b", 4)", 1))
-    if ending == "npy":
-        with pytest.raises(DataError, match="must fit its file|readable|too small for them"):
-            read_source(path)
-    else:
-        with pytest.raises(DataError):
-            read_source(path)
+def saved(rows, told):
+    """The bytes of a .npy file whose header tells another number of rows, in as many bytes."""
+    file = io.BytesIO()
+    np.save(file, np.zeros((rows, 4)))
+    before, after = f"({rows}, 4), }}", f"({told}, 4), }}"
+    padded = before + " " * (len(after) - len(before))
+    assert padded.encode() in file.getvalue()
+    return file.getvalue().replace(padded.encode(), after.encode(), 1)
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        (31, r"readable \.npy file; .*could only read 120 elements"),
+        (3 * 10**12, r"must hold 12000000000000 values by its header, .* too small for them"),
+    ],
+)
+def test_an_array_that_says_that_it_is_larger_than_its_file_is_refused(tmp_path, told, message):
+    (tmp_path / "x.npy").write_bytes(saved(30, told))
+    with pytest.raises(DataError, match=message):
+        read_source(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        (31, r"readable \.npz file; .*expected 992 bytes got 960"),
+        (3 * 10**12, r"must hold 12000000000000 values by its header, .* too small for them"),
+    ],
+)
+def test_an_array_that_says_that_it_is_larger_than_its_archive_is_refused(tmp_path, told, message):
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("X.npy", saved(30, told))
+    with pytest.raises(DataError, match=message):
+        read_source(tmp_path / "x.npz")
+
+
+def test_an_archive_whose_sum_differs_is_refused(tmp_path):
+    np.savez(tmp_path / "x.npz", X=np.zeros((30, 4)))
+    content = (tmp_path / "x.npz").read_bytes()
+    (tmp_path / "x.npz").write_bytes(content.replace(b"(30, 4)", b"(31, 4)", 1))
+    with pytest.raises(DataError, match=r"readable \.npz file; Bad CRC-32 for file 'X\.npy'"):
+        read_source(tmp_path / "x.npz")
 
 
 def test_a_number_of_more_digits_than_python_writes_can_be_shown():

@@ -28,6 +28,15 @@ def make(latent_dim=2):
     return presets.vae().build(presets.Parts(encoder, decoder, Gaussian(), width, latent_dim))
 
 
+def fit(folder=None, latent_dim=2, config=CONFIG, items=None, callbacks=(), resume=False):
+    """Train a new model; return it and what came of it."""
+    model, objective = make(latent_dim)
+    items = data() if items is None else items
+    return model, train(
+        model, objective, items, config, folder=folder, callbacks=callbacks, resume=resume
+    )
+
+
 def data():
     return Items(torch.randn(70, 4, generator=torch.Generator().manual_seed(0)))
 
@@ -66,49 +75,29 @@ def sigterm_raises():
 
 @pytest.mark.parametrize("step", [1, 4, 6])
 def test_ctrl_c_keeps_a_checkpoint_and_a_resumed_training_ends_the_same(tmp_path, step):
-    straight, objective = make()
-    train(straight, objective, data(), CONFIG)
-    model, objective = make()
+    straight, _ = fit()
     with pytest.raises(KeyboardInterrupt, match=rf"step {step} is kept.*resume=True"):
-        train(
-            model,
-            objective,
-            data(),
-            CONFIG,
-            folder=tmp_path,
-            callbacks=[after(step, signal.SIGINT)],
-        )
-    model, objective = make()
-    result = train(model, objective, data(), CONFIG, folder=tmp_path, resume=True)
+        fit(tmp_path, callbacks=[after(step, signal.SIGINT)])
+    model, result = fit(tmp_path, resume=True)
     assert len(result.history) == 3
     expected = weights(straight)
     assert all(torch.equal(value, expected[name]) for name, value in weights(model).items())
 
 
 def test_a_stop_without_a_folder_says_that_nothing_is_kept():
-    model, objective = make()
     with pytest.raises(KeyboardInterrupt, match="No checkpoint was kept"):
-        train(model, objective, data(), CONFIG, callbacks=[after(2, signal.SIGINT)])
+        fit(callbacks=[after(2, signal.SIGINT)])
 
 
 def test_sigterm_reaches_the_handler_that_was_there(tmp_path, sigterm_raises):
-    model, objective = make()
     with pytest.raises(SystemExit):
-        train(
-            model,
-            objective,
-            data(),
-            CONFIG,
-            folder=tmp_path,
-            callbacks=[after(2, signal.SIGTERM)],
-        )
+        fit(tmp_path, callbacks=[after(2, signal.SIGTERM)])
     assert (tmp_path / CHECKPOINT_NAME).exists()
 
 
 def test_the_handlers_are_put_back(tmp_path):
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    model, objective = make()
-    train(model, objective, data(), CONFIG, folder=tmp_path)
+    fit(tmp_path)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
@@ -122,22 +111,19 @@ def test_the_second_signal_does_not_wait():
 
 
 def test_a_thread_trains_without_handlers(tmp_path):
-    model, objective = make()
     with ThreadPoolExecutor(1) as pool:
-        result = pool.submit(train, model, objective, data(), CONFIG, folder=tmp_path).result()
+        _, result = pool.submit(fit, tmp_path).result()
     assert len(result.history) == 3
 
 
 def test_a_checkpoint_is_not_discarded_unasked(tmp_path):
-    model, objective = make()
-    train(model, objective, data(), CONFIG, folder=tmp_path)
+    fit(tmp_path)
     content = (tmp_path / CHECKPOINT_NAME).read_bytes()
-    model, objective = make()
     with pytest.raises(TrainingError, match=r"--resume.*--restart"):
-        train(model, objective, data(), CONFIG, folder=tmp_path)
+        fit(tmp_path)
     assert (tmp_path / CHECKPOINT_NAME).read_bytes() == content
     discard_checkpoint(tmp_path)
-    train(model, objective, data(), CONFIG, folder=tmp_path)
+    fit(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -149,31 +135,26 @@ def test_a_checkpoint_is_not_discarded_unasked(tmp_path):
     ],
 )
 def test_what_differs_is_named_and_little_else(tmp_path, latent_dim, options, message):
-    model, objective = make()
-    train(model, objective, data(), CONFIG, folder=tmp_path)
-    model, objective = make(latent_dim)
+    fit(tmp_path)
     config = replace(CONFIG, **options)
     with pytest.raises(TrainingError, match=message) as caught:
-        train(model, objective, data(), config, folder=tmp_path, resume=True)
+        fit(tmp_path, latent_dim, config, resume=True)
     assert len(str(caught.value)) < 600
 
 
 def test_other_items_are_named_as_such(tmp_path):
-    model, objective = make()
-    train(model, objective, data(), CONFIG, folder=tmp_path)
-    model, objective = make()
+    fit(tmp_path)
     with pytest.raises(TrainingError, match="data must be the same; the items are others"):
-        train(model, objective, Items(torch.zeros(70, 4)), CONFIG, folder=tmp_path, resume=True)
+        fit(tmp_path, items=Items(torch.zeros(70, 4)), resume=True)
 
 
 def test_one_training_at_a_time(tmp_path):
-    model, objective = make()
     run = tmp_path / "run"
     with ThreadPoolExecutor(1) as pool, hold(run):
-        other = pool.submit(train, model, objective, data(), CONFIG, folder=run)
+        other = pool.submit(fit, run)
         with pytest.raises(SaveError, match=rf"one training at a time.*process {os.getpid()}"):
             other.result()
-    train(model, objective, data(), CONFIG, folder=run)
+    fit(run)
     assert sorted(item.name for item in tmp_path.iterdir()) == ["run"]
 
 

@@ -202,8 +202,9 @@ def fit(
         tuple(fixed or ()),
         refuse_unseen,
     )
-    domain = domains.infer_domain(data, kind).with_options(asked).with_source(data)
-    items = read_data(data, domain)
+    domain, found = domains.infer_and_read(data, kind)
+    domain = domain.with_options(asked).with_source(data)
+    items = read_data(data, domain) if found is data else domain.read(found)
     is_certain = domain.is_certain(items) or kind not in ("auto", "images")
     domain = domain if is_certain else domains.infer_domain(items).with_options(asked)
     name = options.pop("preset")

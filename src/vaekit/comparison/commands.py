@@ -14,6 +14,7 @@ from vaekit.comparison.settings import ComparisonSettings
 from vaekit.console.files import console, read_context, read_data
 from vaekit.console.options import DATA_HELP
 from vaekit.console.outputs import check_output_folder
+from vaekit.console.stopping import saying_how_far
 from vaekit.errors import SpecError
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def compare(
 
     Quality, diversity, sharpness, reconstruction, speed, size and stability, each beside real
     items that no model was trained on; a verdict made from these numbers; a page with pictures,
-    a table and JSON. It takes models x seeds x minutes, and a little for the scores.
+    a table and JSON. It takes models x seeds x minutes, and a little for the scores. All is
+    written at the end: a comparison that is stopped before leaves nothing.
 
     Examples:
 
@@ -91,13 +93,14 @@ def compare(
     settings = ComparisonSettings(
         minutes, seeds, _numbers(marks, float), _numbers(steps, int), n, features=features
     )
-    domain = domains.infer_domain(data if Path(data).exists() else read_data(data))
+    domain, items = domains.infer_and_read(data if Path(data).exists() else read_data(data))
     domain = domain.with_options(domains.ReadOptions(size, layout, skip_bad))
     names = [name for name in models.split(",") if name]
     for name in set(names) - {"auto"}:
         presets.get_preset(name)  # an unknown one is named before the data are read
     known = None if labels is None else np.asarray(read_context(labels)).reshape(-1)
-    found = _compare(read_data(data, domain), names, known, domain, latent_dim, settings)
+    items = read_data(data, domain) if items is data else domain.read(items)
+    found = _compare(items, names, known, domain, latent_dim, settings)
     files = comparison.write_comparison(out, found, {"data": data, "versions": storage.versions()})
     _print(found)
     console.print(f"wrote {out}: {', '.join(files)}", highlight=False)
@@ -112,7 +115,21 @@ def _compare(
     latent_dim: int | None,
     settings: ComparisonSettings,
 ) -> comparison.Comparison:
-    with console.status("preparing") as status:
+    trainings = len(models) * settings.seeds
+    over = [0]
+
+    def watch(name: str, done: int, of: int) -> None:
+        over[0] = done
+        status.update(f"{done + 1} of {of}: {name}, {settings.minutes:g} min")
+
+    def how_far() -> str:
+        return (
+            f"Nothing is written: a comparison is when all its trainings are over, and {over[0]} "
+            f"of {trainings} were. The same command starts anew; fewer --models, --seeds or "
+            "--minutes take less time."
+        )
+
+    with saying_how_far(how_far), console.status("preparing") as status:
         return comparison.compare(
             X,
             models,
@@ -120,9 +137,7 @@ def _compare(
             domain=domain,
             latent_dim=latent_dim,
             settings=settings,
-            watch=lambda name, done, of: status.update(
-                f"{done + 1} of {of}: {name}, {settings.minutes:g} min"
-            ),
+            watch=watch,
         )
 
 

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -61,4 +61,18 @@ def saying_what_is_kept(run: Path, checkpoint: str) -> Iterator[None]:
                 f"The training is kept in {run / checkpoint}; the same command with --resume "
                 "goes on from there.",
             )
+        raise
+
+
+@contextmanager
+def saying_how_far(tell: Callable[[], str]) -> Iterator[None]:
+    """Let a command of several trainings, which keeps none of them by itself, say so when stopped.
+
+    Args:
+        tell: Returns the sentence, at the time of the stop.
+    """
+    try:
+        yield
+    except Stopped as stop:
+        stop.args = (tell(),)  # what a single training says would be of itself only
         raise

@@ -4,6 +4,7 @@ from .base import (
     likelihood_names as likelihood_names,
     make_likelihood as make_likelihood,
 )
+from .choice import infer_and_read as infer_and_read
 from .choice import infer_domain as infer_domain
 from .context import Context as Context
 from .sources import read_pieces as read_pieces, read_source as read_source

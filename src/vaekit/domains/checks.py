@@ -1,5 +1,6 @@
 """Checks of raw data, and columns of data frames as numbers, as text, and as trees read them."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -80,7 +81,7 @@ def check_column_names(frame: Any) -> None:
     if not is_frame(frame):
         return
     names = list(frame.columns)
-    twice = list(dict.fromkeys(name for name in names if names.count(name) > 1))
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(
             f"names of columns must differ; got {', '.join(map(repr, twice))} more than once. "

@@ -44,18 +44,44 @@ def infer_domain(raw: Any, chosen: str | Domain = "auto") -> Domain:
         >>> type(infer_domain(np.zeros((5, 28, 28)))).__name__
         'ImageDomain'
     """
+    return infer_and_read(raw, chosen)[0]
+
+
+def infer_and_read(raw: Any, chosen: str | Domain = "auto") -> tuple[Domain, Any]:
+    """Return the domain as `infer_domain` does, and the data, read if that took reading them.
+
+    So a file need not be read a second time.
+
+    Args:
+        raw: The data, or a path to them.
+        chosen: ``"auto"``, a name, or a domain.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(f"{folder}/x.npy", np.zeros((5, 3)))
+        ...     infer_and_read(f"{folder}/x.npy")[1].shape
+        (5, 3)
+    """
     if isinstance(chosen, Domain):
-        return chosen
+        return chosen, raw
     if chosen != "auto":
         if chosen not in names("domains"):
             raise unknown_name("domain", chosen, ["auto", *names("domains")])
         made: Domain = get("domains", chosen)()
-        return made
+        return made, raw
     if isinstance(raw, str | Path):
-        raw = expanded_path(raw)
-        check_source(raw)
-        if raw.is_file() and (raw.suffix in (".npz", ".npy") or is_table_file(raw)):
-            raw = read_source(raw)
+        path = expanded_path(raw)
+        check_source(path)
+        if path.is_file() and (path.suffix in (".npz", ".npy") or is_table_file(path)):
+            raw = read_source(path)
+            return _most_confident(raw), raw
+        return _most_confident(path), raw
+    return _most_confident(raw), raw
+
+
+def _most_confident(raw: Any) -> Domain:
     raw = _even(peek_items(raw))
     known: list[type[Domain]] = [get("domains", name) for name in names("domains")]
     best = max(known, key=lambda domain: domain.confidence(raw))

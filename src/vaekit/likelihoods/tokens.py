@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
+from vaekit.bounds import Positive, Share
 from vaekit.distributions.sequences import TokenSequence
 from vaekit.distributions.wrappers import Concatenated
 from vaekit.errors import SpecError
@@ -46,8 +47,8 @@ class Tokens(Likelihood):
     def __init__(
         self,
         network: AutoregressiveTokenDecoder,
-        temperature: float = 1.0,
-        nucleus: float = 1.0,
+        temperature: Positive = 1.0,
+        nucleus: Share = 1.0,
         beams: int = 1,
     ) -> None:
         super().__init__()

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from vaekit.bounds import Share
 from vaekit.errors import SpecError
 
 _WAVES = 16
@@ -63,8 +64,8 @@ class AutoregressiveCells(nn.Module):
         edges: Sequence[Sequence[float]],
         width: int,
         depth: int = 2,
-        dropout: float = 0.0,
-        blind: float = 0.0,
+        dropout: Share = 0.0,
+        blind: Share = 0.0,
     ) -> None:
         super().__init__()
         if min(num_codes, default=0) < 1:
@@ -130,12 +131,13 @@ class AutoregressiveCells(nn.Module):
 
     def bins(self, cell: int) -> Tensor | None:
         """Return where the bins of a number begin and end; ``None`` of a code."""
-        own = self._own()[cell]
+        own = self.cells[cell]
         return own.ends if isinstance(own, _Number) else None
 
     def has_number(self, cell: int, x: Float[Tensor, "*batch cells"]) -> Tensor:
         """Return whether rows have a number in this cell, by the codes that they have."""
-        return self._own()[cell].there(x)
+        own: _Cell = self.cells[cell]  # type: ignore[assignment]
+        return own.there(x)
 
     def forward(
         self, features: Float[Tensor, "*draws width"], x: Float[Tensor, "*batch cells"]
@@ -148,7 +150,8 @@ class AutoregressiveCells(nn.Module):
         before = torch.stack([a + b for a, b in zip(sums, self.positions, strict=True)])
         lead = [1] * (features.ndim - x.ndim)
         h = self._trunk(before.view(len(before), *lead, *before.shape[1:]) + features)
-        return [cell(h[place]) for place, cell in enumerate(self.cells)]
+        # Not h[place]: the gradient of each would be as large as all of them.
+        return [cell(own) for cell, own in zip(self.cells, h.unbind(), strict=True)]
 
     def logits(self, cell: int, known: Float[Tensor, "*batch width"]) -> Tensor:
         """Logits of one cell, from the sum of what is known."""
@@ -159,7 +162,10 @@ class AutoregressiveCells(nn.Module):
         """Return what one cell of rows adds to what is known."""
         if cell < len(self.num_codes):
             return F.embedding(x[..., cell].long() + self.starts[cell], self.codes.weight)
-        number = self._waves_of(x[..., cell]) @ self.numbers[cell - len(self.num_codes)]
+        return self._number(cell, x, self.numbers[cell - len(self.num_codes)])
+
+    def _number(self, cell: int, x: Tensor, weights: Float[Tensor, "waves width"]) -> Tensor:
+        number = self._waves_of(x[..., cell]) @ weights
         return number * self.has_number(cell, x).unsqueeze(-1)
 
     def _own(self) -> "list[_Cell]":
@@ -170,7 +176,10 @@ class AutoregressiveCells(nn.Module):
         count = len(self.num_codes)
         positions = (x[..., :count].long() + self.starts).movedim(-1, 0).contiguous()
         codes = F.embedding(positions, self.codes.weight)
-        numbers = [self.embed(place, x) for place in range(count, self.num_cells)]
+        numbers = [
+            self._number(place, x, weights)
+            for place, weights in enumerate(self.numbers.unbind(), count)
+        ]
         return torch.cat([codes, torch.stack(numbers)]) if numbers else codes
 
     def _waves_of(self, numbers: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from vaekit.bounds import Share
 from vaekit.distributions.sequences import BEGIN, END, PADDING
 from vaekit.errors import SpecError
 
@@ -166,7 +167,7 @@ class TokenGRU(AutoregressiveTokenDecoder):
         in_dim: int,
         width: int,
         embedding_dim: int = 128,
-        dropout: float = 0.0,
+        dropout: Share = 0.0,
     ) -> None:
         super().__init__(num_codes, steps, in_dim, dropout)
         self.width, self.embedding_dim = width, embedding_dim
@@ -254,7 +255,7 @@ class TokenTransformer(AutoregressiveTokenDecoder):
         width: int,
         layers: int = 4,
         heads: int = 8,
-        dropout: float = 0.0,
+        dropout: Share = 0.0,
     ) -> None:
         super().__init__(num_codes, steps, in_dim, dropout)
         if width % heads:

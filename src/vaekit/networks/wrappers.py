@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from vaekit.bounds import Share
 from vaekit.errors import SpecError
 from vaekit.networks.conv import MLPDecoder, dense
 from vaekit.networks.denoisers import TimestepEmbedding, zero_init_linear
@@ -43,9 +44,9 @@ class NoiseConditionedDecoder(nn.Module):
         self,
         body: nn.Module,
         latent_dim: int,
-        clean: float = 0.5,
-        noise: float = 0.0,
-        drawn_noise: float = 0.7,
+        clean: Share = 0.5,
+        noise: Share = 0.0,
+        drawn_noise: Share = 0.7,
     ) -> None:
         super().__init__()
         for name, value in (("clean", clean), ("noise", noise), ("drawn_noise", drawn_noise)):

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from vaekit.bounds import Positive
 from vaekit.distributed import mean_over_group, take_from_first
 from vaekit.distributions.codes import (
     CodeDistribution,
@@ -300,7 +301,7 @@ class GumbelSoftmax(Quantizer):
         latent_dim: int,
         num_codes: int = 16,
         num_tokens: int | None = None,
-        temperature: float = 0.5,
+        temperature: Positive = 0.5,
     ) -> None:
         if not temperature > 0:
             raise ValueError(f"temperature must be positive; got {temperature}.")

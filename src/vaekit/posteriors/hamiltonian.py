@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Size, Tensor, nn
 from torch.distributions import Distribution, constraints
 
-from vaekit.bounds import Iterations
+from vaekit.bounds import Iterations, NotNegative, Positive
 from vaekit.distributions.gaussian import Metric
 from vaekit.distributions.wrappers import SampleWithLogProb
 from vaekit.posteriors.gaussian import DiagonalGaussian, Posterior
@@ -30,7 +30,7 @@ def gradient_of(log_density: LogDensity, z: Tensor, *, second_order: bool = True
     return gradient
 
 
-def tempered(temperature: float, steps: int) -> list[float]:
+def tempered(temperature: Positive, steps: int) -> list[float]:
     """Factors of the momentum after each step; all together the root of the temperature.
 
     Source: Caterini et al. 2018, section 3.2 (quadratic scheme).
@@ -40,7 +40,7 @@ def tempered(temperature: float, steps: int) -> list[float]:
     return [before / after for before, after in itertools.pairwise(roots)]
 
 
-def check_steps(steps: int, step_size: float, temperature: float) -> None:
+def check_steps(steps: int, step_size: Positive, temperature: Positive) -> None:
     """Refuse settings under which nothing would move, or all would fly apart."""
     if steps < 1:
         raise ValueError(f"steps must be at least 1; got {steps}.")
@@ -81,8 +81,8 @@ class Hamiltonian(Posterior):
         features_dim: int,
         latent_dim: int,
         steps: Iterations = 3,
-        step_size: float = 0.05,
-        temperature: float = 0.3,
+        step_size: Positive = 0.05,
+        temperature: Positive = 0.3,
         second_order: bool = False,
     ) -> None:
         super().__init__(features_dim, latent_dim)
@@ -183,11 +183,11 @@ class Riemannian(Posterior):
         features_dim: int,
         latent_dim: int,
         steps: Iterations = 2,
-        step_size: float = 0.03,
-        temperature: float = 0.3,
+        step_size: Positive = 0.03,
+        temperature: Positive = 0.3,
         num_centroids: int = 50,
-        reach: float = 3.0,
-        regularization: float = 0.1,
+        reach: Positive = 3.0,
+        regularization: NotNegative = 0.1,
         iterations: Iterations = 5,
     ) -> None:
         super().__init__(features_dim, latent_dim)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Size, Tensor
 from torch.distributions import Distribution, constraints
 
-from vaekit.bounds import Iterations
+from vaekit.bounds import Iterations, NotNegative
 from vaekit.distributions.gaussian import Metric
 from vaekit.priors.base import FittedPrior, check_latents, check_whole
 from vaekit.randomness import seeded
@@ -51,7 +51,7 @@ class RiemannianManifold(FittedPrior):
         latent_dim: int,
         num_centroids: int = 200,
         neighbors: int = 20,
-        regularization: float = 1e-2,
+        regularization: NotNegative = 1e-2,
         steps: Iterations = 20,
     ) -> None:
         super().__init__(latent_dim)

@@ -462,17 +462,18 @@ def _name_rows(cells: Sequence[str]) -> bool:
 
 def _distinct(names: Sequence[str], has_index: bool) -> tuple[list[str], list[str]]:
     found: list[str] = []
-    notes = []
+    notes, seen = [], set[str]()
     taken = set(names)
     for place, name in enumerate(names, 1):
         new = name
         if not name and not (has_index and place == 1):
             new = f"column_{place}"
             notes.append(f"column {place} has no name and is called {new}")
-        elif name in found:
+        elif name in seen:
             new = next(f"{name}.{i}" for i in range(1, 10**6) if f"{name}.{i}" not in taken)
             notes.append(f"the name {name!r} stands more than once; column {place} is called {new}")
         taken.add(new)
+        seen.add(new)
         found.append(new)
     return found, notes
 

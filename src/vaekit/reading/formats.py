@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -42,6 +42,7 @@ MISSING = frozenset(
 """Words, in lower case, that stand for nothing among numbers and dates."""
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_DIGIT = re.compile(r"\d")
 _INTEGER = re.compile(r"[+-]?\d+")
 _PLAIN = re.compile(_NUMBER)
 _COMMA = re.compile(r"[+-]?(?:\d+,\d*|,\d+|\d+)(?:[eE][+-]?\d+)?")
@@ -191,7 +192,7 @@ def is_typed(cell: str) -> bool:
     cell = cell.strip()
     if not cell or len(cell) > 40:
         return False
-    if any(char.isdigit() for char in cell):
+    if _DIGIT.search(cell):
         return bool(_number_form(cell) or _TIME.fullmatch(cell) or _date_form(cell))
     return False
 
@@ -262,16 +263,25 @@ def _counted_cells(cells: Any) -> dict[str, int]:
     """Return different cells of the first rows, and how many there are of each."""
     import pyarrow.compute as pc
 
-    counts: dict[str, int] = {}
-    for entry in pc.value_counts(cells.slice(0, _MOST_ROWS)).to_pylist()[:_MOST_TOLD]:
-        if entry["values"] is not None:
-            cell = entry["values"].strip()
-            counts[cell] = counts.get(cell, 0) + entry["counts"]
+    some, counts = cells.slice(0, _MOST_ROWS), dict[str, int]()
+    if len(some) <= _MOST_TOLD:  # of very many columns the counting by Arrow takes longest
+        found = [(cell, 1) for cell in some.to_pylist()]
+    else:
+        entries = pc.value_counts(some).to_pylist()[:_MOST_TOLD]
+        found = [(entry["values"], entry["counts"]) for entry in entries]
+    for cell, count in found:
+        if cell is not None:
+            counts[cell.strip()] = counts.get(cell.strip(), 0) + count
     return counts
 
 
 def _is_nothing(cell: str, hints: ParsingHints) -> bool:
     return not cell or cell in hints.missing
+
+
+def has_cell_of(cells: Any, words: Set[str]) -> bool:
+    """Return whether a column of text has one of these words among its first cells."""
+    return not words.isdisjoint(_counted_cells(cells))
 
 
 def _missing_words(cells: Iterable[str], hints: ParsingHints, plain: bool) -> tuple[str, ...]:
@@ -493,6 +503,8 @@ def convert(cells: Any, form: ColumnFormat) -> tuple[Any, NDArray[np.bool_]]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if (plain := _plain_numbers(cells, form)) is not None:
+        return plain, np.zeros(len(cells), dtype=bool)
     if form.kind == "text":
         words = pa.array(form.missing)
         kept = pc.if_else(pc.is_in(cells, words), pa.scalar(None, pa.string()), cells)
@@ -505,6 +517,20 @@ def convert(cells: Any, form: ColumnFormat) -> tuple[Any, NDArray[np.bool_]]:
     values = _CONVERTERS[form.kind](text, form)
     strange = pc.and_(pc.is_valid(text), pc.is_null(values))
     return values, np.asarray(strange.to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _plain_numbers(cells: Any, form: ColumnFormat) -> Any:
+    """Return numbers that are all there and written plainly, in two steps; else ``None``."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if form.kind not in ("integer", "number") or not form.is_plain or form.missing != ("",):
+        return None
+    try:
+        values = pc.cast(cells, pa.int64() if form.kind == "integer" else pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    return values if values.null_count == 0 and pc.all(pc.is_finite(values)).as_py() else None
 
 
 def _numbers(text: Any, form: ColumnFormat) -> Any:

@@ -1,6 +1,7 @@
 """Files to tables: what they mean, with what was left out and guessed said aloud."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -283,7 +284,7 @@ def _read_arrow(path: Path, read: Any, ending: str) -> Reading:
 
 def _as_stored(table: Any) -> Reading:
     names = table.column_names
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise DataError(f"names of columns must differ; got {twice} more than once. Rename them.")
     columns = tuple(

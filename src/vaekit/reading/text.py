@@ -26,6 +26,7 @@ from vaekit.reading.formats import (
     ColumnFormat,
     ParsingHints,
     convert,
+    has_cell_of,
     learn_format,
     uses_decimal_commas,
 )
@@ -240,10 +241,16 @@ def _words_of_numbers(arrays: Sequence[Any], hints: ParsingHints) -> frozenset[s
     """Return which of NA and NaN stand for nothing among numbers, and so elsewhere too."""
     found: set[str] = set()
     for cells in arrays:
-        form = learn_format("", cells.slice(0, 2000), hints)
+        some = cells.slice(0, 2000)
+        if not has_cell_of(some, _OF_NUMBERS):
+            continue
+        form = learn_format("", some, hints)
         if form.kind in ("integer", "number", "datetime"):
-            found |= {word for word in form.missing if word in ("NA", "NaN", "N/A", "#N/A")}
+            found |= _OF_NUMBERS.intersection(form.missing)
     return frozenset(found)
+
+
+_OF_NUMBERS = frozenset({"NA", "NaN", "N/A", "#N/A"})
 
 
 def column_of_text(name: str, cells: Any, hints: ParsingHints) -> tuple[Any, ColumnReading]:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 
 from vaekit.bounds import SMALLEST_LARGEST, Budget, metered
 from vaekit.domains.base import Domain
@@ -40,7 +39,14 @@ from vaekit.randomness import seeded
 from vaekit.schema import check_arguments, check_document, shown
 from vaekit.spec import Source, build, describe
 from vaekit.storage.migration import upgraded, upgraded_option, upgraded_weights
-from vaekit.tensor_files import TensorHeader, check_kinds, read_header, read_tensors
+from vaekit.tensor_files import (
+    TensorHeader,
+    check_kinds,
+    put_weights,
+    read_header,
+    read_tensors,
+    tensor_pieces,
+)
 from vaekit.training.state import CHECKPOINT_NAME
 from vaekit.training.trainer import HISTORY_NAME, TENSORBOARD_NAME, history_csv
 
@@ -48,6 +54,7 @@ FORMAT = 2
 _READABLE = (1, 2)
 _EVENTS = "events.out.tfevents."
 """How the files of TensorBoard begin, which earlier versions wrote into the run itself."""
+_WEIGHTS = "model.safetensors"
 _OF_A_MODEL = (CHECKPOINT_NAME, "detector.json", "detector.safetensors")
 
 
@@ -87,14 +94,14 @@ def write_run(path: str | Path, run: RunFolder, more: Mapping[str, bytes] | None
     path = expanded_path(path)
     check_destination(path)
     documents = _documents(run)
-    weights = {k: v.detach().cpu().contiguous() for k, v in run.model.state_dict().items()}
-    content = safetensors.torch.save(weights)
-    files = {**documents, "model.safetensors": content, **(more or {})}
+    files = {**documents, **(more or {})}
     with atomic_folder(path) as folder:
         for name, document in files.items():
             (folder / name).write_bytes(document)
+        with (folder / _WEIGHTS).open("wb") as file:
+            file.writelines(tensor_pieces(run.model.state_dict()))
         if path.exists():
-            _carry_over(path, folder, files)
+            _carry_over(path, folder, [*files, _WEIGHTS])
 
 
 def check_destination(path: Path) -> None:
@@ -173,7 +180,7 @@ def read_run(path: str | Path, components: Mapping[str, Any] | None = None) -> R
             "vaekit wrote it: upgrade."
         )
     with reading(folder):
-        header = read_header(folder / "model.safetensors")
+        header = read_header(folder / _WEIGHTS)
         budget = Budget.of(list(header.shapes.values()))
         model = _build_model(upgraded(stored["model"]), components, folder, header)
         domain = _document(folder / "domain.json", _DomainDocument)
@@ -278,7 +285,7 @@ def _build_model(
     # Sizes in the file decide how much memory and time are asked for, so a hostile one could ask
     # for all. On the meta device parameters have shapes and no memory, and the meter stops what
     # makes more of them than are stored.
-    file, weights = folder / "model.json", folder / "model.safetensors"
+    file, weights = folder / "model.json", folder / _WEIGHTS
     budget = Budget.of(list(header.shapes.values()))
     source = Source(f"{file}: model", components or {}, largest=budget.largest)
     with metered(budget, str(file)):
@@ -299,7 +306,7 @@ def _build_model(
     check_kinds(weights, upgraded_weights(header.dtypes, expected), kinds)
     model: Model = _typed(build(spec, source=source), Model, folder)
     tensors = read_tensors(weights, header)
-    model.load_state_dict(upgraded_weights(tensors, expected))
+    put_weights(model, upgraded_weights(tensors, expected))
     return model
 
 

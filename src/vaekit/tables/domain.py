@@ -473,9 +473,10 @@ class TableDomain(Domain):
 
     def observed_after(self, x: Tensor, observed: Tensor) -> Tensor:
         """Return which cells count: a number, where the code of its column says that it is one."""
+        cells = self.cells
         for code, column in enumerate(self.learned):
             if column.has_number:
-                observed[:, self.cells[column.name][1]] = x[:, code] == column.number_code
+                observed[:, cells[column.name][1]] = x[:, code] == column.number_code
         return observed
 
     def unknown_cost(self, observed: Tensor | None) -> Tensor | None:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import safetensors.torch
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
@@ -25,13 +24,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from vaekit.bounds import Amount
 from vaekit.errors import FormatError, SpecError, TrainingError, VaekitError
-from vaekit.files import atomic_write, expanded_path, hold, parse_json
+from vaekit.files import atomic_file, expanded_path, hold, parse_json
 from vaekit.models.vae import Model
 from vaekit.objectives.base import Objective
 from vaekit.randomness import reseed, restore_stream, stream_state
 from vaekit.schema import check_document, shown
 from vaekit.spec import describe
-from vaekit.tensor_files import check_kinds, read_header, read_tensors
+from vaekit.tensor_files import check_kinds, put_weights, read_header, read_tensors, tensor_pieces
 from vaekit.training.config import PRECISIONS, Items, TrainConfig
 from vaekit.types import Batch, TrainingProgress, Update
 
@@ -264,12 +263,14 @@ def write_checkpoint(
         SaveError: The disk is full; the checkpoint before is kept.
     """
     flat = {
-        f"{part}/{name}": tensor.detach().cpu().contiguous()
+        f"{part}/{name}": tensor
         for part, state in tensors.items()
         for name, tensor in state.items()
     }
     metadata = {"vaekit": json.dumps({"format": _FORMAT, **place})}
-    atomic_write(folder / CHECKPOINT_NAME, safetensors.torch.save(flat, metadata))
+    with atomic_file(folder / CHECKPOINT_NAME) as file:
+        for piece in tensor_pieces(flat, metadata):  # as large as several models, so never whole
+            file.write(piece)
 
 
 @dataclass(frozen=True)
@@ -423,15 +424,23 @@ class State:
         loss = row.get("validation_loss", -math.inf) if is_checkpointable else math.inf
         if loss <= self._best_loss or not self._best:
             self._best_loss, self.best_epoch = loss, self.epoch
-            self._best = copy.deepcopy(self.machinery.current.state_dict())
+            self._keep_weights(self.machinery.current.state_dict())
         if self.is_due():
             self.save()
+
+    def _keep_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Copy weights over those kept before, so that there are never two copies."""
+        if self._best.keys() != weights.keys():
+            self._best = copy.deepcopy(dict(weights))
+            return
+        for name, kept in self._best.items():
+            kept.copy_(weights[name])
 
     def finish(self) -> None:
         """Put the best weights into the model and write the last checkpoint."""
         if self.folder is not None and self._saved_step != self.step:
             self.save()
-        self.machinery.model.load_state_dict(self._best or self.machinery.current.state_dict())
+        put_weights(self.machinery.model, self._best or self.machinery.current.state_dict())
         self.seconds = self.elapsed()
         self._since = time.monotonic()
 
@@ -551,7 +560,7 @@ class State:
             states["averaged"] = machinery.averaged.state_dict()
         for name, state in states.items():
             self._check_state(name, tensors.get(name, {}), state)
-        machinery.model.load_state_dict(tensors["model"])
+        put_weights(machinery.model, tensors["model"])
         machinery.objective.load_state_dict(tensors.get("objective", {}))
         self._best = tensors.get("best", {})
         for name, optimizer in machinery.optimizers.items():

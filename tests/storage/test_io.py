@@ -1,6 +1,5 @@
 """Run folders: byte-stable, atomic, and safe to open whoever wrote them."""
 
-import json
 import os
 import pickle
 import shutil
@@ -8,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from json_files import edit
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -16,24 +16,6 @@ from vaekit.errors import FormatError, SaveError, SpecError, VaekitError
 from vaekit.likelihoods import LearnedGaussian
 
 FILES = ("model.json", "model.safetensors", "domain.json", "train.json", "history.csv")
-
-
-@pytest.fixture(scope="module")
-def fitted():
-    x = np.random.default_rng(0).normal(size=(60, 5))
-    return Autoencoder(latent_dim=2, max_epochs=2, progress=False).fit(x)
-
-
-@pytest.fixture
-def run(fitted, tmp_path):
-    fitted.save(tmp_path / "run")
-    return tmp_path / "run"
-
-
-def edit(path, change):
-    document = json.loads(path.read_text())
-    change(document)
-    path.write_text(json.dumps(document))
 
 
 def test_saving_loading_saving_gives_the_same_bytes(run, tmp_path):
