@@ -173,7 +173,7 @@ class PlacewiseCodes(CodeDistribution):
         z, log_prob = self.each.rsample_with_log_prob(sample_shape)
         return self.joined(z), self._summed(log_prob)
 
-    def joined(self, z: Float[Tensor, "*draws places size"]) -> Float[Tensor, "*draws latent"]:
+    def joined(self, z: Float[Tensor, "*draws rows size"]) -> Float[Tensor, "*draws items latent"]:
         """Join the embeddings of the places of each item."""
         joined: Tensor = z.unflatten(-2, (-1, self.places)).transpose(-1, -2).flatten(-2)
         return joined

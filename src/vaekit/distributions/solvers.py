@@ -49,6 +49,8 @@ def solve(
     step = find_solver(name)
     before: Ends | None = None
     for now, later in itertools.pairwise(times):
+        if later <= now:  # nothing is left of the way
+            continue
         x, before = step(field, path, x, now, later, before)
         if between is not None:
             x = between(x, later)

@@ -11,7 +11,7 @@ from vaekit.latents.base import Single
 from vaekit.models.vae import VAE
 from vaekit.networks.context import ContextReader
 from vaekit.posteriors.gaussian import GridGaussian
-from vaekit.priors.base import FittedPrior, Prior, Steered, UniformSphere
+from vaekit.priors.base import FittedPrior, Prior, UniformSphere
 from vaekit.priors.codes import AutoregressiveCodes
 from vaekit.priors.density import FittedGaussian, GaussianMixture, KernelDensity
 from vaekit.priors.flow import FittedFlow
@@ -28,7 +28,7 @@ _MANY_STEPS = 500
 _MOST_STEPS = 12_000
 _TRAINING_SHARE = {"latent_flow": 0.75, "grid_flow": 0.5, "transformer": 0.6}
 _GRID_STEPS = 4000
-_READING_STEPS, _READING_ROUNDS = 1500, 20
+_READING_STEPS, _READING_ROUNDS = 1500, 10
 _OF_CODES = ("codes", "transformer")
 
 Reader = ContextReader | None
@@ -232,8 +232,7 @@ def refit_prior(
         prior.to(x.device).start_from(x)
     else:
         u, context = _coordinates(model, batches, generator)
-        if not (isinstance(prior, Steered) and prior.reads_rows):
-            context = model.told(context)
+        context = model.told_to(prior, context)
         _check_size(u, prior)
         prior.to(u.device).fit(u, context, generator=generator)
     model.fitted_prior = prior

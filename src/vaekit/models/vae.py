@@ -157,6 +157,11 @@ class VAE(Model):
         """Return what they are told of rows of a context."""
         return vector_of(self.reader, checked_context(context, self.context_dim))
 
+    def told_to(self, prior: Prior, context: Tensor | None) -> Tensor | None:
+        """Return what a fitted prior is told: the context as it is, where it reads it by itself."""
+        reads = isinstance(prior, Steered) and prior.reads_rows
+        return checked_context(context, self.context_dim) if reads else self.told(context)
+
     @property
     def provides(self) -> frozenset[str]:
         """What the latent provides; ``"normalized"``, ``"smooth"`` and ``"context"`` if it is."""
@@ -306,11 +311,11 @@ class VAE(Model):
             raise CompositionError("no prior was fitted; call refit_prior(model, ...) first.")
         if not isinstance(prior, Steered):
             refuse_options(options, (), f"a prior of kind {type(prior).__name__}")
-            u = draw_prior(prior, n, self.told(context), self.aggregate)
+            u = draw_prior(prior, n, self.told_to(prior, context), self.aggregate)
             return self.latent.unflatten(u)
         refuse_options(options, prior.knows, f"a prior of kind {type(prior).__name__}")
-        rows = context if prior.reads_rows else self.told(context)
         begin = self._begin(options, context)
+        rows = self.told_to(prior, context)
         return self.latent.unflatten(prior.steer(n, rows, options, begin))
 
     def _begin(

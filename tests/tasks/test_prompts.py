@@ -1,0 +1,232 @@
+"""Samples made to order: prompts, guidance, items to begin from, masks, codes one by one."""
+
+import warnings
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from vaekit import Autoencoder, load
+from vaekit.cli.app import app
+from vaekit.errors import DataError, SpecError
+
+RNG = np.random.default_rng(0)
+SHADES = {"dark": 40, "bright": 215}
+NAMES = [list(SHADES)[i % 2] for i in range(80)]
+CAPTIONS = [
+    [f"a {name} square", f"{name} paper"] if place % 3 else name for place, name in enumerate(NAMES)
+]
+
+
+def squares():
+    noise = RNG.integers(-20, 20, (80, 8, 8))
+    return (np.array([SHADES[name] for name in NAMES])[:, None, None] + noise).astype(np.uint8)
+
+
+IMAGES = squares()
+FEW = {"seed": 0, "progress": False}
+
+
+def fit(preset, context=CAPTIONS, **options):
+    chosen = {"text": "learned", "steps": 60, "validation": 0.0, "learning_rate": 3e-3} | options
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Autoencoder(preset, **FEW, **chosen).fit(IMAGES, context=context)
+
+
+@pytest.fixture(scope="module")
+def flow():
+    return fit("flow_matching")
+
+
+@pytest.fixture(scope="module")
+def latent():
+    return fit("latent_diffusion", steps=10)
+
+
+@pytest.fixture(scope="module")
+def told():
+    from vaekit.presets import vq_transformer
+
+    return fit(vq_transformer(num_codes=8), steps=10)
+
+
+@pytest.fixture(
+    scope="module",
+    params=["flow", *(pytest.param(name, marks=pytest.mark.slow) for name in ("latent", "told"))],
+)
+def model(request):
+    return request.getfixturevalue(request.param)
+
+
+def brightness(images):
+    return float(np.asarray(images, dtype=float).mean())
+
+
+def test_what_was_asked_for_is_made(model):
+    dark = model.sample(12, context="a dark square", seed=1)
+    bright = model.sample(12, context="a bright square", seed=1)
+    assert brightness(bright) > brightness(dark) + 40
+
+
+def test_guidance_goes_further(flow):
+    def gap(guidance):
+        parts = [flow.sample(12, context=name, seed=1, guidance=guidance) for name in SHADES]
+        return brightness(parts[1]) - brightness(parts[0])
+
+    assert gap(0.0) == pytest.approx(0, abs=5)  # nothing of what was asked for
+    assert gap(2.0) > gap(0.5) > 5
+
+
+def test_a_negative_is_gone_away_from(flow):
+    away = flow.sample(12, seed=1, context="square", negative="a bright square", guidance=2.0)
+    assert brightness(away) < brightness(flow.sample(12, seed=1, context="square", negative="dark"))
+
+
+def test_seeds_give_the_same_again_and_runs_load(model, tmp_path):
+    model.save(tmp_path / "run")
+    again = load(tmp_path / "run")
+    options = {"context": ["dark", "bright"], "seed": 3, "guidance": 2.0}
+    assert np.array_equal(model.sample(2, **options), again.sample(2, **options))
+    assert model.sample(3, seed=0).shape == (3, 8, 8)  # without a prompt
+
+
+def test_what_a_mask_leaves_out_stays(model):
+    mask = np.zeros((8, 8))
+    mask[4:] = 1
+    made = model.sample(3, context="dark", init=IMAGES[:3], mask=mask, seed=0)
+    assert np.array_equal(made[:, :4], IMAGES[:3, :4])
+    assert not np.array_equal(made[:, 4:], IMAGES[:3, 4:])
+
+
+def test_strength_says_how_much_is_made_anew(flow):
+    def change(strength):
+        made = flow.sample(20, context="bright", init=IMAGES[:20], strength=strength, seed=0)
+        return np.abs(made.astype(float) - IMAGES[:20]).mean()
+
+    assert change(0.0) < change(0.4) < change(1.0)
+
+
+@pytest.mark.slow
+def test_solvers_and_steps_are_chosen(latent):
+    made = {
+        solver: latent.sample(4, context="dark", seed=0, solver=solver, steps=10)
+        for solver in ("ddim", "heun", "dpm++2m", "rk4")
+    }
+    assert np.abs(made["heun"].astype(float) - made["rk4"]).mean() < 5
+    assert not np.array_equal(made["ddim"], made["rk4"])
+
+
+@pytest.mark.slow
+def test_codes_are_drawn_as_is_asked(told):
+    greedy = [told.sample(6, context="dark", seed=seed, top_k=1) for seed in (0, 1)]
+    assert np.array_equal(*greedy)
+    assert np.array_equal(told.sample(6, context="dark", seed=0, top_p=1e-6), greedy[0])
+    best = told.sample(6, context="dark", seed=0, rerank=4)
+    assert best.shape == (6, 8, 8)
+
+
+LABELS = [["no", "yes"][i % 2] for i in range(80)]
+
+
+def test_labels_can_be_guided_as_well():
+    model = fit("flow_matching", LABELS, text=None)
+    no, yes = (model.sample(12, context=label, seed=1, guidance=2.0) for label in ("no", "yes"))
+    assert brightness(yes) > brightness(no) + 20
+    assert model.sample(2, seed=0).shape == (2, 8, 8)
+
+
+@pytest.mark.parametrize("preset", ["vae", "gan", "diffusion", "image_vae"])
+def test_other_models_take_captions_as_well(preset):
+    model = fit(preset, steps=10)
+    assert model.sample(2, context=["dark", "bright"], seed=0).shape == (2, 8, 8)
+    if preset != "gan" and preset != "diffusion":
+        assert model.transform(IMAGES[:3], CAPTIONS[:3]).shape[0] == 3
+        assert model.transform(IMAGES[:3]).shape[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"guidance": -1}, "guidance must be a number from 0 to 100; got -1"),
+        ({"guidance": float("nan")}, "guidance must be a number"),
+        ({"steps": 0}, "steps must be a whole number from 1 to 10000; got 0"),
+        ({"solver": "dpm"}, "unknown solver 'dpm'"),
+        ({"strength": 2, "init": IMAGES[:1]}, "strength must be a number from 0 to 1; got 2"),
+        ({"strength": 0.5}, "strength and mask need items to begin from"),
+        ({"mask": np.ones((8, 8))}, "a mask needs items to begin from; pass init="),
+        ({"top_k": 3}, "top_k must be left out of diffusion models"),
+    ],
+)
+def test_options_out_of_their_range_are_refused(flow, options, message):
+    with pytest.raises(SpecError, match=message):
+        flow.sample(2, context="dark", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"mask": np.ones((4, 8)), "init": IMAGES[:1]},
+            r"height and width of the images, \(8, 8\); got shape \(4, 8\)",
+        ),
+        ({"init": IMAGES[:3]}, "init must be one, or one for each of 2 samples; got 3"),
+        ({"context": [1, 2]}, "captions must be texts"),
+    ],
+)
+def test_items_that_do_not_fit_are_refused(flow, options, message):
+    with pytest.raises(DataError, match=message):
+        flow.sample(2, **{"context": "dark", **options})
+
+
+def test_guidance_needs_a_training_that_left_some_untold():
+    model = fit("flow_matching", steps=2, context_dropout=0.0)
+    with pytest.raises(SpecError, match="fitted with context_dropout=0. Fit it with"):
+        model.sample(2, context="dark", guidance=2.0)
+    with pytest.raises(DataError, match="pass context= with captions"):
+        model.sample(2)
+    with pytest.raises(SpecError, match="guidance must be left out of a prior of kind"):
+        fit("vae", steps=2).sample(2, context="dark", guidance=2.0)
+
+
+def test_a_text_without_captions_is_refused():
+    with pytest.raises(SpecError, match="text='learned' needs captions"):
+        Autoencoder("vae", text="learned", steps=1, **FEW).fit(IMAGES)
+
+
+def command(*arguments):
+    result = CliRunner().invoke(app, list(map(str, arguments)))
+    return result.exit_code, " ".join(result.output.split())
+
+
+def test_from_a_folder_of_captioned_pictures_to_a_prompt(tmp_path):
+    from PIL import Image
+
+    for place, image in enumerate(IMAGES[:40]):
+        Image.fromarray(image).save(tmp_path / f"{place:02}.png")
+        (tmp_path / f"{place:02}.txt").write_text(NAMES[place])
+    run, out = tmp_path / "run", tmp_path / "made.npz"
+    code, text = command(
+        *("fit", tmp_path, run, "--captions", "--preset", "flow_matching", "--steps", 30),
+        *("--validation", 0, "--learning-rate", 3e-3),
+    )
+    assert code == 0, text
+    prompts = ("--prompt", "dark", "--prompt", "bright")
+    code, text = command("sample", run, *prompts, "-n", 5, "--guidance", 2, "--out", out)
+    assert code == 0, text
+    with np.load(out) as stored:
+        made = stored[stored.files[0]]
+    assert made.shape == (10, 8, 8)
+    assert brightness(made[5:]) > brightness(made[:5])
+    edited = tmp_path / "edited.png"
+    code, text = command("edit", run, tmp_path / "00.png", "--prompt", "bright", "--out", edited)
+    assert code == 0, text
+    assert edited.is_file()
+
+
+def test_a_prompt_is_for_models_of_captions(tmp_path, flow):
+    fit("vae", LABELS, text=None, steps=2).save(tmp_path / "labels")
+    code, text = command("sample", tmp_path / "labels", "--prompt", "dark")
+    assert code != 0
+    code, text = command("sample", tmp_path / "labels", "--prompt", "a", "--context", "no")
+    assert code != 0
