@@ -92,12 +92,17 @@ def _as_frame(raw: Any) -> Any:
 
 def _plain(frame: Any) -> tuple[Any, dict[str, str]]:
     """Return a table whose columns can be learned, and what those were that are changed."""
-    found = {str(name): to_plain(frame[name]) for name in frame.columns}
-    changed = {name: plain for name, (plain, _) in found.items() if plain is not frame[name]}
+    changed, originals = dict[str, Any](), dict[str, str]()
+    for name, values in frame.items():
+        plain, was = to_plain(values)
+        if plain is not values:  # else all would be copied, one by one
+            changed[str(name)] = plain
+        if was:
+            originals[str(name)] = was
     attrs = frame.attrs
     frame = frame.assign(**changed) if changed else frame
     frame.attrs = attrs
-    return frame, {name: was for name, (_, was) in found.items() if was}
+    return frame, originals
 
 
 class UnseenValueWarning(UserWarning):
@@ -307,11 +312,15 @@ class TableDomain(Domain):
             frame = constraint.apply(frame) if strict else constraint.apply_to_new(frame)
         self._check_columns(frame)
         check_rows(frame)
-        cells = [self._cells(column, frame[column.name]) for column in learned]
-        self._warn_of_unseen(frame, cells)
-        numbers = [number for _, number in cells if number is not None]
-        array = np.stack([code for code, _ in cells] + numbers, axis=1)
-        return torch.from_numpy(array.astype(np.float32))
+        # Column by column into place: all of them in double precision would be twice as large.
+        array = np.empty((len(frame), len(learned) + self._num_numbers), dtype=np.float32)
+        places = itertools.count(len(learned))
+        for place, column in enumerate(learned):
+            array[:, place], number = self._cells(column, frame[column.name])
+            if number is not None:
+                array[:, next(places)] = number
+        self._warn_of_unseen(frame, array)
+        return torch.from_numpy(array)
 
     def _cells(self, column: Column, values: Any) -> Cell:
         """Codes and numbers; of a hole neither."""
@@ -324,12 +333,12 @@ class TableDomain(Domain):
             return encode_known(column, values, values.notna().to_numpy())
         return column.encode(values)
 
-    def _warn_of_unseen(self, frame: Any, cells: Sequence[Cell]) -> None:
+    def _warn_of_unseen(self, frame: Any, rows_of_cells: NDArray[np.float32]) -> None:
         """Warn of values that training did not know, with the first of them."""
         if self.unseen != "accept":
             return
         told, rows = [], np.zeros(len(frame), dtype=bool)
-        for column, (codes, _) in zip(self.learned, cells, strict=True):
+        for column, codes in zip(self.learned, rows_of_cells.T, strict=False):
             values = frame[column.name]
             gone = values.isna().to_numpy()
             unknown = np.isnan(codes) & ~(gone & (self.missing == "unobserved"))
