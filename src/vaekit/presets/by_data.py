@@ -9,6 +9,7 @@ from vaekit.latents.base import Single
 from vaekit.models.samplers import GAN
 from vaekit.networks.conv import grid_latents, latent_grid
 from vaekit.networks.critics import FeatureCritic, PatchCritic
+from vaekit.networks.patches import start_from_patches
 from vaekit.networks.wrappers import NoiseConditionedDecoder, ParallelDecoders
 from vaekit.objectives.adversarial import Adversarial, PatchAdversary
 from vaekit.objectives.base import KL, Linear, Reconstruction
@@ -52,7 +53,9 @@ def latent_diffusion(
     Source: Rombach et al. 2022, "High-resolution image synthesis with latent diffusion models"
     (with the straight path of Lipman et al. 2023 for the diffusion).
     """
-    grid = latent_grid(parts.some_items(1).shape[1:], parts.latent_dim)
+    examples = parts.some_items(1)
+    grid = latent_grid(examples.shape[1:], parts.latent_dim)
+    start_from_patches(parts.encoder, parts.decoder, examples)
     latent = Single(GridGaussian(parts.posterior_dim, grid), StandardNormal(parts.latent_dim))
     critic = PatchCritic(parts.channels)
     return Recipe(parts.vae(latent), PatchAdversary(elbo(beta), critic, adversarial, start))
