@@ -78,23 +78,25 @@ class PatchEncoder(nn.Module):
             *(Residual(width) for _ in range(blocks)),
             norm(width),
             nn.SiLU(),
-            nn.Conv2d(width, 2 * per_place, 1),
         )
-        self.straight = nn.Sequential(
-            nn.PixelUnshuffle(2**halvings),
-            nn.Conv2d(shape[0] * 4**halvings, per_place, 1, bias=False),
-        )
-        _shrink(self.body[-1])
-        with torch.no_grad():
-            self.body[-1].bias[per_place:] = _LOG_VARIANCE
+        self.head = nn.Conv2d(width, 2 * per_place, 1)
+        self.straight = nn.Conv2d(shape[0] * 4**halvings, per_place, 1, bias=False)
+        _shrink(self.head)
+        if self.head.bias is not None:
+            nn.init.constant_(self.head.bias[per_place:], _LOG_VARIANCE)
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Tensor:
         """Means of all latents, then the logarithms of their variances."""
-        x = self.padded(x).contiguous(memory_format=torch.channels_last)
-        means, log_variances = self.body(x).chunk(2, 1)
-        return torch.cat([(means + self.straight(x)).flatten(1), log_variances.flatten(1)], 1)
+        x = self._padded(x).contiguous(memory_format=torch.channels_last)
+        means, log_variances = self.head(self.body(x)).chunk(2, 1)
+        means = means + self.straight(F.pixel_unshuffle(x, 2**self.halvings))
+        return torch.cat([means.flatten(1), log_variances.flatten(1)], 1)
 
-    def padded(self, x: Tensor) -> Tensor:
+    def patches(self, x: Tensor) -> Float[Tensor, "batch values rows columns"]:
+        """Return the values of the patch at each place of the grid."""
+        return F.pixel_unshuffle(self._padded(x), 2**self.halvings)
+
+    def _padded(self, x: Tensor) -> Tensor:
         """Return images whose sides are whole patches, the last pixels repeated."""
         side = 2**self.halvings
         bottom, right = (-size % side for size in self.shape[1:])
@@ -159,9 +161,8 @@ class PatchDecoder(nn.Module):
             paint,
             nn.PixelShuffle(2**at_once),
         )
-        patch = nn.Conv2d(grid[0], colours * 4**halvings, 1, bias=False)
-        _repeat(patch, 2**halvings)
-        self.straight = nn.Sequential(patch, nn.PixelShuffle(2**halvings))
+        self.straight = nn.Conv2d(grid[0], colours * 4**halvings, 1, bias=False)
+        _repeat(self.straight, 2**halvings)
 
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch channels *event"]:
         """Decode; where a side is no whole number of patches, the last is cut off."""
@@ -172,8 +173,9 @@ class PatchDecoder(nn.Module):
             stretch, shift = self.modulation(context)[..., None, None].chunk(2, 1)
             h = h * (1 + stretch) + shift
         height, width = self.shape[2:]
-        painted = self.body(h)[..., :height, :width]
-        out: Tensor = painted + self.straight(latents)[..., :height, :width]
+        straight = F.pixel_shuffle(self.straight(latents), 2**self.halvings)
+        # Cut first: where a grid was halved often, the two overhang by different amounts.
+        out: Tensor = self.body(h)[..., :height, :width] + straight[..., :height, :width]
         return torch.unflatten(out, 1, self.shape[:2])
 
 
@@ -220,11 +222,11 @@ def start_from_patches(
     painter = next((m for m in decoder.modules() if isinstance(m, PatchDecoder)), None)
     if reader is None or painter is None or reader.grid != painter.grid:
         return False
-    read, paint = reader.straight[1], painter.straight[0]
+    read, paint = reader.straight, painter.straight
     if read.in_channels > _MOST_VALUES:
         return False
     x = x.float().nan_to_num()
-    patches = reader.straight[0](reader.padded(x - x.mean(0))).movedim(1, -1).flatten(0, -2)
+    patches = reader.patches(x - x.mean(0)).movedim(1, -1).flatten(0, -2)
     components, scales = _principal(patches, reader.per_place)
     read.weight.zero_()
     read.weight[: len(scales)] = (components / scales).T[..., None, None]
