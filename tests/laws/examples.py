@@ -52,6 +52,8 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "networks.ResidualDecoder": lambda: {"shape": (2, *IMAGE)},
     "networks.SpatialEncoder": lambda: {"shape": IMAGE, "per_place": 2},
     "networks.SpatialDecoder": lambda: {"shape": (2, *IMAGE), "grid": (2, 2, 3)},
+    "networks.PatchEncoder": lambda: {"shape": IMAGE, "per_place": 2},
+    "networks.PatchDecoder": lambda: {"shape": (2, *IMAGE), "grid": (2, 2, 3)},
     "networks.TemporalEncoder": lambda: {"shape": SERIES},
     "networks.TemporalDecoder": lambda: {"shape": (2, *SERIES)},
     "networks.GRUEncoder": lambda: {"shape": SERIES},

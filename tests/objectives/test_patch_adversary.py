@@ -105,7 +105,17 @@ def test_images_are_asked_for():
         assemble(image_vae(), domain, domain.prepare(table), 3, likelihood="gaussian")
 
 
-@pytest.mark.parametrize("options", [{"weight": -1.0}, {"start": 1.0}, {"start": -0.1}])
+def test_a_critic_may_rest():
+    """It judges at one step in three, and the others are the bound."""
+    model, _ = recipe()
+    objective = PatchAdversary(elbo(), PatchCritic(1), start=0.0, every=3)
+    steps = [update(objective, model, TrainingProgress(60 + i, 100, 6)) for i in range(4)]
+    assert ["critic" in step.losses for step in steps] == [True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    "options", [{"weight": -1.0}, {"start": 1.0}, {"start": -0.1}, {"every": 0}]
+)
 def test_impossible_options(options):
     with pytest.raises(SpecError):
         PatchAdversary(elbo(), PatchCritic(1), **options)

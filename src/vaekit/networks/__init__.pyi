@@ -29,6 +29,11 @@ from .conv import (
     MLPEncoder as MLPEncoder,
     TabularEncoder as TabularEncoder,
 )
+from .patches import (
+    PatchDecoder as PatchDecoder,
+    PatchEncoder as PatchEncoder,
+    start_from_patches as start_from_patches,
+)
 from .sizes import (
     NETWORKS as NETWORKS,
     SIZES as SIZES,

@@ -15,13 +15,12 @@ from vaekit.networks.conv import (
     MLPEncoder,
     ResidualDecoder,
     ResidualEncoder,
-    SpatialDecoder,
-    SpatialEncoder,
     SubpixelDecoder,
     grid_stages,
     latent_grid,
 )
 from vaekit.networks.denoisers import DenoisingMLP, UNet
+from vaekit.networks.patches import PatchDecoder, PatchEncoder
 from vaekit.networks.temporal import GRUDecoder, GRUEncoder, TemporalDecoder, TemporalEncoder
 
 _Networks = tuple[nn.Module, nn.Module, int]
@@ -39,6 +38,7 @@ _CONV_WIDTHS = {"small": 16, "medium": 32, "large": 64}
 _UNET_WIDTHS = {"small": 64, "medium": 96, "large": 128}
 _DENOISING_WIDTHS = {"small": 256, "medium": 512, "large": 1024}
 _GRU_WIDTHS = {"small": 48, "medium": 96, "large": 192}
+_READING_BLOCKS, _PAINTING_BLOCKS = 1, 2  # to paint is harder
 _FEWEST_PATCHES = 7  # along the shorter side of what a U-Net sees
 _ATTENTIVE = 8  # height or width at which a U-Net looks at all places, and halves no more
 
@@ -175,11 +175,10 @@ def _residual(wanted: _Wanted) -> _Networks:
 
 def _spatial(wanted: _Wanted, more: int = 0) -> _Networks:
     grid = latent_grid(wanted.shape, wanted.in_dim - wanted.context_dim, more)
-    width = 4 * wanted.width
-    channels = (width // 2,) * (grid_stages(wanted.shape) + more - 1) + (width,)
+    halvings, width = grid_stages(wanted.shape) + more, 4 * wanted.width
     return (
-        SpatialEncoder(wanted.shape, channels, grid[0]),
-        SpatialDecoder(grid, channels[::-1], wanted.out_shape, wanted.context_dim),
+        PatchEncoder(wanted.shape, halvings, grid[0], width, _READING_BLOCKS),
+        PatchDecoder(grid, wanted.out_shape, halvings, width, _PAINTING_BLOCKS, wanted.context_dim),
         2 * math.prod(grid),
     )
 

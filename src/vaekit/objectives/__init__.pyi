@@ -40,6 +40,7 @@ from .regularizers import (
     GradientPenalty as GradientPenalty,
     LatentNorm as LatentNorm,
     MeanDiscrepancy as MeanDiscrepancy,
+    PowerSpectrum as PowerSpectrum,
 )
 from .base import (
     FixedSchedule as FixedSchedule,

@@ -369,9 +369,11 @@ class PatchAdversary(Objective):
         weight: Pull of the critic, in pulls of the reconstruction; 0.5 to 1.3 is usual.
         start: Share of the training after which the critic joins; before, there is nothing to
             refine.
+        every: The critic judges, and pulls, at every so many steps: once in two or four costs less
+            and leaves the pull of a step as it is.
 
     Raises:
-        SpecError: A negative weight, or a start outside [0, 1).
+        SpecError: A negative weight, a start outside [0, 1), or no step to judge at.
 
     Source: Esser et al. 2021, "Taming transformers for high-resolution image synthesis", eq. 6-7
     (adaptive weight, there by the last layer); Rombach et al. 2022, "High-resolution image
@@ -380,17 +382,25 @@ class PatchAdversary(Objective):
     """
 
     def __init__(
-        self, base: Sum, critic: nn.Module, weight: float = 1.0, start: float = 0.3
+        self,
+        base: Sum,
+        critic: nn.Module,
+        weight: float = 1.0,
+        start: float = 0.3,
+        every: int = 1,
     ) -> None:
         super().__init__()
         if not weight >= 0:
             raise SpecError(f"weight must not be negative; got {weight}.")
         if not 0 <= start < 1:
             raise SpecError(f"start must be in [0, 1); got {start}.")
+        if every < 1:
+            raise SpecError(f"every must be at least 1; got {every}.")
         self.base = base
         self.critic = critic
         self.weight = weight
         self.start = start
+        self.every = every
 
     @property
     def requires(self) -> frozenset[str]:
@@ -417,7 +427,7 @@ class PatchAdversary(Objective):
         loss, terms = self.base.total(evidence, vae, progress)
         made = self._made(evidence, vae)
         joined = progress.step / progress.total - self.start
-        if joined < 0:
+        if joined < 0 or progress.step % self.every:
             yield Update({"model": loss}, terms)
             return
         # One pass over what was made serves both sides: its gradients go to the images for one,

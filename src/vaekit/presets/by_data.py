@@ -9,12 +9,13 @@ from vaekit.latents.base import Discrete, Single
 from vaekit.models.samplers import GAN
 from vaekit.networks.conv import code_latents, grid_latents, latent_grid
 from vaekit.networks.critics import FeatureCritic, PatchCritic
+from vaekit.networks.patches import start_from_patches
 from vaekit.networks.wrappers import NoiseConditionedDecoder, ParallelDecoders
 from vaekit.objectives.adversarial import Adversarial, PatchAdversary
 from vaekit.objectives.base import KL, Linear, Reconstruction
 from vaekit.objectives.denoising import Denoising, HideColumns
 from vaekit.objectives.evidence_bounds import Sum, elbo
-from vaekit.objectives.regularizers import Commitment
+from vaekit.objectives.regularizers import Commitment, PowerSpectrum
 from vaekit.posteriors.discrete import Placewise, VectorQuantized
 from vaekit.posteriors.gaussian import GridGaussian
 from vaekit.presets.base import Parts, Recipe, preset_for
@@ -44,24 +45,39 @@ def image_vae(
     prior="grid_flow",
     image_network="spatial",
     latent_dim=grid_latents,
-    training={"ema": 0.999},
+    training={"ema": 0.999, "batch_size": 64},
     prior_reads_context=True,
     guided=True,
 )
 def latent_diffusion(
-    parts: Parts, *, beta: float = 1.0, adversarial: float = 1.0, start: float = 0.3
+    parts: Parts,
+    *,
+    beta: float = 1.0,
+    spectrum: float = 1.0,
+    adversarial: float = 0.0,
+    start: float = 0.5,
 ) -> Recipe:
-    """An `image_vae` whose latents lie on a grid, where a U-Net learns to make them from noise.
+    """A sigma-VAE whose latents lie on a grid, where a U-Net learns to make them from noise.
+
+    The power spectrum of images keeps reconstructions sharp and free of a checkerboard, at a
+    weight of ``spectrum``. A critic of patches may join (``adversarial``) after a share ``start``
+    of the training, which costs a quarter of the speed.
 
     Labels, properties and captions are for the U-Net alone, which reads them by itself.
 
     Source: Rombach et al. 2022, "High-resolution image synthesis with latent diffusion models"
     (with the straight path of Lipman et al. 2023 for the diffusion).
     """
-    grid = latent_grid(parts.some_items(1).shape[1:], parts.latent_dim)
+    examples = parts.some_items(1)
+    grid = latent_grid(examples.shape[1:], parts.latent_dim)
+    start_from_patches(parts.encoder, parts.decoder, examples)
     latent = Single(GridGaussian(parts.posterior_dim, grid), StandardNormal(parts.latent_dim))
+    terms = Sum(Reconstruction(), (beta, KL()), (spectrum, PowerSpectrum()))
+    model = parts.vae(latent)
+    if not adversarial:
+        return Recipe(model, terms)
     critic = PatchCritic(parts.channels)
-    return Recipe(parts.vae(latent), PatchAdversary(elbo(beta), critic, adversarial, start))
+    return Recipe(model, PatchAdversary(terms, critic, adversarial, start, every=2))
 
 
 @preset_for(
