@@ -7,8 +7,9 @@ the data. So 2.5 means: the data, and one and a half times as much again.
     python benchmarks/memory.py
     python benchmarks/memory.py --only long --check
 
-A case may take ``BOUND`` times its data, what it returns, some times the weights of its model, and
-what one batch takes on its way through the networks, which does not grow with the data.
+A case may take ``BOUND`` times its data (``OF_KINDS`` times, if there are labels), what it
+returns, some times the weights of its model, and what one batch takes on its way through the
+networks, which does not grow with the data.
 """
 
 import argparse
@@ -22,10 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from results import add_option, keep, recording
 
 MB = 1e6
 BOUND, OF_WEIGHTS = 2.5, 7
-BATCH = {"images": 700 * MB}
+OF_KINDS = 5
+"""In place of ``BOUND``, of tables with labels: networks see a code and a number of each cell."""
+
+BATCH = {"images": 700 * MB, "labelled": 220 * MB, "wide labelled": 560 * MB}
 OTHER = 10 * MB
 
 
@@ -39,6 +44,15 @@ def images() -> Any:
     return np.random.default_rng(0).integers(0, 255, (20_000, 64, 64, 3), dtype=np.uint8)
 
 
+def labelled(rows: int, columns: int) -> Any:
+    """Return a data frame of numbers and a column of text labels, a table of several kinds."""
+    import pandas as pd
+
+    frame = table(rows, columns - 1)
+    labels = np.random.default_rng(1).integers(0, 5, rows)
+    return frame.assign(kind=pd.Categorical.from_codes(labels, list("abcde")))
+
+
 def table(rows: int, columns: int) -> Any:
     """Return a data frame of numbers with names."""
     import pandas as pd
@@ -47,20 +61,24 @@ def table(rows: int, columns: int) -> Any:
 
 
 LONG, WIDE = (1_000_000, 20), (5, 30_000)
+LABELLED = (300_000, 20), (50, 500)
 DATA: dict[str, Callable[[], Any]] = {
     "long": lambda: numbers(*LONG),
     "long frame": lambda: table(*LONG),
     "wide": lambda: numbers(*WIDE),
     "wide frame": lambda: table(*WIDE),
+    "labelled": lambda: labelled(*LABELLED[0]),
+    "wide labelled": lambda: labelled(*LABELLED[1]),
     "images": images,
 }
 WORK = ("fit", "transform", "score")
 
 
 def size_of(data: Any) -> int:
-    """Return the bytes of an array or a data frame of numbers."""
-    array = data.to_numpy() if not isinstance(data, np.ndarray) else data
-    return int(array.nbytes)
+    """Return the bytes of an array or a data frame."""
+    if isinstance(data, np.ndarray):
+        return int(data.nbytes)
+    return int(data.memory_usage(index=False, deep=True).sum())
 
 
 def resident() -> float:
@@ -82,7 +100,7 @@ def run(case: str, work: str, batch: int | None) -> dict[str, Any]:
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    few = numbers(300, 4)
+    few = labelled(300, 4) if "labelled" in case else numbers(300, 4)
     small = Autoencoder(steps=2, latent_dim=2, progress=False).fit(few)  # what is imported late
     small.transform(few), small.score_samples(few, draws=2)
     before = resident()
@@ -100,7 +118,8 @@ def run(case: str, work: str, batch: int | None) -> dict[str, Any]:
             result = model.score_samples(data, draws=1).nbytes
     grown = peak() - before
     parameters = sum(p.numel() * p.element_size() for p in model.model_.parameters())
-    bound = BOUND * size + result + OF_WEIGHTS * parameters + BATCH.get(case, OTHER)
+    times = OF_KINDS if "labelled" in case else BOUND
+    bound = times * size + result + OF_WEIGHTS * parameters + BATCH.get(case, OTHER)
     return {
         "case": case,
         "work": work,
@@ -121,21 +140,33 @@ def main() -> None:
     parser.add_argument("--case", nargs=2, help="one case, in this process")
     parser.add_argument("--batch", type=int, help="items per step, if not as usual")
     parser.add_argument("--check", action="store_true", help="fail where a bound does not hold")
+    add_option(parser)
     asked = parser.parse_args()
     if asked.case:
         print(json.dumps(run(*asked.case, asked.batch)))
         return
-    rows = []
-    for case in DATA:
-        for work in WORK:
-            if asked.only in f"{case} {work}":
-                command = [sys.executable, __file__, "--case", case, work]
-                command += ["--batch", str(asked.batch)] if asked.batch else []
-                done = subprocess.run(command, capture_output=True, text=True, check=True)
-                rows.append(json.loads(done.stdout.splitlines()[-1]))
-                print(rows[-1], flush=True)
+    with recording("memory", asked.results):
+        rows = [
+            measured(case, work, asked.batch)
+            for case in DATA
+            for work in WORK
+            if asked.only in f"{case} {work}"
+        ]
     if asked.check and not all(row["holds"] for row in rows):
         sys.exit("a bound does not hold")
+
+
+def measured(case: str, work: str, batch: int | None) -> dict[str, Any]:
+    """Measure a case in a process of its own, print it and keep its figures."""
+    command = [sys.executable, __file__, "--case", case, work]
+    command += ["--batch", str(batch)] if batch else []
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    print(row, flush=True)
+    figures = {"data, MB": row["data_MB"], "held at most, MB": row["peak_MB"]}
+    target = (f"<= {row['bound_MB']:.0f}", row["holds"])
+    keep(f"{case}: {work}", figures, targets={"held at most, MB": target})
+    return row
 
 
 if __name__ == "__main__":

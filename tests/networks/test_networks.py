@@ -9,11 +9,14 @@ from vaekit.networks import (
     Chain,
     Offset,
     PatchCritic,
+    PatchDecoder,
+    PatchEncoder,
     SpatialDecoder,
     code_latents,
     grid_latents,
     latent_grid,
     make_networks,
+    start_from_patches,
 )
 from vaekit.networks.conv import halved, norm
 
@@ -183,3 +186,81 @@ def test_every_place_of_a_grid_is_told_the_context():
     z = torch.zeros(2, 32)
     out = decoder(torch.cat([z, torch.eye(3)[:2]], 1)).squeeze()
     assert ((out[0] - out[1]).abs() > 1e-4).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("halvings", [1, 2, 3])
+def test_an_untrained_patch_decoder_paints_no_checkerboard(halvings):
+    """No frequency at which its patches repeat is stronger than the low ones, or stands out."""
+    torch.manual_seed(0)
+    side = 2**halvings
+    decoder = PatchDecoder((4, 12, 12), (1, 3, 12 * side, 12 * side), halvings, 16, 1)
+    with torch.no_grad():
+        images = decoder(torch.randn(64, 4 * 144)).squeeze(1)
+    waves = torch.fft.fft2(images - images.mean((2, 3), keepdim=True))
+    power = waves.abs().square().mean((0, 1))
+    repeats = [(12 * i, 12 * j) for i in range(side) for j in range(side) if i or j]
+    strongest = max(power[place].item() for place in repeats)
+    assert strongest < 0.1 * power[1:5, 1:5].mean()
+
+
+@pytest.mark.parametrize("halvings", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", [(7, 9), (28, 28), (33, 64)])
+def test_patch_networks_take_images_of_any_size(halvings, size):
+    encoder = PatchEncoder((1, *size), halvings, 2, 8)
+    decoder = PatchDecoder(encoder.grid, (1, 1, *size), halvings, 8, context_dim=3)
+    latents = 2 * encoder.grid[1] * encoder.grid[2]
+    assert encoder(torch.rand(2, 1, *size)).shape == (2, 2 * latents)
+    assert decoder(torch.randn(2, latents + 3)).shape == (2, 1, 1, *size)
+
+
+def test_every_place_of_a_patch_decoder_is_told_the_context():
+    torch.manual_seed(0)
+    decoder = PatchDecoder((2, 4, 4), (1, 1, 8, 8), 1, 8, context_dim=3)
+    out = decoder(torch.cat([torch.randn(1, 32).expand(2, -1), torch.eye(3)[:2]], 1)).squeeze()
+    assert ((out[0] - out[1]).abs() > 1e-5).float().mean() > 0.9
+
+
+def _images():
+    """Smooth ones, of which a few components say nearly all."""
+    rows = torch.linspace(0, 3, 12)
+    phases = 6 * torch.rand(300, 1, 1, 1, generator=torch.Generator().manual_seed(0))
+    return 0.5 + 0.5 * torch.sin(phases + rows[:, None] + 0.5 * rows)
+
+
+def test_patch_networks_start_from_components_of_patches():
+    x = _images()
+    torch.manual_seed(0)
+    encoder = PatchEncoder((1, 12, 12), 2, 2, 8)
+    decoder = PatchDecoder(encoder.grid, (1, 1, 12, 12), 2, 8)
+    assert start_from_patches(encoder, decoder, x)
+    centred = x - x.mean(0)
+    with torch.no_grad():
+        z = encoder.straight(encoder.patches(centred))
+        back = torch.nn.functional.pixel_shuffle(decoder.straight(z), 4)
+    assert (back - centred).square().mean() < 0.01 * centred.square().mean()
+    values = z.movedim(1, -1).flatten(0, -2)
+    torch.testing.assert_close(values.square().mean(0), torch.ones(2), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("x", [torch.zeros(5, 1, 12, 12), torch.full((5, 1, 12, 12), torch.nan)])
+def test_patches_that_say_nothing_start_nothing(x):
+    encoder = PatchEncoder((1, 12, 12), 2, 3, 8)
+    decoder = PatchDecoder(encoder.grid, (1, 1, 12, 12), 2, 8)
+    start_from_patches(encoder, decoder, x)
+    assert not encoder.straight.weight.any()
+    assert not decoder.straight.weight.any()
+
+
+def test_a_decoder_of_several_numbers_a_value_keeps_its_start():
+    encoder = PatchEncoder((1, 12, 12), 2, 3, 8)
+    decoder = PatchDecoder(encoder.grid, (2, 1, 12, 12), 2, 8)
+    before = decoder.straight.weight.clone()
+    assert start_from_patches(encoder, decoder, _images())
+    assert torch.equal(decoder.straight.weight, before)
+
+
+def test_other_networks_do_not_start_from_patches():
+    encoder, decoder, _ = make_networks("conv", "small", (1, 12, 12), 4, 1)
+    assert not start_from_patches(encoder, decoder, _images())
+    large = PatchEncoder((1, 64, 64), 6, 2, 8), PatchDecoder((2, 1, 1), (1, 1, 64, 64), 6, 8)
+    assert not start_from_patches(*large, torch.rand(3, 1, 64, 64))

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 from vaekit.distributions.codes import CodeDistribution
@@ -226,6 +227,8 @@ class Commitment(Term):
 
 
 _FAINTEST = 1e-4  # of the mean power: what is fainter no eye sees, and its logarithm is noise
+_ROUNDING = 1e-6  # power of the rounding to bytes, of values from 0 to 1
+_CERTAINTY = 4  # of a frequency known by half, a sixteenth is asked for
 
 
 @dataclass(frozen=True)
@@ -235,7 +238,10 @@ class PowerSpectrum(Term):
     What squared errors leave out is fine detail: of what is uncertain they ask for the mean, which
     is smooth. And what layers that paint several pixels at once put in is a checkerboard. Both show
     in the power at single frequencies, averaged over a batch; this asks for the power that the
-    images have, and leaves it to the reconstruction where to put it. It costs next to nothing.
+    images have, at next to no cost. Too much of it always counts. Too little counts as far as the
+    reconstruction knows of that frequency (the fourth power of the squared correlation with the
+    images): what it does not know it would make up, as a pattern that repeats with the grid of the
+    network. Images of which little is known therefore stay smooth.
 
     Of images of D values, all at a power e times too large or too small, it is D / 2 nats: as much
     as an error e times as large costs under normal noise that is set to its best value.
@@ -257,31 +263,40 @@ class PowerSpectrum(Term):
                 "PowerSpectrum needs images of shape (channels, height, width); got items of "
                 f"shape {tuple(real.shape[1:])}."
             )
-        wanted, got = _power(real), _power(made)
-        faintest = _FAINTEST * wanted.mean((1, 2), keepdim=True) + torch.finfo(wanted.dtype).tiny
+        wanted, got, common = _powers(real, made)
+        faintest = _FAINTEST * wanted.mean((1, 2), keepdim=True) + _ROUNDING
+        known = (common.square() / ((wanted + faintest) * (got + faintest))).detach()
         ratios = (got + faintest).log() - (wanted + faintest).log()
-        return ratios.square().mean() * (math.prod(real.shape[1:]) / 2)
+        weights = torch.where(ratios > 0, 1.0, known**_CERTAINTY)
+        return (weights * ratios.square()).mean() * (math.prod(real.shape[1:]) / 2)
 
 
-def _power(images: Tensor) -> Tensor:
-    """Mean power about each frequency, over images and the frequencies next to it.
+def _powers(real: Tensor, made: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean power of both about each frequency, and what they have in common.
 
     Grey and colour apart: else colourful noise would do for detail, which is mostly grey.
     """
+    a, b = _waves(real), _waves(made)
+    powers = torch.stack([(x * y).mean((1, 2)) for x, y in ((a, a), (b, b), (a, b))])
+    wanted, got, common = F.avg_pool2d(powers, 3, stride=1, padding=1, count_include_pad=False)
+    return wanted, got, common
+
+
+def _waves(images: Tensor) -> Float[Tensor, "kinds items colours rows columns"]:
     values = images.float()
     values = values - values.mean((2, 3), keepdim=True)
     height, width = values.shape[-2:]
     waves = _cosines(height).to(values) @ values @ _cosines(width).to(values).mT
     grey = waves.mean(1, keepdim=True)
-    kinds = (grey, waves - grey) if waves.shape[1] > 1 else (grey,)
-    powers = torch.stack([kind.square().mean((0, 1)) for kind in kinds])
-    return F.avg_pool2d(powers, 3, stride=1, padding=1, count_include_pad=False)
+    kinds = [grey.expand_as(waves), waves - grey] if waves.shape[1] > 1 else [grey]
+    return torch.stack(kinds)
 
 
 @functools.cache
 def _cosines(side: int) -> Tensor:
     """Return the cosine transform: unlike Fourier's it sees no step from one edge to the other."""
-    places = torch.arange(side) + 0.5
-    waves = torch.cos(math.pi / side * torch.arange(side)[:, None] * places)
-    scaled: Tensor = waves * (2 / side) ** 0.5
+    with torch.inference_mode(False):  # it is kept for callers that want gradients
+        frequencies = torch.arange(side, dtype=torch.float32, device="cpu")
+        waves = torch.cos(math.pi / side * frequencies[:, None] * (frequencies + 0.5))
+        scaled: Tensor = waves * (2 / side) ** 0.5
     return scaled

@@ -12,7 +12,7 @@ from vaekit.networks.critics import FeatureCritic, PatchCritic
 from vaekit.networks.patches import start_from_patches
 from vaekit.networks.wrappers import NoiseConditionedDecoder, ParallelDecoders
 from vaekit.objectives.adversarial import Adversarial, PatchAdversary
-from vaekit.objectives.base import KL, Linear, Reconstruction
+from vaekit.objectives.base import KL, Linear, Objective, Reconstruction
 from vaekit.objectives.denoising import Denoising, HideColumns
 from vaekit.objectives.evidence_bounds import Sum, elbo
 from vaekit.objectives.regularizers import Commitment, PowerSpectrum
@@ -72,12 +72,17 @@ def latent_diffusion(
     grid = latent_grid(examples.shape[1:], parts.latent_dim)
     start_from_patches(parts.encoder, parts.decoder, examples)
     latent = Single(GridGaussian(parts.posterior_dim, grid), StandardNormal(parts.latent_dim))
-    terms = Sum(Reconstruction(), (beta, KL()), (spectrum, PowerSpectrum()))
-    model = parts.vae(latent)
+    addends = [(beta, KL()), *([(spectrum, PowerSpectrum())] if spectrum else [])]
+    return Recipe(
+        parts.vae(latent), _judged(parts, Sum(Reconstruction(), *addends), adversarial, start)
+    )
+
+
+def _judged(parts: Parts, terms: Sum, adversarial: float, start: float) -> Objective:
+    """The terms, and a critic where it has a weight; it judges every other step."""
     if not adversarial:
-        return Recipe(model, terms)
-    critic = PatchCritic(parts.channels)
-    return Recipe(model, PatchAdversary(terms, critic, adversarial, start, every=2))
+        return terms
+    return PatchAdversary(terms, PatchCritic(parts.channels), adversarial, start, every=2)
 
 
 @preset_for(
