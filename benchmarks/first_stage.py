@@ -70,8 +70,8 @@ def before(parts):
     shape = parts.some_items(1).shape[1:]
     grid = latent_grid(shape, parts.latent_dim)
     encoder, decoder = parts.encoder.links, parts.decoder.links
-    encoder[1] = SpatialEncoder(shape, (64, 128), grid[0])
-    decoder[0] = SpatialDecoder(grid, (128, 64), (1, *shape))
+    encoder[1] = SpatialEncoder(shape, (32, 64), grid[0])
+    decoder[0] = SpatialDecoder(grid, (64, 32), (1, *shape))
     latent = Single(GridGaussian(parts.posterior_dim, grid), StandardNormal(parts.latent_dim))
     return Recipe(parts.vae(latent), PatchAdversary(elbo(), PatchCritic(parts.channels)))
 
