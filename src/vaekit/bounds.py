@@ -48,6 +48,9 @@ Iterations = Annotated[int, Between(0, 100_000)]
 Side = Annotated[int, Between(0, 8192)]
 """Of what a table is made with as many rows or columns, before any tensor: masks of flows."""
 
+Layers = Annotated[int, Between(0, 256)]
+"""Of a Transformer of PyTorch, which copies the first one, and not what it was made from."""
+
 Amount = Annotated[int, Between(0, 2**63)]
 """Of what was counted in the data: nothing is made of it."""
 

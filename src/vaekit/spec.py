@@ -87,6 +87,33 @@ def arguments(value: object) -> dict[str, Any]:
         ) from error
 
 
+def with_defaults(spec: Any) -> Any:
+    """Return a stored description with the arguments that components have got since then.
+
+    Args:
+        spec: JSON from `describe`, of this version or an earlier one.
+
+    Example:
+        >>> stored = {"type": "likelihoods.Gaussian", "args": {}}
+        >>> with_defaults(stored) == {"type": "likelihoods.Gaussian", "args": {"scale": 1.0}}
+        True
+    """
+    if isinstance(spec, list):
+        return [with_defaults(item) for item in spec]
+    if not isinstance(spec, dict):
+        return spec
+    filled = {key: with_defaults(item) for key, item in spec.items()}
+    if spec.keys() != {"type", "args"} or not isinstance(filled["args"], dict):
+        return filled
+    kind, _, own = str(spec["type"]).partition(".")
+    if kind not in STORABLE or own not in names(kind):
+        return filled
+    for parameter in inspect.signature(get(kind, own)).parameters.values():
+        if parameter.default is not parameter.empty and parameter.name not in filled["args"]:
+            filled["args"][parameter.name] = describe(parameter.default)
+    return filled
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a description comes from, and what it may ask for.

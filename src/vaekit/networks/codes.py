@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from vaekit.bounds import Layers
 from vaekit.errors import SpecError
 from vaekit.networks.context import ContextReader
 from vaekit.networks.tokens import CausalLayer
@@ -43,7 +44,7 @@ class CodeTransformer(nn.Module):
         tokens: int,
         num_codes: int,
         width: int,
-        layers: int,
+        layers: Layers,
         reader: ContextReader | None,
         context_dim: int,
     ) -> None:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from vaekit.bounds import Side
+from vaekit.bounds import Layers, Side
 from vaekit.errors import CompositionError, MissingExtraError, SpecError, unknown_name
 from vaekit.types import Conditioning, SamplingOptions
 
@@ -288,7 +288,7 @@ class LearnedTextReader(TextReader):
         num_codes: Side,
         length: Side,
         width: Side = 128,
-        layers: int = 2,
+        layers: Layers = 2,
         dropout: float = 0.1,
     ) -> None:
         super().__init__(length, width, width, layers, dropout)
@@ -332,7 +332,7 @@ class PretrainedTextReader(TextReader):
         length: Side,
         word_dim: Side,
         width: Side = 128,
-        layers: int = 2,
+        layers: Layers = 2,
         dropout: float = 0.1,
     ) -> None:
         super().__init__(length, word_dim, width, layers, dropout)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit.bounds import Steps
+from vaekit.bounds import Layers, Steps
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.networks.codes import CaptionScorer, CodeTransformer
 from vaekit.networks.context import ContextReader, missing_rows
@@ -69,7 +69,7 @@ class AutoregressiveCodes(FittedPrior, Steered):
         width: int = 128,
         steps: Steps = 800,
         network: str = "gru",
-        layers: int = 4,
+        layers: Layers = 4,
         reader: ContextReader | None = None,
     ) -> None:
         super().__init__(latent_dim)

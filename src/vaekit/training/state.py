@@ -29,7 +29,7 @@ from vaekit.models.vae import Model
 from vaekit.objectives.base import Objective
 from vaekit.randomness import reseed, restore_stream, stream_state
 from vaekit.schema import check_document, shown
-from vaekit.spec import describe
+from vaekit.spec import describe, with_defaults
 from vaekit.tensor_files import check_kinds, put_weights, read_header, read_tensors, tensor_pieces
 from vaekit.training.config import PRECISIONS, Items, TrainConfig
 from vaekit.types import Batch, TrainingProgress, Update
@@ -535,7 +535,7 @@ class State:
 
     def _check_identity(self, stored: Mapping[str, Any]) -> None:
         for name, value in self._identity().items():
-            if stored.get(name) != value:
+            if stored.get(name) != value and with_defaults(stored.get(name)) != value:
                 raise TrainingError(
                     f"the checkpoint in {self.folder} belongs to another training: its {name} "
                     f"must be the same; {_difference(stored.get(name), value, name)}. Use the "
