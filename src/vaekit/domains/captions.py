@@ -96,7 +96,7 @@ class LearnedWords(Captions):
         length: Learned number of codes of a row.
 
     Example:
-        >>> words = LearnedWords().fit(["a red hat", "a blue hat", "a hat"])
+        >>> words = LearnedWords().fit(["a red hat", "a blue hat"] * 2)
         >>> words.prepare(["a hat, red"]).shape
         torch.Size([1, 3])
     """
