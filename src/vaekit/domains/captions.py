@@ -97,7 +97,7 @@ class LearnedWords(Captions):
 
     Example:
         >>> words = LearnedWords().fit(["a red hat", "a blue hat"] * 2)
-        >>> words.prepare(["a hat, red"]).shape
+        >>> words.prepare(["a hat"]).shape
         torch.Size([1, 3])
     """
 
