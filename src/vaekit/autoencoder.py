@@ -17,7 +17,7 @@ from vaekit.errors import NotFittedError, unknown_name
 from vaekit.fitting.conditional import sample_where
 from vaekit.fitting.fine_tuning import fine_tune_model
 from vaekit.fitting.fit import Plan, fit_model
-from vaekit.fitting.sampling import Wishes, sampling_options
+from vaekit.fitting.sampling import SamplingRequest, sampling_options
 from vaekit.fitting.trained import TrainedModel
 from vaekit.likelihoods.base import Likelihood
 from vaekit.metrics.latents import Health
@@ -306,7 +306,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if where:
             found = sample_where(trained, n, where, context, seed, prior)
             return trained.domain.present(found)
-        asked = Wishes(
+        asked = SamplingRequest(
             guidance,
             negative,
             init,
@@ -319,7 +319,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             top_p,
             rerank,
         )
-        if asked.are_none:
+        if asked.is_default:
             return trained.domain.present(trained.sample(n, context, seed, prior))
         options = sampling_options(trained, n, asked)
         return trained.domain.present(trained.sample(n, context, seed, prior, options))

@@ -8,6 +8,7 @@ from vaekit.distributions.solvers import begin_from
 from vaekit.errors import SpecError
 
 MEAN, SCALE = 2.0, 0.5
+# The first and last steps of DPM-Solver++, where one share is 0, are of first order.
 ORDERS = {"ddim": 1, "euler": 1, "dpm++2m": 1, "multistep": 2, "heun": 2, "rk4": 4}
 
 
@@ -46,13 +47,13 @@ def test_an_unknown_solver_suggests_the_near_one():
 
 
 def test_items_to_begin_from_stay_where_a_mask_is_dark():
-    path, times = find_path("straight"), torch.linspace(0, 1, 6)
+    path, times = find_path("straight"), torch.linspace(0, 1, 41)
     known, noise = torch.full((3, 4), 7.0), torch.randn(3, 4)
     mask = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).expand(3, 4)
     x, times, keep = begin_from(noise, times, path, known, 1.0, mask)
-    found = solve("euler", field_of(path), path, x, times, keep)
+    found = solve("heun", field_of(path), path, x, times, keep)
     assert torch.equal(found[:, :2], known[:, :2])
-    torch.testing.assert_close(found[:, 2:], MEAN + SCALE * noise[:, 2:], atol=0.5, rtol=0)
+    torch.testing.assert_close(found[:, 2:], MEAN + SCALE * noise[:, 2:], atol=0.02, rtol=0)
 
 
 def test_no_strength_changes_nothing():

@@ -95,9 +95,9 @@ def test_what_is_no_caption_is_refused(raw, message):
 
 def test_a_context_may_be_left_out_where_some_of_it_was_left_untold():
     context = Context(dropout=0.2).fit(["a", "b"])
-    assert context.untold(3).isnan().all()
+    assert context.missing(3).isnan().all()
     with pytest.raises(DataError, match=r"pass context= with labels \['a', 'b'\]"):
-        Context().fit(["a", "b"]).untold(3)
+        Context().fit(["a", "b"]).missing(3)
 
 
 def test_a_text_is_learned_or_named():

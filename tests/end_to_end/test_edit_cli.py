@@ -131,7 +131,7 @@ def test_sampling_in_a_context_of_columns(place):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ([], SpecError, "exactly one of --attribute, --like and --discover.*got none"),
+        ([], SpecError, "exactly one of --attribute, --like, --discover and --prompt.*got none"),
         (["--attribute", "side", "--discover", "2"], SpecError, "got --attribute, --discover"),
         (["--attribute", "side"], SpecError, "--to must be given"),
         (["--attribute", "side", "--to", "right"], DataError, "got no labels"),

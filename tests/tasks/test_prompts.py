@@ -45,7 +45,7 @@ def latent():
 
 
 @pytest.fixture(scope="module")
-def told():
+def conditioning():
     from vaekit.presets import vq_transformer
 
     return fit(vq_transformer(num_codes=8), steps=10)
@@ -187,6 +187,12 @@ def test_guidance_needs_a_training_that_left_some_untold():
         model.sample(2)
     with pytest.raises(SpecError, match="guidance must be left out of a prior of kind"):
         fit("vae", steps=2).sample(2, context="dark", guidance=2.0)
+
+
+def test_guidance_of_a_model_without_a_context_is_refused():
+    model = fit("flow_matching", None, text=None, steps=2)
+    with pytest.raises(SpecError, match="guidance must be left out of a model without a context"):
+        model.sample(2, guidance=3.0)
 
 
 def test_a_text_without_captions_is_refused():

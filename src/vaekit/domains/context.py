@@ -346,7 +346,7 @@ class Context:
         rows = self.captions.prepare(texts)
         return rows.view(len(several), most, -1)
 
-    def untold(self, count: int) -> Float[Tensor, "batch context"]:
+    def missing(self, count: int) -> Float[Tensor, "batch context"]:
         """Return rows of which nothing is told.
 
         Raises:

@@ -163,7 +163,7 @@ def _check_one_of(**given: object) -> None:
     named = [name for name, value in given.items() if value is not None]
     if len(named) != 1:
         raise SpecError(
-            "exactly one of --attribute, --like and --discover must be given; got "
+            "exactly one of --attribute, --like, --discover and --prompt must be given; got "
             f"{', '.join('--' + name for name in named) or 'none'}."
         )
 

@@ -42,7 +42,7 @@ def default_prior(model: VAE) -> FittedPrior:
     Mixtures of Gaussians take seconds and beat flows at small budgets; codes need a prior that
     knows which of them go together.
     """
-    latent, context_dim = model.latent, model.told_dim
+    latent, context_dim = model.latent, model.conditioning_dim
     if latent.num_codes:
         return AutoregressiveCodes(latent.num_coordinates, latent.num_codes, context_dim)
     return GaussianMixture(latent.num_coordinates, context_dim=context_dim)
@@ -143,7 +143,7 @@ def _grid_flow(model: VAE, steps: int, reader: Reader) -> FittedPrior:
     return FlowMatching(
         model.latent_dim,
         solver_steps=5,
-        context_dim=model.told_dim if reader is None else reader.context_dim,
+        context_dim=model.conditioning_dim if reader is None else reader.context_dim,
         steps=max(1, steps),
         grid=posterior.grid,
         reader=reader,
@@ -152,7 +152,7 @@ def _grid_flow(model: VAE, steps: int, reader: Reader) -> FittedPrior:
 
 def _transformer(model: VAE, steps: int, reader: Reader) -> FittedPrior:
     latent = model.latent
-    context_dim = model.told_dim if reader is None else reader.context_dim
+    context_dim = model.conditioning_dim if reader is None else reader.context_dim
     return AutoregressiveCodes(
         latent.num_coordinates,
         latent.num_codes,
@@ -165,7 +165,9 @@ def _transformer(model: VAE, steps: int, reader: Reader) -> FittedPrior:
 
 def _sized(make: Callable[..., FittedPrior], **options: Any) -> Maker:
     """Return a maker for a model's number of coordinates and context."""
-    return lambda m, _, __: make(m.latent.num_coordinates, context_dim=m.told_dim, **options)
+    return lambda m, _, __: make(
+        m.latent.num_coordinates, context_dim=m.conditioning_dim, **options
+    )
 
 
 NAMED_PRIORS: dict[str, Maker] = {
@@ -232,7 +234,7 @@ def refit_prior(
         prior.to(x.device).start_from(x)
     else:
         u, context = _coordinates(model, batches, generator)
-        context = model.told_to(prior, context)
+        context = model.conditioning_for(prior, context)
         _check_size(u, prior)
         prior.to(u.device).fit(u, context, generator=generator)
     model.fitted_prior = prior

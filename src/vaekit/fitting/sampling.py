@@ -1,4 +1,4 @@
-"""What users wish of samples, checked and made ready for the model."""
+"""What users ask of samples, checked and made ready for the model."""
 
 import math
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _STRENGTH = 0.6
 
 
 @dataclass(frozen=True, eq=False)
-class Wishes:
+class SamplingRequest:
     """How samples are to be drawn; see `Autoencoder.sample` for each."""
 
     guidance: float = 1.0
@@ -35,61 +35,70 @@ class Wishes:
     rerank: int = 1
 
     @property
-    def are_none(self) -> bool:
-        """Whether samples are wished for as the model has learned to make them."""
+    def is_default(self) -> bool:
+        """Whether samples are asked for as the model has learned to make them."""
         raw = (self.negative, self.init, self.mask, self.strength, self.steps, self.solver)
         numbers = (self.guidance, self.temperature, self.top_k, self.top_p, self.rerank)
         return all(value is None for value in raw) and numbers == (1.0, 1.0, 0, 1.0, 1)
 
 
-def sampling_options(trained: TrainedModel, n: int, wishes: Wishes) -> SamplingOptions:
+def sampling_options(trained: TrainedModel, n: int, request: SamplingRequest) -> SamplingOptions:
     """Return the options of a draw of n items.
 
     Raises:
         SpecError: A number out of its range.
         DataError: Items to begin from, or a mask, of another shape or number.
     """
-    _check_numbers(wishes)
-    start = None if wishes.init is None else _repeated(_items(trained, wishes.init), n, "init")
-    mask = None if wishes.mask is None else _mask(wishes.mask, start, n)
-    strength = wishes.strength
+    _check_numbers(request)
+    if request.guidance != 1 and trained.context is None:
+        raise SpecError(
+            f"guidance must be left out of a model without a context; got "
+            f"{request.guidance!r}. Fit one with labels, properties or captions."
+        )
+    start = None if request.init is None else _repeated(_items(trained, request.init), n, "init")
+    mask = None if request.mask is None else _mask(request.mask, start, n)
+    strength = request.strength
     if strength is None:
         strength = 1.0 if start is None or mask is not None else _STRENGTH
-    negative = None if wishes.negative is None else trained.rows(wishes.negative, n)
+    negative = None if request.negative is None else trained.rows(request.negative, n)
     return SamplingOptions(
-        guidance=float(wishes.guidance),
+        guidance=float(request.guidance),
         negative=negative,
-        steps=wishes.steps,
-        solver=wishes.solver,
+        steps=request.steps,
+        solver=request.solver,
         start=start,
         strength=float(strength),
         mask=mask,
-        temperature=float(wishes.temperature),
-        top_k=wishes.top_k,
-        top_p=float(wishes.top_p),
-        rerank=wishes.rerank,
+        temperature=float(request.temperature),
+        top_k=request.top_k,
+        top_p=float(request.top_p),
+        rerank=request.rerank,
     )
 
 
-def _check_numbers(wishes: Wishes) -> None:
+def _check_numbers(request: SamplingRequest) -> None:
     rules = {
-        "guidance": (wishes.guidance, 0.0, 100.0),
-        "strength": (wishes.strength, 0.0, 1.0),
-        "temperature": (wishes.temperature, 1e-3, 100.0),
-        "top_p": (wishes.top_p, 1e-6, 1.0),
+        "guidance": (request.guidance, 0.0, 100.0),
+        "strength": (request.strength, 0.0, 1.0),
+        "temperature": (request.temperature, 1e-3, 100.0),
+        "top_p": (request.top_p, 1e-6, 1.0),
     }
     for name, (value, least, most) in rules.items():
         if value is not None and not (_is_number(value) and least <= value <= most):
             raise SpecError(f"{name} must be a number from {least:g} to {most:g}; got {value!r}.")
-    counts = (("steps", wishes.steps, 1), ("top_k", wishes.top_k, 0), ("rerank", wishes.rerank, 1))
+    counts = (
+        ("steps", request.steps, 1),
+        ("top_k", request.top_k, 0),
+        ("rerank", request.rerank, 1),
+    )
     for name, count, least in counts:
         whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
         if count is not None and not (whole and least <= count <= _MOST_STEPS):
             raise SpecError(
                 f"{name} must be a whole number from {least} to {_MOST_STEPS}; got {count!r}."
             )
-    if wishes.solver is not None:
-        find_solver(wishes.solver)
+    if request.solver is not None:
+        find_solver(request.solver)
 
 
 def _is_number(value: Any) -> bool:

@@ -445,7 +445,7 @@ def _prepared(learned: Context | None, context: Any, count: int | None) -> Tenso
     if learned is None:
         return None
     if context is None:
-        return learned.untold(1 if count is None else count)
+        return learned.missing(1 if count is None else count)
     return learned.prepare(context, count)
 
 

@@ -22,7 +22,14 @@ from vaekit.errors import DataError, SpecError
 from vaekit.files import expanded_path
 from vaekit.images.captions import read_captions
 from vaekit.images.depth import bits_of_files, check_bits, check_deep, is_deep, largest_of
-from vaekit.images.folders import image_files, names_files, read_images, read_labels, write_images
+from vaekit.images.folders import (
+    image_files,
+    is_image_file,
+    names_files,
+    read_images,
+    read_labels,
+    write_images,
+)
 from vaekit.images.metadata import metadata_columns
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import IMAGE, REAL, UNIT, Support
@@ -135,9 +142,10 @@ class ImageDomain(Domain):
         return torch.from_numpy((array / scale).astype(np.float32))
 
     def read(self, raw: Any) -> Any:
-        """Read a folder of images, or an .npz, .npy or idx .gz file."""
+        """Read a folder of images, one image, or an .npz, .npy or idx .gz file."""
         if isinstance(raw, str | Path):
-            if not expanded_path(raw).is_dir():
+            path = expanded_path(raw)
+            if not (path.is_dir() or is_image_file(path)):
                 return read_source(raw)
             return read_images(
                 raw,

@@ -44,7 +44,7 @@ def read_images(
     names them.
 
     Args:
-        folder: Searched with its subfolders.
+        folder: Searched with its subfolders; or one image file.
         size: Height and width: each image is scaled to cover it and cropped at the centre.
         on_bad: ``"raise"`` names the first unreadable file; ``"skip"`` leaves it out.
         transparency: ``"white"`` lays transparent images on white; ``"keep"`` reads all images
@@ -98,10 +98,17 @@ def image_files(folder: str | Path, *, on_bad: str = "raise") -> list[Path]:
     return [path for path in files if _is_readable(path)]
 
 
+def is_image_file(path: Path) -> bool:
+    """Return whether a path is of one image."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+
+
 def _listed(folder: str | Path, on_bad: str) -> list[Path]:
     if on_bad not in ("raise", "skip"):
         raise SpecError(f"on_bad must be 'raise' or 'skip'; got {on_bad!r}.")
     folder = expanded_path(folder)
+    if is_image_file(folder):
+        return [folder]
     found = folder.rglob("*")
     files = sorted(p for p in found if p.is_file() and not is_no_item(p.relative_to(folder)))
     if on_bad == "skip":

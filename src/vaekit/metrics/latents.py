@@ -265,7 +265,7 @@ def _log_fitted(model: VAE, draw: Draw, batch: Batch) -> Tensor | None:
     fitted = model.fitted_prior
     if fitted is None or not fitted.normalized or not model.latent.keeps_density:
         return None
-    u, context = model.latent.flatten(draw), model.told_to(fitted, batch.context)
+    u, context = model.latent.flatten(draw), model.conditioning_for(fitted, batch.context)
     if isinstance(fitted, FlowMatching):
         u = u[:_INTEGRATED]
         context = None if context is None else context[:_INTEGRATED]

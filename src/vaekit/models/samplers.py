@@ -12,7 +12,7 @@ from vaekit.distributions.solvers import STEERING, begin_from, solve
 from vaekit.errors import SpecError
 from vaekit.likelihoods.base import Likelihood
 from vaekit.models.vae import Model, checked_context, refuse_options, vector_of
-from vaekit.networks.context import ContextReader, Told, guided_field, told_by
+from vaekit.networks.context import ContextReader, NetworkContext, conditioning_from, guided_field
 from vaekit.randomness import seeded
 from vaekit.types import AS_LEARNED, SamplingOptions
 
@@ -101,9 +101,9 @@ class Diffusion(Model):
         adds velocities, of variance 1. So it need not learn to pass on fine detail unchanged.
         """
         context = checked_context(context, self.context_dim)
-        return self._velocity(x, t, told_by(self.reader, context, self.network))
+        return self._velocity(x, t, conditioning_from(self.reader, context, self.network))
 
-    def _velocity(self, x: Tensor, t: Tensor, told: Told) -> Tensor:
+    def _velocity(self, x: Tensor, t: Tensor, told: NetworkContext) -> Tensor:
         a, s, da, ds = (v.view(-1, *[1] * (x.dim() - 1)) for v in find_path(self.path)(t))
         variance = a.square() + s.square()
         added: Tensor = self.network(x / variance.sqrt(), t, told)
@@ -182,7 +182,7 @@ class GAN(Model):
         self.context_dim = context_dim
         self.reader = reader
 
-    def told(self, context: Tensor | None) -> Tensor | None:
+    def conditioning(self, context: Tensor | None) -> Tensor | None:
         """Return what the decoder is told of rows of a context."""
         return vector_of(self.reader, checked_context(context, self.context_dim))
 
@@ -215,4 +215,4 @@ class GAN(Model):
         refuse_options(options, (), "a GAN")
         like = next(self.parameters())
         with seeded(generator), torch.no_grad():
-            return self.generate(self.noise(n, like), self.told(context))
+            return self.generate(self.noise(n, like), self.conditioning(context))

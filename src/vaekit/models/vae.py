@@ -149,18 +149,18 @@ class VAE(Model):
         self.reader = reader
 
     @property
-    def told_dim(self) -> int:
+    def conditioning_dim(self) -> int:
         """Size of what encoder, latent and decoder are told of the context."""
         return self.context_dim if self.reader is None else self.reader.vector_dim
 
-    def told(self, context: Tensor | None) -> Tensor | None:
+    def conditioning(self, context: Tensor | None) -> Tensor | None:
         """Return what they are told of rows of a context."""
         return vector_of(self.reader, checked_context(context, self.context_dim))
 
-    def told_to(self, prior: Prior, context: Tensor | None) -> Tensor | None:
+    def conditioning_for(self, prior: Prior, context: Tensor | None) -> Tensor | None:
         """Return what a fitted prior is told: the context as it is, where it reads it by itself."""
         reads = isinstance(prior, Steered) and prior.reads_rows
-        return checked_context(context, self.context_dim) if reads else self.told(context)
+        return checked_context(context, self.context_dim) if reads else self.conditioning(context)
 
     @property
     def provides(self) -> frozenset[str]:
@@ -185,7 +185,7 @@ class VAE(Model):
             draws: Latents per item, at least 1.
             seen: What the encoder sees instead of the items, for instance with noise added.
         """
-        told = self.told(batch.context)  # once: in training some of it is left untold
+        told = self.conditioning(batch.context)  # once: in training some of it is left untold
         draw = self._inferred(batch, told, draws, seen)
         features = self._decoded(draw.z, told)
         px = self.likelihood(features)
@@ -199,7 +199,7 @@ class VAE(Model):
             draws: Latents per item, at least 1.
             seen: What the encoder sees instead of the items.
         """
-        return self._inferred(batch, self.told(batch.context), draws, seen)
+        return self._inferred(batch, self.conditioning(batch.context), draws, seen)
 
     def _inferred(
         self, batch: Batch, told: Tensor | None, draws: int, seen: Tensor | None = None
@@ -210,18 +210,18 @@ class VAE(Model):
 
     def log_likelihood(self, batch: Batch) -> LogDensity:
         """log p(x | z) of a batch as a function of z (draws, batch, *latent), in nats."""
-        return self._log_likelihood(batch, self.told(batch.context))
+        return self._log_likelihood(batch, self.conditioning(batch.context))
 
     def _log_likelihood(self, batch: Batch, told: Tensor | None) -> LogDensity:
         return lambda z: self.likelihood.log_prob(self.likelihood(self._decoded(z, told)), batch)
 
     def prior(self, context: Tensor | None = None) -> Distribution:
         """p(z | c) as trained, with batch shape () where it ignores the context."""
-        return self.latent.prior_of(self.told(context), self.aggregate)
+        return self.latent.prior_of(self.conditioning(context), self.aggregate)
 
     def aggregate(self, x: Shaped[Tensor, "batch *event"]) -> Distribution:
         """q(z | x) of pseudo-inputs, in no context; what a VAMP prior mixes."""
-        told = x.new_zeros(len(x), self.told_dim) if self.told_dim else None
+        told = x.new_zeros(len(x), self.conditioning_dim) if self.conditioning_dim else None
         features = _append(self.encoder(x), told)
         return self.latent.posterior_of(features, self._log_likelihood(Batch(x), told))
 
@@ -229,7 +229,7 @@ class VAE(Model):
         self, x: Shaped[Tensor, "batch *event"], context: Tensor | None = None
     ) -> Float[Tensor, "batch *latent"]:
         """The posterior mean of each item, or its most probable code: the same at every call."""
-        told = self.told(context)
+        told = self.conditioning(context)
         likelihood = self._log_likelihood(Batch(x, context), told)
         return self.latent.code(_append(self.encoder(x), told), told, likelihood, self.aggregate)
 
@@ -243,7 +243,7 @@ class VAE(Model):
         self, z: Float[Tensor, "draws batch *latent"], context: Tensor | None = None
     ) -> Distribution:
         """p(x | z) of several latents for each item, with batch shape (draws, batch, *event)."""
-        px: Distribution = self.likelihood(self._decoded(z, self.told(context)))
+        px: Distribution = self.likelihood(self._decoded(z, self.conditioning(context)))
         return px
 
     def show(
@@ -265,7 +265,7 @@ class VAE(Model):
             if isinstance(decoder, ParallelDecoders | NoiseConditionedDecoder)
             else decoder
         )
-        px = self.likelihood(self._decoded(z.unsqueeze(0), self.told(context), own))
+        px = self.likelihood(self._decoded(z.unsqueeze(0), self.conditioning(context), own))
         item: Tensor = px.sample() if self.likelihood.drawn else self.likelihood.point(px)
         return item.squeeze(0)
 
@@ -305,17 +305,17 @@ class VAE(Model):
         context = checked_context(context, self.context_dim)
         if not fitted:
             refuse_options(options, (), "a draw from the model's own prior")
-            return self.latent.generate(n, self.told(context), self.aggregate)
+            return self.latent.generate(n, self.conditioning(context), self.aggregate)
         prior = self.fitted_prior
         if prior is None:
             raise CompositionError("no prior was fitted; call refit_prior(model, ...) first.")
         if not isinstance(prior, Steered):
             refuse_options(options, (), f"a prior of kind {type(prior).__name__}")
-            u = draw_prior(prior, n, self.told_to(prior, context), self.aggregate)
+            u = draw_prior(prior, n, self.conditioning_for(prior, context), self.aggregate)
             return self.latent.unflatten(u)
         refuse_options(options, prior.knows, f"a prior of kind {type(prior).__name__}")
         begin = self._begin(options, context)
-        rows = self.told_to(prior, context)
+        rows = self.conditioning_for(prior, context)
         return self.latent.unflatten(prior.steer(n, rows, options, begin))
 
     def _begin(

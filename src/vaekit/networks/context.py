@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vaekit.bounds import Layers, Side
 from vaekit.errors import CompositionError, MissingExtraError, SpecError, unknown_name
+from vaekit.spec import arguments
 from vaekit.types import Conditioning, SamplingOptions
 
 
@@ -56,9 +57,9 @@ class ContextReader(nn.Module, abc.ABC):
         self.dropout = dropout
 
     @property
-    @abc.abstractmethod
     def knows_missing(self) -> bool:
-        """Whether it learned what is made where nothing is told."""
+        """Whether it learned what is made where nothing is told: some rows were left untold."""
+        return self.dropout > 0
 
     @abc.abstractmethod
     def read(
@@ -66,9 +67,9 @@ class ContextReader(nn.Module, abc.ABC):
     ) -> Conditioning:
         """Return what is told; of untold rows, which may hold anything, the same for all."""
 
-    @abc.abstractmethod
     def fresh(self) -> Self:
         """Return another one of the same kind that has learned nothing."""
+        return type(self)(**arguments(self))
 
     def forward(self, rows: Float[Tensor, "batch context"]) -> Conditioning:
         """Read rows; in training some as if they told nothing.
@@ -103,21 +104,12 @@ class ValueReader(ContextReader):
     def __init__(self, context_dim: int, dropout: float = 0.1) -> None:
         super().__init__(context_dim, context_dim + 1, 0, dropout)
 
-    @property
-    def knows_missing(self) -> bool:
-        """Where some rows were left untold."""
-        return self.dropout > 0
-
     def read(
         self, rows: Float[Tensor, "batch context"], untold: Bool[Tensor, "batch"]
     ) -> Conditioning:
         """Return zeros and a 1 for rows that are not told."""
         mark = untold.unsqueeze(-1)
         return Conditioning(torch.cat([rows.masked_fill(mark, 0.0), mark.to(rows)], -1))
-
-    def fresh(self) -> Self:
-        """Return another one; there is nothing to learn."""
-        return type(self)(self.context_dim, self.dropout)
 
 
 class NoReader(ContextReader):
@@ -145,19 +137,17 @@ class NoReader(ContextReader):
         """Return vectors of size 0."""
         return Conditioning(rows.new_zeros(len(rows), 0))
 
-    def fresh(self) -> Self:
-        """Return another one; there is nothing to learn."""
-        return type(self)(self.context_dim)
 
-
-Told = Tensor | Conditioning | None
+NetworkContext = Tensor | Conditioning | None
 """What a network is told of a context: all there is, its vector, or nothing."""
 
-Velocity = Callable[[Tensor, Tensor, Told], Tensor]
+Velocity = Callable[[Tensor, Tensor, NetworkContext], Tensor]
 """Points (batch, *event), times (batch, 1) and what is told of each -> velocities."""
 
 
-def told_by(reader: ContextReader | None, rows: Tensor | None, network: nn.Module) -> Told:
+def conditioning_from(
+    reader: ContextReader | None, rows: Tensor | None, network: nn.Module
+) -> NetworkContext:
     """Return what a network is told of rows of a context: a sequence where it attends to one.
 
     Args:
@@ -169,6 +159,24 @@ def told_by(reader: ContextReader | None, rows: Tensor | None, network: nn.Modul
         return rows
     read: Conditioning = reader(rows)
     return read if getattr(network, "sequence_dim", 0) else read.vector
+
+
+def negative_rows(
+    reader: ContextReader | None, rows: Tensor, options: SamplingOptions
+) -> Float[Tensor, "batch context"]:
+    """Return what guidance goes away from: the negative, or rows of which nothing is told.
+
+    Raises:
+        SpecError: The model never learned what is made without its context.
+    """
+    if reader is None or not reader.knows_missing:
+        raise SpecError(
+            "guidance and negative need a model that learned what is made without its context; "
+            "this one was fitted with context_dropout=0. Fit it with context_dropout=0.1."
+        )
+    if options.negative is not None:
+        return options.negative
+    return missing_rows(len(rows), rows.shape[1], rows)
 
 
 def guided_field(
@@ -194,16 +202,10 @@ def guided_field(
     from in place of nothing, as users of Stable Diffusion do.
     """
     if rows is None or (options.guidance == 1 and options.negative is None):
-        told = told_by(reader, rows, network)
+        told = conditioning_from(reader, rows, network)
         return lambda x, t: velocity(x, t.expand(len(x), 1), told)
-    if reader is None or not reader.knows_missing:
-        raise SpecError(
-            "guidance and negative need a model that learned what is made without its context; "
-            "this one was fitted with context_dropout=0. Fit it with context_dropout=0.1."
-        )
-    away = options.negative
-    away = missing_rows(len(rows), rows.shape[1], rows) if away is None else away
-    both = told_by(reader, torch.cat([rows, away]), network)
+    away = negative_rows(reader, rows, options)
+    both = conditioning_from(reader, torch.cat([rows, away]), network)
 
     def field(x: Tensor, t: Tensor) -> Tensor:
         asked, other = velocity(torch.cat([x, x]), t.expand(2 * len(x), 1), both).chunk(2)
@@ -245,11 +247,6 @@ class TextReader(ContextReader, abc.ABC):
         )
         self.body = nn.TransformerEncoder(block, layers, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(width)
-
-    @property
-    def knows_missing(self) -> bool:
-        """Where some captions were left untold."""
-        return self.dropout > 0
 
     @abc.abstractmethod
     def words(self, codes: Int[Tensor, "batch places"]) -> Float[Tensor, "batch places word"]:
@@ -300,10 +297,6 @@ class LearnedTextReader(TextReader):
         out: Tensor = self.embedding(codes)
         return out
 
-    def fresh(self) -> Self:
-        """Return another one with new weights."""
-        return type(self)(self.num_codes, self.length, self.width, self.layers, self.dropout)
-
 
 class PretrainedTextReader(TextReader):
     """Reads captions in words that others have learned from much text; those stay as they are.
@@ -349,11 +342,6 @@ class PretrainedTextReader(TextReader):
                 f"got {found.shape[-1]}. Put the model there that was there then."
             )
         return found.to(self.positions)
-
-    def fresh(self) -> Self:
-        """Return another one with new weights."""
-        sizes = (self.length, self.word_dim, self.width, self.layers, self.dropout)
-        return type(self)(self.source, *sizes)
 
 
 class PretrainedText(abc.ABC):

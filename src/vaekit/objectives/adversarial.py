@@ -234,7 +234,7 @@ class Adversarial(Objective):
     def losses(self, model: Model, batch: Batch, progress: TrainingProgress) -> Iterator[Update]:
         """Yield the critic's updates, then the generator's."""
         gan, x = _gan_of(model), batch.visible
-        told = gan.told(batch.context)
+        told = gan.conditioning(batch.context)
         context = None if told is None else told.detach()  # what reads it learns with the model
         judge, please = _GAMES[self.loss]
         for _ in range(self.critic_steps):

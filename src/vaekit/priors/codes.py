@@ -1,5 +1,6 @@
 """Autoregressive densities of codes."""
 
+import time
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from torch.distributions import Distribution
 from vaekit.bounds import Layers, Steps
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.networks.codes import CaptionScorer, CodeTransformer
-from vaekit.networks.context import ContextReader, missing_rows
+from vaekit.networks.context import ContextReader, negative_rows
 from vaekit.priors.base import (
     FEWEST_ROWS,
     FittedPrior,
@@ -119,12 +120,15 @@ class AutoregressiveCodes(FittedPrior, Steered):
         with seeded(generator):
             fresh = None if self.reader is None else self.reader.fresh()
             self.net = self._make_net(fresh).to(u.device)
-            size = (self.steps, _BATCH_SIZE, rate, self.deadline)
-            train(self.net, self._losses, rows, *size)
+            own = self.deadline
+            if own is not None and self.scorer is not None:  # some of the time is the scorer's
+                own -= (own - time.monotonic()) * _SCORER_SHARE / (1 + _SCORER_SHARE)
+            train(self.net, self._losses, rows, self.steps, _BATCH_SIZE, rate, own)
             if self.scorer is not None and fresh is not None:
                 self.scorer = self._make_scorer(fresh.fresh()).to(u.device)
                 steps = max(1, int(_SCORER_SHARE * self.steps))
-                train(self.scorer, self.scorer.losses, rows, steps, _BATCH_SIZE, _SCORER_RATE)
+                size = (steps, _BATCH_SIZE, _SCORER_RATE, self.deadline)
+                train(self.scorer, self.scorer.losses, rows, *size)
         return self
 
     def forward(
@@ -165,7 +169,7 @@ class AutoregressiveCodes(FittedPrior, Steered):
 
     def _draw(self, n: int, context: Tensor | None) -> Tensor:
         if isinstance(self.net, CodeTransformer):
-            return self._told_one_by_one(self.net, n, context, AS_LEARNED, None).float()
+            return self._sample_codes(self.net, n, context, AS_LEARNED, None).float()
         return self.net.draw(n, context).to(self.net.head.weight.dtype)
 
     @property
@@ -217,7 +221,7 @@ class AutoregressiveCodes(FittedPrior, Steered):
     ) -> Tensor:
         best, highest = None, None
         for _ in range(options.rerank):
-            codes = self._told_one_by_one(net, n, rows, options, known)
+            codes = self._sample_codes(net, n, rows, options, known)
             if self.scorer is None or rows is None or options.rerank == 1:
                 return codes
             score = self.scorer(codes, rows)
@@ -229,7 +233,7 @@ class AutoregressiveCodes(FittedPrior, Steered):
         assert best is not None, "reranked at least twice"
         return best
 
-    def _told_one_by_one(
+    def _sample_codes(
         self,
         net: CodeTransformer,
         n: int,
@@ -237,7 +241,7 @@ class AutoregressiveCodes(FittedPrior, Steered):
         options: SamplingOptions,
         known: Tensor | None,
     ) -> Tensor:
-        guide, rows = self._guide(n, rows, options)
+        guide, rows = self._guide(rows, options)
         kept = None if known is None else self._kept(options)
         logits, state = net.start(rows, n if rows is None else len(rows))
         drawn = []
@@ -252,18 +256,12 @@ class AutoregressiveCodes(FittedPrior, Steered):
         return torch.stack(drawn, 1)
 
     def _guide(
-        self, n: int, rows: Tensor | None, options: SamplingOptions
+        self, rows: Tensor | None, options: SamplingOptions
     ) -> tuple[Callable[[Tensor], Tensor], Tensor | None]:
         """Return what makes the logits of the context's, and the contexts to tell."""
         if rows is None or (options.guidance == 1 and options.negative is None):
             return (lambda logits: logits), rows
-        if self.reader is None or not self.reader.knows_missing:
-            raise SpecError(
-                "guidance and negative need a model that learned what is made without its context; "
-                "this one was fitted with context_dropout=0. Fit it with context_dropout=0.1."
-            )
-        away = options.negative
-        away = missing_rows(n, rows.shape[1], rows) if away is None else away
+        away = negative_rows(self.reader, rows, options)
 
         def guide(logits: Tensor) -> Tensor:
             asked, other = logits.log_softmax(-1).chunk(2)

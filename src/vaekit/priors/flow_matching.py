@@ -14,7 +14,7 @@ from vaekit.bounds import Iterations, Steps
 from vaekit.distributions.noise_paths import TIMES, draw_times, find_path
 from vaekit.distributions.solvers import STEERING, begin_from, solve
 from vaekit.errors import SpecError, unknown_name
-from vaekit.networks.context import ContextReader, Told, guided_field, told_by
+from vaekit.networks.context import ContextReader, NetworkContext, conditioning_from, guided_field
 from vaekit.networks.sizes import latent_unet, make_denoiser
 from vaekit.priors.base import Prior, Steered, check_context, check_whole
 from vaekit.priors.flow import NetworkPrior, standard_normal
@@ -189,18 +189,18 @@ class FlowMatching(NetworkPrior, Steered):
         t = draw_times(self.times, u)
         a, s, da, ds = find_path(self.path)(t)
         noise = torch.randn_like(u)
-        velocity = self._velocity(a * u + s * noise, t, self._told(context))
+        velocity = self._velocity(a * u + s * noise, t, self._conditioning(context))
         return (velocity - da * u - ds * noise).square().sum(-1)
 
-    def _told(self, context: Tensor | None) -> Told:
-        return told_by(self.reader, context, self._body)
+    def _conditioning(self, context: Tensor | None) -> NetworkContext:
+        return conditioning_from(self.reader, context, self._body)
 
     @property
     def _body(self) -> nn.Module:
         """The network beside the reader."""
         return self.net.net if isinstance(self.net, _Read) else self.net
 
-    def _velocity(self, x: Tensor, t: Tensor, told: Told) -> Tensor:
+    def _velocity(self, x: Tensor, t: Tensor, told: NetworkContext) -> Tensor:
         """Return the velocity if latents were standard normal, and what the network adds."""
         a, s, da, ds = find_path(self.path)(t)
         variance = a.square() + s.square()
@@ -268,7 +268,7 @@ class FlowMatching(NetworkPrior, Steered):
         return standard_normal(self.location).log_prob(state[:, :-1]) + state[:, -1]
 
     def _field(self, context: Tensor | None) -> VelocityField:
-        told = self._told(context)
+        told = self._conditioning(context)
         return lambda x, t: self._velocity(x, x.new_full((len(x), 1), t), told)
 
 
@@ -305,7 +305,7 @@ class _OnGrid(nn.Module):
         """Size of the vectors of words that it attends to."""
         return int(getattr(self.net, "sequence_dim", 0))
 
-    def forward(self, x: Tensor, t: Tensor, context: Told) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, context: NetworkContext) -> Tensor:
         """Velocities at points x (batch, latent) and times t (batch, 1)."""
         velocity: Tensor = self.net(x.unflatten(1, self.grid), t, context)
         return velocity.flatten(1)
