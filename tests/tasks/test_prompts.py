@@ -230,9 +230,15 @@ def test_from_a_folder_of_captioned_pictures_to_a_prompt(tmp_path):
     assert edited.is_file()
 
 
-def test_a_prompt_is_for_models_of_captions(tmp_path, flow):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--prompt", "dark"], r"this one was trained with labels \['no', 'yes'\]"),
+        (["--prompt", "a", "--context", "no"], "--prompt and --context must not be given together"),
+    ],
+)
+def test_a_prompt_is_for_models_of_captions(tmp_path, options, message):
     fit("vae", LABELS, text=None, steps=2).save(tmp_path / "labels")
-    code, text = command("sample", tmp_path / "labels", "--prompt", "dark")
-    assert code != 0
-    code, text = command("sample", tmp_path / "labels", "--prompt", "a", "--context", "no")
-    assert code != 0
+    result = CliRunner().invoke(app, ["sample", str(tmp_path / "labels"), *options])
+    with pytest.raises(SpecError, match=message):
+        raise result.exception
