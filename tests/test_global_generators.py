@@ -42,6 +42,7 @@ def states():
     return torch.get_rng_state().tolist(), name, keys.tolist(), rest
 
 
+OF_CODES = ("codes", "transformer")
 CALLS = {
     "transform": lambda m: m.transform(TABLE),
     "reconstruct": lambda m: m.reconstruct(TABLE),
@@ -65,8 +66,17 @@ CALLS = {
 } | {
     f"prior {name}": lambda m, name=name: tasks.get_prior(name, m.trained_.vae, (3,))
     for name in tasks.NAMED_PRIORS
-    if name not in ("codes", "grid_flow")
+    if name not in (*OF_CODES, "grid_flow")
 }
+
+
+def _priors_of_codes(m):
+    model = Autoencoder("fsq_vae", latent_dim=1, **FEW).fit(NUMBERS)
+    for name in OF_CODES:
+        tasks.get_prior(name, model.trained_.vae, (3,))
+
+
+CALLS["priors of codes"] = _priors_of_codes
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -191,8 +191,8 @@ def test_samples_of_a_conditional_model_have_the_contexts_of_real_items():
     subject = subject_of(trained, context=labels)
     seen = []
     generate = trained.vae.generate
-    trained.vae.generate = lambda n, context, fitted: (
-        seen.append(context) or generate(n, context, fitted=fitted)
+    trained.vae.generate = lambda n, context, fitted, **options: (
+        seen.append(context) or generate(n, context, fitted=fitted, **options)
     )
     subject.sampled(subject.reference)
     expected = labels[subject.reference.index.numpy()]

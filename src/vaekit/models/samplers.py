@@ -116,6 +116,7 @@ class Diffusion(Model):
         context: Tensor | None = None,
         *,
         generator: torch.Generator | None = None,
+        steps: int | None = None,
         options: SamplingOptions = AS_LEARNED,
     ) -> Tensor:
         """Generate items.
@@ -124,6 +125,7 @@ class Diffusion(Model):
             n: How many.
             context: One row per item, for conditional models.
             generator: Source of randomness; ``None`` uses fresh entropy.
+            steps: In place of the model's own, and of those of the options.
             options: How they are drawn.
         """
         refuse_options(options, STEERING, "diffusion models")
@@ -132,7 +134,9 @@ class Diffusion(Model):
         with seeded(generator), torch.no_grad():
             field = guided_field(self._velocity, self.reader, context, self.network, options)
             x = torch.randn(n, *self.shape, device=self.location.device)
-            times = torch.linspace(0, 1, (options.steps or self.steps) + 1, device=x.device)
+            times = torch.linspace(
+                0, 1, (steps or options.steps or self.steps) + 1, device=x.device
+            )
             times = times**_RISE
             known = None if options.start is None else self.standardize(options.start)
             x, times, keep = begin_from(x, times, path, known, options.strength, options.mask)
