@@ -53,7 +53,10 @@ def conditioning():
 
 @pytest.fixture(
     scope="module",
-    params=["flow", *(pytest.param(name, marks=pytest.mark.slow) for name in ("latent", "told"))],
+    params=[
+        "flow",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("latent", "conditioning")),
+    ],
 )
 def model(request):
     return request.getfixturevalue(request.param)
@@ -118,11 +121,11 @@ def test_solvers_and_steps_are_chosen(latent):
 
 
 @pytest.mark.slow
-def test_codes_are_drawn_as_is_asked(told):
-    greedy = [told.sample(6, context="dark", seed=seed, top_k=1) for seed in (0, 1)]
+def test_codes_are_drawn_as_is_asked(conditioning):
+    greedy = [conditioning.sample(6, context="dark", seed=seed, top_k=1) for seed in (0, 1)]
     assert np.array_equal(*greedy)
-    assert np.array_equal(told.sample(6, context="dark", seed=0, top_p=1e-6), greedy[0])
-    best = told.sample(6, context="dark", seed=0, rerank=4)
+    assert np.array_equal(conditioning.sample(6, context="dark", seed=0, top_p=1e-6), greedy[0])
+    best = conditioning.sample(6, context="dark", seed=0, rerank=4)
     assert best.shape == (6, 8, 8)
 
 
