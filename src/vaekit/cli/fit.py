@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import vaekit
-from vaekit import domains, plots, presets, storage, training
+from vaekit import domains, fitting, plots, presets, storage, training
 from vaekit.console.files import (
     console,
     print_table,
@@ -157,6 +157,8 @@ def fit(
 
     vaekit fit photos/ runs/photos --captions --preset latent_diffusion --text wordllama
 
+    vaekit fit photos/ runs/photos --preset latent_diffusion --first-stage sd-vae-ft-mse/
+
     vaekit fit molecules.smi runs/molecules
 
     vaekit fit assay.csv runs/assay --domain molecules --targets activity,logp
@@ -182,6 +184,8 @@ def fit(
         return
     if not options["resume"]:
         training.refuse_to_discard(run)  # worth asking before anything is read
+    if options["first_stage"] is not None:
+        fitting.check_first_stage(options["first_stage"])
     if start_from is not None:
         asked = domains.ReadOptions(skip_bad=skip_bad, drop_stereo=drop_stereo)
         _keep(_further(start_from, data, context, targets, asked, options), run)
