@@ -1,5 +1,6 @@
 """Encoders and decoders of the library diffusers, against that library itself."""
 
+import subprocess
 import sys
 
 import pytest
@@ -144,6 +145,15 @@ def test_a_larger_size_has_more_parameters():
 def test_parts_that_do_not_fit_are_refused(make, rule):
     with pytest.raises((CompositionError, SpecError), match=rule):
         make()
+
+
+def test_the_library_is_imported_only_where_it_is_used():
+    code = (
+        "import sys, vaekit.networks as n, vaekit.presets, vaekit.fitting, vaekit.storage;"
+        "n.AutoencoderKLEncoder, vaekit.fitting.read_first_stage, vaekit.storage.export_model;"
+        "assert 'diffusers' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_without_diffusers_the_extra_is_named(monkeypatch):

@@ -64,6 +64,13 @@ def test_a_model_trained_here_is_the_same_in_diffusers(own, tmp_path):
     check_parity(own, diffusers.AutoencoderKL.from_pretrained(tmp_path / "out"))
 
 
+def test_an_export_leaves_the_global_stream_alone_and_the_model_as_it_was(own, tmp_path):
+    state, before = torch.get_rng_state(), own.transform(IMAGES[:2])
+    own.export(tmp_path / "out", to="diffusers")
+    assert torch.equal(torch.get_rng_state(), state)
+    assert np.array_equal(own.transform(IMAGES[:2]), before)
+
+
 def test_a_model_that_was_saved_and_loaded_is_exported_alike(own, tmp_path):
     own.save(tmp_path / "run")
     load(tmp_path / "run").export(tmp_path / "a", "diffusers")

@@ -27,6 +27,7 @@ from vaekit.networks.diffusers_autoencoders import (
 from vaekit.places import check_replaceable, check_target
 from vaekit.posteriors.gaussian import GridGaussian
 from vaekit.priors.flow import NetworkPrior
+from vaekit.randomness import seeded
 from vaekit.tensor_files import tensor_pieces
 
 MARK = "vaekit_export.json"
@@ -250,7 +251,7 @@ def _difference(kind: Any, folder: Path, encoder: Any, decoder: Any) -> float:
     Raises:
         SaveError: It is too large.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), seeded(0):  # new layers draw weights, before they are read
         warnings.simplefilter("ignore")  # of what is deprecated within that library
         theirs = kind.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, low_cpu_mem_usage=False
