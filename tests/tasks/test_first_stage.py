@@ -163,6 +163,7 @@ def test_the_command_line_knows_it(folders, tmp_path):
         app, [*arguments, "--first-stage", str(folders["tiny"])], catch_exceptions=False
     )
     assert done.exit_code == 0
+    assert "as it was; its prior alone was trained" in done.output
     assert weights(load(tmp_path / "run")) == bytes_of(small_tiny())
     with pytest.raises(FormatError, match="has no config.json"):
         runner.invoke(app, [*arguments, "--first-stage", str(tmp_path)], catch_exceptions=False)

@@ -301,10 +301,16 @@ def _best(model: vaekit.Autoencoder) -> dict[str, str]:
     return {side: f"{history[-1][side]:.2f}" for side in sides if side in history[-1]}
 
 
+def _training(model: vaekit.Autoencoder) -> dict[str, str]:
+    if model.health_ is not None and model.health_.is_given:
+        return {"first stage": "as it was; its prior alone was trained"}
+    return {"epochs": f"{len(model.history_)} in {model.notes_['seconds']:.1f} s"}
+
+
 def _report(model: vaekit.Autoencoder, run: Path) -> None:
     rows = {
         "items": f"{model.n_features_in_} values each",
-        "epochs": f"{len(model.history_)} in {model.notes_['seconds']:.1f} s",
+        **_training(model),
         **_best(model),
     }
     print_table(f"{run}", rows)
