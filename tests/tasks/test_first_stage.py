@@ -71,6 +71,7 @@ def test_a_run_needs_the_folder_no_more(captioned, tmp_path, folders):
     again = load(tmp_path / "run")
     assert again.first_stage == str(folders["kl"])
     assert weights(again) == weights(captioned)
+    assert again.health_ == captioned.health_
     assert np.array_equal(again.transform(IMAGES), captioned.transform(IMAGES))
     asked = {"context": "a light shape", "seed": 1}
     assert np.array_equal(again.sample(2, **asked), captioned.sample(2, **asked))

@@ -219,8 +219,11 @@ class Health:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, for ``train.json``."""
-        return asdict(self)
+        """Everything, for ``train.json``; `is_given` only where it is so."""
+        stored = asdict(self)
+        if not self.is_given:
+            del stored["is_given"]
+        return stored
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
