@@ -25,6 +25,7 @@ from vaekit.presets.base import Preset
 from vaekit.priors.base import FittedPrior
 from vaekit.priors.mixture import Vamp
 from vaekit.schema import check_document
+from vaekit.storage.exporting import ExportReport, export_model
 from vaekit.storage.loading import load_model
 from vaekit.storage.runs import (
     RunFolder,
@@ -49,12 +50,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         latent_dim: Number of latents, at least 1; ``None`` takes what suits the preset, but at most
             half as many as an item has values.
         domain: ``"auto"``, ``"images"``, ``"arrays"``, ``"series"``, or a `Domain` with options.
-        network: ``"auto"``, ``"mlp"``; for images ``"conv"``, ``"subpixel"``, ``"resnet"``; for
-            series ``"temporal_conv"``, ``"gru"``.
+        network: ``"auto"``, ``"mlp"``; for images ``"conv"``, ``"subpixel"``, ``"resnet"``, of
+            ``"latent_diffusion"`` ``"spatial"``, ``"autoencoder_kl"``; for series
+            ``"temporal_conv"``, ``"gru"``.
         network_size: ``"small"``, ``"medium"`` or ``"large"``.
         likelihood: ``"auto"``, a name in ``vaekit.domains.likelihood_names()``, or a `Likelihood`.
         encoder: Your own module, (batch, *event) -> (batch, features).
         decoder: Your own module, (batch, latent + context) -> (batch, channels, *event).
+        first_stage: Of ``"latent_diffusion"``: the folder of an AutoencoderKL or AutoencoderTiny of
+            the library diffusers (or of a pipeline with one), which is used as it is and not
+            trained. ``None`` trains an autoencoder.
         text: How captions are read: ``"learned"`` (in words that the model learns from them),
             ``"wordllama"`` (in words that others have learned, so that prompts may have words never
             seen), or the folder of a text model of the library transformers. ``None`` where the
@@ -112,6 +117,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         likelihood: str | Likelihood = "auto",
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
+        first_stage: str | Path | None = None,
         text: str | None = None,
         context_dropout: float | None = None,
         checkpoint_dir: str | Path | None = None,
@@ -144,6 +150,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.likelihood = likelihood
         self.encoder = encoder
         self.decoder = decoder
+        self.first_stage = first_stage
         self.text = text
         self.context_dropout = context_dropout
         self.checkpoint_dir = checkpoint_dir
@@ -388,6 +395,25 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             SaveError: Disk full, or the folder holds something else; nothing is changed.
         """
         write_run(path, self.run_folder())
+
+    def export(self, path: str | Path, to: str) -> ExportReport:
+        """Write the model in the form of another library, and compare what both make of images.
+
+        Args:
+            path: A new folder, or one that was written by this before.
+            to: ``"diffusers"``: the autoencoder alone, for ``AutoencoderKL.from_pretrained``; of
+                models with ``network="autoencoder_kl"`` or a ``first_stage``.
+
+        Returns:
+            Where it is, and the largest difference.
+
+        Raises:
+            SpecError: No such form.
+            CompositionError: A model that has no such form.
+            SaveError: Disk full, or the folder holds something else; nothing is changed.
+            MissingExtraError: The other library is not installed.
+        """
+        return export_model(self._fitted("export"), path, to)
 
     def run_folder(self) -> RunFolder:
         """Return what `save` writes."""

@@ -24,6 +24,7 @@ from vaekit.types import Batch, TrainingProgress
 FEATURES_DIM, LATENT_DIM = 6, 2
 EVENT = (4,)
 IMAGE = (3, 7, 9)
+EVEN_IMAGE = (3, 4, 6)
 SERIES = (2, 9)
 CLOCK = TrainingProgress(step=3, total=10, items=100)
 
@@ -54,6 +55,30 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "networks.SpatialDecoder": lambda: {"shape": (2, *IMAGE), "grid": (2, 2, 3)},
     "networks.PatchEncoder": lambda: {"shape": IMAGE, "per_place": 2},
     "networks.PatchDecoder": lambda: {"shape": (2, *IMAGE), "grid": (2, 2, 3)},
+    "networks.AutoencoderKLEncoder": lambda: {
+        "shape": EVEN_IMAGE,
+        "block_out_channels": (4, 8),
+        "layers_per_block": 1,
+        "norm_num_groups": 2,
+    },
+    "networks.AutoencoderKLDecoder": lambda: {
+        "grid": (2, 2, 3),
+        "shape": (2, *EVEN_IMAGE),
+        "block_out_channels": (4, 8),
+        "layers_per_block": 1,
+        "norm_num_groups": 2,
+    },
+    "networks.AutoencoderTinyEncoder": lambda: {
+        "shape": EVEN_IMAGE,
+        "encoder_block_out_channels": (4, 4),
+        "num_encoder_blocks": (1, 1),
+    },
+    "networks.AutoencoderTinyDecoder": lambda: {
+        "grid": (2, 2, 3),
+        "shape": (2, *EVEN_IMAGE),
+        "decoder_block_out_channels": (4, 4),
+        "num_decoder_blocks": (1, 1),
+    },
     "networks.TemporalEncoder": lambda: {"shape": SERIES},
     "networks.TemporalDecoder": lambda: {"shape": (2, *SERIES)},
     "networks.GRUEncoder": lambda: {"shape": SERIES},

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from laws.examples import (
+    EVEN_IMAGE,
     IMAGE,
     SERIES,
     aggregate,
@@ -60,8 +61,9 @@ def test_networks_with_the_same_state_give_the_same_output(name):
     network = example(name).eval()
     copy = again(network).eval()
     copy.load_state_dict(network.state_dict())
-    width = 12 if name in ("networks.SpatialDecoder", "networks.PatchDecoder") else 2
+    width = 12 if any(kind in name for kind in ("Spatial", "Patch", "Autoencoder")) else 2
     of_items = SERIES if "GRU" in name or "Temporal" in name else IMAGE
+    of_items = EVEN_IMAGE if "Autoencoder" in name else of_items
     shape = (width,) if "Decoder" in name else (4,) if "MLP" in name else of_items
     x = torch.randn(3, *shape)
     if name == "networks.TabularEncoder":

@@ -22,7 +22,10 @@ from vaekit.networks.conv import halved, norm
 
 SHAPES = [(1, 7, 9), (3, 28, 30), (1, 1, 1), (2, 3, 40), (1, 28, 28), (3, 5, 4)]
 TEMPORAL = ["temporal_conv", "gru"]
-OF_IMAGES = [name for name in NETWORKS if name not in TEMPORAL]
+OF_EVEN_SIDES = ["autoencoder_kl"]
+"""Tested in `test_diffusers_autoencoders`."""
+
+OF_IMAGES = [name for name in NETWORKS if name not in (*TEMPORAL, *OF_EVEN_SIDES)]
 CONVOLUTIONAL = [name for name in OF_IMAGES if name != "mlp"]
 
 

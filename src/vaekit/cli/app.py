@@ -39,6 +39,7 @@ _ORDER = (
     "impute",
     "augment",
     "optimize",
+    "export",
     "info",
 )
 """In the help; those of plug-ins follow, by name."""

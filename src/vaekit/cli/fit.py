@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import vaekit
-from vaekit import domains, plots, presets, storage, training
+from vaekit import domains, fitting, plots, presets, storage, training
 from vaekit.console.files import (
     console,
     print_table,
@@ -157,6 +157,8 @@ def fit(
 
     vaekit fit photos/ runs/photos --captions --preset latent_diffusion --text wordllama
 
+    vaekit fit photos/ runs/photos --preset latent_diffusion --first-stage sd-vae-ft-mse/
+
     vaekit fit molecules.smi runs/molecules
 
     vaekit fit assay.csv runs/assay --domain molecules --targets activity,logp
@@ -182,6 +184,8 @@ def fit(
         return
     if not options["resume"]:
         training.refuse_to_discard(run)  # worth asking before anything is read
+    if options["first_stage"] is not None:
+        fitting.check_first_stage(options["first_stage"])
     if start_from is not None:
         asked = domains.ReadOptions(skip_bad=skip_bad, drop_stereo=drop_stereo)
         _keep(_further(start_from, data, context, targets, asked, options), run)
@@ -297,10 +301,16 @@ def _best(model: vaekit.Autoencoder) -> dict[str, str]:
     return {side: f"{history[-1][side]:.2f}" for side in sides if side in history[-1]}
 
 
+def _training(model: vaekit.Autoencoder) -> dict[str, str]:
+    if model.health_ is not None and model.health_.is_given:
+        return {"first stage": "as it was; its prior alone was trained"}
+    return {"epochs": f"{len(model.history_)} in {model.notes_['seconds']:.1f} s"}
+
+
 def _report(model: vaekit.Autoencoder, run: Path) -> None:
     rows = {
         "items": f"{model.n_features_in_} values each",
-        "epochs": f"{len(model.history_)} in {model.notes_['seconds']:.1f} s",
+        **_training(model),
         **_best(model),
     }
     print_table(f"{run}", rows)

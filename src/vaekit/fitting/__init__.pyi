@@ -1,3 +1,8 @@
+from .first_stage import (
+    FirstStage as FirstStage,
+    check_first_stage as check_first_stage,
+    read_first_stage as read_first_stage,
+)
 from .fine_tuning import fine_tune_model as fine_tune_model
 from .fit import (
     Fitted as Fitted,

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from vaekit.errors import CompositionError, DataError
-from vaekit.fitting.fit import Fitted, Plan, continue_training, examine, fit_prior
+from vaekit.fitting.first_stage import is_frozen, planned_steps
+from vaekit.fitting.fit import Fitted, Plan, continue_training, examine, fit_prior, time_left
+from vaekit.fitting.prior import MOST_STEPS
 from vaekit.fitting.trained import TrainedModel, as_items, resolve_context
 from vaekit.models.vae import VAE
 from vaekit.randomness import seeded
@@ -51,8 +53,11 @@ def fine_tune_model(
     config = config.suggested(preset.training_for(len(items)))
     result = continue_training(trained, plan, items, config)
     trained = trained.domain.finished(trained, items, config)
-    steps = int(result.history[-1]["step"])
-    fit_prior(trained, items, config, preset.prior, steps, None)
+    if is_frozen(trained.model):
+        steps, seconds = planned_steps(config, len(items), MOST_STEPS), time_left(config, 0.0)
+    else:
+        steps, seconds = int(result.history[-1]["step"]), None
+    fit_prior(trained, items, config, preset.prior, steps, seconds)
     health = examine(trained, items, config)
     return Fitted(preset, trained, result, health, time.monotonic() - started)
 

@@ -15,8 +15,16 @@ from vaekit.domains.base import Domain
 from vaekit.domains.captions import captions_of
 from vaekit.domains.choice import infer_domain, use_networks
 from vaekit.domains.context import Context
-from vaekit.errors import SpecError, unknown_name
-from vaekit.fitting.prior import prior_after, refit_prior, training_share
+from vaekit.errors import CompositionError, SpecError, unknown_name
+from vaekit.fitting.first_stage import (
+    check_alone,
+    check_first_stage,
+    is_frozen,
+    measure,
+    planned_steps,
+    read_first_stage,
+)
+from vaekit.fitting.prior import MOST_STEPS, prior_after, refit_prior, training_share
 from vaekit.fitting.trained import TrainedModel, as_items, batches_of, resolve_context
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TABLE, TOKENS
@@ -53,6 +61,7 @@ def assemble(
     decoder: nn.Module | None = None,
     seed: int = 0,
     context: Context | None = None,
+    first_stage: str | Path | None = None,
 ) -> Recipe:
     """Build the networks that suit the data, and let the preset fill its slots with them.
 
@@ -69,10 +78,13 @@ def assemble(
         decoder: The user's own, in place of the domain's.
         seed: Seed of the initial weights.
         context: What was learned about the context, in place of its size.
+        first_stage: Folder of an autoencoder whose networks stand in place of the domain's and are
+            not trained.
 
     Raises:
         SpecError: Unknown names.
         CompositionError: Parts that do not fit.
+        FormatError: As of `read_first_stage`.
     """
     if not (isinstance(latent_dim, int | np.integer) and latent_dim >= 1):
         raise SpecError(f"latent_dim must be a whole number of at least 1; got {latent_dim!r}.")
@@ -105,6 +117,8 @@ def assemble(
             size=network_size,
             likelihood=likelihood,
         )
+        if first_stage is not None:
+            parts = read_first_stage(first_stage, domain.event_shape).replacing(parts)
         parts = use_networks(parts, domain.encode(rows[:1]), encoder, decoder)
         return preset.build(replace(parts, examples=_examples(domain, rows), reader=reader))
 
@@ -202,7 +216,7 @@ def examine(trained: TrainedModel, items: Items, config: TrainConfig) -> Health 
     training, held_out = items.split(config.held_out, make_generator(config.seed))
     measured = batches_of(_some(held_out or training, _HEALTH_ITEMS), trained.device)
     with seeded(config.seed):
-        return latent_health(trained.vae, measured)
+        return latent_health(trained.vae, measured, is_given=is_frozen(trained.model))
 
 
 def _some(items: Items, most: int) -> Items:
@@ -231,6 +245,7 @@ class Plan:
         likelihood: A name, or a likelihood.
         encoder: The user's own.
         decoder: The user's own.
+        first_stage: Folder of an autoencoder of diffusers that is not trained; ``None`` trains one.
         text: How captions are read; ``None`` where the context is none of captions.
         context_dropout: Share of items whose context is left untold in training.
     """
@@ -243,6 +258,7 @@ class Plan:
     likelihood: str | Likelihood = "auto"
     encoder: nn.Module | None = None
     decoder: nn.Module | None = None
+    first_stage: str | Path | None = None
     text: str | None = None
     context_dropout: float | None = None
 
@@ -271,11 +287,28 @@ class Plan:
         """Return the preset for these data, and its number of latents.
 
         Raises:
-            SpecError: No preset has that name.
+            SpecError: No preset has that name, or it does not go with a first stage.
         """
         preset = get_preset(domain.default_preset if self.preset == "auto" else self.preset)
+        if self.first_stage is not None:
+            self._check_first_stage(preset, domain)
         suiting = preset.latents_for(domain.event_shape)
         return preset, suiting if self.latent_dim is None else self.latent_dim
+
+    def _check_first_stage(self, preset: Preset, domain: Domain) -> None:
+        others = {
+            "latent_dim": self.latent_dim is not None,
+            "network": self.network != "auto",
+            "network_size": self.network_size != "small",
+            "encoder": self.encoder is not None,
+            "decoder": self.decoder is not None,
+        }
+        check_alone(preset.name, preset.options, others)
+        if not domain.draws_images:
+            raise CompositionError(
+                f"first_stage is for images; got {type(domain).__name__}. Pass images, or leave it "
+                "out."
+            )
 
     def assembled(self, domain: Domain, context: Context | None, rows: Tensor, seed: int) -> Recipe:
         """Return the model, untrained, and its objective; see `vaekit.fitting.fit`."""
@@ -292,6 +325,7 @@ class Plan:
             encoder=self.encoder,
             decoder=self.decoder,
             seed=seed,
+            first_stage=self.first_stage,
         )
 
 
@@ -350,6 +384,8 @@ def fit_model(
         >>> fit_model(Plan(latent_dim=4), digits().images, None, config).result.best_epoch
         1
     """
+    if plan.first_stage is not None:
+        check_first_stage(plan.first_stage)
     domain = infer_domain(X, plan.domain).with_source(X)
     context = resolve_context(domain, X, context, must=True)
     X = domain.read(X)
@@ -366,14 +402,19 @@ def fit_model(
         )
     model, objective = plan.assembled(domain, learned, items.rows, config.seed)
     learned_from = len(items) - round(config.held_out * len(items))
-    training, seconds = _shared_time(config, preset.prior, learned_from)
-    result = train(
-        model, objective, items, training, folder=folder, resume=resume, callbacks=callbacks
-    )
+    if is_frozen(model):
+        result = measure(model, items, config)
+        seconds = time_left(config, result.seconds)
+        steps = planned_steps(config, learned_from, MOST_STEPS)
+    else:
+        training, seconds = _shared_time(config, preset.prior, learned_from)
+        result = train(
+            model, objective, items, training, folder=folder, resume=resume, callbacks=callbacks
+        )
+        steps = int(result.history[-1]["step"])
     trained = TrainedModel(model.eval(), domain, learned)
     calibrate(trained, items, config)
     trained = domain.finished(trained, items, config)
-    steps = int(result.history[-1]["step"])
     spent = fit_prior(trained, items, config, preset.prior, steps, seconds)
     health = examine(trained, items, config)
     remarks = domain.remarks(trained, X)
@@ -402,7 +443,7 @@ def continue_training(
 
     The optimiser starts anew, with a quarter of the usual step size; so do critics, where the
     objective has some; else its schedules stand where they ended. The prior for sampling stays as
-    it was.
+    it was. A first stage that is not trained stays so: its noise is measured anew.
 
     Args:
         trained: The model; changed in place.
@@ -423,6 +464,8 @@ def continue_training(
     """
     preset, _ = plan.resolve(trained.domain)
     config = config.suggested(preset.training_for(len(items)))
+    if is_frozen(trained.model):
+        return measure(trained.model, items, config)
     careful = _CAREFUL * config.peak_rate(trained.model)
     config = replace(config, learning_rate=config.learning_rate or careful)
     objective = plan.assembled(trained.domain, trained.context, items.rows, config.seed).objective
@@ -432,6 +475,11 @@ def continue_training(
     trained.model.eval()
     calibrate(trained, items, config)
     return result
+
+
+def time_left(config: TrainConfig, spent: float) -> float | None:
+    """Return the seconds that are left of a given time: all are the prior's."""
+    return None if config.max_minutes is None else max(60 * config.max_minutes - spent, 1e-3)
 
 
 def _shared_time(config: TrainConfig, prior: str, items: int) -> tuple[TrainConfig, float | None]:

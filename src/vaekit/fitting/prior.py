@@ -25,7 +25,8 @@ from vaekit.types import Batch
 _WIDTH = 256  # of the flow that images are drawn from: 512 are no better in the same time
 _MANY_ITEMS = 10_000
 _MANY_STEPS = 500
-_MOST_STEPS = 12_000
+MOST_STEPS = 12_000
+"""Of a prior that is a network."""
 _TRAINING_SHARE = {"latent_flow": 0.75, "grid_flow": 0.5, "transformer": 0.6}
 _GRID_STEPS = 4000
 _READING_STEPS, _READING_ROUNDS = 1500, 10
@@ -109,7 +110,7 @@ def prior_after(
         return get_prior(name, model, event_shape, reader)
     if items < _MANY_ITEMS or steps < _MANY_STEPS:
         return default_prior(model)
-    make = _sized(FlowMatching, width=_WIDTH, steps=min(2 * steps, _MOST_STEPS))
+    make = _sized(FlowMatching, width=_WIDTH, steps=min(2 * steps, MOST_STEPS))
     with seeded(0):
         return make(model, event_shape, reader)
 
@@ -117,7 +118,7 @@ def prior_after(
 def _steps_after(steps: int, reader: Reader) -> int:
     """Twice as many as the training had; to read a context takes some, however few those were."""
     least = 0 if reader is None else min(_READING_STEPS, _READING_ROUNDS * steps)
-    return min(max(2 * steps, least), _MOST_STEPS)
+    return min(max(2 * steps, least), MOST_STEPS)
 
 
 def training_share(name: str, items: int) -> float:

@@ -34,7 +34,7 @@ from vaekit.images.metadata import metadata_columns
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import IMAGE, REAL, UNIT, Support
 from vaekit.networks.conv import Chain, Offset
-from vaekit.networks.sizes import make_denoiser, make_networks
+from vaekit.networks.sizes import OWN_SCALE, make_denoiser, make_networks
 from vaekit.presets.autoencoders import beta_vae
 from vaekit.presets.base import Parts
 from vaekit.reading.tables import is_table_file
@@ -355,15 +355,16 @@ class ImageDomain(Domain):
             chosen.features_per_value,
             context_dim,
         )
+        denoiser = partial(make_denoiser, size, self.event_shape, context_dim)
+        sizes = (features_dim, latent_dim, context_dim)
+        if network in OWN_SCALE:
+            return Parts(encoder, decoder, chosen, *sizes, denoiser=denoiser)
         mean = batch_mean(self, rows)
         before, after = Offset(mean.shape), Offset((chosen.features_per_value, *mean.shape))
         before.value.copy_(-mean)
         after.value.copy_(chosen.initial_features(mean))
         encoder, decoder = Chain(before, encoder), Chain(decoder, after)
-        denoiser = partial(make_denoiser, size, self.event_shape, context_dim)
-        return Parts(
-            encoder, decoder, chosen, features_dim, latent_dim, context_dim, denoiser=denoiser
-        )
+        return Parts(encoder, decoder, chosen, *sizes, denoiser=denoiser)
 
 
 def _layout(array: NDArray[Any], chosen: str | None) -> str:

@@ -162,6 +162,8 @@ class Health:
         prior_log_density: Mean log density of encoded held-out latents under the model's prior.
         fitted_log_density: The same under the prior fitted after training; ``None`` without.
         items: Items it was measured on.
+        is_given: Whether the latents are those of a first stage that was not trained, so that there
+            is nothing to warn of.
     """
 
     kl_per_latent: tuple[float, ...] | None
@@ -170,11 +172,14 @@ class Health:
     prior_log_density: float
     fitted_log_density: float | None
     items: int
+    is_given: bool = False
 
     @property
     def warning(self) -> str | None:
         """In plain words what is wrong and what to do; ``None`` if nothing is."""
         size = len(self.mean_variance)
+        if self.is_given:
+            return None
         if self.active_units == 0:
             return (
                 "all latents are collapsed: the decoder ignores them, and every sample is alike. "
@@ -214,8 +219,11 @@ class Health:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, for ``train.json``."""
-        return asdict(self)
+        """Everything, for ``train.json``; `is_given` only where it is so."""
+        stored = asdict(self)
+        if not self.is_given:
+            del stored["is_given"]
+        return stored
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
@@ -230,12 +238,13 @@ class Health:
 
 
 @torch.no_grad()
-def latent_health(model: VAE, batches: Iterable[Batch]) -> Health:
+def latent_health(model: VAE, batches: Iterable[Batch], *, is_given: bool = False) -> Health:
     """Measure a latent space on held-out items; reads the global random stream.
 
     Args:
         model: A trained VAE with one latent vector per item.
         batches: Held-out items.
+        is_given: Whether the latents are those of a first stage that was not trained.
     """
     rows = [_measure(model, batch) for batch in batches]
     means, kl, prior, fitted = (
@@ -249,6 +258,7 @@ def latent_health(model: VAE, batches: Iterable[Batch]) -> Health:
         prior_log_density=torch.cat(prior).mean().item(),
         fitted_log_density=torch.cat(fitted).mean().item() if fitted else None,
         items=len(torch.cat(prior)),
+        is_given=is_given,
     )
 
 

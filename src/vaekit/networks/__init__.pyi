@@ -23,6 +23,13 @@ from .context import (
     ValueReader as ValueReader,
 )
 from .critics import Critic as Critic, FeatureCritic as FeatureCritic, PatchCritic as PatchCritic
+from .diffusers_autoencoders import (
+    AutoencoderKLDecoder as AutoencoderKLDecoder,
+    AutoencoderKLEncoder as AutoencoderKLEncoder,
+    AutoencoderTinyDecoder as AutoencoderTinyDecoder,
+    AutoencoderTinyEncoder as AutoencoderTinyEncoder,
+    own_grid as own_grid,
+)
 from .denoisers import DenoisingMLP as DenoisingMLP, UNet as UNet
 from .conv import (
     MLPDecoder as MLPDecoder,

@@ -20,6 +20,7 @@ from vaekit.networks.conv import (
     latent_grid,
 )
 from vaekit.networks.denoisers import DenoisingMLP, UNet
+from vaekit.networks.diffusers_autoencoders import AutoencoderKLDecoder, AutoencoderKLEncoder
 from vaekit.networks.patches import PatchDecoder, PatchEncoder
 from vaekit.networks.temporal import GRUDecoder, GRUEncoder, TemporalDecoder, TemporalEncoder
 
@@ -38,6 +39,8 @@ _CONV_WIDTHS = {"small": 16, "medium": 32, "large": 64}
 _UNET_WIDTHS = {"small": 64, "medium": 96, "large": 128}
 _DENOISING_WIDTHS = {"small": 256, "medium": 512, "large": 1024}
 _GRU_WIDTHS = {"small": 48, "medium": 96, "large": 192}
+_KL_SIZES = {"small": (32, 1, 8), "medium": (64, 1, 16), "large": (128, 2, 32)}
+"""Channels of the finest stage, residual blocks of each, and groups of the norms."""
 _READING_BLOCKS, _PAINTING_BLOCKS = 1, 2  # to paint is harder
 _FEWEST_PATCHES = 7  # along the shorter side of what a U-Net sees
 _ATTENTIVE = 8  # height or width at which a U-Net looks at all places, and halves no more
@@ -61,7 +64,8 @@ def make_networks(
 
     Args:
         network: ``"mlp"``; for images ``"conv"``, ``"subpixel"``, ``"resnet"``, ``"spatial"``
-            or ``"coarse"``; for series ``"temporal_conv"`` or ``"gru"``.
+            or ``"coarse"``, or ``"autoencoder_kl"`` of diffusers; for series ``"temporal_conv"``
+            or ``"gru"``.
         size: ``"small"``, ``"medium"`` or ``"large"``.
         shape: Shape of one item; (channels, height, width) for those for images,
             (channels, steps) for those for series.
@@ -75,8 +79,9 @@ def make_networks(
 
     Raises:
         SpecError: Unknown network or size.
-        CompositionError: A network for images or series for items that are none, or latents that
-            do not fill the grid of ``"spatial"``.
+        CompositionError: A network for images or series for items that are none, latents that do
+            not fill the grid of ``"spatial"``, or sides or a context that ``"autoencoder_kl"`` does
+            not take.
 
     Example:
         >>> encoder, decoder, features_dim = make_networks("mlp", "small", (1, 28, 28), 16, 1)
@@ -183,6 +188,22 @@ def _spatial(wanted: _Wanted, more: int = 0) -> _Networks:
     )
 
 
+def _autoencoder_kl(wanted: _Wanted) -> _Networks:
+    """Stages that halve until the grid is that of ``"spatial"``."""
+    if wanted.context_dim:
+        raise CompositionError(
+            "network 'autoencoder_kl' must be told no context, as that of diffusers is told none; "
+            f"got one of size {wanted.context_dim}. Use preset 'latent_diffusion', whose prior "
+            "reads the context, or network='spatial'."
+        )
+    grid, halvings = latent_grid(wanted.shape, wanted.in_dim), grid_stages(wanted.shape)
+    width, layers, groups = _KL_SIZES[wanted.size]
+    channels = tuple(width * min(2**stage, 4) for stage in range(halvings + 1))
+    encoder = AutoencoderKLEncoder(wanted.shape, channels, layers, grid[0], groups)
+    decoder = AutoencoderKLDecoder(grid, wanted.out_shape, channels, layers, groups)
+    return encoder, decoder, 2 * math.prod(grid)
+
+
 def _temporal(wanted: _Wanted) -> _Networks:
     stages = max(1, round(math.log2(wanted.shape[1] / _COARSE)))
     channels, features_dim = (2 * wanted.width,) * stages, 8 * wanted.width
@@ -209,10 +230,14 @@ NETWORKS: dict[str, Callable[[_Wanted], _Networks]] = {
     "resnet": _residual,
     "spatial": _spatial,
     "coarse": partial(_spatial, more=1),
+    "autoencoder_kl": _autoencoder_kl,
     "temporal_conv": _temporal,
     "gru": _recurrent,
 }
 """Builders of the named networks."""
+
+OWN_SCALE = frozenset({"autoencoder_kl"})
+"""Networks for images that see and make the values themselves, not what differs from the mean."""
 
 
 def make_denoiser(

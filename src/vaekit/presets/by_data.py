@@ -9,6 +9,7 @@ from vaekit.latents.base import Discrete, Single
 from vaekit.models.samplers import GAN
 from vaekit.networks.conv import code_latents, grid_latents, latent_grid
 from vaekit.networks.critics import FeatureCritic, PatchCritic
+from vaekit.networks.diffusers_autoencoders import own_grid
 from vaekit.networks.patches import start_from_patches
 from vaekit.networks.wrappers import NoiseConditionedDecoder, ParallelDecoders
 from vaekit.objectives.adversarial import Adversarial, PatchAdversary
@@ -69,7 +70,7 @@ def latent_diffusion(
     (with the straight path of Lipman et al. 2023 for the diffusion).
     """
     examples = parts.some_items(1)
-    grid = latent_grid(examples.shape[1:], parts.latent_dim)
+    grid = own_grid(parts.encoder) or latent_grid(examples.shape[1:], parts.latent_dim)
     start_from_patches(parts.encoder, parts.decoder, examples)
     latent = Single(GridGaussian(parts.posterior_dim, grid), StandardNormal(parts.latent_dim))
     addends = [(beta, KL()), *([(spectrum, PowerSpectrum())] if spectrum else [])]
