@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -215,13 +216,16 @@ def guided_field(
 
 
 _HEAD = 32  # width of a head of attention
+_BESIDE = 2  # words on either side that a word sees first
 
 
 class TextReader(ContextReader, abc.ABC):
-    """Captions as codes of words, read by a small Transformer.
+    """Captions as codes of words, read with their neighbours and then all together.
 
-    Before the words stands one place of its own, whose last state is the vector; so there is
-    something to attend to where nothing is told.
+    First each word sees the two on either side of it, which is most of what a phrase like "red
+    hair" has to tell; then a small Transformer, which adds nothing at first, lets it see all. The
+    vector is made of the mean and the largest of what the words have become. Before the words
+    stands one place of its own, so that there is something to attend to where nothing is told.
 
     Args:
         length: Codes of a row, 0 after the last word.
@@ -230,8 +234,9 @@ class TextReader(ContextReader, abc.ABC):
         layers: Its layers.
         dropout: Share of captions that are left untold in training.
 
-    Source: Vaswani et al. 2017, "Attention is all you need"; Devlin et al. 2019, "BERT", for the
-    place whose state stands for the whole; Rombach et al. 2022, section 3.3, for its use.
+    Source: Vaswani et al. 2017, "Attention is all you need"; Wu et al. 2019, "Pay less attention
+    with lightweight and dynamic convolutions", section 3, for the neighbours; Rombach et al. 2022,
+    section 3.3, for its use.
     """
 
     def __init__(self, length: int, word_dim: int, width: int, layers: int, dropout: float) -> None:
@@ -241,12 +246,21 @@ class TextReader(ContextReader, abc.ABC):
         if width % heads:
             raise SpecError(f"width must be a multiple of {_HEAD}; got {width}.")
         self.lift = nn.Linear(word_dim, width)
+        self.beside = nn.Conv1d(width, width, 2 * _BESIDE + 1, padding=_BESIDE, groups=width)
+        self.phrases = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
         self.positions = nn.Parameter(0.02 * torch.randn(length + 1, width))
         block = nn.TransformerEncoderLayer(
             width, heads, 2 * width, 0.0, "gelu", batch_first=True, norm_first=True
         )
+        for last in (block.self_attn.out_proj, block.linear2):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
         self.body = nn.TransformerEncoder(block, layers, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(width)
+        self.whole = nn.Linear(2 * width, width)
+        self.nothing = nn.Parameter(torch.zeros(width))
 
     @abc.abstractmethod
     def words(self, codes: Int[Tensor, "batch places"]) -> Float[Tensor, "batch places word"]:
@@ -255,12 +269,22 @@ class TextReader(ContextReader, abc.ABC):
     def read(
         self, rows: Float[Tensor, "batch context"], untold: Bool[Tensor, "batch"]
     ) -> Conditioning:
-        """Return the state of the first place, and those of all."""
+        """Return what the words say together, and the state of each."""
         codes = rows.masked_fill(untold.unsqueeze(-1), 0.0).long()
-        there = nn.functional.pad(codes != 0, (1, 0), value=True)
-        h = nn.functional.pad(self.lift(self.words(codes)), (0, 0, 1, 0)) + self.positions
-        states = self.norm(self.body(h, src_key_padding_mask=~there))
-        return Conditioning(states[:, 0], states, there)
+        some = codes != 0
+        h = self.lift(self.words(codes)) * some.unsqueeze(-1)
+        h = h + self.phrases(h + self.beside(h.mT).mT)
+        there = F.pad(some, (1, 0), value=True)
+        states = F.pad(h, (0, 0, 1, 0)) + self.positions
+        states = self.norm(self.body(states, src_key_padding_mask=~there))
+        return Conditioning(self._whole(states[:, 1:], some), states, there)
+
+    def _whole(self, states: Tensor, some: Tensor) -> Float[Tensor, "batch width"]:
+        mask = some.unsqueeze(-1)
+        mean = (states * mask).sum(1) / mask.sum(1).clamp_min(1).sqrt()  # as spread as a state is
+        largest = states.masked_fill(~mask, -(self.width**0.5)).amax(1)  # less than a norm leaves
+        vector = self.whole(torch.cat([mean, largest], -1))
+        return torch.where(mask.any(1), vector, self.nothing)
 
 
 class LearnedTextReader(TextReader):
@@ -285,7 +309,7 @@ class LearnedTextReader(TextReader):
         num_codes: Side,
         length: Side,
         width: Side = 128,
-        layers: Layers = 2,
+        layers: Layers = 1,
         dropout: float = 0.1,
     ) -> None:
         super().__init__(length, width, width, layers, dropout)
@@ -325,7 +349,7 @@ class PretrainedTextReader(TextReader):
         length: Side,
         word_dim: Side,
         width: Side = 128,
-        layers: Layers = 2,
+        layers: Layers = 1,
         dropout: float = 0.1,
     ) -> None:
         super().__init__(length, word_dim, width, layers, dropout)

@@ -112,6 +112,7 @@ class UNet(nn.Module):
         context_dim: Size of the context; 0 for an unconditional model.
         sequence_dim: Size of the vectors of words, to which every place up to 16 to a side attends
             as well; 0 without words.
+        beside: Channels of an image that is shown beside, after its own channels, and not made.
 
     Source: Ronneberger et al. 2015, "U-Net"; Ho et al. 2020, appendix B, for its use here;
     Rombach et al. 2022, section 3.3, for attention to words.
@@ -129,16 +130,18 @@ class UNet(nn.Module):
         patch: int = 1,
         context_dim: int = 0,
         sequence_dim: int = 0,
+        beside: int = 0,
     ) -> None:
         super().__init__()
         self.shape = tuple(shape)
         self.channels = tuple(channels)
+        self.beside = beside
         self.patch = patch
         self.context_dim = context_dim
         self.sequence_dim = sequence_dim
         conditioning, pixels = 2 * channels[0], shape[0] * patch**2
         self.conditioning = TimestepEmbedding(context_dim, conditioning)
-        self.stem = nn.Conv2d(pixels, channels[0], 3, padding=1)
+        self.stem = nn.Conv2d(pixels + beside * patch**2, channels[0], 3, padding=1)
         pairs = list(itertools.pairwise(channels))
         self.downs = nn.ModuleList(_Block(c, c, conditioning) for c in channels[:-1])
         self.halvings = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairs)
@@ -160,11 +163,11 @@ class UNet(nn.Module):
 
     def forward(
         self,
-        x: Float[Tensor, "batch channels height width"],
+        x: Float[Tensor, "batch inputs height width"],
         t: Float[Tensor, "batch 1"],
         context: Tensor | Conditioning | None,
     ) -> Float[Tensor, "batch channels height width"]:
-        """Return the velocity."""
+        """Return the velocity, of those channels that are made."""
         told = context if isinstance(context, Conditioning) else None
         conditioning = self.conditioning(t, context if told is None else told.vector)
         h, kept = self.stem(self._cut(x)), []

@@ -282,7 +282,11 @@ _LATENT_PLACES = 8  # along a side at which the U-Net of latents works, after it
 
 
 def latent_unet(
-    width: int, shape: Sequence[int], context_dim: int, sequence_dim: int = 0
+    width: int,
+    shape: Sequence[int],
+    context_dim: int,
+    sequence_dim: int = 0,
+    beside: int = 0,
 ) -> nn.Module:
     """Return a U-Net for latents on a grid.
 
@@ -291,6 +295,7 @@ def latent_unet(
         shape: (latents per place, height, width).
         context_dim: Size of what is told in one vector.
         sequence_dim: Size of the vectors of words; 0 without words.
+        beside: Channels that are shown beside the latents.
 
     Example:
         >>> latent_unet(64, (4, 16, 16), 0).channels
@@ -298,4 +303,4 @@ def latent_unet(
     """
     side = min(shape[1:])
     patch = max(1, side // _LATENT_PLACES)
-    return UNet(tuple(shape), (width, width * 3 // 2), patch, context_dim, sequence_dim)
+    return UNet(tuple(shape), (width, width * 3 // 2), patch, context_dim, sequence_dim, beside)

@@ -18,7 +18,7 @@ from vaekit.networks.context import ContextReader, NetworkContext, conditioning_
 from vaekit.networks.sizes import latent_unet, make_denoiser
 from vaekit.priors.base import Prior, Steered, check_context, check_whole
 from vaekit.priors.flow import NetworkPrior, standard_normal
-from vaekit.types import AS_LEARNED, SamplingOptions
+from vaekit.types import AS_LEARNED, Conditioning, SamplingOptions
 
 _EXACT, _WAYS = 64, 16
 _STEPS = 20  # of a solver that is not the one of densities
@@ -110,7 +110,9 @@ class FlowMatching(NetworkPrior, Steered):
             then a U-Net, whatever depth, and learns from smaller batches; with a reader its finest
             stage has half the width.
         reader: What reads the context, for a prior that learns to read it by itself; one with
-            words makes the U-Net attend to them. ``None`` tells the network the context as it is.
+            words makes the U-Net attend to them. Latents on a grid are then first regressed on the
+            context, which takes few steps to learn, and the U-Net learns what differs from that.
+            ``None`` tells the network the context as it is.
 
     Raises:
         SpecError: An unknown path or times, a count that is too small, or a grid of another
@@ -180,17 +182,22 @@ class FlowMatching(NetworkPrior, Steered):
         elif reader is None:
             net = _OnGrid(self.grid, make_denoiser("small", self.grid, told))
         else:
-            net = _OnGrid(
-                self.grid, latent_unet(self.width // 2, self.grid, told, reader.sequence_dim)
-            )
-        return net if reader is None else _Read(net, reader)
+            beside = self.grid[0]
+            words = reader.sequence_dim
+            net = _OnGrid(self.grid, latent_unet(self.width // 2, self.grid, told, words, beside))
+        if reader is None:
+            return net
+        return _Read(net, reader, 0 if self.grid is None else self.latent_dim)
 
     def _losses(self, u: Tensor, context: Tensor | None = None) -> Tensor:
         t = draw_times(self.times, u)
         a, s, da, ds = find_path(self.path)(t)
         noise = torch.randn_like(u)
-        velocity = self._velocity(a * u + s * noise, t, self._conditioning(context))
-        return (velocity - da * u - ds * noise).square().sum(-1)
+        told = self._conditioning(context)
+        velocity = self._velocity(a * u + s * noise, t, told)
+        losses = (velocity - da * u - ds * noise).square().sum(-1)
+        regression = self._regression
+        return losses if regression is None else losses + regression.losses(u, told)
 
     def _conditioning(self, context: Tensor | None) -> NetworkContext:
         return conditioning_from(self.reader, context, self._body)
@@ -200,12 +207,31 @@ class FlowMatching(NetworkPrior, Steered):
         """The network beside the reader."""
         return self.net.net if isinstance(self.net, _Read) else self.net
 
+    @property
+    def _regression(self) -> "_Regression | None":
+        return self.net.regression if isinstance(self.net, _Read) else None
+
     def _velocity(self, x: Tensor, t: Tensor, told: NetworkContext) -> Tensor:
-        """Return the velocity if latents were standard normal, and what the network adds."""
+        """Return the velocity if latents were normal, and what the network adds.
+
+        They are so with variance 1 around 0, or with what a regression on the context leaves
+        around what it expects. For u of mean m and variance v, the mean of a'u + s'n given
+        x = au + sn is a'm + (aa'v + ss') / (aav + ss) (x - am).
+        """
         a, s, da, ds = find_path(self.path)(t)
-        variance = a.square() + s.square()
-        added: Tensor = self._body(x / variance.sqrt(), t, told)
-        return (a * da + s * ds) / variance * x + added
+        regression = self._regression
+        if regression is None:
+            variance = a.square() + s.square()
+            added: Tensor = self._body(x / variance.sqrt(), t, told)
+            return (a * da + s * ds) / variance * x + added
+        # What it expects is learned from its own losses alone.
+        mean, left = regression(told).detach(), regression.variance
+        variance = a.square() * left + s.square()
+        scale, rest = variance.sqrt(), x - a * mean
+        seen = torch.cat([rest / scale, mean], -1)
+        added = self._body(seen, t, told) * left.sqrt() / scale
+        velocity: Tensor = da * mean + (a * da * left + s * ds) / variance * rest + added
+        return velocity
 
     def _draw(self, n: int, context: Tensor | None) -> Tensor:
         noise = standard_normal(self.location).sample((n,))
@@ -284,12 +310,47 @@ def _no_posteriors(x: Tensor) -> Distribution:
 
 
 class _Read(nn.Module):
-    """A network, and what reads the context for it."""
+    """A network, what reads the context for it, and what the context alone says of latents."""
 
-    def __init__(self, net: nn.Module, reader: ContextReader) -> None:
+    def __init__(self, net: nn.Module, reader: ContextReader, latent_dim: int = 0) -> None:
         super().__init__()
         self.net = net
         self.reader = reader
+        self.regression = _Regression(reader.vector_dim, latent_dim) if latent_dim else None
+
+
+_MOMENTUM, _LEAST = 0.02, 1e-3
+
+
+class _Regression(nn.Module):
+    """The latents that a context lets expect, by least squares, and the variance that is left.
+
+    Source: Han et al. 2022, "CARD: Classification and regression diffusion models", section 3, for
+    a diffusion that starts from a regression.
+    """
+
+    variance: Tensor
+
+    def __init__(self, vector_dim: int, latent_dim: int) -> None:
+        super().__init__()
+        self.line = nn.Linear(vector_dim, latent_dim)
+        self.register_buffer("variance", torch.ones(latent_dim))
+
+    def forward(self, told: NetworkContext) -> Float[Tensor, "batch latent"]:
+        """Return the expected latents."""
+        expected: Tensor = self.line(told.vector if isinstance(told, Conditioning) else told)
+        return expected
+
+    def losses(
+        self, u: Float[Tensor, "batch latent"], told: NetworkContext
+    ) -> Float[Tensor, "batch"]:
+        """Return the squared errors, and in training keep a running mean of each latent's."""
+        errors = (self(told) - u).square()
+        if self.training:
+            found = errors.detach().mean(0).clamp_min(_LEAST)
+            self.variance = torch.lerp(self.variance, found, _MOMENTUM)
+        total: Tensor = errors.sum(-1)
+        return total
 
 
 class _OnGrid(nn.Module):
@@ -307,7 +368,8 @@ class _OnGrid(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, context: NetworkContext) -> Tensor:
         """Velocities at points x (batch, latent) and times t (batch, 1)."""
-        velocity: Tensor = self.net(x.unflatten(1, self.grid), t, context)
+        shape = (-1, *self.grid[1:])  # what is shown beside comes in more channels
+        velocity: Tensor = self.net(x.unflatten(1, shape), t, context)
         return velocity.flatten(1)
 
 
