@@ -127,6 +127,10 @@ def test_codes_are_drawn_as_is_asked(conditioning):
     assert np.array_equal(conditioning.sample(6, context="dark", seed=0, top_p=1e-6), greedy[0])
     best = conditioning.sample(6, context="dark", seed=0, rerank=4)
     assert best.shape == (6, 8, 8)
+    with pytest.raises(SpecError, match="rerank needs a context for each item"):
+        conditioning.sample(2, seed=0, rerank=4)
+    with pytest.raises(SpecError, match="init must come with a mask"):
+        conditioning.sample(2, context="dark", init=IMAGES[:2], strength=0.5)
 
 
 LABELS = [["no", "yes"][i % 2] for i in range(80)]

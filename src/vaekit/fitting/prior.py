@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vaekit.errors import CompositionError, unknown_name
-from vaekit.latents.base import Single
+from vaekit.latents.base import Discrete, Single
 from vaekit.models.vae import VAE
 from vaekit.networks.context import ContextReader
 from vaekit.posteriors.gaussian import GridGaussian
@@ -161,6 +161,7 @@ def _transformer(model: VAE, steps: int, reader: Reader) -> FittedPrior:
         steps=max(1, steps),
         network="transformer",
         reader=reader,
+        grid=latent.quantizer.places if isinstance(latent, Discrete) else None,
     )
 
 

@@ -87,6 +87,12 @@ def refuse_options(options: SamplingOptions, known: Collection[str], model: str)
     Raises:
         SpecError: Names the first.
     """
+    if options.start is not None and options.mask is None and "strength" not in known:
+        also = " and mask=, 1 where items are to be made anew" if "mask" in known else ""
+        raise SpecError(
+            f"init must come with a mask, or be left out, for {model}, which follows no way from "
+            f"noise that it could join halfway. {'Pass init=' + also if also else 'Leave it out'}."
+        )
     for f in fields(SamplingOptions):
         same = getattr(options, f.name) is f.default or getattr(options, f.name) == f.default
         if f.name not in known and not same:

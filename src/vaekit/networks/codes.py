@@ -1,6 +1,7 @@
 """Networks that tell the codes of an item one after the other, and how well they fit a caption."""
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +22,8 @@ class CodeTransformer(nn.Module):
     """One sequence of what is told and of codes, each place of which sees those before it.
 
     First come the words of the caption (places without one have a vector of their own, as in the
-    source), or the one vector that is told; then the codes.
+    source), or the one vector that is told; then the codes. Each place is also told by a linear map
+    what the caption as a whole means for it, which takes few steps to learn.
 
     Args:
         tokens: Codes of an item.
@@ -55,7 +57,7 @@ class CodeTransformer(nn.Module):
         self.reader, self.context_dim = reader, context_dim
         self.sequence_dim = 0 if reader is None else reader.sequence_dim
         told = context_dim if reader is None else reader.vector_dim
-        self.vector = nn.Linear(told, width) if told else None
+        self.vector = nn.Linear(told, tokens * width) if told else None
         self.words = nn.Linear(self.sequence_dim, width) if self.sequence_dim else None
         self.begin = nn.Parameter(_START * torch.randn(width))
         self.no_word = nn.Parameter(_START * torch.randn(width))
@@ -67,60 +69,80 @@ class CodeTransformer(nn.Module):
         self.body = nn.ModuleList(CausalLayer(width, heads, 0.0, layers) for _ in range(layers))
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, num_codes))
 
-    def prefix(self, context: Tensor | None, count: int) -> Float[Tensor, "batch places width"]:
-        """Return what stands before the codes of so many items."""
-        begin: Tensor = self.begin.expand(count, 1, -1)
-        if context is None or self.vector is None:
-            return begin
-        told = Conditioning(context) if self.reader is None else self.reader(context)
-        begin = begin + self.vector(told.vector).unsqueeze(1)
-        if self.words is None or told.sequence is None or told.there is None:
-            return begin
-        words = torch.where(told.there.unsqueeze(-1), self.words(told.sequence), self.no_word)
-        return torch.cat([words, begin], 1)
-
     def forward(
         self, codes: Int[Tensor, "batch tokens"], context: Tensor | None
     ) -> Float[Tensor, "batch tokens codes"]:
         """Return the logits of every code, given those before it and the context."""
-        prefix = self.prefix(context, len(codes))
-        x = torch.cat([prefix, self.codes(codes[:, :-1]) + self.positions[:-1]], 1)
+        before, places = self._told(context, len(codes))
+        x = self.codes(codes[:, :-1]) + self.positions[:-1] + places[:, 1:]
+        x = torch.cat([before, x], 1)
         for layer in self.body:
             x = layer(x, None)
-        logits: Tensor = self.head(x[:, prefix.shape[1] - 1 :])
+        logits: Tensor = self.head(x[:, before.shape[1] - 1 :])
         return logits
 
     def start(
         self, context: Tensor | None, count: int
-    ) -> tuple[Float[Tensor, "batch codes"], Tensor]:
-        """Return the logits of the first code, and the keys and values of what stands before.
+    ) -> tuple[Float[Tensor, "batch codes"], "CodesSoFar"]:
+        """Return the logits of the first code, and what the next ones are told from.
 
-        Those have room for all codes; `step` fills it.
+        Args:
+            context: A row for each item; ``None`` without one.
+            count: How many items.
         """
-        x = self.prefix(context, count)
+        x, told = self._told(context, count)
         places = x.shape[1]
         size = (count, self.layers, 2, self.heads, places + self.tokens, _HEAD)
         known = x.new_zeros(size)
         for number, layer in enumerate(self.body):
             x = layer(x, known[:, number, ..., :places, :])
-        return self.head(x[:, -1]), known
+        return self.head(x[:, -1]), CodesSoFar(known, told)
 
     def step(
-        self, known: Tensor, codes: Int[Tensor, "batch"], place: int
+        self, so_far: "CodesSoFar", codes: Int[Tensor, "batch"], place: int
     ) -> Float[Tensor, "batch codes"]:
-        """Return the logits of the code after one, and fill in its keys and values.
+        """Return the logits of the code after one, whose keys and values are filled in.
 
         Args:
-            known: Of `start`.
+            so_far: Of `start`; changed in place.
             codes: The codes at a place.
             place: Which, from 0.
         """
-        x = (self.codes(codes) + self.positions[place]).unsqueeze(1)
+        known = so_far.known
+        x = self.codes(codes) + self.positions[place] + so_far.places[:, place + 1]
+        x = x.unsqueeze(1)
         places = known.shape[-2] - self.tokens + place + 1
         for number, layer in enumerate(self.body):
             x = layer(x, known[:, number, ..., :places, :])
         logits: Tensor = self.head(x[:, 0])
         return logits
+
+    def _told(
+        self, context: Tensor | None, count: int
+    ) -> tuple[Float[Tensor, "batch before width"], Float[Tensor, "batch tokens width"]]:
+        """Return what stands before the codes of so many items, and what each place is told."""
+        begin: Tensor = self.begin.expand(count, 1, -1)
+        if context is None or self.vector is None:
+            return begin, begin.new_zeros(1, 1, 1).expand(count, self.tokens, self.width)
+        told = Conditioning(context) if self.reader is None else self.reader(context)
+        places = self.vector(told.vector).unflatten(1, (self.tokens, self.width))
+        begin = begin + places[:, :1]
+        if self.words is None or told.sequence is None or told.there is None:
+            return begin, places
+        words = torch.where(told.there.unsqueeze(-1), self.words(told.sequence), self.no_word)
+        return torch.cat([words, begin], 1), places
+
+
+class CodesSoFar(NamedTuple):
+    """What a `CodeTransformer` goes on from.
+
+    Attributes:
+        known: Keys and values of each layer, with room for all codes.
+        places: What the context says of each place.
+    """
+
+    known: Float[Tensor, "batch layers 2 heads places size"]
+    places: Float[Tensor, "batch tokens width"]
 
 
 class CaptionScorer(nn.Module):

@@ -180,6 +180,7 @@ def _doubling(in_channels: int, out_channels: int, size: Sequence[int]) -> nn.Co
 
 _FINEST = 16  # places along the shorter side
 _PER_PLACE = 4
+_MOST_HALVINGS = 3
 _LARGE = 16  # pixels along the shorter side of an image that is halved twice
 
 
@@ -198,7 +199,7 @@ def latent_grid(shape: Sequence[int], latent_dim: int, more: int = 0) -> tuple[i
         >>> latent_grid((3, 64, 64), 1024)
         (4, 16, 16)
     """
-    height, width = halved(shape[1:], grid_stages(shape) + more)[-1]
+    height, width = halved(shape[1:], grid_stages(shape, more))[-1]
     per_place, left = divmod(latent_dim, height * width)
     if left or not per_place:
         raise CompositionError(
@@ -206,6 +207,41 @@ def latent_grid(shape: Sequence[int], latent_dim: int, more: int = 0) -> tuple[i
             f"x {width}; got {latent_dim}. Leave it None for what suits the images."
         )
     return per_place, height, width
+
+
+def places_of(mask: Float[Tensor, "batch 1 height width"], places: Sequence[int]) -> Tensor:
+    """Return which places of a grid a mask of pixels touches.
+
+    Args:
+        mask: 1 at the pixels that are meant.
+        places: (height, width) of a grid that halvings of the image lead to.
+
+    Raises:
+        CompositionError: No number of halvings leads there.
+
+    Example:
+        >>> places_of(torch.ones(1, 1, 9, 7).tril(-3), (3, 2))
+        tensor([[[[1., 0.],
+                  [1., 1.],
+                  [1., 1.]]]])
+    """
+    height, width = mask.shape[-2:]
+    times = range(max(height, width).bit_length() + 1)
+    found = [
+        side for side in (2**i for i in times) if _patches(mask.shape[-2:], side) == tuple(places)
+    ]
+    if not found:
+        raise CompositionError(
+            f"a grid must come from halving {height} x {width} pixels; got {tuple(places)} places."
+        )
+    side = found[0]
+    padded = F.pad(mask.float(), (0, -width % side, 0, -height % side))
+    return F.max_pool2d(padded, side)
+
+
+def _patches(size: Sequence[int], side: int) -> tuple[int, int]:
+    """Return how many patches of so many pixels to a side an image has, those cut off included."""
+    return -(-size[0] // side), -(-size[1] // side)
 
 
 def grid_latents(shape: Sequence[int]) -> int:
@@ -235,13 +271,26 @@ def code_latents(shape: Sequence[int]) -> int:
         >>> code_latents((3, 64, 64))
         1024
     """
-    return _PER_CODE * math.prod(halved(shape[1:], grid_stages(shape) + 1)[-1])
+    return _PER_CODE * math.prod(halved(shape[1:], grid_stages(shape, 1))[-1])
 
 
-def grid_stages(shape: Sequence[int]) -> int:
-    """Halvings until a side has 16 places or fewer; of images of some size at least two."""
+def grid_stages(shape: Sequence[int], more: int = 0) -> int:
+    """Halvings until a side has 16 places or fewer; of images of some size at least two.
+
+    Beyond three, four numbers cannot tell a place's pixels any more, so that a larger image has
+    more places. Codes, of which a Transformer tells one after the other, go on halving.
+
+    Args:
+        shape: (channels, height, width) of one image.
+        more: Halvings beyond those, for codes.
+
+    Example:
+        >>> [grid_stages((3, side, side)) for side in (32, 64, 128, 256)]
+        [2, 2, 3, 3]
+    """
     side = min(shape[1:])
-    return max(1 if side < _LARGE else 2, math.ceil(math.log2(side / _FINEST)))
+    stages = max(1 if side < _LARGE else 2, math.ceil(math.log2(side / _FINEST)))
+    return stages + more if more else min(stages, _MOST_HALVINGS)
 
 
 _SMALL = 0.1  # not 0, which spectral normalisation would divide by

@@ -180,7 +180,7 @@ def _residual(wanted: _Wanted) -> _Networks:
 
 def _spatial(wanted: _Wanted, more: int = 0) -> _Networks:
     grid = latent_grid(wanted.shape, wanted.in_dim - wanted.context_dim, more)
-    halvings, width = grid_stages(wanted.shape) + more, 4 * wanted.width
+    halvings, width = grid_stages(wanted.shape, more), 4 * wanted.width
     return (
         PatchEncoder(wanted.shape, halvings, grid[0], width, _READING_BLOCKS),
         PatchDecoder(grid, wanted.out_shape, halvings, width, _PAINTING_BLOCKS, wanted.context_dim),

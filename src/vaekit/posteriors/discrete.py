@@ -28,9 +28,11 @@ class Quantizer(Posterior, abc.ABC):
     Attributes:
         num_tokens: Codes per item.
         num_codes: Values that a code may take.
+        places: (height, width) of the grid that they lie on; ``None`` without one.
     """
 
     provides: ClassVar[frozenset[str]] = frozenset({"density", "codes"})
+    places: tuple[int, int] | None = None
 
     def __init__(self, features_dim: int, latent_dim: int, num_tokens: int, num_codes: int) -> None:
         super().__init__(features_dim, latent_dim)
@@ -355,10 +357,7 @@ class Placewise(Quantizer):
         )
         self.quantizer = quantizer
         self.places = (height, width)
-
-    @property
-    def _count(self) -> int:
-        return self.places[0] * self.places[1]
+        self._count = count
 
     def forward(self, h: Float[Tensor, "batch features"], log_joint: LogDensity) -> PlacewiseCodes:
         """Quantise each place of features that lie channels first; a context behind is not read."""

@@ -1,7 +1,8 @@
 """Autoregressive densities of codes."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import torch
@@ -14,6 +15,7 @@ from vaekit.bounds import Layers, Steps
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.networks.codes import CaptionScorer, CodeTransformer
 from vaekit.networks.context import ContextReader, negative_rows
+from vaekit.networks.conv import places_of
 from vaekit.priors.base import (
     FEWEST_ROWS,
     FittedPrior,
@@ -45,9 +47,12 @@ class AutoregressiveCodes(FittedPrior, Steered):
         layers: Of the Transformer.
         reader: What reads the context, for a Transformer that learns to read it by itself. Beside
             it a small scorer then learns how well codes fit a context, to choose samples by.
+        grid: (height, width) of the places that the codes lie at, those of a place one after the
+            other; ``None`` where they lie in a row.
 
     Raises:
-        SpecError: A count is too small, an unknown network, or a reader for a GRU.
+        SpecError: A count is too small, an unknown network, a reader for a GRU, or a grid that
+            does not hold all codes.
 
     Source: van den Oord et al. 2017, "Neural discrete representation learning", section 3.3 (an
     autoregressive prior over codes, there a PixelCNN); Cho et al. 2014 for the GRU; Ramesh et al.
@@ -72,6 +77,7 @@ class AutoregressiveCodes(FittedPrior, Steered):
         network: str = "gru",
         layers: Layers = 4,
         reader: ContextReader | None = None,
+        grid: Sequence[int] | None = None,
     ) -> None:
         super().__init__(latent_dim)
         check_whole(0, context_dim=context_dim)
@@ -81,6 +87,9 @@ class AutoregressiveCodes(FittedPrior, Steered):
             raise unknown_name("network of codes", network, _RATES)
         if reader is not None and network == "gru":
             raise SpecError("a reader needs network='transformer'; a GRU is told the context.")
+        self.grid = None if grid is None else tuple(grid)
+        if self.grid is not None and (min(self.grid) < 1 or latent_dim % math.prod(self.grid)):
+            raise SpecError(f"grid must hold latent_dim={latent_dim} codes evenly; got {grid}.")
         self.num_codes = num_codes
         self.context_dim = context_dim
         self.width = width
@@ -219,10 +228,15 @@ class AutoregressiveCodes(FittedPrior, Steered):
         options: SamplingOptions,
         known: Tensor | None,
     ) -> Tensor:
+        if options.rerank > 1 and (rows is None or rows.isnan().any(-1).any()):
+            raise SpecError(
+                "rerank needs a context for each item, which candidates fit more or less; got "
+                "none. Pass context= (a prompt), or leave rerank out."
+            )
         best, highest = None, None
         for _ in range(options.rerank):
             codes = self._sample_codes(net, n, rows, options, known)
-            if self.scorer is None or rows is None or options.rerank == 1:
+            if self.scorer is None or rows is None or options.rerank == 1:  # nothing to choose by
                 return codes
             score = self.scorer(codes, rows)
             if best is None or highest is None:
@@ -273,12 +287,9 @@ class AutoregressiveCodes(FittedPrior, Steered):
         """Return which codes stay: those of places where nothing is made anew."""
         if options.mask is None:
             return None
-        mask = options.mask
-        height, width = mask.shape[-2:]
-        side = max(1, round((height * width / self.latent_dim) ** 0.5))
-        places = F.max_pool2d(mask.float(), side, ceil_mode=True).flatten(1)
-        if self.latent_dim % places.shape[1]:
+        if self.grid is None:
             raise SpecError("a mask needs codes that lie on a grid; this model's are a row.")
+        places = places_of(options.mask, self.grid).flatten(1)
         return (places == 0).repeat_interleave(self.latent_dim // places.shape[1], 1)
 
 

@@ -15,6 +15,7 @@ from vaekit.distributions.noise_paths import TIMES, draw_times, find_path
 from vaekit.distributions.solvers import STEERING, begin_from, solve
 from vaekit.errors import SpecError, unknown_name
 from vaekit.networks.context import ContextReader, NetworkContext, conditioning_from, guided_field
+from vaekit.networks.conv import places_of
 from vaekit.networks.sizes import latent_unet, make_denoiser
 from vaekit.priors.base import Prior, Steered, check_context, check_whole
 from vaekit.priors.flow import NetworkPrior, standard_normal
@@ -285,7 +286,7 @@ class FlowMatching(NetworkPrior, Steered):
                 "a mask needs latents that lie on a grid; this model's are one vector. Fit "
                 "preset 'latent_diffusion'."
             )
-        places = F.adaptive_max_pool2d(mask.float(), self.grid[1:])
+        places = places_of(mask, self.grid[1:])
         return places.expand(-1, self.grid[0], -1, -1).flatten(1)
 
     def _log_prob(self, u: Tensor, context: Tensor | None) -> Tensor:
