@@ -118,6 +118,10 @@ class NetworkPrior(FittedPrior, abc.ABC):
     def _make_net(self) -> nn.Module:
         """Return a fresh network."""
 
+    def _scales(self, u: Tensor) -> Float[Tensor, "latent"]:
+        """Return what each latent is divided by."""
+        return u.std(0)
+
     @abc.abstractmethod
     def _losses(self, u: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the loss of each standardised latent, shape (batch,)."""
@@ -150,7 +154,7 @@ class NetworkPrior(FittedPrior, abc.ABC):
         """
         check_latents(self, u, context, self.context_dim, FEWEST_ROWS)
         u = u.detach().to(self.location)
-        self.location, self.scale = u.mean(0), u.std(0).clamp_min(_SMALLEST_SCALE)
+        self.location, self.scale = u.mean(0), self._scales(u).clamp_min(_SMALLEST_SCALE)
         standard = (u - self.location) / self.scale
         rows = (standard,) if context is None else (standard, context.to(standard))
         with seeded(generator):

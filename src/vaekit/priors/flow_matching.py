@@ -190,6 +190,20 @@ class FlowMatching(NetworkPrior, Steered):
             return net
         return _Read(net, reader, 0 if self.grid is None else self.latent_dim)
 
+    def _scales(self, u: Tensor) -> Float[Tensor, "latent"]:
+        """Return the deviations of latents; beside a regression one for all places of a channel.
+
+        A place where all images are alike then counts as little as it shows; that there is little
+        variance is known by the regression. Rombach et al. 2022, appendix G, divide all by one
+        number.
+        """
+        deviations = super()._scales(u)
+        if self.grid is None or self._regression is None:
+            return deviations
+        square = deviations.square().unflatten(0, (self.grid[0], -1)).mean(1, keepdim=True)
+        scales: Tensor = square.sqrt().expand(-1, math.prod(self.grid[1:])).flatten()
+        return scales
+
     def _losses(self, u: Tensor, context: Tensor | None = None) -> Tensor:
         t = draw_times(self.times, u)
         a, s, da, ds = find_path(self.path)(t)
