@@ -27,7 +27,7 @@ _MANY_ITEMS = 10_000
 _MANY_STEPS = 500
 MOST_STEPS = 12_000
 """Of a prior that is a network."""
-_TRAINING_SHARE = {"latent_flow": 0.75, "grid_flow": 0.35, "transformer": 0.6}
+_TRAINING_SHARE = {"latent_flow": 0.75, "grid_flow": 0.35, "transformer": 0.4}
 _GRID_STEPS = 4000
 _READING_STEPS, _READING_ROUNDS = 1500, 10
 _OF_CODES = ("codes", "transformer")
