@@ -319,7 +319,7 @@ def train(
     optimizer = Adam(net.parameters(), learning_rate, fused=True)
     progress = _progress(steps, deadline)
     best, weights = _score(net, losses, rows, held_out), copy.deepcopy(net.state_dict())
-    for step, index in enumerate(_batches(rest, batch_size, steps), start=1):
+    for step, index in enumerate(_batches(rest, batch_size, steps, deadline is None), start=1):
         with torch.enable_grad():
             loss = losses(*(row[index] for row in rows)).mean()
         with drawing_nothing():
@@ -356,12 +356,24 @@ def _split(count: int) -> tuple[Tensor, Tensor]:
     return order[:cut], order[cut:]
 
 
-def _batches(rest: Tensor, batch_size: int, steps: int) -> Iterator[Tensor]:
-    """Row numbers of each step, every row once per round."""
+def _batches(rest: Tensor, batch_size: int, steps: int, at_once: bool) -> Iterator[Tensor]:
+    """Row numbers of each step, every row once per round.
+
+    Drawn at once they are what they were in earlier versions, whatever else is drawn on the way; a
+    fit that ends at a time draws them as it needs them, of which there may be few.
+    """
     size = min(batch_size, len(rest))
-    rounds = -(-steps * size // len(rest))
-    order = torch.cat([torch.randperm(len(rest)) for _ in range(rounds)])
-    yield from rest[order[: steps * size]].split(size)
+    if at_once:
+        rounds = -(-steps * size // len(rest))
+        order = torch.cat([torch.randperm(len(rest)) for _ in range(rounds)])
+        yield from rest[order[: steps * size]].split(size)
+        return
+    order = torch.randperm(len(rest))
+    for _ in range(steps):
+        if len(order) < size:
+            order = torch.cat([order, torch.randperm(len(rest))])
+        yield rest[order[:size]]
+        order = order[size:]
 
 
 @torch.no_grad()
