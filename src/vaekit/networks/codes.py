@@ -73,7 +73,7 @@ class CodeTransformer(nn.Module):
         self, codes: Int[Tensor, "batch tokens"], context: Tensor | None
     ) -> Float[Tensor, "batch tokens codes"]:
         """Return the logits of every code, given those before it and the context."""
-        before, places = self._told(context, len(codes))
+        before, places = self._conditioning(context, len(codes))
         x = self.codes(codes[:, :-1]) + self.positions[:-1] + places[:, 1:]
         x = torch.cat([before, x], 1)
         for layer in self.body:
@@ -90,7 +90,7 @@ class CodeTransformer(nn.Module):
             context: A row for each item; ``None`` without one.
             count: How many items.
         """
-        x, told = self._told(context, count)
+        x, told = self._conditioning(context, count)
         places = x.shape[1]
         size = (count, self.layers, 2, self.heads, places + self.tokens, _HEAD)
         known = x.new_zeros(size)
@@ -117,7 +117,7 @@ class CodeTransformer(nn.Module):
         logits: Tensor = self.head(x[:, 0])
         return logits
 
-    def _told(
+    def _conditioning(
         self, context: Tensor | None, count: int
     ) -> tuple[Float[Tensor, "batch before width"], Float[Tensor, "batch tokens width"]]:
         """Return what stands before the codes of so many items, and what each place is told."""
