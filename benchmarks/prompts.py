@@ -31,7 +31,7 @@ from vaekit.metrics import efficientnet_features, frechet_distance, reduced_feat
 from vaekit.plots import image_grid, save_figure
 
 KINDS = ("latent_diffusion", "vq_transformer", "flow_matching", "cvae", "gan")
-GUIDED = ("latent_diffusion", "vq_transformer", "flow_matching")
+GUIDED = ("latent_diffusion", "flow_matching")
 HAIR_COLORS = {
     "#e16381": "pink", "#362c47": "black", "#f27d65": "coral", "#e15c66": "red",
     "#f29c65": "orange", "#dee1f5": "white", "#6c4545": "brown",

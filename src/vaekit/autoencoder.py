@@ -17,7 +17,7 @@ from vaekit.errors import NotFittedError, unknown_name
 from vaekit.fitting.conditional import sample_where
 from vaekit.fitting.fine_tuning import fine_tune_model
 from vaekit.fitting.fit import Plan, fit_model
-from vaekit.fitting.sampling import SamplingRequest, sampling_options
+from vaekit.fitting.sampling import SamplingRequest, interpolate_contexts, sampling_options
 from vaekit.fitting.trained import TrainedModel
 from vaekit.likelihoods.base import Likelihood
 from vaekit.metrics.latents import Health
@@ -375,6 +375,42 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         trained = self._fitted("interpolate")
         return trained.domain.present(trained.interpolate(a, b, steps, path, context))
+
+    def interpolate_prompts(
+        self,
+        a: Any,
+        b: Any,
+        steps: int = 8,
+        seed: int | None = None,
+        *,
+        solver_steps: int | None = None,
+        solver: str | None = None,
+        temperature: float = 1.0,
+    ) -> Any:
+        """Return items on the way from what one caption asks for to what another does.
+
+        For models that know ``guidance``; see `sample`. All items of a way begin at the same
+        noise. Labels and properties are fine, too.
+
+        Args:
+            a: One caption, or one for each way, where the ways begin.
+            b: As many, where they end.
+            steps: Items on each way, both ends included; at least 2.
+            seed: For the same items again.
+            solver_steps: As ``steps`` of `sample`.
+            solver: As of `sample`.
+            temperature: As of `sample`.
+
+        Returns:
+            Shape (n, steps, ...).
+
+        Raises:
+            SpecError: A model without guidance, or an option out of its range.
+            DataError: Not as many captions.
+        """
+        trained = self._fitted("interpolate_prompts")
+        asked = SamplingRequest(steps=solver_steps, solver=solver, temperature=temperature)
+        return interpolate_contexts(trained, a, b, steps, seed, asked)
 
     def refit_prior(self, prior: str | FittedPrior | Vamp, X: Any, context: Any = None) -> Self:
         """Fit another density to the latents of these items, for `sample` to draw from.

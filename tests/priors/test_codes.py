@@ -47,6 +47,19 @@ def log_prob(prior, codes, context=None):
     return prior(context, None).log_prob(codes)
 
 
+@pytest.mark.parametrize("depth", [1, 3])
+def test_a_transformer_learns_the_same(depth):
+    options = {"width": 32, "steps": 250, "network": "transformer", "layers": 1, "depth": depth}
+    learned = AutoregressiveCodes(TOKENS, CODES, **options).fit(chains(1000), generator=generator())
+    assert log_prob(learned, EVERY).exp().sum().item() == pytest.approx(1, abs=1e-5)
+    assert log_prob(learned, chains(500, seed=1)).mean() > -math.log(CODES) - 0.15
+    known = {tuple(row) for row in chains(1000).int().tolist()}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        drawn = learned(None, None).sample((300,)).int().tolist()
+    assert sum(tuple(row) in known for row in drawn) > 270
+
+
 @pytest.mark.parametrize("fitted", [True, False])
 def test_probabilities_of_all_codes_sum_to_one(prior, fitted):
     p = prior if fitted else AutoregressiveCodes(TOKENS, CODES, width=8)

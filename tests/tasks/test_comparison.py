@@ -226,3 +226,33 @@ def test_the_command_writes_the_report_and_says_who_is_best(tmp_path):
     assert (out / "index.html").exists()
     wrong = CliRunner().invoke(app, ["compare", "digits", "--models", "gam", "--out", str(out)])
     assert isinstance(wrong.exception, SpecError)
+
+
+def test_with_a_context_it_is_said_who_makes_what_was_asked_for(tmp_path):
+    out = tmp_path / "report"
+    arguments = ["compare", "digits", "--context", "digits", "--models", "cvae,gan", "--seeds", "1"]
+    options = ["--minutes", "0.05", "--marks", "0.5,1", "-n", "200", "--out", str(out)]
+    result = CliRunner().invoke(app, [*arguments, *options], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "what was asked for" in result.output
+    stored = json.loads((out / "comparison.json").read_text())
+    asked = "own context found, samples"
+    assert stored["real_items"][asked] > 0.6
+    made = {t["model"]: t["scores"][-1][asked] for t in stored["trials"]}
+    assert 0.3 < made["cvae"] <= 1
+    assert made.keys() == {"cvae", "gan"}
+    assert "as asked" in (out / "index.html").read_text().lower()
+
+
+def test_captions_are_told_and_asked_for():
+    settings = ComparisonSettings(minutes=0.02, seeds=1, marks=(1.0,), samples=60, steps=())
+    names = [[f"a {label}", f"the digit {label}"] for label in digits().labels[:300]]
+    found = compare(
+        digits().images[:300], ["cvae"], context=names, text="learned", settings=settings
+    )
+    assert 0 <= found.values("cvae", "own context found, samples")[0] <= 1
+
+
+def test_contexts_that_do_not_fit_are_refused():
+    with pytest.raises(DataError, match="one row for each of the 100 items; got 7"):
+        compare(digits().images[:100], ["vae"], context=["a"] * 7, settings=QUICK)

@@ -48,7 +48,7 @@ def latent():
 def conditioning():
     from vaekit.presets import vq_transformer
 
-    return fit(vq_transformer(num_codes=8), steps=10)
+    return fit(vq_transformer(num_codes=8), steps=20)
 
 
 @pytest.fixture(
@@ -108,6 +108,56 @@ def test_strength_says_how_much_is_made_anew(flow):
         return np.abs(made.astype(float) - IMAGES[:20]).mean()
 
     assert change(0.0) < change(0.4) < change(1.0)
+
+
+@pytest.mark.parametrize(
+    "preset",
+    [
+        "flow_matching",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("latent_diffusion", "vq_transformer")
+        ),
+    ],
+)
+def test_every_caption_of_an_item_is_learned_from(preset):
+    from vaekit.presets import vq_transformer
+
+    several = [["a square", name] for name in NAMES]  # the first says nothing
+    chosen = vq_transformer(num_codes=8) if preset == "vq_transformer" else preset
+    model = fit(
+        chosen, several, steps={"flow_matching": 60, "latent_diffusion": 10}.get(preset, 20)
+    )
+    dark, bright = (model.sample(12, context=name, seed=1) for name in SHADES)
+    assert brightness(bright) > brightness(dark) + 40
+
+
+def test_from_one_prompt_to_another(model):
+    ways = model.interpolate_prompts(["dark"] * 6, ["bright"] * 6, steps=3, seed=1)
+    assert ways.shape == (6, 3, 8, 8)
+    begin, middle, end = (brightness(ways[:, place]) for place in range(3))
+    assert begin + 20 < end
+    assert begin - 5 < middle < end + 5
+    assert np.array_equal(ways, model.interpolate_prompts(["dark"] * 6, ["bright"] * 6, 3, 1))
+    assert model.interpolate_prompts("dark", "bright", steps=2, seed=0).shape == (1, 2, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"b": ["bright"] * 2}, "as many; got 1 and 2"),
+        ({"steps": 1}, "from 2 to"),
+        ({"steps": 2.5}, "from 2 to"),
+    ],
+)
+def test_ways_that_cannot_be_are_refused(flow, options, message):
+    with pytest.raises((DataError, SpecError), match=message):
+        flow.interpolate_prompts(**{"a": "dark", "b": "bright"} | options)
+
+
+def test_one_image_to_begin_from_needs_no_axis_of_items(flow):
+    one = flow.sample(2, context="dark", init=IMAGES[0], seed=0)
+    assert np.array_equal(one, flow.sample(2, context="dark", init=IMAGES[:1], seed=0))
 
 
 @pytest.mark.slow
@@ -235,6 +285,14 @@ def test_from_a_folder_of_captioned_pictures_to_a_prompt(tmp_path):
     code, text = command("edit", run, tmp_path / "00.png", "--prompt", "bright", "--out", edited)
     assert code == 0, text
     assert edited.is_file()
+    way = tmp_path / "way.npz"
+    ends = ("--prompt", "dark", "--prompt", "bright")
+    code, text = command("interpolate", run, *ends, "--pairs", 2, "--steps", 3, "--out", way)
+    assert code == 0, text
+    with np.load(way) as stored:
+        assert stored[stored.files[0]].shape == (2, 3, 8, 8)
+    result = CliRunner().invoke(app, ["interpolate", str(run), "--prompt", "dark"])
+    assert "given twice" in str(result.exception)
 
 
 @pytest.mark.parametrize(

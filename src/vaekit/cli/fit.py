@@ -13,6 +13,7 @@ from vaekit import domains, fitting, plots, presets, storage, training
 from vaekit.console.files import (
     console,
     print_table,
+    read_captions,
     read_context,
     read_data,
 )
@@ -219,7 +220,7 @@ def fit(
     model = vaekit.Autoencoder(preset, domain=domain, checkpoint_dir=run, **options)
     with training.held(run), saying_what_is_kept(run, training.CHECKPOINT_NAME):
         if captions:
-            given = _captions(data, domain)
+            given = read_captions(data, domain)
         else:
             given = read_context(context, data, domain, must=True)
         model.fit(items, context=given)
@@ -235,16 +236,6 @@ def _check_captions(context: str | None, options: dict[str, Any]) -> None:
     if context is not None:
         raise SpecError("--captions and --context must not be given together; leave one out.")
     options["text"] = options["text"] or "learned"
-
-
-def _captions(data: str, domain: domains.Domain) -> list[list[str]]:
-    found = domain.read_captions(data)
-    if found is None:
-        raise SpecError(
-            f"--captions is for a folder of images with texts beside them; got {data}. Pass a "
-            "column of texts by --context, with --text."
-        )
-    return found
 
 
 def _further(

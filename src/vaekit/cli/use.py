@@ -28,7 +28,7 @@ from vaekit.console.files import (
     write_items,
     write_table,
 )
-from vaekit.console.options import ContextOption, Data, Run
+from vaekit.console.options import DATA_HELP, ContextOption, Data, Run
 from vaekit.console.outputs import ForceOption, check_outputs
 from vaekit.errors import DataError, SpecError, unknown_name
 
@@ -231,18 +231,26 @@ def reconstruct(
 
 def interpolate(
     run: Run,
-    data: Data,
+    data: Annotated[str | None, typer.Argument(help=DATA_HELP)] = None,
     out: WaysOut = None,
     pairs: Annotated[int, typer.Option(min=1, help="Ways to show.")] = 6,
     steps: Annotated[int, typer.Option(min=2, help="Items on each way.")] = 10,
     path: Annotated[str, typer.Option(help="'linear', 'spherical' or 'geodesic'.")] = "linear",
     context: ContextOption = None,
-    seed: Annotated[int, typer.Option(help="Which pairs are chosen.")] = 0,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of models of captions, in place of data: given twice, from one to the other."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Which pairs are chosen, or the noise.")] = 0,
     force: ForceOption = False,
 ) -> None:
-    """Walk through the latent space from one item to another.
+    """Walk through the latent space from one item to another, or from one prompt to another.
 
     Examples:
+
+    vaekit interpolate runs/faces --prompt "no beard" --prompt "a full beard" --pairs 3
 
     vaekit interpolate runs/fashion fashion_mnist_test --pairs 8 --out strips.png
 
@@ -255,6 +263,16 @@ def interpolate(
     drawn = run.with_name(f"{run.name}-interpolation.svg")
     target = out or (_name(run, "interpolation", model) if draw is None else drawn)
     check_outputs({"--out": target}, (run, data, context), force=force)
+    if prompt:
+        if len(prompt) != 2 or data is not None:
+            raise SpecError("--prompt must be given twice, and no data; or data, and no prompt.")
+        a, b = (prompts_for(model.context_, [one], pairs) for one in prompt)
+        with console.status("interpolating"):
+            paths = model.interpolate_prompts(a, b, steps, seed)
+        write_items(target, paths, plots.interpolation_strips, plots.path_frames)
+        return
+    if data is None:
+        raise SpecError("interpolate needs data to take pairs from, or --prompt twice.")
     items = read_data(data, model.domain_)
     given = read_context(context, data, model.domain_)
     if given is None:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -18,6 +19,8 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from vaekit.comparison.settings import ComparisonSettings
 from vaekit.domains.base import Domain
+from vaekit.domains.captions import captions_of
+from vaekit.domains.context import Context
 from vaekit.editing.curve import edit_curve
 from vaekit.errors import DataError, VaekitError
 from vaekit.evaluation.measures import Measure, ReportRow, compare
@@ -26,9 +29,11 @@ from vaekit.evaluation.subject import EvaluationContext, choose_features
 from vaekit.fitting.fit import Fitted, Plan, fit_model, fit_prior
 from vaekit.fitting.prior import training_share
 from vaekit.fitting.trained import TrainedModel, as_items
+from vaekit.metrics.alignment import Alignment
 from vaekit.metrics.feature_extractors import Features
 from vaekit.models.samplers import Diffusion
 from vaekit.models.vae import VAE, Model
+from vaekit.networks.context import ValueReader
 from vaekit.randomness import make_generator
 from vaekit.training.config import TrainConfig
 from vaekit.training.trainer import Event
@@ -138,7 +143,7 @@ class BenchmarkRun:
         }
 
 
-def sampling_megabytes(model: Model, n: int) -> float:
+def sampling_megabytes(model: Model, n: int, context: Tensor | None = None) -> float:
     """Megabytes of the tensors that live at once while n items are sampled, and of the weights.
 
     Counted tensor by tensor, so that neither the allocator nor other programs change it; the
@@ -147,6 +152,7 @@ def sampling_megabytes(model: Model, n: int) -> float:
     Args:
         model: A trained model.
         n: Items sampled at once.
+        context: A row for each; ``None`` without.
 
     Example:
         >>> from vaekit import networks
@@ -159,7 +165,7 @@ def sampling_megabytes(model: Model, n: int) -> float:
     for weights in model.state_dict().values():
         living.count(weights)
     with living:
-        model.sample(n, generator=make_generator(0))
+        model.sample(n, context, generator=make_generator(0))
     return living.peak / 1e6
 
 
@@ -194,6 +200,9 @@ class _Living(TorchDispatchMode):
 
 EDITING = "edited as told"
 """Name of the measure of control."""
+
+ASKED = "own context found, samples"
+"""Name of the measure of whether what was asked for is made: R-precision among ten."""
 
 SAMPLED_AT_ONCE = 200
 """Items in a batch whose time and memory are measured."""
@@ -265,7 +274,12 @@ def _flip(trained: TrainedModel, X: Any, labels: NDArray[Any], to: str, seed: in
 
 
 def sampling_seconds(model: Model, context: Tensor | None = None) -> float:
-    """CPU seconds for 1,000 samples made some hundreds at once; the first time does not count."""
+    """CPU seconds for 1,000 samples made some hundreds at once; the first time does not count.
+
+    Args:
+        model: A trained model.
+        context: What is asked for, a row for each of `SAMPLED_AT_ONCE`; ``None`` without.
+    """
     generator = make_generator(0)
     model.sample(SAMPLED_AT_ONCE, context, generator=generator)
     started = time.process_time()
@@ -273,18 +287,22 @@ def sampling_seconds(model: Model, context: Tensor | None = None) -> float:
     return (time.process_time() - started) * 1000 / SAMPLED_AT_ONCE
 
 
-def latency(model: Model) -> float:
-    """Seconds until a single sample is there, median of some."""
+def latency(model: Model, context: Tensor | None = None) -> float:
+    """Seconds until a single sample is there, median of some; of a context the first is taken."""
     generator, waits = make_generator(0), []
+    one = None if context is None else context[:1]
     for _ in range(_WAITS):
         started = time.perf_counter()
-        model.sample(1, generator=generator)
+        model.sample(1, one, generator=generator)
         waits.append(time.perf_counter() - started)
     return float(torch.tensor(waits).median())
 
 
 def scores_by_steps(
-    subject: EvaluationContext, seconds: float, steps: Sequence[int]
+    subject: EvaluationContext,
+    seconds: float,
+    steps: Sequence[int],
+    context: Tensor | None = None,
 ) -> list[BenchmarkScore]:
     """Return a finished model that samples in steps, with each of these numbers of them.
 
@@ -292,6 +310,7 @@ def scores_by_steps(
         subject: The model before held-out items.
         seconds: How long it was trained.
         steps: Numbers of steps.
+        context: As of `sampling_seconds`.
     """
     model, found = subject.trained.model, []
     if not isinstance(model, Diffusion):
@@ -300,10 +319,47 @@ def scores_by_steps(
     try:
         for count in steps:
             model.steps = count
-            found.append(quality(subject, seconds, count, sampling_seconds(model)))
+            found.append(quality(subject, seconds, count, sampling_seconds(model, context)))
     finally:
         model.steps = own
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class Conditions:
+    """What models are told of the items they learn from, and asked for.
+
+    Attributes:
+        training: Contexts of the items to train on, in the form they were given.
+        held_out: Those of the held-out items, which samples are asked for by.
+        rows: Those of the held-out items, as `judge` reads them.
+        judge: How well items fit a context, learned from the items to train on.
+    """
+
+    training: Any
+    held_out: Any
+    rows: Tensor
+    judge: Alignment
+
+    @classmethod
+    def learned(cls, parts: Sequence[Any], features: Sequence[Tensor], text: str | None) -> Self:
+        """Learn to judge from the first part, of which each item has the features given."""
+        captions = None if text is None else captions_of(text)
+        context = Context(captions=captions).fit(parts[0])
+        reader = context.reader() or ValueReader(context.dim, 0.0)
+        rows = [
+            context.prepare(part, len(seen)) for part, seen in zip(parts, features, strict=True)
+        ]
+        return cls(parts[0], parts[1], rows[1], Alignment.learned(features[0], rows[0], reader, 0))
+
+    def found(self, features: Tensor, places: Tensor) -> float:
+        """Return how often items fit their own context best: that of the held-out item at a place.
+
+        Args:
+            features: Of the items.
+            places: Whose context each was asked for by.
+        """
+        return self.judge.r_precision(features, self.rows[places])
 
 
 _ENDLESS = 100_000  # epochs: the time is the limit
@@ -322,8 +378,9 @@ class Benchmark:
         held_out: Items to compare with.
         domain: What was learned about them.
         features: What samples are compared by, learned from neither.
-        labels: Classes of the held-out items; ``None`` where classes are not known.
         settings: The options.
+        labels: Classes of the held-out items; ``None`` where classes are not known.
+        conditioning: What models are told of the items, and asked for; ``None`` for nothing.
     """
 
     training: Any
@@ -332,6 +389,7 @@ class Benchmark:
     features: Features
     settings: ComparisonSettings
     labels: NDArray[Any] | None = None
+    conditioning: "Conditions | None" = None
 
     @classmethod
     def of(
@@ -341,11 +399,13 @@ class Benchmark:
         domain: Domain,
         features: Features | None,
         settings: ComparisonSettings,
+        context: Any = None,
+        text: str | None = None,
     ) -> Self:
-        """Learn the schema, split the items, learn the features.
+        """Learn the schema, split the items, learn the features, and what fits a context.
 
         Raises:
-            DataError: Too few items, or labels of another number.
+            DataError: Too few items, or labels or contexts of another number.
         """
         X = domain.read(X)
         domain = domain.fit(X)
@@ -357,7 +417,15 @@ class Benchmark:
             chosen = None if classes is None else classes[learn]
             features = choose_features(settings.features, x, chosen, seed=0)
         known = None if classes is None else classes[compared]
-        return cls(_part(X, training), _part(X, compared), domain, features, settings, known)
+        conditioning = None
+        if context is not None:
+            parts = _context_parts(context, len(rows), training, compared)
+            real = [
+                features(domain.encode(rows[torch.from_numpy(p)])) for p in (training, compared)
+            ]
+            conditioning = Conditions.learned(parts, real, text)
+        split = _part(X, training), _part(X, compared)
+        return cls(*split, domain, features, settings, known, conditioning)
 
     def run(self, plan: Plan, seed: int) -> BenchmarkRun:
         """Train and score one model; an expected failure is a result, too."""
@@ -372,7 +440,8 @@ class Benchmark:
             seed=seed,
         )
         try:
-            fitted = fit_model(plan, self.training, None, config, callbacks=[watch])
+            told = None if self.conditioning is None else self.conditioning.training
+            fitted = fit_model(plan, self.training, told, config, callbacks=[watch])
             return self._scored(name, seed, fitted, watch, config)
         except VaekitError as error:
             return BenchmarkRun(name, seed, failure=f"{type(error).__name__}: {error}")
@@ -381,27 +450,32 @@ class Benchmark:
         self, name: str, seed: int, fitted: Fitted, watch: Snapshots, config: TrainConfig
     ) -> BenchmarkRun:
         subject, seconds = self._subject(fitted), fitted.seconds
-        model = fitted.trained.model
-        last = quality(subject, seconds, sampling_seconds=sampling_seconds(model))
+        model, asked = fitted.trained.model, self._asked(fitted.trained, SAMPLED_AT_ONCE)
+        last = quality(subject, seconds, sampling_seconds=sampling_seconds(model, asked))
+        real = floor(subject)
+        if self.conditioning is not None:
+            last, real = self._with_asked(last, real, subject)
         if self.labels is not None:
             last = with_editing(last, subject, self.held_out, self.labels, seed)
         return BenchmarkRun(
             name,
             seed,
             (*self._early(fitted, watch, config), last),
-            tuple(scores_by_steps(subject, seconds, self.settings.steps)),
-            latency(model),
-            sampling_megabytes(model, SAMPLED_AT_ONCE),
+            tuple(scores_by_steps(subject, seconds, self.settings.steps, asked)),
+            latency(model, asked),
+            sampling_megabytes(model, SAMPLED_AT_ONCE, asked),
             sum(p.numel() for p in model.parameters()),
             tuple(fitted.result.history),
-            floor=floor(subject),
-            samples=fitted.trained.sample(SHOWN, None, 0, "fitted"),
+            floor=real,
+            samples=fitted.trained.sample(SHOWN, self._shown_context(), 0, "fitted"),
             trained=fitted.trained,
         )
 
     def _early(self, fitted: Fitted, watch: Snapshots, config: TrainConfig) -> list[BenchmarkScore]:
         """Scores of the weights kept on the way, each with a prior fitted to its own latents."""
-        items, found = as_items(self.domain, None, self.training, None), []
+        told = None if self.conditioning is None else self.conditioning.training
+        learned = fitted.trained.context
+        items, found = as_items(self.domain, learned, self.training, told, all_captions=True), []
         prior = fitted.preset.prior
         share = training_share(prior, len(items))
         steps = fitted.result.history[-1]["step"] / fitted.result.seconds
@@ -418,9 +492,37 @@ class Benchmark:
 
     def _subject(self, fitted: Fitted) -> EvaluationContext:
         settings = EvaluationSettings(samples=self.settings.samples, k=self.settings.k)
+        asked = None if self.conditioning is None else self.conditioning.held_out
         return EvaluationContext.of(
-            fitted.trained, self.held_out, None, None, None, settings, self.features
+            fitted.trained, self.held_out, asked, None, None, settings, self.features
         )
+
+    def _asked(self, trained: TrainedModel, count: int) -> Tensor | None:
+        """Return contexts of held-out items, so many, in their order and again from the first."""
+        if self.conditioning is None:
+            return None
+        rows = trained.rows(self.conditioning.held_out, len(self.held_out))
+        assert rows is not None, "fitted with a context"
+        return rows[torch.arange(count) % len(rows)]
+
+    def _shown_context(self) -> Any:
+        """Return the contexts of the samples that are shown."""
+        if self.conditioning is None:
+            return None
+        held_out = self.conditioning.held_out
+        return _context_parts(held_out, len(held_out), np.arange(SHOWN) % len(held_out))[0]
+
+    def _with_asked(
+        self, score: BenchmarkScore, real: Mapping[str, float], subject: EvaluationContext
+    ) -> tuple[BenchmarkScore, dict[str, float]]:
+        """Add how often a sample, and a real item, fits its own context best of ten."""
+        assert self.conditioning is not None, "asked of a comparison with a context"
+        items = subject.reference
+        places = items.index if items.index is not None else torch.arange(len(items))
+        made = self.conditioning.found(self.features(subject.sampled(items)), places)
+        known = self.conditioning.found(self.features(subject.x(items)), places)
+        values = {**score.values, ASKED: made}
+        return replace(score, values=values), {**real, ASKED: known}
 
 
 def _split(count: int, share: float) -> tuple[NDArray[np.int64], ...]:
@@ -439,6 +541,19 @@ def _split(count: int, share: float) -> tuple[NDArray[np.int64], ...]:
 def _part(X: Any, positions: NDArray[np.int64]) -> Any:
     """Some of the items, in the form of the data; indexing a data frame would take columns."""
     return getattr(X, "iloc", X)[positions]
+
+
+def _context_parts(context: Any, count: int, *parts: NDArray[np.int64]) -> list[Any]:
+    if isinstance(context, Mapping):
+        context = pd.DataFrame(context)
+    given = len(context)
+    if given != count:
+        raise DataError(
+            f"the context must have one row for each of the {count} items; got {given}."
+        )
+    if isinstance(context, list | tuple):
+        return [[context[place] for place in part] for part in parts]
+    return [_part(context, part) for part in parts]
 
 
 def _classes(labels: Any, count: int) -> NDArray[Any] | None:

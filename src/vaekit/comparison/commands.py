@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from vaekit import comparison, domains, presets, storage
 from vaekit.comparison.settings import ComparisonSettings
-from vaekit.console.files import console, read_context, read_data
+from vaekit.console.files import console, read_captions, read_context, read_data
 from vaekit.console.options import DATA_HELP
 from vaekit.console.outputs import check_output_folder
 from vaekit.console.stopping import saying_how_far
@@ -57,6 +58,23 @@ def compare(
     marks: Marks = ",".join(map(str, _DEFAULTS.marks)),
     steps: StepwiseDecoder = ",".join(map(str, _DEFAULTS.steps)),
     labels: Labels = None,
+    context: Annotated[
+        str | None,
+        typer.Option(
+            help="What models are told of each item and samples are asked for by: a file, or a "
+            "column of metadata.csv, as of vaekit fit; the report then says who does as asked."
+        ),
+    ] = None,
+    captions: Annotated[
+        bool,
+        typer.Option(
+            "--captions", help="The same with the texts beside the images of a folder; see --text."
+        ),
+    ] = False,
+    text: Annotated[
+        str | None,
+        typer.Option(help="How captions are read, as of vaekit fit; learned with --captions."),
+    ] = None,
     features: Annotated[
         str, typer.Option(help="auto, classifier, efficientnet or raw.")
     ] = _DEFAULTS.features,
@@ -87,7 +105,11 @@ def compare(
     vaekit compare photos/ --size 64 --models image_vae,gan,flow_matching --minutes 10 --seeds 3
 
     vaekit compare table.csv --models vae,iwae,diffusion --out table-comparison
+
+    vaekit compare photos/ --captions --models latent_diffusion,cvae,gan --minutes 15
     """
+    if captions and context is not None:
+        raise SpecError("--captions and --context must not be given together; leave one out.")
     check_output_folder("--out", out, (data, labels))
     comparison.check_comparison_folder(out)
     settings = ComparisonSettings(
@@ -99,8 +121,13 @@ def compare(
     for name in set(names) - {"auto"}:
         presets.get_preset(name)  # an unknown one is named before the data are read
     known = None if labels is None else np.asarray(read_context(labels)).reshape(-1)
+    if captions:
+        asked, text = read_captions(data, domain), text or "learned"
+    else:
+        asked = read_context(context, data, domain, must=True)
     items = read_data(data, domain) if items is data else domain.read(items)
-    found = _compare(items, names, known, domain, latent_dim, settings)
+    told = {"labels": known, "context": asked, "text": text}
+    found = _compare(items, names, told, domain, latent_dim, settings)
     files = comparison.write_comparison(out, found, {"data": data, "versions": storage.versions()})
     _print(found)
     console.print(f"wrote {out}: {', '.join(files)}", highlight=False)
@@ -110,7 +137,7 @@ def compare(
 def _compare(
     X: Any,
     models: list[str],
-    labels: Any,
+    told: Mapping[str, Any],
     domain: Any,
     latent_dim: int | None,
     settings: ComparisonSettings,
@@ -133,7 +160,7 @@ def _compare(
         return comparison.compare(
             X,
             models,
-            labels=labels,
+            **told,
             domain=domain,
             latent_dim=latent_dim,
             settings=settings,

@@ -74,6 +74,8 @@ def compare(
     models: Sequence[str | Preset] = ("auto", "gan", "diffusion"),
     *,
     labels: Any = None,
+    context: Any = None,
+    text: str | None = None,
     domain: str | Domain = "auto",
     latent_dim: int | None = None,
     network: str = "auto",
@@ -89,6 +91,10 @@ def compare(
         X: Raw data, or a path to them.
         models: Presets, by name or with options; ``"auto"`` is the one that suits the data.
         labels: Classes of the items: samples are then compared by features of a classifier.
+        context: What every model is told of each item: labels, properties or captions, in a list,
+            an array or a data frame. Samples are then asked for by the contexts of held-out items,
+            and it is scored how often one fits its own better than those of nine others.
+        text: How captions are read, as of `Autoencoder`; ``None`` where the context is none.
         domain: The kind of data.
         latent_dim: Number of latents of the models that have some; ``None`` takes what suits each.
         network: Name of the networks; ``"auto"`` takes what suits each model.
@@ -98,7 +104,7 @@ def compare(
 
     Raises:
         SpecError: No models, one twice, or an unknown one.
-        DataError: Fewer than 50 items, or labels of another number.
+        DataError: Fewer than 50 items, or labels or contexts of another number.
 
     Example:
         >>> from vaekit.datasets import digits
@@ -110,8 +116,8 @@ def compare(
     domain = infer_domain(X, domain)
     presets = [get_preset(domain.default_preset if m == "auto" else m) for m in models]
     _check_models(presets)
-    benchmark = Benchmark.of(X, labels, domain, features, settings)
-    plans = [Plan(preset, latent_dim, benchmark.domain, network) for preset in presets]
+    benchmark = Benchmark.of(X, labels, domain, features, settings, context, text)
+    plans = [Plan(preset, latent_dim, benchmark.domain, network, text=text) for preset in presets]
     runs: list[BenchmarkRun] = []
     for seed in range(settings.seeds):  # a seed of all, then the next: stopped early, it compares
         for plan in plans:

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from vaekit.comparison.benchmark import EDITING, SAMPLED_AT_ONCE, BenchmarkRun
+from vaekit.comparison.benchmark import ASKED, EDITING, SAMPLED_AT_ONCE, BenchmarkRun
 from vaekit.comparison.models import Comparison
 from vaekit.csv_text import rows_csv
 from vaekit.files import to_json
@@ -97,6 +97,13 @@ QUESTIONS = (
         "changes the label of an item most reliably",
         measure=EDITING,
         note="share of items that show another label after an edit towards it",
+    ),
+    Question(
+        "as asked",
+        "makes most reliably what was asked for",
+        measure=ASKED,
+        note="share of samples that fit their own context better than those of nine other items, "
+        "as a judge that learned from real items sees it",
     ),
     Question(
         "sampling",

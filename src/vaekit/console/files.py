@@ -62,6 +62,22 @@ def read_data(source: str, domain: domains.Domain | None = None, *, is_whole: bo
     return domain.read(source) if is_whole else domain.read_all(source)
 
 
+def read_captions(data: str, domain: domains.Domain) -> list[list[str]]:
+    """Return the texts beside the images of a folder, any number of each.
+
+    Raises:
+        SpecError: The data are no folder of images.
+        DataError: Some texts cannot be read.
+    """
+    found = domain.read_captions(data)
+    if found is None:
+        raise SpecError(
+            f"--captions is for a folder of images with texts beside them; got {data}. Pass a "
+            "column of texts by --context, with --text."
+        )
+    return found
+
+
 def read_context(
     text: str | None,
     data: str | None = None,

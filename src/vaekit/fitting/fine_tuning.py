@@ -48,7 +48,7 @@ def fine_tune_model(
     if targets:
         with seeded(config.seed):
             trained = trained.domain.taught(trained, targets, found)
-    items = as_items(trained.domain, trained.context, found, context)
+    items = as_items(trained.domain, trained.context, found, context, all_captions=True)
     preset, _ = plan.resolve(trained.domain)
     config = config.suggested(preset.training_for(len(items)))
     result = continue_training(trained, plan, items, config)

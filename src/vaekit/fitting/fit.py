@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from vaekit.fitting.first_stage import (
     planned_steps,
     read_first_stage,
 )
+from vaekit.fitting.preview import Preview, PriorProgress
 from vaekit.fitting.prior import MOST_STEPS, prior_after, refit_prior, training_share
 from vaekit.fitting.trained import TrainedModel, as_items, batches_of, resolve_context
 from vaekit.likelihoods.base import Likelihood
@@ -167,6 +169,7 @@ def fit_prior(
     prior: str = "auto",
     steps: int = 0,
     seconds: float | None = None,
+    preview: Preview | None = None,
 ) -> float:
     """Fit a prior to the latents of training items, for the model to sample from.
 
@@ -177,6 +180,7 @@ def fit_prior(
         prior: Name of what to fit; see `NAMED_PRIORS`.
         steps: How many steps the training took; see `prior_after`.
         seconds: After which the fit of a network stops; ``None`` for no limit.
+        preview: Where images are drawn on the way; ``None`` for nowhere.
 
     Returns:
         The seconds that it took.
@@ -195,8 +199,17 @@ def fit_prior(
     tells = isinstance(chosen, AutoregressiveCodes) and chosen.network == "transformer"
     many = tells or isinstance(chosen, FlowMatching)
     most = _FLOW_ITEMS if many else _PRIOR_ITEMS
-    fitting = batches_of(_some(training, most), trained.device)
-    refit_prior(trained.vae, fitting, chosen, generator=generator)
+    some = _some(training, most // training.captions)
+    fitting = (
+        batch
+        for epoch in range(some.captions)
+        for batch in batches_of(some.of_epoch(epoch), trained.device)
+    )
+    with ExitStack() as watched:
+        if isinstance(chosen, FittedPrior):
+            seen = PriorProgress(trained.vae, chosen, config.progress, preview)
+            watched.enter_context(seen)
+        refit_prior(trained.vae, fitting, chosen, generator=generator)
     return time.monotonic() - started
 
 
@@ -392,7 +405,7 @@ def fit_model(
     domain = domain.fit(X)
     preset, _ = plan.resolve(domain)
     learned = plan.context(context, preset)
-    items = weighted(as_items(domain, learned, X, context), sample_weight)
+    items = weighted(as_items(domain, learned, X, context, all_captions=True), sample_weight)
     config = config.suggested(preset.training_for(len(items)))
     if len(items) < _FEW:
         warnings.warn(
@@ -401,6 +414,10 @@ def fit_model(
             stacklevel=3,
         )
     model, objective = plan.assembled(domain, learned, items.rows, config.seed)
+    preview = None
+    if folder is not None and domain.draws_images:
+        preview = Preview(domain, learned, items, folder)
+        callbacks = (*callbacks, preview)
     learned_from = len(items) - round(config.held_out * len(items))
     if is_frozen(model):
         result = measure(model, items, config)
@@ -415,7 +432,9 @@ def fit_model(
     trained = TrainedModel(model.eval(), domain, learned)
     calibrate(trained, items, config)
     trained = domain.finished(trained, items, config)
-    spent = fit_prior(trained, items, config, preset.prior, steps, seconds)
+    spent = fit_prior(trained, items, config, preset.prior, steps, seconds, preview)
+    if preview is not None:
+        preview.finish(trained.model)
     health = examine(trained, items, config)
     remarks = domain.remarks(trained, X)
     return Fitted(preset, trained, result, health, result.seconds + spent, remarks)

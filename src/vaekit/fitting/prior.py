@@ -1,5 +1,6 @@
 """Priors that can be fitted to any trained model, by name."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ MOST_STEPS = 12_000
 _TRAINING_SHARE = {"latent_flow": 0.75, "grid_flow": 0.35, "transformer": 0.4}
 _GRID_STEPS = 4000
 _READING_STEPS, _READING_ROUNDS = 1500, 10
+_CODE_LAYERS, _CODE_ROUNDS = 2, 2  # few and cheap steps: what tells codes needs many of them
 _OF_CODES = ("codes", "transformer")
 
 Reader = ContextReader | None
@@ -154,14 +156,18 @@ def _grid_flow(model: VAE, steps: int, reader: Reader) -> FittedPrior:
 def _transformer(model: VAE, steps: int, reader: Reader) -> FittedPrior:
     latent = model.latent
     context_dim = model.conditioning_dim if reader is None else reader.context_dim
+    grid = latent.quantizer.places if isinstance(latent, Discrete) else None
     return AutoregressiveCodes(
         latent.num_coordinates,
         latent.num_codes,
         context_dim,
-        steps=max(1, steps),
+        steps=max(1, _CODE_ROUNDS * steps),
         network="transformer",
+        layers=_CODE_LAYERS,
         reader=reader,
-        grid=latent.quantizer.places if isinstance(latent, Discrete) else None,
+        grid=grid,
+        depth=1 if grid is None else latent.num_coordinates // math.prod(grid),
+        beside=True,
     )
 
 

@@ -392,12 +392,21 @@ class TrainedModel:
 
 
 def as_items(
-    domain: Domain, learned: Context | None, raw: Any, context: Any, is_input: bool = False
+    domain: Domain,
+    learned: Context | None,
+    raw: Any,
+    context: Any,
+    is_input: bool = False,
+    all_captions: bool = False,
 ) -> Items:
     """Raw data and context, checked, as a training set; or for encoding alone."""
     context = resolve_context(domain, raw, context)
     rows = domain.prepare_input(raw) if is_input else domain.prepare(raw)
     prepared = _prepared(learned, context, len(rows))
+    if all_captions and learned is not None and learned.captions is not None:
+        every = prepared if context is None else learned.prepare_all(context)
+        one_each = every is None or every.ndim < 3 or every.shape[1] == 1 or len(every) == 1
+        prepared = prepared if one_each else every
     return Items(rows, domain.encode, prepared, domain.observed(rows), domain.lengths(rows))
 
 

@@ -1,3 +1,4 @@
+from .alignment import Alignment as Alignment
 from .clusters import (
     ClusterAgreement as ClusterAgreement,
     CodebookUsage as CodebookUsage,

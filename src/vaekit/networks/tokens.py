@@ -316,7 +316,7 @@ class CausalLayer(nn.Module):
         for last in (self.out, back):  # what is added starts small
             nn.init.normal_(last.weight, std=_SMALL / math.sqrt(2 * layers))
 
-    def forward(self, x: Tensor, known: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, known: Tensor | None, beside: Tensor | None = None) -> Tensor:
         """Return the next layer's input.
 
         Args:
@@ -324,24 +324,47 @@ class CausalLayer(nn.Module):
             known: Keys and values of the places so far, shape (batch, 2, heads, places, size),
                 where x is the last of them, or all, and is filled in; ``None`` where x is all
                 places and nothing goes on from them.
+            beside: Of `keys_and_values`, what every place sees beside those before it, where x is
+                all places.
         """
         parts = self.attention(x).unflatten(-1, (3, self.heads, -1)).transpose(1, 3)
         q, now = parts[:, :, 0], parts[:, :, 1:].transpose(1, 2)
         if known is not None:
             known[..., -x.shape[1] :, :] = now
         keys, values = (now if known is None else known).unbind(1)
-        seen = _attended(q, keys, values, known is None or x.shape[1] > 1)
+        if beside is None:
+            seen = _attended(q, keys, values, known is None or x.shape[1] > 1)
+        else:
+            keys, values = torch.cat([beside, torch.stack([keys, values], 1)], -2).unbind(1)
+            more = keys.shape[-2] - x.shape[1]
+            before = torch.ones(x.shape[1], keys.shape[-2], dtype=torch.bool, device=x.device)
+            seen = _attended(q, keys, values, before.tril(more))
         x = x + self._dropped(self.out(seen.transpose(1, 2).flatten(2)))
         return x + self._dropped(self.dense(x))
+
+    def keys_and_values(self, x: Tensor) -> Tensor:
+        """Return those of what places only look at, shape (batch, 2, heads, places, size).
+
+        Args:
+            x: Shape (batch, places, width).
+        """
+        norm, joint = self.attention
+        assert isinstance(joint, nn.Linear), "made above"
+        width = x.shape[-1]
+        both: Tensor = F.linear(norm(x), joint.weight[width:], joint.bias[width:])
+        parts = torch.unflatten(both, -1, (2, self.heads, -1))
+        return parts.transpose(1, 3).transpose(1, 2)
 
     def _dropped(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.dropout, self.training)
 
 
-def _attended(q: Tensor, keys: Tensor, values: Tensor, causal: bool) -> Tensor:
+def _attended(q: Tensor, keys: Tensor, values: Tensor, seen: Tensor | bool) -> Tensor:
+    """Attention to all places, to those before (``True``), or to those of a mask."""
+    mask, causal = (None, seen) if isinstance(seen, bool) else (seen, False)
     if q.device.type != "cpu":
-        return F.scaled_dot_product_attention(q, keys, values, is_causal=causal)
+        return F.scaled_dot_product_attention(q, keys, values, mask, is_causal=causal)
     with torch.autocast("cpu", enabled=False):  # in half precision it is two to eight times as slow
         return F.scaled_dot_product_attention(
-            q.float(), keys.float(), values.float(), is_causal=causal
+            q.float(), keys.float(), values.float(), mask, is_causal=causal
         )

@@ -97,26 +97,32 @@ def _judged(parts: Parts, terms: Sum, adversarial: float, start: float) -> Objec
 def vq_transformer(
     parts: Parts,
     *,
-    num_codes: int = 512,
-    depth: int = 1,
+    num_codes: int = 256,
+    depth: int = 4,
     commitment: float = 1.0,
-    adversarial: float = 1.0,
-    start: float = 0.3,
+    spectrum: float = 1.0,
+    adversarial: float = 0.0,
+    start: float = 0.5,
 ) -> Recipe:
     """Codes on a grid, and a Transformer that tells them one after the other: DALL-E's kind.
 
-    Labels, properties and captions are for the Transformer alone, which reads them by itself.
+    The power spectrum of images, and where asked for a critic of patches, keep reconstructions
+    sharp, as in `latent_diffusion`. Labels, properties and captions are for the Transformer alone,
+    which reads them by itself.
 
     Source: Ramesh et al. 2021, "Zero-shot text-to-image generation" (DALL-E); van den Oord et al.
     2017, "Neural discrete representation learning", for the codes; Esser et al. 2021, "Taming
     transformers for high-resolution image synthesis", for the critic.
     """
-    per_place, *places = latent_grid(parts.some_items(1).shape[1:], parts.latent_dim, 1)
+    examples = parts.some_items(1)
+    per_place, *places = latent_grid(examples.shape[1:], parts.latent_dim, 1)
+    start_from_patches(parts.encoder, parts.decoder, examples)
     quantizer = VectorQuantized(2 * per_place, per_place, num_codes, depth=depth)
     latent = Discrete(Placewise(quantizer, places))
-    objective = Sum(Reconstruction(), (commitment, Commitment()))
-    critic = PatchCritic(parts.channels)
-    return Recipe(parts.vae(latent), PatchAdversary(objective, critic, adversarial, start))
+    addends = [(commitment, Commitment()), *([(spectrum, PowerSpectrum())] if spectrum else [])]
+    return Recipe(
+        parts.vae(latent), _judged(parts, Sum(Reconstruction(), *addends), adversarial, start)
+    )
 
 
 _TOKEN_BATCH, _TOKEN_STEPS, _TOKEN_PASSES = 128, (400, 20_000), 12

@@ -61,15 +61,21 @@ class Prior(nn.Module, abc.ABC):
         """
 
 
+Watch = Callable[[float], None]
+
+
 class FittedPrior(Prior, abc.ABC):
     """A prior that is fitted to encoded latents after training, and used for sampling.
 
     Attributes:
         deadline: Reading of `time.monotonic` at which a fit stops early, its learning rate having
             come down in time; ``None`` for none. Those that take seconds pay no heed. Not stored.
+        watch: Called with the share that is done after each step of a fit; ``None`` for nothing.
+            Those that take seconds pay no heed. Not stored.
     """
 
     deadline: float | None = None
+    watch: Watch | None = None
 
     @abc.abstractmethod
     def fit(
@@ -300,6 +306,7 @@ def train(
     batch_size: int,
     learning_rate: float,
     deadline: float | None = None,
+    watch: Watch | None = None,
 ) -> None:
     """Descend the mean loss by Adam; keep the weights that were best on a held-out tenth.
 
@@ -313,6 +320,7 @@ def train(
         batch_size: Rows per step.
         learning_rate: Adam's first step size; it falls to 0 along a cosine.
         deadline: Reading of `time.monotonic` at which to stop, if there are steps left.
+        watch: Called with the share that is done after each step.
     """
     held_out, rest = _split(len(rows[0]))
     net.train()
@@ -328,6 +336,8 @@ def train(
             clip_grad_norm_(net.parameters(), _LARGEST_GRADIENT)
             optimizer.step()
         done = progress(step)
+        if watch is not None:
+            watch(done)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * (1 + math.cos(math.pi * done)) / 2
         if step % max(1, steps // _LOOKS) == 0 or done >= 1:

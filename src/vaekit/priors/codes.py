@@ -29,9 +29,10 @@ from vaekit.priors.flow import Rows
 from vaekit.randomness import seeded
 from vaekit.types import AS_LEARNED, Aggregate, SamplingOptions
 
-_BATCH_SIZE, _PART = 128, 512  # 512 rows of 64 tokens with 512 codes are 64 MB of log-probabilities
-_RATES = {"gru": 4e-3, "transformer": 1e-3}
-_SCORER_WIDTH, _SCORER_RATE, _SCORER_SHARE = 128, 2e-3, 0.25
+_PART = 512  # 512 rows of 64 tokens with 512 codes are 64 MB of log-probabilities
+_BATCH_SIZES = {"gru": 128, "transformer": 32}
+_RATES = {"gru": 4e-3, "transformer": 3e-3}
+_SCORER_WIDTH, _SCORER_RATE, _SCORER_BATCH, _SCORER_SHARE = 128, 2e-3, 128, 0.1
 
 
 class AutoregressiveCodes(FittedPrior, Steered):
@@ -49,10 +50,13 @@ class AutoregressiveCodes(FittedPrior, Steered):
             it a small scorer then learns how well codes fit a context, to choose samples by.
         grid: (height, width) of the places that the codes lie at, those of a place one after the
             other; ``None`` where they lie in a row.
+        depth: How many codes after each other a Transformer sees as one place of its sequence,
+            and tells by a small network of their own; 1 for each by itself.
+        beside: Whether a Transformer sees the caption's words beside its sequence, not in it.
 
     Raises:
-        SpecError: A count is too small, an unknown network, a reader for a GRU, or a grid that
-            does not hold all codes.
+        SpecError: A count is too small, an unknown network, a reader or a depth for a GRU, a depth
+            that does not divide the codes, or a grid that does not hold all of them.
 
     Source: van den Oord et al. 2017, "Neural discrete representation learning", section 3.3 (an
     autoregressive prior over codes, there a PixelCNN); Cho et al. 2014 for the GRU; Ramesh et al.
@@ -78,15 +82,19 @@ class AutoregressiveCodes(FittedPrior, Steered):
         layers: Layers = 4,
         reader: ContextReader | None = None,
         grid: Sequence[int] | None = None,
+        depth: Layers = 1,
+        beside: bool = False,
     ) -> None:
         super().__init__(latent_dim)
         check_whole(0, context_dim=context_dim)
-        check_whole(1, latent_dim=latent_dim, width=width, steps=steps, layers=layers)
+        check_whole(1, latent_dim=latent_dim, width=width, steps=steps, layers=layers, depth=depth)
         check_whole(2, num_codes=num_codes)
         if network not in _RATES:
             raise unknown_name("network of codes", network, _RATES)
         if reader is not None and network == "gru":
             raise SpecError("a reader needs network='transformer'; a GRU is told the context.")
+        if depth > 1 and network == "gru":
+            raise SpecError(f"depth={depth} needs network='transformer'; a GRU takes code by code.")
         self.grid = None if grid is None else tuple(grid)
         if self.grid is not None and (min(self.grid) < 1 or latent_dim % math.prod(self.grid)):
             raise SpecError(f"grid must hold latent_dim={latent_dim} codes evenly; got {grid}.")
@@ -96,6 +104,8 @@ class AutoregressiveCodes(FittedPrior, Steered):
         self.steps = steps
         self.network = network
         self.layers = layers
+        self.depth = depth
+        self.beside = beside
         self.net = self._make_net(reader)
         self.scorer = None if reader is None else self._make_scorer(reader.fresh())
 
@@ -125,19 +135,19 @@ class AutoregressiveCodes(FittedPrior, Steered):
         check_latents(self, u, context, self.context_dim, FEWEST_ROWS)
         codes = self._checked(u)
         rows = (codes,) if context is None else (codes, context.to(next(self.parameters())))
-        rate = _RATES[self.network]
+        size, rate = _BATCH_SIZES[self.network], _RATES[self.network]
         with seeded(generator):
             fresh = None if self.reader is None else self.reader.fresh()
             self.net = self._make_net(fresh).to(u.device)
             own = self.deadline
             if own is not None and self.scorer is not None:  # some of the time is the scorer's
                 own -= (own - time.monotonic()) * _SCORER_SHARE / (1 + _SCORER_SHARE)
-            train(self.net, self._losses, rows, self.steps, _BATCH_SIZE, rate, own)
+            train(self.net, self._losses, rows, self.steps, size, rate, own, self.watch)
             if self.scorer is not None and fresh is not None:
                 self.scorer = self._make_scorer(fresh.fresh()).to(u.device)
                 steps = max(1, int(_SCORER_SHARE * self.steps))
-                size = (steps, _BATCH_SIZE, _SCORER_RATE, self.deadline)
-                train(self.scorer, self.scorer.losses, rows, *size)
+                effort = (steps, _SCORER_BATCH, _SCORER_RATE, self.deadline)
+                train(self.scorer, self.scorer.losses, rows, *effort)
         return self
 
     def forward(
@@ -155,7 +165,8 @@ class AutoregressiveCodes(FittedPrior, Steered):
         size = (self.latent_dim, self.num_codes)
         if self.network == "gru":
             return _Network(*size, self.context_dim, self.width)
-        return CodeTransformer(*size, self.width, self.layers, reader, self.context_dim)
+        told = (reader, self.context_dim)
+        return CodeTransformer(*size, self.width, self.layers, *told, self.depth, self.beside)
 
     def _make_scorer(self, reader: ContextReader) -> CaptionScorer:
         return CaptionScorer(self.latent_dim, self.num_codes, reader, _SCORER_WIDTH)
@@ -259,14 +270,14 @@ class AutoregressiveCodes(FittedPrior, Steered):
         kept = None if known is None else self._kept(options)
         logits, state = net.start(rows, n if rows is None else len(rows))
         drawn = []
-        for place in range(self.latent_dim):
+        for token in range(self.latent_dim):
             code = _chance(guide(logits), options).multinomial(1).squeeze(1)
             if kept is not None and known is not None:
-                code = torch.where(kept[:, place], known[:, place], code)
+                code = torch.where(kept[:, token], known[:, token], code)
             drawn.append(code)
-            if place + 1 < self.latent_dim:
+            if token + 1 < self.latent_dim:
                 both = code if rows is None or len(rows) == n else code.repeat(2)
-                logits = net.step(state, both, place)
+                logits = net.step(state, both, token)
         return torch.stack(drawn, 1)
 
     def _guide(

@@ -167,6 +167,7 @@ class NetworkPrior(FittedPrior, abc.ABC):
                 self.batch_size,
                 self.learning_rate,
                 self.deadline,
+                self.watch,
             )
         return self
 

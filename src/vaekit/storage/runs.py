@@ -48,7 +48,7 @@ from vaekit.tensor_files import (
     tensor_pieces,
 )
 from vaekit.training.state import CHECKPOINT_NAME
-from vaekit.training.trainer import HISTORY_NAME, TENSORBOARD_NAME, history_csv
+from vaekit.training.trainer import HISTORY_NAME, PREVIEW_NAME, TENSORBOARD_NAME, history_csv
 
 FORMAT = 2
 _READABLE = (1, 2)
@@ -143,7 +143,7 @@ def _may_replace(path: Path) -> bool:
     if not path.is_dir():
         return False
     names = {p.name for p in path.iterdir()}
-    training = {CHECKPOINT_NAME, HISTORY_NAME, TENSORBOARD_NAME}
+    training = {CHECKPOINT_NAME, HISTORY_NAME, PREVIEW_NAME, TENSORBOARD_NAME}
     others = {n for n in names if n[0] != "." and not n.startswith(_EVENTS)} - training
     return "model.json" in names or not others
 

@@ -217,7 +217,8 @@ class Items:
     Attributes:
         rows: All rows, shape (n, ...); images stay uint8.
         encode: Rows to x, called for each batch on its device; see `Domain.encode`.
-        context: One row per item.
+        context: One row per item; or of several captions of each a row, shape (n, captions, size),
+            of which the epochs take one after the other, and everything else the first.
         observed: False marks a missing cell of x.
         lengths: How long each row is, where a batch costs what its longest row does; batches then
             hold rows of about the same length.
@@ -246,7 +247,31 @@ class Items:
         if self.index is not None:
             index = self.index[index]
         x = self.encode(self.rows.index_select(0, index).to(device))
-        return Batch(x, _rows(self.context, index, device), _rows(self.observed, index, device))
+        context = self.context
+        if context is not None and context.ndim == 3:
+            context = context[:, 0]
+        return Batch(x, _rows(context, index, device), _rows(self.observed, index, device))
+
+    @property
+    def captions(self) -> int:
+        """How many rows of context an item has at most."""
+        return self.context.shape[1] if self.context is not None and self.context.ndim == 3 else 1
+
+    def of_epoch(self, epoch: int) -> Self:
+        """Return the items with one row of context each, that of an epoch from 0.
+
+        Neighbouring items take different ones, so that a batch has all kinds.
+
+        Example:
+            >>> items = Items(torch.zeros(2, 1), context=torch.arange(4.0).view(2, 2, 1))
+            >>> items.of_epoch(1).context
+            tensor([[1.],
+                    [2.]])
+        """
+        if self.context is None or self.context.ndim < 3:
+            return self
+        rows = torch.arange(len(self.context))
+        return replace(self, context=self.context[rows, (rows + epoch) % self.captions])
 
     def batches(self, size: int, seed: int, epoch: int) -> list[Tensor]:
         """Return places of the items of each batch of an epoch: a function of seed and epoch.

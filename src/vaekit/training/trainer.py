@@ -50,6 +50,8 @@ Callback = Callable[[Event], None]
 
 
 HISTORY_NAME = "history.csv"
+PREVIEW_NAME = "preview.png"
+"""What models of images have learned so far."""
 
 _REFRESH_SECONDS = 0.25
 
@@ -111,7 +113,7 @@ def listening(
         listeners.append(write_csv(state.folder / HISTORY_NAME, state.history))
     if config.tensorboard:
         listeners.append(tensorboard((state.folder or Path("runs")) / TENSORBOARD_NAME))
-    bar = ProgressBar() if _wants_bar(config.progress) else None
+    bar = ProgressBar() if wants_bar(config.progress) else None
     if bar is not None:
         listeners.append(bar)
     try:
@@ -126,7 +128,8 @@ def _tell_all(listeners: Sequence[Callback], event: Event) -> None:
         listener(event)
 
 
-def _wants_bar(chosen: bool | None) -> bool:
+def wants_bar(chosen: bool | None) -> bool:
+    """Return whether progress is shown: as was chosen, and else where there is a terminal."""
     if chosen is not None:
         return chosen
     from rich.console import Console
@@ -331,10 +334,11 @@ class _Loop:
 
     def _epoch(self) -> None:
         state = self.state
-        batches = self.training.batches(self.config.items_per_step, self.config.seed, state.epoch)
+        training = self.training.of_epoch(state.epoch)
+        batches = training.batches(self.config.items_per_step, self.config.seed, state.epoch)
         for index in batches[state.position :]:
             progress = self._clock()
-            values = self._step(index, progress)
+            values = self._step(training, index, progress)
             state.advance(values)
             if state.is_due():
                 state.save()
@@ -358,9 +362,11 @@ class _Loop:
         total = self._clock().total
         self.notify(Event(kind, self.state.step, total, values, self.machinery.current))
 
-    def _step(self, index: Tensor, progress: TrainingProgress) -> Mapping[str, float]:
+    def _step(
+        self, training: Items, index: Tensor, progress: TrainingProgress
+    ) -> Mapping[str, float]:
         machinery = self.machinery
-        batch, share = machinery.batch(self.training, index)
+        batch, share = machinery.batch(training, index)
         values: dict[str, float] = {}
         for update in machinery.updates(batch, progress):
             with drawing_nothing():
