@@ -66,7 +66,7 @@ CALLS = {
 } | {
     f"prior {name}": lambda m, name=name: tasks.get_prior(name, m.trained_.vae, (3,))
     for name in tasks.NAMED_PRIORS
-    if name not in (*OF_CODES, "grid_flow")
+    if name not in (*OF_CODES, "grid_flow", "grid_transformer")
 }
 
 

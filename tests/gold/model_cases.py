@@ -97,6 +97,7 @@ def _sequence_vae() -> dict[str, Any]:
 PRESET_OF_PRIOR = {
     "codes": "vq_vae",
     "grid_flow": "latent_diffusion",
+    "grid_transformer": "latent_diffusion",
     "transformer": "vq_vae",
     "uniform_sphere": "svae",
     "wrapped_normal": "poincare_vae",

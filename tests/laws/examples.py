@@ -91,6 +91,7 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
         "width": 8,
     },
     "networks.UNet": lambda: {"shape": IMAGE},
+    "networks.DiffusionTransformer": lambda: {"shape": IMAGE, "width": 32, "layers": 1},
     "networks.SubpixelDecoder": lambda: {"shape": (2, *IMAGE)},
     "networks.PatchCritic": lambda: {"image_channels": IMAGE[0]},
     "networks.FeatureCritic": lambda: {"body": example("networks.MLPEncoder")},

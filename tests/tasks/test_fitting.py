@@ -20,6 +20,7 @@ WITH_FLOW = replace(get_preset("vae"), prior="latent_flow")
         ("latent_flow", 10_000, 0.75),
         ("latent_flow", 9_999, 1.0),
         ("grid_flow", 100, 0.35),
+        ("grid_transformer", 100, 0.35),
         ("auto", 60_000, 1.0),
     ],
 )

@@ -7,7 +7,7 @@ from vaekit.errors import CompositionError, SpecError
 from vaekit.fitting import NAMED_PRIORS, assemble, get_prior
 from vaekit.fitting.prior import prior_after
 from vaekit.images import ImageDomain
-from vaekit.presets import get_preset
+from vaekit.presets import choose_preset, get_preset
 from vaekit.priors import FlowMatching, GaussianMixture
 
 SHAPE = (4,)
@@ -34,7 +34,10 @@ def test_the_flow_takes_twice_the_steps_of_the_training_up_to_a_limit():
 
 
 @pytest.mark.parametrize(
-    "name", sorted({*NAMED_PRIORS} - {"codes", "latent_flow", "grid_flow", "transformer"})
+    "name",
+    sorted(
+        {*NAMED_PRIORS} - {"codes", "latent_flow", "grid_flow", "grid_transformer", "transformer"}
+    ),
 )
 def test_other_names_mean_the_same_after_a_training(name):
     model = example("models.VAE")
@@ -57,3 +60,13 @@ def test_latents_on_a_grid_always_get_a_flow():
     assert (prior.grid, prior.steps, prior.latent_dim) == ((1, 4, 4), 60, 16)
     with pytest.raises(CompositionError, match="latents on a grid; this model's are a vector"):
         get_prior("grid_flow", example("models.VAE"), SHAPE)
+
+
+def test_a_transformer_takes_the_place_of_the_u_net():
+    preset = choose_preset("latent_diffusion", {"denoiser": "transformer"})
+    assert preset.prior == "grid_transformer"
+    recipe = assemble(preset, ImageDomain().fit(IMAGES), torch.from_numpy(IMAGES), 16)
+    prior = prior_after(preset.prior, recipe.model, (1, 8, 8), 20, 30)
+    assert (prior.grid, prior.network, prior.steps) == ((1, 4, 4), "transformer", 60)
+    with pytest.raises(SpecError, match="denoiser"):
+        choose_preset("latent_diffusion", {"denoiser": "mlp"})

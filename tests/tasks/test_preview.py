@@ -32,6 +32,7 @@ def test_it_shows_images_what_is_given_back_and_samples(tmp_path, at_once, prese
     assert load(tmp_path / "run").sample(1, context=context and "a").shape == (1, 8, 8)
 
 
+@pytest.mark.slow
 def test_a_prior_that_learns_is_drawn_from_as_well(tmp_path, at_once, monkeypatch):
     drawn = []
     draw = preview.Preview._draw
@@ -46,7 +47,9 @@ def test_a_prior_that_learns_is_drawn_from_as_well(tmp_path, at_once, monkeypatc
     assert not drawn[-1]  # the finished model has it
 
 
-@pytest.mark.parametrize("preset", ["vae", "latent_diffusion"])
+@pytest.mark.parametrize(
+    "preset", ["vae", pytest.param("latent_diffusion", marks=pytest.mark.slow)]
+)
 def test_the_model_is_the_same_with_and_without(tmp_path, at_once, preset):
     plain = Autoencoder(preset, **FEW).fit(IMAGES)
     seen = Autoencoder(preset, checkpoint_dir=tmp_path / "run", **FEW).fit(IMAGES)

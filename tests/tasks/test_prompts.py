@@ -132,6 +132,17 @@ def test_every_caption_of_an_item_is_learned_from(preset):
     assert brightness(bright) > brightness(dark) + 40
 
 
+@pytest.mark.slow
+def test_a_transformer_in_place_of_the_u_net_does_what_is_asked(tmp_path):
+    from vaekit.presets import latent_diffusion
+
+    made = fit(latent_diffusion(denoiser="transformer"), steps=10)
+    dark, bright = (made.sample(12, context=name, seed=1) for name in SHADES)
+    assert brightness(bright) > brightness(dark) + 40
+    made.save(tmp_path / "run")
+    assert np.array_equal(load(tmp_path / "run").sample(2, "dark", 0), made.sample(2, "dark", 0))
+
+
 def test_from_one_prompt_to_another(model):
     ways = model.interpolate_prompts(["dark"] * 6, ["bright"] * 6, steps=3, seed=1)
     assert ways.shape == (6, 3, 8, 8)

@@ -1,7 +1,8 @@
 """Priors that can be fitted to any trained model, by name."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -28,11 +29,20 @@ _MANY_ITEMS = 10_000
 _MANY_STEPS = 500
 MOST_STEPS = 12_000
 """Of a prior that is a network."""
-_TRAINING_SHARE = {"latent_flow": 0.75, "grid_flow": 0.35, "transformer": 0.4}
+_TRAINING_SHARE = {
+    "latent_flow": 0.75,
+    "grid_flow": 0.35,
+    "grid_transformer": 0.35,
+    "transformer": 0.4,
+}
 _GRID_STEPS = 4000
 _READING_STEPS, _READING_ROUNDS = 1500, 10
 _CODE_LAYERS, _CODE_ROUNDS = 2, 2  # few and cheap steps: what tells codes needs many of them
 _OF_CODES = ("codes", "transformer")
+_OF_GRIDS: Mapping[str, Mapping[str, Any]] = {
+    "grid_flow": {},
+    "grid_transformer": {"network": "transformer", "width": 192, "depth": 4},
+}
 
 Reader = ContextReader | None
 
@@ -90,8 +100,9 @@ def prior_after(
     Args:
         name: A key of `NAMED_PRIORS`. ``"latent_flow"`` gives a mixture after a training of fewer
             than 10,000 items or 500 steps: a network learns few latents by heart, and nobody
-            waits for it after a training of seconds. Of latents on a grid, ``"grid_flow"``
-            always gives a flow: nothing smaller could tell how their places go together.
+            waits for it after a training of seconds. Of latents on a grid, ``"grid_flow"`` and
+            ``"grid_transformer"`` always give a flow: nothing smaller could tell how their places
+            go together.
         model: The trained model.
         event_shape: Shape of one item.
         items: How many it was trained on.
@@ -102,9 +113,9 @@ def prior_after(
         SpecError: No prior has that name.
         CompositionError: It does not fit this model's latents.
     """
-    if name == "grid_flow":
+    if name in _OF_GRIDS:
         with seeded(0):
-            return _grid_flow(model, _steps_after(steps, reader), reader)
+            return _grid_flow(model, _steps_after(steps, reader), reader, _OF_GRIDS[name])
     if name == "transformer" and model.latent.num_codes:
         with seeded(0):
             return _transformer(model, _steps_after(steps, reader), reader)
@@ -136,12 +147,14 @@ def training_share(name: str, items: int) -> float:
     return 1.0 if few else _TRAINING_SHARE.get(name, 1.0)
 
 
-def _grid_flow(model: VAE, steps: int, reader: Reader) -> FittedPrior:
+def _grid_flow(
+    model: VAE, steps: int, reader: Reader, sizes: Mapping[str, Any] = MappingProxyType({})
+) -> FittedPrior:
     posterior = model.latent.posterior if isinstance(model.latent, Single) else None
     if not isinstance(posterior, GridGaussian):
         raise CompositionError(
-            "prior 'grid_flow' is for latents on a grid; this model's are a vector. Use "
-            "'latent_flow'."
+            "priors 'grid_flow' and 'grid_transformer' are for latents on a grid; this model's "
+            "are a vector. Use 'latent_flow'."
         )
     return FlowMatching(
         model.latent_dim,
@@ -150,6 +163,7 @@ def _grid_flow(model: VAE, steps: int, reader: Reader) -> FittedPrior:
         steps=max(1, steps),
         grid=posterior.grid,
         reader=reader,
+        **sizes,
     )
 
 
@@ -190,6 +204,9 @@ NAMED_PRIORS: dict[str, Maker] = {
     "diffusion": _sized(FlowMatching, path="diffusion"),
     "latent_flow": _sized(FlowMatching, width=_WIDTH, steps=4000),
     "grid_flow": lambda m, _, reader: _grid_flow(m, _GRID_STEPS, reader),
+    "grid_transformer": lambda m, _, reader: _grid_flow(
+        m, _GRID_STEPS, reader, _OF_GRIDS["grid_transformer"]
+    ),
     "second_stage": _sized(SecondStage),
     "wrapped_normal": _sized(FittedGaussian),  # Gaussian in the tangent space at the origin
     "manifold": lambda m, _, __: RiemannianManifold(m.latent.num_coordinates),

@@ -30,7 +30,11 @@ from .diffusers_autoencoders import (
     AutoencoderTinyEncoder as AutoencoderTinyEncoder,
     own_grid as own_grid,
 )
-from .denoisers import DenoisingMLP as DenoisingMLP, UNet as UNet
+from .denoisers import (
+    DenoisingMLP as DenoisingMLP,
+    DiffusionTransformer as DiffusionTransformer,
+    UNet as UNet,
+)
 from .conv import (
     MLPDecoder as MLPDecoder,
     MLPEncoder as MLPEncoder,

@@ -228,7 +228,7 @@ class _Meant:
 
     likelihood: str = "auto"
     table_likelihood: str = "auto"
-    prior: str = "auto"
+    prior: str | Callable[[Mapping[str, Any]], str] = "auto"
     image_network: str = "auto"
     latent_dim: LatentDim = LATENTS
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -240,14 +240,17 @@ def preset_for(
     *,
     likelihood: str = "auto",
     table_likelihood: str = "auto",
-    prior: str = "auto",
+    prior: str | Callable[[Mapping[str, Any]], str] = "auto",
     image_network: str = "auto",
     latent_dim: LatentDim = LATENTS,
     training: Mapping[str, Any] | None = None,
     prior_reads_context: bool = False,
     guided: bool = False,
 ) -> Callable[[Callable[Concatenate[Parts, P], Recipe]], Callable[P, Preset]]:
-    """`preset` for a recipe that is meant to go with these; see `Preset`."""
+    """`preset` for a recipe that is meant to go with these; see `Preset`.
+
+    The prior may depend on the options that were chosen.
+    """
     meant = _Meant(
         likelihood,
         table_likelihood,
@@ -282,7 +285,7 @@ def _registered(
             options,
             meant.likelihood,
             meant.table_likelihood,
-            meant.prior,
+            meant.prior(options) if callable(meant.prior) else meant.prior,
             meant.image_network,
             meant.latent_dim,
             meant.training,

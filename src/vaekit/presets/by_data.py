@@ -1,10 +1,13 @@
 """Presets for one kind of data, and the samplers without latents to compare with."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from torch import nn
 
+from vaekit.errors import unknown_name
 from vaekit.latents.base import Discrete, Single
 from vaekit.models.samplers import GAN
 from vaekit.networks.conv import code_latents, grid_latents, latent_grid
@@ -41,9 +44,19 @@ def image_vae(
     return Recipe(parts.vae(), PatchAdversary(elbo(beta), critic, adversarial, start))
 
 
+_DENOISERS = {"unet": "grid_flow", "transformer": "grid_transformer"}
+
+
+def _prior_of_denoiser(options: Mapping[str, Any]) -> str:
+    chosen = options.get("denoiser", "unet")
+    if chosen not in _DENOISERS:
+        raise unknown_name("denoiser", chosen, _DENOISERS)
+    return _DENOISERS[chosen]
+
+
 @preset_for(
     likelihood="optimal_gaussian",
-    prior="grid_flow",
+    prior=_prior_of_denoiser,
     image_network="spatial",
     latent_dim=grid_latents,
     training={"ema": 0.999, "batch_size": 64},
@@ -57,18 +70,21 @@ def latent_diffusion(
     spectrum: float = 1.0,
     adversarial: float = 0.0,
     start: float = 0.5,
+    denoiser: str = "unet",
 ) -> Recipe:
     """A sigma-VAE whose latents lie on a grid, where a U-Net learns to make them from noise.
 
     The power spectrum of images keeps reconstructions sharp and free of a checkerboard, at a
     weight of ``spectrum``. A critic of patches may join (``adversarial``) after a share ``start``
-    of the training, which costs a quarter of the speed.
+    of the training, which costs a quarter of the speed. With ``denoiser="transformer"`` a DiT takes
+    the place of the U-Net, which pays on a graphics card and in long trainings alone.
 
     Labels, properties and captions are for the U-Net alone, which reads them by itself.
 
     Source: Rombach et al. 2022, "High-resolution image synthesis with latent diffusion models"
-    (with the straight path of Lipman et al. 2023 for the diffusion).
+    (with the straight path of Lipman et al. 2023 for the diffusion); Peebles & Xie 2023 (DiT).
     """
+    _prior_of_denoiser({"denoiser": denoiser})
     examples = parts.some_items(1)
     grid = own_grid(parts.encoder) or latent_grid(examples.shape[1:], parts.latent_dim)
     start_from_patches(parts.encoder, parts.decoder, examples)

@@ -99,7 +99,7 @@ class NetworkPrior(FittedPrior, abc.ABC):
 
     batch_size: int = 256
     part: ClassVar[int] = 1024
-    learning_rate: ClassVar[float]
+    learning_rate: float
 
     location: Tensor
     scale: Tensor
@@ -225,7 +225,7 @@ class FittedFlow(NetworkPrior):
         torch.Size([4, 2])
     """
 
-    learning_rate: ClassVar[float] = 1e-2
+    learning_rate = 1e-2
 
     def __init__(
         self,

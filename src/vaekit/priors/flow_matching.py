@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,7 @@ from vaekit.distributions.solvers import STEERING, begin_from, solve
 from vaekit.errors import SpecError, unknown_name
 from vaekit.networks.context import ContextReader, NetworkContext, conditioning_from, guided_field
 from vaekit.networks.conv import places_of
+from vaekit.networks.denoisers import DiffusionTransformer
 from vaekit.networks.sizes import latent_unet, make_denoiser
 from vaekit.priors.base import Prior, Steered, check_context, check_whole
 from vaekit.priors.flow import NetworkPrior, standard_normal
@@ -87,6 +88,7 @@ def _directions(size: int) -> Tensor:
 
 _FREQUENCIES = 4
 _BATCH, _GRIDS = 1024, 128
+_RATES = {"unet": 3e-3, "transformer": 1e-3}
 
 
 class FlowMatching(NetworkPrior, Steered):
@@ -101,7 +103,7 @@ class FlowMatching(NetworkPrior, Steered):
         latent_dim: Number of latents.
         path: ``"straight"`` or ``"diffusion"``.
         width: Width of the residual network.
-        depth: Blocks of the residual network.
+        depth: Blocks of the residual network, or layers of a Transformer.
         solver_steps: Fourth-order Runge-Kutta steps from noise to latents.
         context_dim: Size of the context; 0 for an unconditional model.
         steps: Optimiser steps of a fit.
@@ -114,10 +116,12 @@ class FlowMatching(NetworkPrior, Steered):
             words makes the U-Net attend to them. Latents on a grid are then first regressed on the
             context, which takes few steps to learn, and the U-Net learns what differs from that.
             ``None`` tells the network the context as it is.
+        network: Of latents on a grid: ``"unet"``, or ``"transformer"`` (`DiffusionTransformer`) of
+            that width and depth.
 
     Raises:
-        SpecError: An unknown path or times, a count that is too small, or a grid of another
-            number of latents.
+        SpecError: An unknown path, times or network, a count that is too small, a grid of another
+            number of latents, or a Transformer without a grid.
 
     Source: Lipman et al. 2023, "Flow matching for generative modeling", eq. 9 and 20-23; Albergo
     & Vanden-Eijnden 2023 (trigonometric path); Esser et al. 2024 (times); Song et al. 2021,
@@ -131,8 +135,6 @@ class FlowMatching(NetworkPrior, Steered):
         torch.Size([4, 2])
     """
 
-    learning_rate: ClassVar[float] = 3e-3
-
     def __init__(
         self,
         latent_dim: int,
@@ -145,9 +147,14 @@ class FlowMatching(NetworkPrior, Steered):
         times: str = "logit_normal",
         grid: Sequence[int] | None = None,
         reader: ContextReader | None = None,
+        network: str = "unet",
     ) -> None:
         super().__init__(latent_dim, context_dim, steps)
         find_path(path)
+        if network not in _RATES:
+            raise unknown_name("network of a grid", network, _RATES)
+        if network != "unet" and grid is None:
+            raise SpecError(f"network={network!r} needs a grid; a vector has a residual network.")
         if times not in TIMES:
             raise unknown_name("times", times, TIMES)
         check_whole(1, width=width, depth=depth, solver_steps=solver_steps)
@@ -161,6 +168,7 @@ class FlowMatching(NetworkPrior, Steered):
             raise SpecError(f"grid must have latent_dim={latent_dim} places in all; got {grid}.")
         # The velocity of a latent is noisy: many tell its mean. On a grid every place tells.
         self.batch_size = _BATCH if self.grid is None else _GRIDS
+        self.network, self.learning_rate = network, _RATES[network]
         self.net = self._network(reader)
 
     @property
@@ -180,6 +188,10 @@ class FlowMatching(NetworkPrior, Steered):
         told = self.context_dim if reader is None else reader.vector_dim
         if self.grid is None:
             net: nn.Module = _Velocity(self.latent_dim, told, self.width, self.depth)
+        elif self.network == "transformer":
+            seen = (0, 0) if reader is None else (reader.sequence_dim, self.grid[0])
+            size = (self.width, self.depth)
+            net = _OnGrid(self.grid, DiffusionTransformer(self.grid, *size, 2, told, *seen))
         elif reader is None:
             net = _OnGrid(self.grid, make_denoiser("small", self.grid, told))
         else:

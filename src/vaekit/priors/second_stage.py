@@ -83,7 +83,7 @@ class SecondStage(NetworkPrior):
     """
 
     normalized: ClassVar[bool] = False
-    learning_rate: ClassVar[float] = 5e-3
+    learning_rate = 5e-3
     net: _SmallVAE
 
     def __init__(
