@@ -26,7 +26,7 @@ from vaekit.priors.base import (
     train,
 )
 from vaekit.priors.flow import Rows
-from vaekit.randomness import seeded
+from vaekit.randomness import drawing_nothing, seeded
 from vaekit.types import AS_LEARNED, Aggregate, SamplingOptions
 
 _PART = 512  # 512 rows of 64 tokens with 512 codes are 64 MB of log-probabilities
@@ -268,16 +268,20 @@ class AutoregressiveCodes(FittedPrior, Steered):
     ) -> Tensor:
         guide, rows = self._guide(rows, options)
         kept = None if known is None else self._kept(options)
-        logits, state = net.start(rows, n if rows is None else len(rows))
+        with drawing_nothing():
+            logits, state = net.start(rows, n if rows is None else len(rows))
         drawn = []
         for token in range(self.latent_dim):
-            code = _chance(guide(logits), options).multinomial(1).squeeze(1)
+            with drawing_nothing():
+                chance = _chance(guide(logits), options)
+            code = chance.multinomial(1).squeeze(1)
             if kept is not None and known is not None:
                 code = torch.where(kept[:, token], known[:, token], code)
             drawn.append(code)
             if token + 1 < self.latent_dim:
                 both = code if rows is None or len(rows) == n else code.repeat(2)
-                logits = net.step(state, both, token)
+                with drawing_nothing():
+                    logits = net.step(state, both, token)
         return torch.stack(drawn, 1)
 
     def _guide(
@@ -310,7 +314,8 @@ def _chance(logits: Tensor, options: SamplingOptions) -> Tensor:
     Source: Holtzman et al. 2020, "The curious case of neural text degeneration", section 3.1
     (top-p).
     """
-    logits = logits / options.temperature
+    if options.temperature != 1:
+        logits = logits / options.temperature
     if options.top_k:
         least = logits.topk(min(options.top_k, logits.shape[-1])).values[:, -1:]
         logits = logits.masked_fill(logits < least, -torch.inf)
