@@ -267,3 +267,28 @@ def test_other_networks_do_not_start_from_patches():
     assert not start_from_patches(encoder, decoder, _images())
     large = PatchEncoder((1, 64, 64), 6, 2, 8), PatchDecoder((2, 1, 1), (1, 1, 64, 64), 6, 8)
     assert not start_from_patches(*large, torch.rand(3, 1, 64, 64))
+
+
+@pytest.mark.parametrize("shape", [(3, 51, 64), (1, 48, 49)])
+def test_large_images_are_seen_in_patches(shape):
+    """No convolution runs at full size, and the pixels of a place start alike."""
+    encoder, decoder, features = make_networks("resnet", "small", shape, 5, 1)
+    assert (encoder.patch, decoder.patch) == (2, 2)
+    assert encoder(torch.rand(2, *shape)).shape == (2, features)
+    image = decoder(torch.randn(2, 5))
+    assert image.shape == (2, 1, *shape)
+    blocks = image[..., : shape[1] // 4 * 4, : shape[2] // 4 * 4].unfold(3, 4, 4).unfold(4, 4, 4)
+    assert (blocks - blocks[..., :1, :1]).abs().max() < 1e-6
+    assert image.std() > 0
+
+
+@pytest.mark.parametrize("network", ["ResidualEncoder", "ResidualDecoder"])
+def test_a_patch_has_pixels(network):
+    from vaekit import networks
+
+    size = {
+        "ResidualEncoder": {"shape": (1, 8, 8), "channels": (4,), "features_dim": 4},
+        "ResidualDecoder": {"in_dim": 2, "hidden": (4,), "channels": (4,), "shape": (1, 1, 8, 8)},
+    }[network]
+    with pytest.raises(SpecError, match="patch must be at least 1"):
+        getattr(networks, network)(**size, patch=0)

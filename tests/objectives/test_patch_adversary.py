@@ -113,8 +113,34 @@ def test_a_critic_may_rest():
     assert ["critic" in step.losses for step in steps] == [True, False, False, True]
 
 
+def test_a_critic_may_judge_a_window():
+    """Its shape is the window's, and its pull reaches that part of the image alone."""
+    seen = []
+
+    class Watched(PatchCritic):
+        def forward(self, x):
+            seen.append(tuple(x.shape[-2:]))
+            return super().forward(x)
+
+    model, _ = recipe()
+    update(PatchAdversary(elbo(), Watched(1), start=0.0, window=8), model, LATE)
+    assert seen == [(8, 8)] * 2
+    update(PatchAdversary(elbo(), Watched(1), start=0.0, window=12), model, LATE)
+    assert seen[2:] == [(12, 12)] * 2  # no larger than the image
+
+
+def test_of_large_images_it_judges_less():
+    large = torch.rand(6, 3, 50, 48).numpy()
+    domain = ImageDomain().fit(large)
+    _, objective = assemble(image_vae(), domain, domain.prepare(large), 3)
+    assert (objective.every, objective.window) == (2, 32)
+    assert (recipe()[1].every, recipe()[1].window) == (1, 0)
+    assert image_vae().training_for(100, (3, 50, 48))["batch_size"] == 32
+    assert "batch_size" not in image_vae().training_for(100, (1, 28, 28))
+
+
 @pytest.mark.parametrize(
-    "options", [{"weight": -1.0}, {"start": 1.0}, {"start": -0.1}, {"every": 0}]
+    "options", [{"weight": -1.0}, {"start": 1.0}, {"start": -0.1}, {"every": 0}, {"window": -1}]
 )
 def test_impossible_options(options):
     with pytest.raises(SpecError):

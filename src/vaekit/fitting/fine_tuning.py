@@ -50,7 +50,7 @@ def fine_tune_model(
             trained = trained.domain.taught(trained, targets, found)
     items = as_items(trained.domain, trained.context, found, context, all_captions=True)
     preset, _ = plan.resolve(trained.domain)
-    config = config.suggested(preset.training_for(len(items)))
+    config = config.suggested(preset.training_for(len(items), trained.domain.event_shape))
     result = continue_training(trained, plan, items, config)
     trained = trained.domain.finished(trained, items, config)
     if is_frozen(trained.model):

@@ -406,7 +406,7 @@ def fit_model(
     preset, _ = plan.resolve(domain)
     learned = plan.context(context, preset)
     items = weighted(as_items(domain, learned, X, context, all_captions=True), sample_weight)
-    config = config.suggested(preset.training_for(len(items)))
+    config = config.suggested(preset.training_for(len(items), domain.event_shape))
     if len(items) < _FEW:
         warnings.warn(
             f"{len(items)} items are few to learn from: the model will know them by heart. Some "
@@ -482,7 +482,7 @@ def continue_training(
         1
     """
     preset, _ = plan.resolve(trained.domain)
-    config = config.suggested(preset.training_for(len(items)))
+    config = config.suggested(preset.training_for(len(items), trained.domain.event_shape))
     if is_frozen(trained.model):
         return measure(trained.model, items, config)
     careful = _CAREFUL * config.peak_rate(trained.model)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from vaekit.bounds import Side
 from vaekit.errors import CompositionError, SpecError
 
 
@@ -184,6 +185,19 @@ _MOST_HALVINGS = 3
 _LARGE = 16  # pixels along the shorter side of an image that is halved twice
 
 
+_SEEN_IN_PATCHES = 48
+
+
+def is_large(shape: Sequence[int]) -> bool:
+    """Whether an image has 48 pixels or more along its shorter side.
+
+    Example:
+        >>> is_large((3, 64, 48)), is_large((1, 28, 28))
+        (True, False)
+    """
+    return min(shape[1:]) >= _SEEN_IN_PATCHES
+
+
 def latent_grid(shape: Sequence[int], latent_dim: int, more: int = 0) -> tuple[int, int, int]:
     """Return the (latents per place, height, width) of the latents of ``"spatial"`` networks.
 
@@ -325,6 +339,19 @@ class Doubling(nn.Module):
         """Twice as high and wide."""
         h: Tensor = F.pixel_shuffle(self.conv(x), 2)
         return h[..., : self.size[0], : self.size[1]]
+
+
+@torch.no_grad()
+def start_alike(paint: nn.Conv2d, side: int) -> None:
+    """Give all pixels that one place paints of a colour the weights of the first.
+
+    Args:
+        paint: What a rearrangement into squares follows.
+        side: Pixels along each side of such a square.
+    """
+    for values in (paint.weight, paint.bias):
+        if values is not None:
+            values.copy_(values[:: side * side].repeat_interleave(side * side, 0))
 
 
 def halving(in_channels: int, out_channels: int, size: Sequence[int]) -> nn.Sequential:
@@ -489,6 +516,12 @@ class SubpixelDecoder(nn.Module):
         return torch.unflatten(out, 1, self.shape[:2])
 
 
+def _checked_patch(patch: int) -> int:
+    if patch < 1:
+        raise SpecError(f"patch must be at least 1; got {patch}.")
+    return patch
+
+
 class ResidualEncoder(nn.Module):
     """Strided convolutions to a coarse grid, a residual block there, then one dense layer.
 
@@ -496,6 +529,7 @@ class ResidualEncoder(nn.Module):
         shape: (channels, height, width) of one image.
         channels: Channels of each stage; every stage halves height and width.
         features_dim: Size of the features.
+        patch: Height and width of a patch, whose pixels become channels at once.
 
     Source: He et al. 2016, "Identity mappings in deep residual networks" (pre-activation).
 
@@ -505,13 +539,21 @@ class ResidualEncoder(nn.Module):
         torch.Size([5, 64])
     """
 
-    def __init__(self, shape: Sequence[int], channels: Sequence[int], features_dim: int) -> None:
+    def __init__(
+        self,
+        shape: Sequence[int],
+        channels: Sequence[int],
+        features_dim: int,
+        patch: Side = 1,
+    ) -> None:
         super().__init__()
         self.shape = tuple(shape)
         self.channels = tuple(channels)
         self.features_dim = features_dim
-        sizes = halved(shape[1:], len(channels))
-        steps = zip(itertools.pairwise((shape[0], *channels)), sizes[:-1], strict=True)
+        self.patch = _checked_patch(patch)
+        sizes = halved([-(-side // patch) for side in shape[1:]], len(channels))
+        widths = (shape[0] * patch**2, *channels)
+        steps = zip(itertools.pairwise(widths), sizes[:-1], strict=True)
         stages = [layer for (a, b), size in steps for layer in (halving(a, b, size), nn.SiLU())]
         self.body = nn.Sequential(*stages[:-1], Residual(channels[-1]), nn.SiLU(), nn.Flatten())
         self.head = nn.Sequential(
@@ -519,7 +561,11 @@ class ResidualEncoder(nn.Module):
         )
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Tensor:
-        """Encode images."""
+        """Encode images; where a side is no multiple of a patch, its last pixels are repeated."""
+        if self.patch > 1:
+            bottom, right = (-side % self.patch for side in self.shape[1:])
+            x = F.pad(x, (0, right, 0, bottom), mode="replicate") if bottom or right else x
+            x = F.pixel_unshuffle(x, self.patch)
         h: Tensor = self.head(self.body(x))
         return h
 
@@ -535,9 +581,12 @@ class ResidualDecoder(nn.Module):
         hidden: Width of each dense layer before the grid, first to last.
         channels: Channels of each stage, first (coarsest) to last.
         shape: Shape of the output of one image: (features per value, colours, height, width).
+        patch: Height and width of a patch, whose pixels come from the channels of one place. All
+            then start alike, so that there is no checkerboard to unlearn.
 
     Source: Shi et al. 2016, "Real-time single image and video super-resolution using an efficient
-    sub-pixel convolutional neural network", section 3.2.
+    sub-pixel convolutional neural network", section 3.2; Aitken et al. 2017, "Checkerboard artifact
+    free sub-pixel convolution", section 3.
 
     Example:
         >>> import torch
@@ -546,15 +595,21 @@ class ResidualDecoder(nn.Module):
     """
 
     def __init__(
-        self, in_dim: int, hidden: Sequence[int], channels: Sequence[int], shape: Sequence[int]
+        self,
+        in_dim: int,
+        hidden: Sequence[int],
+        channels: Sequence[int],
+        shape: Sequence[int],
+        patch: Side = 1,
     ) -> None:
         super().__init__()
         self.in_dim = in_dim
         self.hidden = tuple(hidden)
         self.channels = tuple(channels)
         self.shape = tuple(shape)
-        sizes = halved(shape[2:], len(channels))[::-1]
-        widths = (*channels, shape[0] * shape[1])
+        self.patch = _checked_patch(patch)
+        sizes = halved([-(-side // patch) for side in shape[2:]], len(channels))[::-1]
+        widths = (*channels, shape[0] * shape[1] * patch**2)
         self.head = nn.Sequential(
             dense((in_dim, *hidden)),
             nn.Linear(hidden[-1], channels[0] * math.prod(sizes[0])),
@@ -566,10 +621,16 @@ class ResidualDecoder(nn.Module):
         self.body = nn.Sequential(
             *(layer for (a, b), size in steps for layer in (nn.SiLU(), Doubling(a, b, size)))
         )
+        if patch > 1:
+            paints = [layer.conv for layer in self.body if isinstance(layer, Doubling)]
+            for place, paint in enumerate(paints, start=1):
+                start_alike(paint, 2 * patch if place == len(paints) else 2)
 
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch channels *event"]:
-        """Decode."""
+        """Decode; where a side is no multiple of a patch, the last one is cut off."""
         out: Tensor = self.body(self.head(z))
+        if self.patch > 1:
+            out = F.pixel_shuffle(out, self.patch)[..., : self.shape[2], : self.shape[3]]
         return torch.unflatten(out, 1, self.shape[:2])
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vaekit.bounds import Between
-from vaekit.networks.conv import Doubling, Residual, halved, halving, norm
+from vaekit.networks.conv import Doubling, Residual, halved, halving, norm, start_alike
 
 Halvings = Annotated[int, Between(1, 12)]
 """Of height and width; no tensor shows how many, but they decide how large one place is."""
@@ -151,9 +151,9 @@ class PatchDecoder(nn.Module):
         sizes = halved(shape[2:], halvings)[::-1][1 : halvings - at_once + 1]
         doublings = [Doubling(width, width, size) for size in sizes]
         for doubling in doublings:
-            _repeat(doubling.conv, 2)
+            start_alike(doubling.conv, 2)
         paint = nn.Conv2d(width, colours * 4**at_once, 3, padding=1)
-        _repeat(paint, 2**at_once)
+        start_alike(paint, 2**at_once)
         _shrink(paint)
         self.body = nn.Sequential(
             *(layer for doubling in doublings for layer in (nn.SiLU(), doubling)),
@@ -162,7 +162,7 @@ class PatchDecoder(nn.Module):
             nn.PixelShuffle(2**at_once),
         )
         self.straight = nn.Conv2d(grid[0], colours * 4**halvings, 1, bias=False)
-        _repeat(self.straight, 2**halvings)
+        start_alike(self.straight, 2**halvings)
 
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch channels *event"]:
         """Decode; where a side is no whole number of patches, the last is cut off."""
@@ -177,14 +177,6 @@ class PatchDecoder(nn.Module):
         # Cut first: where a grid was halved often, the two overhang by different amounts.
         out: Tensor = self.body(h)[..., :height, :width] + straight[..., :height, :width]
         return torch.unflatten(out, 1, self.shape[:2])
-
-
-@torch.no_grad()
-def _repeat(paint: nn.Conv2d, side: int) -> None:
-    """Give all pixels that one place paints of a colour the weights of the first."""
-    for values in (paint.weight, paint.bias):
-        if values is not None:
-            values.copy_(values[:: side * side].repeat_interleave(side * side, 0))
 
 
 @torch.no_grad()

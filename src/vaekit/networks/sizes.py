@@ -17,6 +17,7 @@ from vaekit.networks.conv import (
     ResidualEncoder,
     SubpixelDecoder,
     grid_stages,
+    is_large,
     latent_grid,
 )
 from vaekit.networks.denoisers import DenoisingMLP, UNet
@@ -168,12 +169,15 @@ def _subpixel(in_dim: int, channels: tuple[int, ...], out_shape: tuple[int, ...]
 
 
 def _residual(wanted: _Wanted) -> _Networks:
-    stages = max(1, round(math.log2(min(wanted.shape[1:]) / _COARSE)))
+    """Of large images no convolution runs at more than half the size."""
+    side = min(wanted.shape[1:])
+    patch = 2 if is_large(wanted.shape) else 1
+    stages = max(1, round(math.log2(side / patch / _COARSE)))
     width = 4 * wanted.width
     channels, features_dim = (width // 2,) * (stages - 1) + (width,), 4 * width
     return (
-        ResidualEncoder(wanted.shape, channels, features_dim),
-        ResidualDecoder(wanted.in_dim, (features_dim,), channels[::-1], wanted.out_shape),
+        ResidualEncoder(wanted.shape, channels, features_dim, patch),
+        ResidualDecoder(wanted.in_dim, (features_dim,), channels[::-1], wanted.out_shape, patch),
         features_dim,
     )
 

@@ -371,9 +371,12 @@ class PatchAdversary(Objective):
             refine.
         every: The critic judges, and pulls, at every so many steps: once in two or four costs less
             and leaves the pull of a step as it is.
+        window: The critic judges one window of so many pixels to a side, another at each step; it
+            judges patches, and a part of the image tells of them at a part of the cost. 0 for the
+            whole image.
 
     Raises:
-        SpecError: A negative weight, a start outside [0, 1), or no step to judge at.
+        SpecError: A negative weight or window, a start outside [0, 1), or no step to judge at.
 
     Source: Esser et al. 2021, "Taming transformers for high-resolution image synthesis", eq. 6-7
     (adaptive weight, there by the last layer); Rombach et al. 2022, "High-resolution image
@@ -388,6 +391,7 @@ class PatchAdversary(Objective):
         weight: float = 1.0,
         start: float = 0.3,
         every: int = 1,
+        window: int = 0,
     ) -> None:
         super().__init__()
         if not weight >= 0:
@@ -396,11 +400,14 @@ class PatchAdversary(Objective):
             raise SpecError(f"start must be in [0, 1); got {start}.")
         if every < 1:
             raise SpecError(f"every must be at least 1; got {every}.")
+        if window < 0:
+            raise SpecError(f"window must not be negative; got {window}.")
         self.base = base
         self.critic = critic
         self.weight = weight
         self.start = start
         self.every = every
+        self.window = window
 
     @property
     def requires(self) -> frozenset[str]:
@@ -433,7 +440,7 @@ class PatchAdversary(Objective):
         # One pass over what was made serves both sides: its gradients go to the images for one,
         # to the critic for the other.
         copy = made.detach().requires_grad_()
-        real, false = self.critic(batch.visible), self.critic(copy)
+        real, false = self.critic(self._part(batch.visible)), self.critic(self._part(copy))
         judged, fooling = F.relu(1 - real).mean() + F.relu(1 + false).mean(), -false.mean()
         terms |= {"fooling": fooling.detach(), "critic": judged.detach()}
         if torch.is_grad_enabled():
@@ -442,6 +449,14 @@ class PatchAdversary(Objective):
             weight = self.weight * min(1.0, joined / _RAMP)
             loss = loss + weight * self._balance(evidence, pull) * pull
         yield Update({"model": loss, "critic": judged}, terms)
+
+    def _part(self, images: Tensor) -> Tensor:
+        """Return what the critic judges of images."""
+        rows, columns = images.shape[-2:]
+        if not self.window or min(rows, columns) <= self.window:
+            return images
+        top, left = (int(torch.randint(n - self.window + 1, ())) for n in (rows, columns))
+        return images[..., top : top + self.window, left : left + self.window]
 
     def _made(self, evidence: Evidence, vae: VAE) -> Tensor:
         """Return the reconstructions as they are shown."""

@@ -26,6 +26,8 @@ P = ParamSpec("P")
 
 LatentDim = int | Callable[[Sequence[int]], int]
 
+Training = Mapping[str, Any] | Callable[[Sequence[int]], Mapping[str, Any]]
+
 LATENTS = 16
 """Latents of a model that is meant for no other number."""
 
@@ -163,7 +165,8 @@ class Preset:
         latent_dim: Number of latents that it has where none is given, or what tells it from the
             shape of an item.
         training: Options of the training that are its own where the user leaves them open, each a
-            value or what tells it from the number of items.
+            value or what tells it from the number of items; or what tells all from the shape of
+            one.
         prior_reads_context: Whether the prior of its latents learns to read the context, and the
             model itself is told nothing of it.
         guided: Whether in training some of the context is left untold, so that sampling can be
@@ -178,7 +181,7 @@ class Preset:
     prior: str = field(default="auto", compare=False)
     image_network: str = field(default="auto", compare=False)
     latent_dim: LatentDim = field(default=LATENTS, compare=False)
-    training: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    training: Training = field(default_factory=dict, compare=False)
     prior_reads_context: bool = field(default=False, compare=False)
     guided: bool = field(default=False, compare=False)
     make: Callable[..., Recipe] = field(repr=False, default=lambda parts: _unmade(), compare=False)
@@ -203,14 +206,17 @@ class Preset:
             return self.latent_dim(shape)
         return min(self.latent_dim, max(1, math.prod(shape) // 2))
 
-    def training_for(self, items: int) -> dict[str, Any]:
-        """Options of the training for so many items.
+    def training_for(self, items: int, shape: Sequence[int] = ()) -> dict[str, Any]:
+        """Options of the training for so many items, each of this shape.
 
         Example:
             >>> get_preset("table_vae").training_for(3000)["steps"]
             400
+            >>> get_preset("image_vae").training_for(3000, (3, 64, 64))["batch_size"]
+            32
         """
-        return {k: v(items) if callable(v) else v for k, v in self.training.items()}
+        chosen = self.training(shape) if callable(self.training) else self.training
+        return {k: v(items) if callable(v) else v for k, v in chosen.items()}
 
     def build(self, parts: Parts) -> Recipe:
         """Fill the slots."""
@@ -231,7 +237,7 @@ class _Meant:
     prior: str | Callable[[Mapping[str, Any]], str] = "auto"
     image_network: str = "auto"
     latent_dim: LatentDim = LATENTS
-    training: Mapping[str, Any] = field(default_factory=dict)
+    training: Training = field(default_factory=dict)
     prior_reads_context: bool = False
     guided: bool = False
 
@@ -243,7 +249,7 @@ def preset_for(
     prior: str | Callable[[Mapping[str, Any]], str] = "auto",
     image_network: str = "auto",
     latent_dim: LatentDim = LATENTS,
-    training: Mapping[str, Any] | None = None,
+    training: Training | None = None,
     prior_reads_context: bool = False,
     guided: bool = False,
 ) -> Callable[[Callable[Concatenate[Parts, P], Recipe]], Callable[P, Preset]]:
