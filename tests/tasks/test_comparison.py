@@ -256,3 +256,23 @@ def test_captions_are_told_and_asked_for():
 def test_contexts_that_do_not_fit_are_refused():
     with pytest.raises(DataError, match="one row for each of the 100 items; got 7"):
         compare(digits().images[:100], ["vae"], context=["a"] * 7, settings=QUICK)
+
+
+def test_few_images_with_captions_make_a_report(tmp_path):
+    """Fewer held-out images than samples are shown of others."""
+    from PIL import Image
+
+    folder, out = tmp_path / "photos", tmp_path / "report"
+    folder.mkdir()
+    noise = np.random.default_rng(0)
+    for place in range(60):
+        shade = 60 if place % 2 else 190
+        image = noise.integers(-20, 20, (8, 8, 3)) + shade
+        Image.fromarray(image.astype(np.uint8)).save(folder / f"{place:02}.png")
+        (folder / f"{place:02}.txt").write_text("dark" if place % 2 else "bright\na light square")
+    options = ["--models", "cvae", "--minutes", "0.01", "--seeds", "1", "--marks", "1", "-n", "20"]
+    arguments = ["compare", str(folder), "--captions", *options, "--out", str(out)]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert (out / "index.html").exists()
+    assert "as asked" in result.output

@@ -467,7 +467,7 @@ class Benchmark:
             sum(p.numel() for p in model.parameters()),
             tuple(fitted.result.history),
             floor=real,
-            samples=fitted.trained.sample(SHOWN, self._shown_context(), 0, "fitted"),
+            samples=fitted.trained.sample(self._shown, self._shown_context(), 0, "fitted"),
             trained=fitted.trained,
         )
 
@@ -505,12 +505,17 @@ class Benchmark:
         assert rows is not None, "fitted with a context"
         return rows[torch.arange(count) % len(rows)]
 
+    @property
+    def _shown(self) -> int:
+        """How many samples are shown: as many as real items."""
+        return min(SHOWN, len(self.held_out))
+
     def _shown_context(self) -> Any:
         """Return the contexts of the samples that are shown."""
         if self.conditioning is None:
             return None
         held_out = self.conditioning.held_out
-        return _context_parts(held_out, len(held_out), np.arange(SHOWN) % len(held_out))[0]
+        return _context_parts(held_out, len(self.held_out), np.arange(self._shown))[0]
 
     def _with_asked(
         self, score: BenchmarkScore, real: Mapping[str, float], subject: EvaluationContext
