@@ -275,4 +275,4 @@ def test_few_images_with_captions_make_a_report(tmp_path):
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert (out / "index.html").exists()
-    assert "as asked" in result.output
+    assert "fit their" in result.output
