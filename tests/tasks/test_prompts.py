@@ -193,6 +193,8 @@ def test_labels_can_be_guided_as_well():
     no, yes = (model.sample(12, context=label, seed=1, guidance=2.0) for label in ("no", "yes"))
     assert brightness(yes) > brightness(no) + 20
     assert model.sample(2, seed=0).shape == (2, 8, 8)
+    way = model.interpolate_prompts("no", "yes", steps=2, seed=1)
+    assert brightness(way[:, 1]) > brightness(way[:, 0])
 
 
 @pytest.mark.parametrize("preset", ["vae", "gan", "diffusion", "image_vae"])
@@ -252,6 +254,8 @@ def test_guidance_of_a_model_without_a_context_is_refused():
     model = fit("flow_matching", None, text=None, steps=2)
     with pytest.raises(SpecError, match="guidance must be left out of a model without a context"):
         model.sample(2, guidance=3.0)
+    with pytest.raises(SpecError, match="needs a model with one"):
+        model.interpolate_prompts("a", "b")
 
 
 def test_a_text_without_captions_is_refused():

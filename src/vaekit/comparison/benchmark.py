@@ -342,17 +342,17 @@ class Conditions:
     judge: Alignment
 
     @classmethod
-    def learned(cls, parts: Sequence[Any], features: Sequence[Tensor], text: str | None) -> Self:
-        """Learn to judge from the first part, of which each item has the features given."""
+    def learned(
+        cls, parts: Sequence[Any], learned_from: Any, features: Tensor, text: str | None
+    ) -> Self:
+        """Learn to judge from contexts of items to train on, whose features are given."""
         captions = None if text is None else captions_of(text)
         context = Context(captions=captions).fit(parts[0])
         reader = context.reader() or ValueReader(context.dim, 0.0)
-        rows = [
-            context.prepare(part, len(seen)) for part, seen in zip(parts, features, strict=True)
-        ]
-        return cls(parts[0], parts[1], rows[1], Alignment.learned(features[0], rows[0], reader, 0))
+        judge = Alignment.learned(features, context.prepare(learned_from), reader, 0)
+        return cls(parts[0], parts[1], context.prepare(parts[1]), judge)
 
-    def found(self, features: Tensor, places: Tensor) -> float:
+    def r_precision(self, features: Tensor, places: Tensor) -> float:
         """Return how often items fit their own context best: that of the held-out item at a place.
 
         Args:
@@ -362,6 +362,7 @@ class Conditions:
         return self.judge.r_precision(features, self.rows[places])
 
 
+_JUDGED, _AT_ONCE = 10_000, 500  # items that a judge learns from; 60,000 of 64x64 are 3 GB
 _ENDLESS = 100_000  # epochs: the time is the limit
 _LEAST_ITEMS = 50
 _LEARNT_SHARE = 0.4  # of the held-out items
@@ -420,10 +421,11 @@ class Benchmark:
         conditioning = None
         if context is not None:
             parts = _context_parts(context, len(rows), training, compared)
-            real = [
-                features(domain.encode(rows[torch.from_numpy(p)])) for p in (training, compared)
-            ]
-            conditioning = Conditions.learned(parts, real, text)
+            some = _evenly(len(training), _JUDGED)
+            (learned_from,) = _context_parts(parts[0], len(training), some)
+            known_rows = rows[torch.from_numpy(training[some])].split(_AT_ONCE)
+            real = torch.cat([features(domain.encode(each)) for each in known_rows])
+            conditioning = Conditions.learned(parts, learned_from, real, text)
         split = _part(X, training), _part(X, compared)
         return cls(*split, domain, features, settings, known, conditioning)
 
@@ -524,8 +526,8 @@ class Benchmark:
         assert self.conditioning is not None, "asked of a comparison with a context"
         items = subject.reference
         places = items.index if items.index is not None else torch.arange(len(items))
-        made = self.conditioning.found(self.features(subject.sampled(items)), places)
-        known = self.conditioning.found(self.features(subject.x(items)), places)
+        made = self.conditioning.r_precision(self.features(subject.sampled(items)), places)
+        known = self.conditioning.r_precision(self.features(subject.x(items)), places)
         values = {**score.values, ASKED: made}
         return replace(score, values=values), {**real, ASKED: known}
 
@@ -546,6 +548,11 @@ def _split(count: int, share: float) -> tuple[NDArray[np.int64], ...]:
 def _part(X: Any, positions: NDArray[np.int64]) -> Any:
     """Some of the items, in the form of the data; indexing a data frame would take columns."""
     return getattr(X, "iloc", X)[positions]
+
+
+def _evenly(count: int, most: int) -> NDArray[np.int64]:
+    """Return places of at most so many, evenly spaced."""
+    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)
 
 
 def _context_parts(context: Any, count: int, *parts: NDArray[np.int64]) -> list[Any]:

@@ -108,15 +108,16 @@ def interpolate_contexts(
         raise SpecError(f"steps must be a whole number from 2 to {_MOST_STEPS}; got {steps!r}.")
     if request.guidance != 1 or request.negative is not None:
         raise SpecError("guidance and negative must be left out: they make the way.")
-    begins, ends = ([c] if isinstance(c, str) else list(c) for c in (a, b))
-    if len(begins) != len(ends):
-        raise DataError(f"a and b must be as many; got {len(begins)} and {len(ends)}.")
-    n, columns = len(ends), []
-    seed = fresh_seed(seed)
+    if trained.context is None:
+        raise SpecError("a way between contexts needs a model with one; this was fitted without.")
+    n, others = (len(trained.context.prepare(context)) for context in (a, b))
+    if n != others:
+        raise DataError(f"a and b must be as many; got {n} and {others}.")
+    seed, columns = fresh_seed(seed), []
     for share in np.linspace(0, 1, steps):
-        here = replace(request, guidance=float(share), negative=begins)
+        here = replace(request, guidance=float(share), negative=a)
         options = sampling_options(trained, n, here)
-        columns.append(np.asarray(trained.sample(n, ends, seed, "fitted", options)))
+        columns.append(np.asarray(trained.sample(n, b, seed, "fitted", options)))
     return np.stack(columns, 1)
 
 

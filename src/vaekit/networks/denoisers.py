@@ -304,14 +304,15 @@ class _DiTLayer(nn.Module):
     def forward(self, x: Tensor, conditioning: Tensor, told: Conditioning | None) -> Tensor:
         parts = self.modulation(F.silu(conditioning)).unsqueeze(1).chunk(6, -1)
         stretch, shift, gate, dense_stretch, dense_shift, dense_gate = parts
-        q, k, v = self._heads(self.looks(self._norm(x) * (1 + stretch) + shift), 3)
-        x = x + gate * self.out(self._joined(F.scaled_dot_product_attention(q, k, v)))
+        q, k, v = self._split_heads(self.looks(self._norm(x) * (1 + stretch) + shift), 3)
+        x = x + gate * self.out(self._merge_heads(F.scaled_dot_product_attention(q, k, v)))
         if self.query is not None and self.words is not None and told is not None:
             assert told.sequence is not None, "the reader of a network with words gives a sequence"
             assert told.there is not None, "with each sequence comes which places are there"
-            (q,), (k, v) = self._heads(self.query(x), 1), self._heads(self.words(told.sequence), 2)
+            (q,) = self._split_heads(self.query(x), 1)
+            k, v = self._split_heads(self.words(told.sequence), 2)
             seen = F.scaled_dot_product_attention(q, k, v, told.there[:, None, None])
-            x = x + self.read(self._joined(seen))
+            x = x + self.read(self._merge_heads(seen))
         h = self._norm(x) * (1 + dense_stretch) + dense_shift
         out: Tensor = x + dense_gate * self.dense(h)
         return out
@@ -319,10 +320,10 @@ class _DiTLayer(nn.Module):
     def _norm(self, x: Tensor) -> Tensor:
         return F.layer_norm(x, x.shape[-1:])
 
-    def _heads(self, x: Tensor, kinds: int) -> tuple[Tensor, ...]:
+    def _split_heads(self, x: Tensor, kinds: int) -> tuple[Tensor, ...]:
         return torch.unflatten(x, -1, (kinds, self.heads, -1)).transpose(1, 3).unbind(2)
 
-    def _joined(self, x: Tensor) -> Tensor:
+    def _merge_heads(self, x: Tensor) -> Tensor:
         return x.transpose(1, 2).flatten(2)
 
 

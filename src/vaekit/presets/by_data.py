@@ -93,7 +93,7 @@ def latent_diffusion(
     Source: Rombach et al. 2022, "High-resolution image synthesis with latent diffusion models"
     (with the straight path of Lipman et al. 2023 for the diffusion); Peebles & Xie 2023 (DiT).
     """
-    _prior_of_denoiser({"denoiser": denoiser})
+    del denoiser  # chose the prior, before there were parts
     examples = parts.some_items(1)
     grid = own_grid(parts.encoder) or latent_grid(examples.shape[1:], parts.latent_dim)
     start_from_patches(parts.encoder, parts.decoder, examples)
