@@ -14,6 +14,8 @@ from torch import nn
 
 from vaekit.domains.base import Domain
 from vaekit.errors import NotFittedError, unknown_name
+from vaekit.exports.bundle import export_model
+from vaekit.exports.folders import ExportReport
 from vaekit.fitting.conditional import sample_where
 from vaekit.fitting.fine_tuning import fine_tune_model
 from vaekit.fitting.fit import Plan, fit_model
@@ -25,7 +27,6 @@ from vaekit.presets.base import Preset
 from vaekit.priors.base import FittedPrior
 from vaekit.priors.mixture import Vamp
 from vaekit.schema import check_document
-from vaekit.storage.exporting import ExportReport, export_model
 from vaekit.storage.loading import load_model
 from vaekit.storage.runs import (
     RunFolder,
@@ -432,24 +433,37 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         write_run(path, self.run_folder())
 
-    def export(self, path: str | Path, to: str) -> ExportReport:
-        """Write the model in the form of another library, and compare what both make of images.
+    def export(
+        self,
+        path: str | Path,
+        to: str,
+        data: Any = None,
+        only: Sequence[str] | None = None,
+    ) -> ExportReport:
+        """Write the model in another form, and compare what both make of the same items.
 
         Args:
             path: A new folder, or one that was written by this before.
-            to: ``"diffusers"``: the autoencoder alone, for ``AutoencoderKL.from_pretrained``; of
-                models with ``network="autoencoder_kl"`` or a ``first_stage``.
+            to: ``"onnx"``: a graph for each of what the model does, which `vaekit.runtime` runs
+                without PyTorch, pre-processing inside. ``"torch-export"``: the same as programs of
+                ``torch.export``. ``"diffusers"``: the autoencoder alone, for
+                ``AutoencoderKL.from_pretrained``; of models with ``network="autoencoder_kl"`` or a
+                ``first_stage``.
+            data: Items to compare both with, 16 at most; ``None`` takes samples of the model.
+            only: Of ``"encode"``, ``"decode"``, ``"reconstruct"``, ``"sample"`` and ``"score"``
+                those to write; ``None`` for all.
 
         Returns:
-            Where it is, and the largest difference.
+            Where it is, the largest differences, and what was left out for which reason.
 
         Raises:
             SpecError: No such form.
             CompositionError: A model that has no such form.
-            SaveError: Disk full, or the folder holds something else; nothing is changed.
+            SaveError: Disk full, the folder holds something else, or graphs differ from the model
+                by more than 1e-4; nothing is changed.
             MissingExtraError: The other library is not installed.
         """
-        return export_model(self._fitted("export"), path, to)
+        return export_model(self._fitted("export"), path, to, data=data, only=only)
 
     def run_folder(self) -> RunFolder:
         """Return what `save` writes."""

@@ -149,8 +149,8 @@ def test_parts_that_do_not_fit_are_refused(make, rule):
 
 def test_the_library_is_imported_only_where_it_is_used():
     code = (
-        "import sys, vaekit.networks as n, vaekit.presets, vaekit.fitting, vaekit.storage;"
-        "n.AutoencoderKLEncoder, vaekit.fitting.read_first_stage, vaekit.storage.export_model;"
+        "import sys, vaekit.networks as n, vaekit.presets, vaekit.fitting, vaekit.exports;"
+        "n.AutoencoderKLEncoder, vaekit.fitting.read_first_stage, vaekit.exports.export_model;"
         "assert 'diffusers' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

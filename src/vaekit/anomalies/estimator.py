@@ -20,6 +20,7 @@ from vaekit.anomalies.detector import (
 )
 from vaekit.anomalies.drift import Drift
 from vaekit.anomalies.estimator_parts import PARTS, parted, resolve_defaults, split_off
+from vaekit.anomalies.graphs import detector_extra
 from vaekit.anomalies.reasons import Reason
 from vaekit.anomalies.steps import AnomalousEvent, StepScorer
 from vaekit.anomalies.threshold import (
@@ -35,6 +36,8 @@ from vaekit.domains.collecting import collect_items
 from vaekit.domains.hooks import DetectorDefaults, TrainingBudget
 from vaekit.domains.sources import read_source
 from vaekit.errors import CompositionError
+from vaekit.exports.bundle import export_model
+from vaekit.exports.folders import ExportReport
 from vaekit.fitting.fit import Plan
 from vaekit.places import is_there
 from vaekit.presets.base import Preset
@@ -98,6 +101,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
     Attributes:
         detector_: The fitted `vaekit.anomalies.Detector`.
         autoencoder_: The fitted `Autoencoder`.
+        domain_: What was learned about the data.
         offset_: `score_samples` below it means an anomaly.
         decision_scores_: The scores of the training items, the higher the more unusual, as PyOD
             has them; with a false-alarm rate of those that were learned from.
@@ -198,6 +202,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
     ) -> Self:
         """Take over what was learned elsewhere, as `load_detector` does, and find the threshold."""
         self.autoencoder_, self.detector_, self.held_out_rows_ = autoencoder, detector, rows
+        self.domain_ = autoencoder.domain_
         self.decision_scores_: Floats = detector.training
         self.held_out_ = None if rows is None else detector.score_rows(rows)
         rate, share = self.false_alarm_rate, self.contamination
@@ -222,6 +227,34 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         arrays |= {} if self.steps_ is None else self.steps_.arrays
         files = detector_files(self.detector_, {"options": options}, arrays)
         write_run(path, self.autoencoder_.run_folder(), files)
+
+    def export(
+        self,
+        path: str | Path,
+        to: str,
+        data: Any = None,
+        only: Sequence[str] | None = None,
+    ) -> ExportReport:
+        """Write the whole detector as graphs, as `Autoencoder.export` does models.
+
+        Beside those of the model there is ``detect``: from raw items to scores, verdicts by the
+        threshold, probabilities, and p-values where there is a false-alarm rate.
+
+        Args:
+            path: A new folder, or one that was written by this before.
+            to: ``"onnx"`` or ``"torch-export"``.
+            data: Items to compare both with, 16 at most; ``None`` takes samples of the model.
+            only: The programs to write, ``("detect",)`` for one; ``None`` for all.
+
+        Raises:
+            SpecError: No such form.
+            CompositionError: Nothing of it has that form.
+            SaveError: Disk full, the folder holds something else, or graphs differ by more than
+                1e-4; nothing is changed.
+        """
+        trained = require_trained(self, "export")
+        extra = detector_extra(self.detector_, -self.offset_, self.held_out_)
+        return export_model(trained, path, to, extra, data, only)
 
     @property
     def _clean(self) -> bool:

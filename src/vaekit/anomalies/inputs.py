@@ -268,11 +268,12 @@ def _parts_of_the_bound(vae: VAE, batch: Batch) -> tuple[Tensor, Tensor]:
         draw = vae.infer(batch, _DRAWS)
     if not isinstance(draw.q, DiagonalNormal):
         return kl_of(draw), vae.log_likelihood(batch)(draw.z)
-    noise = _noise_of(draw.z.shape[2:]).to(draw.z)
+    noise = noise_of_draws(draw.z.shape[2:]).to(draw.z)
     return kl_of(draw), vae.log_likelihood(batch)(draw.q.mean + draw.q.stddev * noise)
 
 
-def _noise_of(latent: torch.Size) -> Tensor:
+def noise_of_draws(latent: torch.Size) -> Tensor:
+    """Return the noise that posteriors of all items share, shape (draws, 1, latent)."""
     return torch.randn(_DRAWS, 1, *latent, generator=make_generator(_SEED))
 
 

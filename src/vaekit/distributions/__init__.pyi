@@ -56,6 +56,7 @@ from .sphere import (
     log_sphere_area as log_sphere_area,
 )
 from .wrappers import (
+    Categories as Categories,
     Concatenated as Concatenated,
     Push as Push,
     PushforwardDistribution as PushforwardDistribution,

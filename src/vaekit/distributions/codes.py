@@ -72,7 +72,7 @@ class PointCodes(CodeDistribution):
     @property
     def entropy_of_codes(self) -> Float[Tensor, "batch"]:
         """Zero."""
-        return self.z.new_zeros(len(self.z))
+        return self.z.new_zeros(self.z.shape[0])
 
     @property
     def distance(self) -> Float[Tensor, "batch"]:
@@ -121,7 +121,7 @@ class GumbelCodes(CodeDistribution):
     @property
     def distance(self) -> Float[Tensor, "batch"]:
         """Zero: embeddings learn by the gradient of the reconstruction."""
-        return self.log_probs.new_zeros(len(self.log_probs))
+        return self.log_probs.new_zeros(self.log_probs.shape[0])
 
     def rsample_with_log_prob(self, sample_shape: Size) -> tuple[Tensor, Tensor]:
         """Draw (relaxed) codes; the log-probability of relaxed ones is interpolated."""

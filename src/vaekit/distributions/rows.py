@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Normal, constraints
 
+from vaekit.distributions.wrappers import Categories
 from vaekit.errors import CompositionError
 from vaekit.randomness import drawing_nothing
 
@@ -99,7 +100,7 @@ class Cells(RowDistribution):
     def walk(self, choose: Choose) -> Tensor:
         """Choose the cells one after the other; here none depends on another."""
         codes = [
-            Categorical(logits=part, validate_args=False) for part in self._columns(self.logits)
+            Categories(logits=part, validate_args=False) for part in self._columns(self.logits)
         ]
         numbers = zip(self.numbers.mean.unbind(-1), self.numbers.scale.unbind(-1), strict=True)
         cells = [*codes, *(Normal(*number, validate_args=False) for number in numbers)]
@@ -314,5 +315,5 @@ class AutoregressiveRow(RowDistribution):
 
     def _cell(self, place: int, logits: Tensor) -> Distribution:
         if place < len(self.network.num_codes):
-            return Categorical(logits=logits, validate_args=False)
+            return Categories(logits=logits, validate_args=False)
         return BinnedNormal(logits, self.network.bins(place))

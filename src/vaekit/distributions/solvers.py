@@ -49,7 +49,8 @@ def solve(
     step = find_solver(name)
     before: Ends | None = None
     for now, later in itertools.pairwise(times):
-        if later <= now:  # nothing is left of the way
+        # Nothing is left of the way; what is traced goes all of it, in times that have no values.
+        if not torch.compiler.is_exporting() and later <= now:
             continue
         x, before = step(field, path, x, now, later, before)
         if between is not None:

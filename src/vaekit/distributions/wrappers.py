@@ -1,13 +1,14 @@
 """Distributions made from others: concatenated, transformed, detached, with a log density."""
 
 import abc
+import math
 from collections.abc import Callable, Sequence
 from functools import singledispatch
 from typing import Any, ClassVar
 
 import torch
 from torch import Size, Tensor
-from torch.distributions import Distribution, MultivariateNormal, constraints
+from torch.distributions import Categorical, Distribution, MultivariateNormal, constraints
 
 from vaekit.distributions.gaussian import DiagonalNormal
 
@@ -123,3 +124,21 @@ class PushforwardDistribution(SampleWithLogProb):
         start = self.base.rsample(sample_shape)
         z, log_det = self.push(start)
         return z, self.base.log_prob(start) - log_det
+
+
+class Categories(Categorical):
+    """A categorical whose number of draws may be a symbol, so that drawing can be traced.
+
+    That of PyTorch counts them by ``Size.numel``, which makes a plain number of it.
+
+    Example:
+        >>> Categories(logits=torch.tensor([0.0, -1e9])).sample(Size((3,)))
+        tensor([0, 0, 0])
+    """
+
+    def sample(self, sample_shape: Any = Size()) -> Tensor:
+        """Return the same numbers as that of PyTorch."""
+        shape = self._extended_shape(Size(sample_shape))
+        shares = self.probs.detach().reshape(-1, self._num_events)
+        drawn = torch.multinomial(shares, math.prod(sample_shape), True)
+        return drawn.T.reshape(shape)

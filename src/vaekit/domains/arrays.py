@@ -16,6 +16,7 @@ from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.blocks import blocks, deviation
 from vaekit.domains.checks import as_numbers, check_column_names, check_finite, check_rows
 from vaekit.domains.collecting import collect_items
+from vaekit.domains.graphs import ItemReader, ItemWriter, Port, ScaledReader, ScaledWriter
 from vaekit.domains.hooks import DetectorDefaults, TrainingBudget
 from vaekit.domains.sources import read_source
 from vaekit.domains.stored import StoredFields
@@ -175,6 +176,16 @@ class ArrayDomain(Domain):
 
             return pd.DataFrame(array, columns=list(self.columns or range(array.shape[1])))
         return array
+
+    def graph_reader(self) -> ItemReader:
+        """Return what scales rows of numbers."""
+        port = Port("items", "float64", self.event_shape)
+        return ScaledReader(port, require_fitted(self.mean, self), self.scale or ())
+
+    def graph_writer(self) -> ItemWriter:
+        """Return what scales rows back."""
+        port = Port("items", self.dtype, self.event_shape)
+        return ScaledWriter(port, require_fitted(self.mean, self), self.scale or ())
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:

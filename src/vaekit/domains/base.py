@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from vaekit.domains.context import Labels
+from vaekit.domains.graphs import ItemReader, ItemWriter, Port
 from vaekit.domains.hooks import (
     Conditions,
     DetectorDefaults,
@@ -354,6 +356,48 @@ class Domain(abc.ABC):
     def observed_after(self, x: Tensor, observed: Tensor) -> Tensor:
         """Return which cells count once some of x were replaced, shape (batch, *event)."""
         return observed
+
+    # Models that leave Python.
+
+    def graph_reader(self) -> ItemReader:
+        """Return how raw items become x, as operations of tensors.
+
+        Raises:
+            CompositionError: No such operations do it.
+        """
+        raise self._no_graph()
+
+    def graph_writer(self) -> ItemWriter:
+        """Return how x becomes raw items, as operations of tensors.
+
+        Raises:
+            CompositionError: No such operations do it.
+        """
+        raise self._no_graph()
+
+    @property
+    def prediction_ports(self) -> tuple[Port, ...]:
+        """What the model tells of items beside giving them back, one number each."""
+        return ()
+
+    def graph_predictions(self, px: Distribution) -> tuple[Tensor, ...]:
+        """Return those numbers, in their own units, of what the decoder says, as tensors."""
+        return ()
+
+    def constant_columns(self) -> Mapping[str, Any]:
+        """Return columns that are the same in every row, and so are not learned."""
+        return {}
+
+    @property
+    def item_dtype(self) -> str | None:
+        """The type of items that are single arrays, where the networks make another."""
+        return None
+
+    def _no_graph(self) -> CompositionError:
+        return CompositionError(
+            f"an export needs items that tensors alone can read; {type(self).__name__} says no way "
+            "to do so. Encode with Python, or export a model of arrays."
+        )
 
     # Anomalies.
 

@@ -15,6 +15,7 @@ from vaekit.domains.base import Domain, batch_mean, require_fitted
 from vaekit.domains.checks import as_numbers, check_finite, check_rows, is_foreign_table, is_frame
 from vaekit.domains.collecting import collect_items
 from vaekit.domains.context import Labels
+from vaekit.domains.graphs import ItemReader, ItemWriter, Port, ScaledReader, ScaledWriter
 from vaekit.domains.hooks import DetectorDefaults, ReadOptions
 from vaekit.domains.sources import read_source
 from vaekit.domains.stored import StoredFields
@@ -207,7 +208,7 @@ class ImageDomain(Domain):
             x = x.movedim(1, -1)
         if self.dtype == "uint8":
             x = (x * 255).round().to(torch.uint8)
-        elif np.dtype(_NUMPY_NAMES.get(self.dtype, self.dtype)).kind in "iu":
+        elif self._is_whole:
             return self._whole(x.contiguous())
         else:
             x = (x * self.scale).to(getattr(torch, self.dtype))
@@ -216,6 +217,50 @@ class ImageDomain(Domain):
     def _whole(self, x: Tensor) -> Any:
         array = np.rint(x.double().numpy() * self.scale).astype(self.dtype)
         return torch.from_numpy(array) if self.kind == "torch" else array
+
+    def graph_reader(self) -> ItemReader:
+        """Return what brings pixels to 0 … 1, and colours first."""
+        is_byte = self.dtype == "uint8"
+        dtype = "uint8" if is_byte else "int32" if self._is_whole else "float32"
+        scale = float(_BYTE) if is_byte else self.scale
+        return ScaledReader(
+            Port("items", dtype, self._raw_shape),
+            [0.0],
+            [scale],
+            move=None if self.layout == "NCHW" else -1,
+            is_flat=self.layout == "NHW",
+        )
+
+    def graph_writer(self) -> ItemWriter:
+        """Return what gives pixels in the range and layout of training, whole ones unrounded."""
+        is_byte = self.dtype == "uint8"
+        scale = float(_BYTE) if is_byte else self.scale
+        decimals = 0 if is_byte or self._is_whole else None
+        return ScaledWriter(
+            Port("items", "float32", self._raw_shape, decimals=decimals),
+            [0.0],
+            [scale],
+            move=None if self.layout == "NCHW" else -1,
+            is_flat=self.layout == "NHW",
+            low=0.0,
+            high=scale,
+        )
+
+    @property
+    def item_dtype(self) -> str | None:
+        """Name of the type of pixels."""
+        return _NUMPY_NAMES.get(self.dtype, self.dtype)
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether values are integers."""
+        return np.dtype(_NUMPY_NAMES.get(self.dtype, self.dtype)).kind in "iu"
+
+    @property
+    def _raw_shape(self) -> tuple[int, ...]:
+        channels, height, width = self.event_shape
+        shapes = {"NHW": (height, width), "NHWC": (height, width, channels)}
+        return shapes.get(str(self.layout), (channels, height, width))
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:

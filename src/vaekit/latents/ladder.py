@@ -128,7 +128,7 @@ class Ladder(Latent):
         self, h: Float[Tensor, "batch features"], log_likelihood: LogDensity
     ) -> Distribution:
         """q(z | x) without a context."""
-        context = h.new_zeros(len(h), self.context_dim) if self.context_dim else None
+        context = h.new_zeros(h.shape[0], self.context_dim) if self.context_dim else None
         return LadderPosterior(self, h, context)
 
     def prior_of(

@@ -227,7 +227,7 @@ class VAE(Model):
 
     def aggregate(self, x: Shaped[Tensor, "batch *event"]) -> Distribution:
         """q(z | x) of pseudo-inputs, in no context; what a VAMP prior mixes."""
-        told = x.new_zeros(len(x), self.conditioning_dim) if self.conditioning_dim else None
+        told = x.new_zeros(x.shape[0], self.conditioning_dim) if self.conditioning_dim else None
         features = _append(self.encoder(x), told)
         return self.latent.posterior_of(features, self._log_likelihood(Batch(x), told))
 

@@ -12,9 +12,12 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from vaekit.bounds import Steps
+from vaekit.distributions.wrappers import Concatenated
 from vaekit.domains.base import Domain, require_fitted
+from vaekit.domains.graphs import ItemReader, ItemWriter, Port, RowsReader
 from vaekit.domains.hooks import Conditions, Proposals, ReadOptions, SampleOptions, UsableItems
 from vaekit.domains.stored import StoredFields
 from vaekit.domains.tokenizers import (
@@ -285,6 +288,29 @@ class MoleculeDomain(Domain):
         texts = ["".join(tokens) for tokens in words.decode(x[:, : words.steps])]
         return from_selfies(texts) if self._in_selfies else texts
 
+    def graph_reader(self) -> ItemReader:
+        """Return what takes numbers of tokens; molecules become those outside of the graph."""
+        steps = require_fitted(self.vocabulary, self).steps
+        return RowsReader(Port("tokens", "int64", (steps,)), len(self.targets))
+
+    @property
+    def prediction_ports(self) -> tuple[Port, ...]:
+        """A number for each target."""
+        names = () if self.scales is None else self.scales.names
+        return tuple(Port(name, "float64") for name in names)
+
+    def graph_predictions(self, px: Distribution) -> tuple[Tensor, ...]:
+        """Return the targets as the latents tell them."""
+        assert isinstance(px, Concatenated)  # as of `TargetedTokens`, which targets ask for
+        scales = require_fitted(self.scales, self)
+        told = px.parts[1].mean.squeeze(0).double().unbind(-1)
+        units = zip(told, scales.means, scales.deviations, strict=True)
+        return tuple(value * deviation + mean for value, mean, deviation in units)
+
+    def graph_writer(self) -> ItemWriter:
+        """Return what gives numbers of tokens, and targets in their own units."""
+        return _MoleculeWriter(require_fitted(self.vocabulary, self).steps, self.scales)
+
     @property
     def feature_names(self) -> tuple[str, ...] | None:
         """None: steps have no names."""
@@ -465,3 +491,25 @@ class MoleculeDomain(Domain):
         words = require_fitted(self.vocabulary, self)
         count = len(self.targets)
         return token_parts(words, latent_dim, context_dim, network, size, likelihood, count)
+
+
+class _MoleculeWriter(ItemWriter):
+    """Tokens, and a number for each target."""
+
+    def __init__(self, steps: int, scales: Targets | None) -> None:
+        super().__init__()
+        self.steps = steps
+        names = () if scales is None else tuple(scales.names)
+        self.means = () if scales is None else tuple(scales.means)
+        self.deviations = () if scales is None else tuple(scales.deviations)
+        self.outputs = (
+            Port("tokens", "int64", (steps,)),
+            *(Port(name, "float64") for name in names),
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return them."""
+        found = [x[:, : self.steps].long()]
+        for place, (mean, deviation) in enumerate(zip(self.means, self.deviations, strict=True)):
+            found.append(x[:, self.steps + place].double() * deviation + mean)
+        return tuple(found)

@@ -88,7 +88,7 @@ class CodeTransformer(nn.Module):
         self, codes: Int[Tensor, "batch tokens"], context: Tensor | None
     ) -> Float[Tensor, "batch tokens codes"]:
         """Return the logits of every code, given those before it and the context."""
-        words, begin, places = self._conditioning(context, len(codes))
+        words, begin, places = self._conditioning(context, codes.shape[0])
         levels = torch.arange(self.depth, device=codes.device) * self.num_codes
         each = self.codes(codes.unflatten(1, (self.places, self.depth)) + levels)
         so_far = each.cumsum(2).unbind(2)

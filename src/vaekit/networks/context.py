@@ -84,7 +84,7 @@ class ContextReader(nn.Module, abc.ABC):
             )
         untold = rows.isnan().any(-1)
         if self.training and self.dropout:
-            untold = untold | (torch.rand(len(rows), device=rows.device) < self.dropout)
+            untold = untold | (torch.rand(rows.shape[0], device=rows.device) < self.dropout)
         return self.read(rows, untold)
 
 
@@ -136,7 +136,7 @@ class NoReader(ContextReader):
         self, rows: Float[Tensor, "batch context"], untold: Bool[Tensor, "batch"]
     ) -> Conditioning:
         """Return vectors of size 0."""
-        return Conditioning(rows.new_zeros(len(rows), 0))
+        return Conditioning(rows.new_zeros(rows.shape[0], 0))
 
 
 NetworkContext = Tensor | Conditioning | None
@@ -177,7 +177,7 @@ def negative_rows(
         )
     if options.negative is not None:
         return options.negative
-    return missing_rows(len(rows), rows.shape[1], rows)
+    return missing_rows(rows.shape[0], rows.shape[1], rows)
 
 
 def guided_field(
@@ -204,12 +204,12 @@ def guided_field(
     """
     if rows is None or (options.guidance == 1 and options.negative is None):
         told = conditioning_from(reader, rows, network)
-        return lambda x, t: velocity(x, t.expand(len(x), 1), told)
+        return lambda x, t: velocity(x, t.expand(x.shape[0], 1), told)
     away = negative_rows(reader, rows, options)
     both = conditioning_from(reader, torch.cat([rows, away]), network)
 
     def field(x: Tensor, t: Tensor) -> Tensor:
-        asked, other = velocity(torch.cat([x, x]), t.expand(2 * len(x), 1), both).chunk(2)
+        asked, other = velocity(torch.cat([x, x]), t.expand(2 * x.shape[0], 1), both).chunk(2)
         return other + options.guidance * (asked - other)
 
     return field

@@ -75,7 +75,7 @@ class Reshape(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Reshape all but the first axis."""
-        return x.reshape(len(x), *self.shape)
+        return x.reshape(x.shape[0], *self.shape)
 
 
 def dense(widths: Sequence[int]) -> nn.Sequential:

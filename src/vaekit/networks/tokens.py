@@ -125,12 +125,34 @@ class TokenEncoder(nn.Module):
         """Encode by the last state of each direction."""
         codes = x[:, : self.positions].long()
         lengths = lengths_of(codes)
+        if torch.compiler.is_exporting():
+            return self._unpacked(codes, lengths)
         conditioning = self.embedding(codes[:, : int(lengths.max())])
         packed = pack_padded_sequence(
             conditioning, lengths.cpu(), batch_first=True, enforce_sorted=False
         )
         _, last = self.unit(packed)
         h: Tensor = self.head(torch.cat([last[0], last[1]], dim=1))
+        return h
+
+    def _unpacked(
+        self, codes: Int[Tensor, "batch steps"], lengths: Int[Tensor, "batch"]
+    ) -> Float[Tensor, "batch features"]:
+        """As `forward`, over all places: other runtimes know no packed sequences.
+
+        The second direction reads each sequence from its own end: what is turned around within its
+        length, and then as a whole, it reads so.
+        """
+        embedded, steps = self.embedding(codes), codes.shape[1]
+        forth = self.unit(embedded)[0][..., : self.width]
+        turned = (lengths[:, None] - 1 - torch.arange(steps)).clamp_min(0)
+        rows = turned.unsqueeze(-1).expand(-1, -1, self.width)
+        back = self.unit(embedded.gather(1, rows).flip(1))[0][..., self.width :]
+        last = [
+            states.gather(1, place[:, None, None].expand(-1, 1, self.width)).squeeze(1)
+            for states, place in ((forth, lengths - 1), (back, steps - lengths))
+        ]
+        h: Tensor = self.head(torch.cat(last, dim=1))
         return h
 
 
@@ -285,7 +307,7 @@ class TokenTransformer(AutoregressiveTokenDecoder):
     def start(self, features: Float[Tensor, "batch features"]) -> tuple[Tensor, Tensor]:
         """Return what is told at the beginning and at every step; no place is known yet."""
         conditioning = torch.stack([self.conditioning(features), self.first(features)], 1)
-        size = (len(features), self.layers, 2, self.heads, 0, self.width // self.heads)
+        size = (features.shape[0], self.layers, 2, self.heads, 0, self.width // self.heads)
         return conditioning, features.new_zeros(size)
 
     def step(

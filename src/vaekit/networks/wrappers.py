@@ -63,13 +63,13 @@ class NoiseConditionedDecoder(nn.Module):
     def forward(self, z: Float[Tensor, "batch latent"]) -> Tensor:
         """Features, in training of latents with noise."""
         if not self.training:
-            return self._decoded(z, z.new_full((len(z), 1), self.noise))
-        share = torch.rand(len(z), 2, device=z.device)
+            return self._decoded(z, z.new_full((z.shape[0], 1), self.noise))
+        share = torch.rand(z.shape[0], 2, device=z.device)
         return self._mixed(z, share[:, :1] * (share[:, 1:] >= self.clean))
 
     def for_draws(self) -> Callable[[Tensor], Tensor]:
         """Return the decoder of new items; reads the global random stream."""
-        return lambda z: self._mixed(z, z.new_full((len(z), 1), self.drawn_noise))
+        return lambda z: self._mixed(z, z.new_full((z.shape[0], 1), self.drawn_noise))
 
     def _mixed(self, z: Tensor, noise: Float[Tensor, "batch 1"]) -> Tensor:
         latents, rest = z[:, : self.latent_dim], z[:, self.latent_dim :]

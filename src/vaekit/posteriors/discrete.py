@@ -76,7 +76,7 @@ class TokenBook(nn.Module):
 
     def nearest(self, z: Float[Tensor, "batch latent"]) -> Int[Tensor, "batch tokens"]:
         """Return the nearest entry of each piece."""
-        pieces = z.view(len(z), self.num_tokens, self.piece).transpose(0, 1)
+        pieces = z.view(z.shape[0], self.num_tokens, self.piece).transpose(0, 1)
         return torch.cdist(pieces, self.entries).argmin(-1).T
 
 
@@ -157,7 +157,7 @@ class EMACodebook(nn.Module):
         take_from_first(self.usage)
 
     def _pieces(self, z: Tensor) -> Tensor:
-        return z.view(len(z), self.num_pieces, self.piece).transpose(0, 1)
+        return z.view(z.shape[0], self.num_pieces, self.piece).transpose(0, 1)
 
 
 class VectorQuantized(Quantizer):
@@ -261,7 +261,7 @@ class FiniteScalar(Quantizer):
         indices = self._nearest(bounded.detach())
         z = self.embed(indices)
         straight = z + (bounded - bounded.detach())  # this order adds an exact zero
-        zero = straight.new_zeros(len(straight))
+        zero = straight.new_zeros(straight.shape[0])
         return PointCodes(straight, indices, self.num_codes, zero)
 
     def embed(self, indices: Int[Tensor, "batch tokens"]) -> Float[Tensor, "batch latent"]:

@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float
 from threadpoolctl import threadpool_limits
 from torch import Tensor
-from torch.distributions import Categorical, Distribution, MixtureSameFamily, MultivariateNormal
+from torch.distributions import Distribution, MixtureSameFamily, MultivariateNormal
 
+from vaekit.distributions.wrappers import Categories
 from vaekit.priors.base import FittedPrior, check_context, check_latents, check_whole
 from vaekit.priors.flow import Rows
 from vaekit.randomness import fresh_seed, seeded
@@ -118,7 +119,9 @@ class GaussianMixture(FittedPrior):
         shift = (gain @ (context[:, None] - self.means[:, k:]).unsqueeze(-1)).squeeze(-1)
         rest = covariance[:, :k, :k] - gain @ covariance[:, k:, :k]
         factors = torch.linalg.cholesky(rest + _RIDGE * torch.eye(k).to(rest))
-        return _mixture(logits, self.means[:, :k] + shift, factors.expand(len(context), -1, -1, -1))
+        return _mixture(
+            logits, self.means[:, :k] + shift, factors.expand(context.shape[0], -1, -1, -1)
+        )
 
 
 def fit_mixture(points: np.ndarray[Any, Any], count: int, seed: int) -> Any:
@@ -142,7 +145,7 @@ def _gaussian(mean: Tensor, factor: Tensor) -> MultivariateNormal:
 
 def _mixture(logits: Tensor, means: Tensor, factors: Tensor) -> Distribution:
     return MixtureSameFamily(
-        Categorical(logits=logits, validate_args=False),
+        Categories(logits=logits, validate_args=False),
         _gaussian(means, factors),
         validate_args=False,
     )

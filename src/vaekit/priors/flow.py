@@ -1,6 +1,7 @@
 """Normalizing flows over latents, fitted after training."""
 
 import abc
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -72,7 +73,9 @@ class Rows(Distribution):
 
     def _contexts(self, shape: Size) -> list[tuple[int, Tensor | None]]:
         """Return the parts that rows of a shape are cut into: their sizes and contexts."""
-        count = shape.numel()
+        count = math.prod(shape)
+        if not isinstance(count, int):  # a symbol, while it is traced
+            return [(count, None if self.context is None else self.context.expand(*shape, -1))]
         sizes = [min(self.part, count - done) for done in range(0, count, self.part)]
         if self.context is None:
             return [(size, None) for size in sizes]

@@ -322,7 +322,7 @@ class FlowMatching(NetworkPrior, Steered):
 
     def _field(self, context: Tensor | None) -> VelocityField:
         told = self._conditioning(context)
-        return lambda x, t: self._velocity(x, x.new_full((len(x), 1), t), told)
+        return lambda x, t: self._velocity(x, x.new_full((x.shape[0], 1), t), told)
 
 
 def draw_rows(prior: Prior, n: int, context: Tensor | None) -> Tensor:

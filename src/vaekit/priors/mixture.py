@@ -6,10 +6,11 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
-from torch.distributions import Categorical, Distribution, MixtureSameFamily
+from torch.distributions import Distribution, MixtureSameFamily
 
 from vaekit.distributed import take_from_first
 from vaekit.distributions.gaussian import DiagonalNormal
+from vaekit.distributions.wrappers import Categories
 from vaekit.errors import DataError
 from vaekit.priors.base import Prior, check_whole
 from vaekit.priors.density import fit_mixture
@@ -69,7 +70,7 @@ class LearnedMixture(Prior):
     ) -> Distribution:
         """Return the mixture, whatever the context."""
         return MixtureSameFamily(
-            Categorical(logits=self.logits, validate_args=False),
+            Categories(logits=self.logits, validate_args=False),
             DiagonalNormal(self.means, self.log_scales),
             validate_args=False,
         )
@@ -123,5 +124,5 @@ class Vamp(Prior):
         self, context: Float[Tensor, "batch context"] | None, aggregate: Aggregate
     ) -> Distribution:
         """Return the mixture, whatever the context."""
-        weights = Categorical(logits=self.logits, validate_args=False)
+        weights = Categories(logits=self.logits, validate_args=False)
         return MixtureSameFamily(weights, aggregate(self.pseudo_inputs), validate_args=False)

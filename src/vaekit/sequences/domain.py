@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.collecting import collect_items
+from vaekit.domains.graphs import ItemReader, ItemWriter, Port, RowsReader, RowsWriter
 from vaekit.domains.stored import StoredFields, codes_of
 from vaekit.domains.tokenizers import (
     Characters,
@@ -184,6 +185,14 @@ class SequenceDomain(Domain):
     def feature_names(self) -> tuple[str, ...] | None:
         """None: steps have no names."""
         return None
+
+    def graph_reader(self) -> ItemReader:
+        """Return what takes numbers of tokens; texts become those outside of the graph."""
+        return RowsReader(Port("tokens", "int64", self.event_shape))
+
+    def graph_writer(self) -> ItemWriter:
+        """Return what gives numbers of tokens."""
+        return RowsWriter(Port("tokens", "int64", self.event_shape))
 
     @property
     def event_shape(self) -> tuple[int, ...]:

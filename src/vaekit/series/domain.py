@@ -15,6 +15,14 @@ from vaekit.bounds import Steps
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import is_frame
 from vaekit.domains.collecting import collect_items
+from vaekit.domains.graphs import (
+    ItemReader,
+    ItemWriter,
+    Port,
+    ScaledReader,
+    ScaledWriter,
+    Window,
+)
 from vaekit.domains.hooks import DetectorDefaults, ReadOptions
 from vaekit.domains.sources import read_source
 from vaekit.domains.stored import StoredFields
@@ -302,6 +310,29 @@ class SeriesDomain(Domain):
         array = x.detach().cpu().double().movedim(-2, -1).numpy() * scale + center
         array = (array[..., 0] if self.is_flat else array).astype(self.dtype)
         return torch.from_numpy(array) if self.is_torch else array
+
+    def graph_reader(self) -> ItemReader:
+        """Return what scales series; NaN is a value that is missing."""
+        center, scale = require_fitted(self.center, self), self.scale or ()
+        return ScaledReader(
+            self._port("float64"),
+            center,
+            scale,
+            move=-1,
+            is_flat=self.is_flat,
+            has_holes=True,
+            window=None if self.window is None else Window(self._width, self.stride),
+        )
+
+    def graph_writer(self) -> ItemWriter:
+        """Return what scales series back."""
+        center, scale = require_fitted(self.center, self), self.scale or ()
+        port = self._port(self.dtype)
+        return ScaledWriter(port, center, scale, move=-1, is_flat=self.is_flat)
+
+    def _port(self, dtype: str) -> Port:
+        channels, steps = self.event_shape
+        return Port("items", dtype, (steps,) if self.is_flat else (steps, channels))
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:

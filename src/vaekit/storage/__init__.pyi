@@ -1,5 +1,3 @@
-from .exporting import ExportReport as ExportReport, TARGETS as TARGETS
-from .exporting import export_model as export_model
 from .loading import PRETRAINED as PRETRAINED, locate_run as locate_run
 from .loading import load as load, load_model as load_model
 from .runs import check_destination as check_destination, is_finished as is_finished

@@ -24,6 +24,7 @@ from vaekit.domains.checks import (
     is_foreign_table,
     is_frame,
 )
+from vaekit.domains.graphs import ItemReader, ItemWriter
 from vaekit.domains.hooks import Conditions, DetectorDefaults, Proposals, ReadOptions
 from vaekit.domains.sources import read_source
 from vaekit.domains.stored import StoredFields, codes_of
@@ -402,6 +403,23 @@ class TableDomain(Domain):
         for name, was in self.originals.items():
             frame[name] = from_plain(frame[name], was)
         return frame
+
+    def graph_reader(self) -> ItemReader:
+        """Return what reads a tensor for each learned column."""
+        from vaekit.tables.graphs import table_reader
+
+        return table_reader(self)
+
+    def constant_columns(self) -> Mapping[str, Any]:
+        """Return the value of each constant column."""
+        columns = require_fitted(self.columns, self)
+        return {c.name: c.value for c in columns if isinstance(c, ConstantColumn)}
+
+    def graph_writer(self) -> ItemWriter:
+        """Return what writes a tensor for each learned column."""
+        from vaekit.tables.graphs import table_writer
+
+        return table_writer(self)
 
     def check_stored(self, place: str, model: nn.Module) -> None:
         """Refuse columns that are not those of the model, and rows that cannot be made."""

@@ -131,14 +131,22 @@ class QuantileTransform(Scale):
     def scores(self, numbers: Floats) -> Floats:
         """Normal scores of ranks; beyond the training range they go on with the tail's slope."""
         scores = ndtri(self.rank(numbers))
-        for end, inner in ((0, _TAIL), (-1, 1 - _TAIL)):
-            edge, score = self.values[end], ndtri(self.middles[end])
-            apart = _apart(edge - float(self.value(np.array(inner))), self._size)
-            slope = (score - ndtri(inner)) / apart
-            beyond = numbers < edge if end == 0 else numbers > edge
-            scores = np.where(beyond, score + slope * (numbers - edge), scores)
+        (low, at_low, slope_low), (high, at_high, slope_high) = self.tails
+        scores = np.where(numbers < low, at_low + slope_low * (numbers - low), scores)
+        scores = np.where(numbers > high, at_high + slope_high * (numbers - high), scores)
         bounded: Floats = np.clip(scores, -FARTHEST, FARTHEST)
         return bounded
+
+    @property
+    def tails(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+        """The least and the largest value, the score of each, and how scores go on beyond it."""
+        low, high = (self._tail(end, inner) for end, inner in ((0, _TAIL), (-1, 1 - _TAIL)))
+        return low, high
+
+    def _tail(self, end: int, inner: float) -> tuple[float, float, float]:
+        edge, score = self.values[end], float(ndtri(self.middles[end]))
+        apart = _apart(edge - float(self.value(np.array(inner))), self._size)
+        return edge, score, float((score - ndtri(inner)) / apart)
 
     @property
     def _size(self) -> float:

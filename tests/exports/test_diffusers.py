@@ -13,7 +13,7 @@ from vaekit import Autoencoder, load
 from vaekit.cli.app import app
 from vaekit.datasets import shapes
 from vaekit.errors import CompositionError, MissingExtraError, NotFittedError, SaveError, SpecError
-from vaekit.storage import exporting
+from vaekit.exports import diffusers as exporting
 
 IMAGES = shapes(40, color=True).images[:, ::2, ::2]
 SHORT = {"steps": 1, "progress": False, "seed": 0}
@@ -168,7 +168,7 @@ def test_the_command_says_the_largest_difference(own, tmp_path):
     arguments = ["export", str(tmp_path / "run"), str(tmp_path / "out"), "--to", "diffusers"]
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert done.exit_code == 0
-    assert "holds an AutoencoderKL of diffusers; the largest difference" in " ".join(
+    assert "holds AutoencoderKL of diffusers; the largest difference" in " ".join(
         done.output.split()
     )
     assert {file.name for file in (tmp_path / "out").iterdir()} == FILES

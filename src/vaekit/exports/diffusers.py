@@ -1,19 +1,18 @@
-"""Models in the form of other libraries, compared with what they were before they are there."""
+"""Autoencoders in the form of the library diffusers."""
 
 import copy
-import importlib.metadata
 import math
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from vaekit.errors import CompositionError, MissingExtraError, SaveError, VaekitError, unknown_name
-from vaekit.files import atomic_folder, expanded_path, is_leftover, read_json, to_json
+from vaekit.errors import CompositionError, MissingExtraError, SaveError
+from vaekit.exports.folders import MARK, ExportReport, check_destination, mark
+from vaekit.files import atomic_folder, to_json
 from vaekit.fitting.first_stage import CONFIG, WEIGHTS
 from vaekit.fitting.trained import TrainedModel
 from vaekit.latents.base import Single
@@ -24,89 +23,29 @@ from vaekit.networks.diffusers_autoencoders import (
     AutoencoderTinyDecoder,
     AutoencoderTinyEncoder,
 )
-from vaekit.places import check_replaceable, check_target
 from vaekit.posteriors.gaussian import GridGaussian
 from vaekit.priors.flow import NetworkPrior
 from vaekit.randomness import seeded
 from vaekit.tensor_files import tensor_pieces
 
-MARK = "vaekit_export.json"
-"""A file in every exported folder, by which a later export knows that it may be replaced."""
-
 TOLERANCE = 1e-5
 """Largest difference to what the other library makes, of values of a size of 1 or below."""
 
 
-@dataclass(frozen=True)
-class ExportReport:
-    """What an export wrote.
-
-    Attributes:
-        folder: Where it is.
-        target: The form.
-        model: What the other library calls such a model.
-        largest_difference: Between means, log variances and images of both, for two random images.
-    """
-
-    folder: Path
-    target: str
-    model: str
-    largest_difference: float
-
-
-def export_model(trained: TrainedModel, path: str | Path, to: str) -> ExportReport:
-    """Write a model in the form of another library; see `Autoencoder.export`.
+def to_diffusers(trained: TrainedModel, path: Path) -> ExportReport:
+    """Write the autoencoder of a model as diffusers reads it.
 
     Args:
         trained: The model.
-        path: A new folder, or one that was written by this before.
-        to: A key of `TARGETS`.
+        path: Where to.
 
     Raises:
-        SpecError: No such form.
-        CompositionError: A model that has no such form.
+        CompositionError: Another kind of model.
         SaveError: Disk full, or the folder holds something else; nothing is changed.
-        MissingExtraError: The other library is not installed.
+        MissingExtraError: diffusers is not installed.
     """
-    if to not in TARGETS:
-        raise unknown_name("form to export to", to, TARGETS)
-    path = expanded_path(path)
-    return TARGETS[to](trained, path)
-
-
-def _check_destination(path: Path) -> None:
-    """Refuse a place that holds what no export wrote.
-
-    Raises:
-        SaveError: It does.
-    """
-    check_target("a folder to export to", path)
-    check_replaceable("a folder to export to", path)
-    if path.exists() and not _may_replace(path):
-        raise SaveError(
-            f"{path} must be a new folder, or one that an export wrote; it holds something else, "
-            "which would be lost. Choose another name."
-        )
-
-
-def _may_replace(path: Path) -> bool:
-    if not path.is_dir():
-        return False
-    names = {item.name for item in path.iterdir() if not is_leftover(item.name)}
-    return not names or (MARK in names and names <= {MARK, CONFIG, WEIGHTS} and _is_marked(path))
-
-
-def _is_marked(path: Path) -> bool:
-    try:
-        mark = read_json(path / MARK)
-    except VaekitError:
-        return False
-    return isinstance(mark, dict) and mark.get("written_by") == "vaekit"
-
-
-def _to_diffusers(trained: TrainedModel, path: Path) -> ExportReport:
     vae, kind = _autoencoder_of(trained)
-    _check_destination(path)
+    check_destination(path)
     try:
         import diffusers
     except (ImportError, RuntimeError) as error:
@@ -119,23 +58,14 @@ def _to_diffusers(trained: TrainedModel, path: Path) -> ExportReport:
         "_diffusers_version": diffusers.__version__,
         **_config(vae, encoder, decoder),
     }
-    mark = {
-        "written_by": "vaekit",
-        "version": importlib.metadata.version("vaekit"),
-        "target": "diffusers",
-    }
     with atomic_folder(path) as folder:
         (folder / CONFIG).write_bytes(to_json(config))
-        (folder / MARK).write_bytes(to_json(mark))
+        (folder / MARK).write_bytes(to_json(mark("diffusers")))
         state = {**encoder.state_dict(), **decoder.state_dict()}
         with (folder / WEIGHTS).open("wb") as file:
             file.writelines(tensor_pieces(state, {"format": "pt"}))
         difference = _difference(getattr(diffusers, kind), folder, encoder, decoder)
     return ExportReport(path, "diffusers", kind, difference)
-
-
-TARGETS: Mapping[str, Callable[[TrainedModel, Path], ExportReport]] = {"diffusers": _to_diffusers}
-"""Writers by the name of the form."""
 
 
 def _autoencoder_of(trained: TrainedModel) -> tuple[VAE, str]:

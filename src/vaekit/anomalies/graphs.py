@@ -1,0 +1,352 @@
+"""Detectors as functions of tensors: the scores, what makes them comparable, the threshold."""
+
+import abc
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vaekit.anomalies.detector import Detector
+from vaekit.anomalies.inputs import AnomalyScore, ReferenceStatistics, learned, noise_of_draws
+from vaekit.anomalies.marginals import Forest, TailProbability
+from vaekit.anomalies.neighbors import NearestExemplars, NeighborDistance
+from vaekit.anomalies.scores import Bound, CodeCost, Isolation, Margins, Surprise
+from vaekit.distributions.gaussian import DiagonalNormal
+from vaekit.domains.graphs import Interpolations, Port, count_below
+from vaekit.errors import CompositionError
+from vaekit.exports.bundle import Extra
+from vaekit.exports.programs import Parts, Program
+from vaekit.exports.tracing import GivenNoise
+from vaekit.models.vae import VAE
+from vaekit.objectives.base import kl_of
+from vaekit.types import Batch
+
+_LARGEST = 1e30
+_SAME = 1e-6  # of the mean distance: as near as an item is to itself
+_TIE = 1e-6
+_SOME = 100  # known points that tell the mean distance
+_BLOCKS = 64  # into which coordinates are cut where differences of all would be too large
+_HALF_LOG_TAU = 0.5 * math.log(math.tau)
+
+
+def detector_extra(detector: Detector, threshold: float, held_out: Any = None) -> Extra:
+    """Return what an export of a detector writes beside its model.
+
+    Args:
+        detector: The detector.
+        threshold: Items with a score above it are anomalies.
+        held_out: Scores of normal items, where there is a false-alarm rate.
+    """
+    manifest = {
+        "detector": {
+            "threshold": threshold,
+            "score": detector.name,
+            "with_p_values": held_out is not None,
+        }
+    }
+    return Extra({"detect": partial(Detect, detector, threshold, held_out)}, manifest)
+
+
+class Detect(Program):
+    """How unusual items are, as `VAEDetector` says.
+
+    Args:
+        detector: The detector, of this model or one that has been moved.
+        threshold: Items with a score above it are anomalies.
+        held_out: Scores of normal items, for p-values; ``None`` without.
+        parts: Of its model.
+    """
+
+    def __init__(self, detector: Detector, threshold: float, held_out: Any, parts: Parts) -> None:
+        super().__init__()
+        if parts.context is not None:
+            raise CompositionError("detectors of conditional models have no graph.")
+        self.reader, self.threshold = parts.reader, threshold
+        self.seen = _Seen(detector.frame, parts.trained.vae)
+        self.scores = nn.ModuleList(_graph_of(score, self.seen) for score in detector.scores)
+        self.rarities = nn.ModuleList(_Rarity(rarity) for rarity in detector.rarities)
+        self.mean = float(detector.training.mean())
+        self.spread = float(detector.training.std()) or 1.0
+        known = np.sort(np.asarray([] if held_out is None else held_out, dtype=np.float64))
+        self.register_buffer("held_out", torch.from_numpy(known))
+        self.inputs = parts.reader.inputs
+        names = [("score", "float64"), ("is_anomaly", "bool"), ("probability", "float64")]
+        names += [("p_value", "float64")] if len(known) else []
+        self.outputs = tuple(Port(name, dtype) for name, dtype in names)
+
+    def run(self, *given: Tensor) -> tuple[Tensor, ...]:
+        """Return scores, verdicts, probabilities, and p-values if there are some."""
+        x, observed = self.reader(*given)
+        items = self.seen(Batch(x, None, observed))
+        pairs = zip(self.scores, self.rarities, strict=True)
+        rare = torch.stack([rarity(score(items)) for score, rarity in pairs])
+        found = items["novelty"] + rare.mean(0)
+        sure = torch.erf(((found - self.mean) / (self.spread * math.sqrt(2))).float()).double()
+        outputs = (found, found > self.threshold, sure.clamp_min(0.0))
+        known = self.get_buffer("held_out")
+        if not known.shape[0]:
+            return outputs
+        just_below = found - _TIE * (1 + found.abs())  # what is equal but for rounding counts
+        below = count_below(just_below.unsqueeze(1), known.unsqueeze(0)).squeeze(1)
+        larger = known.shape[0] - below
+        return (*outputs, (1 + larger).double() / (1 + known.shape[0]))
+
+
+Items = dict[str, Tensor]
+
+
+class _Seen(nn.Module):
+    """Items as scores see them, as `vaekit.anomalies.inputs.ScoringInputs`."""
+
+    def __init__(self, frame: ReferenceStatistics, vae: VAE) -> None:
+        super().__init__()
+        self.vae, self.novelty, self.imputes = vae, frame.novelty, frame.imputes_missing
+        self.codes = len(frame.num_codes)
+        counts = torch.tensor(frame.num_codes, dtype=torch.long)
+        columns = torch.arange(self.codes).repeat_interleave(counts)
+        values = [value for count in frame.num_codes for value in range(1, count + 1)]
+        self.register_buffer("columns", columns)
+        self.register_buffer("values", torch.tensor(values, dtype=torch.float32))
+        for name in ("low", "span", "mean", "deviation", "noise"):
+            part = torch.from_numpy(np.asarray(getattr(frame, name), dtype=np.float64).copy())
+            self.register_buffer(name, part)
+        self.register_buffer("draws", noise_of_draws(torch.Size((vae.latent_dim,))))
+        self.needs: set[str] = set()
+
+    def forward(self, batch: Batch) -> Items:
+        """Return points and whatever the scores need."""
+        visible, vae = batch.visible, self.vae
+        found = {"points": self._points(visible), "novelty": self._novelty(batch)}
+        if "weighted" in self.needs:
+            away = (found["points"] - self.get_buffer("mean")) / self.get_buffer("deviation")
+            found["weighted"] = away.clamp(-10.0, 10.0) / self.get_buffer("noise").sqrt()
+        if "shapes" in self.needs:
+            windows = found["points"].unflatten(1, (-1, visible.shape[-1]))
+            found["shapes"] = (windows - windows.mean(-1, keepdim=True)).flatten(1)
+        if "codes" in self.needs or "surprise" in self.needs:
+            z = vae.encode(batch.x)
+            found["codes"] = _finite(z.flatten(1))
+        if "surprise" in self.needs:
+            log_px = vae.likelihood.log_prob(vae.decode(z), batch).squeeze(0)
+            found["surprise"] = _finite(found["novelty"] - self._weight(batch) * log_px)
+        if "bound" in self.needs:
+            found["bound"], found["code_cost"] = self._bound(batch, found["novelty"])
+        if "log_px" in self.needs:
+            found["x"] = batch.x
+            if batch.observed is not None:
+                found["observed"] = batch.observed
+        return found
+
+    def _points(self, visible: Tensor) -> Tensor:
+        flat = visible.flatten(1)
+        if self.codes:
+            hot = flat[:, self.get_buffer("columns")] == self.get_buffer("values")
+            flat = torch.cat([hot.to(flat), flat[:, self.codes :]], 1)
+        return (flat.double() - self.get_buffer("low")) / self.get_buffer("span")
+
+    def _novelty(self, batch: Batch) -> Tensor:
+        if batch.observed is None or not self.codes or not self.novelty:
+            return batch.x.new_zeros(batch.x.shape[0]).double()
+        return self.novelty * (~batch.observed[:, : self.codes]).sum(1).double()
+
+    def _weight(self, batch: Batch) -> Tensor:
+        if batch.observed is None or not self.imputes:
+            return batch.x.new_ones(batch.x.shape[0])
+        known = batch.observed.flatten(1)
+        return known.shape[1] / known.sum(1).clamp_min(1)
+
+    def _bound(self, batch: Batch, novelty: Tensor) -> tuple[Tensor, Tensor]:
+        with GivenNoise(batch.x.shape[0], None, None):  # its own draw is of no account
+            draw = self.vae.infer(batch)
+        if not isinstance(draw.q, DiagonalNormal):
+            raise CompositionError("its bound is drawn, and each draw would be another.")
+        z = draw.q.mean + draw.q.stddev * self.get_buffer("draws")
+        kl, log_px = kl_of(draw), self.vae.log_likelihood(batch)(z)
+        bound = kl - self._weight(batch) * log_px.mean(0) + novelty
+        return _finite(bound), _finite(kl)
+
+
+def _finite(part: Tensor) -> Tensor:
+    bounded = part.double().nan_to_num(_LARGEST, _LARGEST, -_LARGEST)
+    return bounded.clamp(-_LARGEST, _LARGEST)
+
+
+class _ScoreGraph(nn.Module, abc.ABC):
+    """One score as tensors."""
+
+    @abc.abstractmethod
+    def forward(self, items: Items) -> Tensor:
+        """Return it, double precision, shape (items,)."""
+
+
+class _Given(_ScoreGraph):
+    """What the items hold already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def forward(self, items: Items) -> Tensor:
+        """Return it."""
+        return items[self.name]
+
+
+class _ForestGraph(_ScoreGraph):
+    """Walks down all trees at once."""
+
+    def __init__(self, forest: Forest) -> None:
+        super().__init__()
+        trees, self.nodes = forest.feature.shape
+        self.steps = _deepest(forest)
+        for name in ("feature", "threshold", "left", "right", "depth"):
+            flat = torch.from_numpy(np.asarray(getattr(forest, name)).reshape(-1).copy())
+            self.register_buffer(name, flat)
+        self.register_buffer("first", torch.arange(trees) * self.nodes)
+
+    def forward(self, items: Items) -> Tensor:
+        """Return 2 to the power of minus the mean depth."""
+        single = items["points"].float()
+        first = self.get_buffer("first")
+        node = first.unsqueeze(0) + single.new_zeros(single.shape[0], 1).long()
+        for _ in range(self.steps):
+            asked = self.get_buffer("feature")[node]
+            value = single.gather(1, asked.clamp_min(0))
+            small = value.double() <= self.get_buffer("threshold")[node]
+            below = torch.where(
+                small, self.get_buffer("left")[node], self.get_buffer("right")[node]
+            )
+            node = torch.where(asked >= 0, below + first, node)
+        return torch.exp2(-self.get_buffer("depth")[node].mean(1))
+
+
+def _deepest(forest: Forest) -> int:
+    """Return how many cuts lead to the deepest leaf."""
+    deep = np.zeros(forest.feature.shape, dtype=np.int64)
+    trees = np.arange(len(deep))
+    for node in range(forest.feature.shape[1]):  # parents come before their children
+        inner = forest.feature[:, node] >= 0
+        for child in (forest.left, forest.right):
+            deep[trees[inner], child[inner, node]] = deep[inner, node] + 1
+    return int(deep.max())
+
+
+class _MarginsGraph(_ScoreGraph):
+    """Histograms of all columns at once."""
+
+    def __init__(self, margins: Margins) -> None:
+        super().__init__()
+        self.register_buffer("edges", torch.from_numpy(learned(margins.edges).copy()))
+        self.register_buffer("cost", torch.from_numpy(learned(margins.cost).copy()))
+
+    def forward(self, items: Items) -> Tensor:
+        """Return the sum over columns."""
+        points, edges, cost = items["points"], self.get_buffer("edges"), self.get_buffer("cost")
+        bins = edges.shape[1] - 1
+        place = count_below(points, edges, with_equal=True) - 1
+        place = torch.where(points == edges[:, -1], bins - 1, place)
+        outside = (place < 0) | (place >= bins)
+        place = torch.where(outside, bins, place)
+        starts = torch.arange(cost.shape[0]) * cost.shape[1]
+        return cost.flatten()[place + starts].sum(1)
+
+
+class _NeighborGraph(_ScoreGraph):
+    """Distances to all known points, and the nearest of them."""
+
+    def __init__(self, score: NeighborDistance) -> None:
+        super().__init__()
+        known = torch.from_numpy(learned(score.positions).copy())
+        self.where, self.is_euclidean = score.where, score.metric == "euclidean"
+        self.averaged, self.by_share = score.averaged, bool(score.share)
+        count = known.shape[0]
+        k = max(1, round(score.share * count)) if score.share else score.k
+        self.k = min(k + 1 if score.share else k, count)
+        self.is_whole = self.k == (k + 1 if score.share else k)
+        self.register_buffer("known", known)
+        self.every = max(1, count // _SOME)
+
+    def forward(self, items: Items) -> Tensor:
+        """Return the mean of the smallest distances, or the largest of them."""
+        distances = self._distances(items[self.where])
+        near = distances.topk(self.k, dim=1, largest=False, sorted=True).values
+        if self.by_share:
+            usual = distances[:, :: self.every].mean(1, keepdim=True)
+            itself = near[:, :1] <= _SAME * usual
+            first, others = near[:, :-1] if self.is_whole else near, near[:, 1:]
+            if self.averaged:
+                return torch.where(itself[:, 0], others.mean(1), first.mean(1))
+            return torch.where(itself[:, 0], others[:, -1], first[:, -1])
+        return near.mean(1) if self.averaged else near[:, -1]
+
+    def _distances(self, asked: Tensor) -> Tensor:
+        """Of differences, since products lose what tells a copy from a near one."""
+        known = self.get_buffer("known")
+        size = -(-known.shape[1] // _BLOCKS)
+        total = asked.new_zeros(asked.shape[0], known.shape[0])
+        for start in range(0, known.shape[1], size):
+            part = slice(start, start + size)
+            apart = asked[:, None, part] - known[None, :, part]
+            total = total + (apart.square() if self.is_euclidean else apart.abs()).sum(-1)
+        return total.sqrt() if self.is_euclidean else total
+
+
+class _ExemplarGraph(_ScoreGraph):
+    """A mixture around decoded codes."""
+
+    def __init__(self, score: NearestExemplars, vae: VAE) -> None:
+        super().__init__()
+        z = torch.from_numpy(learned(score.codes)).float()
+        with torch.no_grad():
+            features = vae.decoder(z).float()
+        self.likelihood = vae.likelihood
+        self.register_buffer("features", features.unsqueeze(1))
+
+    def forward(self, items: Items) -> Tensor:
+        """Return nats."""
+        px = self.likelihood(self.get_buffer("features"))
+        batch = Batch(items["x"], None, items.get("observed"))
+        log_px = self.likelihood.log_prob(px, batch).double()
+        cost = math.log(log_px.shape[0]) - torch.logsumexp(log_px, 0)
+        return _finite(cost) + items["novelty"]
+
+
+class _Rarity(nn.Module):
+    """`TailProbability` as tensors."""
+
+    def __init__(self, rarity: TailProbability) -> None:
+        super().__init__()
+        values, first = np.unique(rarity.known, return_index=True)
+        self.count, self.spread, self.last = len(rarity.known), rarity.spread, float(values[-1])
+        self.as_high = Interpolations([values], [(self.count - first).astype(np.float64)])
+
+    def forward(self, scores: Tensor) -> Tensor:
+        """Return nats."""
+        as_high: Tensor = self.as_high(scores.unsqueeze(1)).squeeze(1)
+        beyond = (scores - self.last).clamp_min(0.0) / self.spread
+        return -((as_high + 0.5) / (self.count + 1)).log() + (1 + beyond).log()
+
+
+def _graph_of(score: AnomalyScore, seen: _Seen) -> _ScoreGraph:
+    """Return the graph of a score, and note what it needs of items.
+
+    Raises:
+        CompositionError: It has none.
+    """
+    known: dict[type, tuple[str, Callable[[Any], _ScoreGraph]]] = {
+        Bound: ("bound", lambda _: _Given("bound")),
+        CodeCost: ("bound", lambda _: _Given("code_cost")),
+        Surprise: ("surprise", lambda _: _Given("surprise")),
+        Isolation: ("points", lambda one: _ForestGraph(learned(one.forest))),
+        Margins: ("points", _MarginsGraph),
+        NeighborDistance: (getattr(score, "where", ""), _NeighborGraph),
+        NearestExemplars: ("log_px", lambda one: _ExemplarGraph(one, seen.vae)),
+    }
+    if type(score) not in known:
+        raise CompositionError(f"score {type(score).__name__} has no graph.")
+    need, make = known[type(score)]
+    seen.needs.add(need)
+    return make(score)
