@@ -29,7 +29,7 @@ _LARGEST = 1e30
 _SAME = 1e-6  # of the mean distance: as near as an item is to itself
 _TIE = 1e-6
 _SOME = 100  # known points that tell the mean distance
-_BLOCKS = 64  # into which coordinates are cut where differences of all would be too large
+_BLOCK = 2**15  # differences that an item has in memory at a time: 256 kB
 _HALF_LOG_TAU = 0.5 * math.log(math.tau)
 
 
@@ -285,7 +285,7 @@ class _NeighborGraph(_ScoreGraph):
     def _distances(self, asked: Tensor) -> Tensor:
         """Of differences, since products lose what tells a copy from a near one."""
         known = self.get_buffer("known")
-        size = -(-known.shape[1] // _BLOCKS)
+        size = max(1, _BLOCK // known.shape[0])
         total = asked.new_zeros(asked.shape[0], known.shape[0])
         for start in range(0, known.shape[1], size):
             part = slice(start, start + size)
