@@ -1,9 +1,12 @@
 """Folders of image files to arrays, and labels from a CSV file that names them."""
 
 import csv
+import io
 import json
 import math
+import struct
 import warnings
+import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,6 +83,82 @@ def read_images(
             stacklevel=2,
         )
     return _stack(images)
+
+
+def decode_image(
+    content: bytes,
+    *,
+    size: Sequence[int] | None = None,
+    transparency: str = "white",
+    bits: int | None = None,
+    max_pixels: int | None = None,
+    formats: Sequence[str] | None = None,
+) -> NDArray[np.uint8]:
+    """Return the image of a file's content, as `read_images` reads the file.
+
+    Args:
+        content: All bytes of the file.
+        size: As of `read_images`.
+        transparency: As of `read_images`.
+        bits: As of `read_images`; ``None`` takes 16.
+        max_pixels: How many pixels it may have; asked before any of them is read.
+        formats: What it may be, as Pillow calls it; ``None`` for all that Pillow reads.
+
+    Raises:
+        DataError: No readable image, or one of more pixels.
+
+    Example:
+        >>> decode_image(encode_image(np.full((2, 3), 7, np.uint8))).tolist()
+        [[7, 7, 7], [7, 7, 7]]
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    read = _Reader(size, "raise", transparency == "keep", [], 1, bits or 16)
+    try:
+        with Image.open(
+            io.BytesIO(content), formats=None if formats is None else list(formats)
+        ) as opened:
+            _check_pixels(opened, max_pixels)
+            return np.asarray(read.fitted(read.converted(opened)))
+    except DataError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError(f"an image must be of a moderate size; {error}") from error
+    except UnidentifiedImageError as error:
+        known = "an image" if formats is None else " or ".join(formats)
+        raise DataError(f"an image file must be {known}; these bytes are not.") from error
+    except _UNREADABLE as error:
+        raise DataError(
+            f"an image file must be readable; it is damaged ({type(error).__name__}: {error})."
+        ) from error
+
+
+def _check_pixels(opened: Any, most: int | None) -> None:
+    if most is not None and opened.width * opened.height > most:
+        raise DataError(
+            f"an image must have at most {most} pixels; got {opened.height}x{opened.width} "
+            "(height x width). Scale it down."
+        )
+
+
+_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error)
+"""What Pillow raises for damaged files."""
+
+
+def encode_image(image: NDArray[Any]) -> bytes:
+    """Return one image, as a domain decodes it, as a PNG file.
+
+    Args:
+        image: Shape (height, width), (height, width, channels) or (channels, height, width).
+    """
+    from PIL import Image
+
+    rows = np.asarray(image)[None]
+    if rows.dtype != np.uint16 or rows.ndim != 3:
+        rows = _bytes(rows)
+    file = io.BytesIO()
+    Image.fromarray(rows[0]).save(file, "PNG")
+    return file.getvalue()
 
 
 def image_files(folder: str | Path, *, on_bad: str = "raise") -> list[Path]:
@@ -159,7 +238,7 @@ class _Reader:
         try:
             with Image.open(path) as opened:
                 self._look_at(path, opened)
-                return np.asarray(self._fitted(self._converted(opened)))
+                return np.asarray(self.fitted(self.converted(opened)))
         except DataError as error:
             if str(path) in str(error):
                 raise
@@ -191,7 +270,7 @@ class _Reader:
                 "(CLI: --size) to scale them while they are read."
             )
 
-    def _converted(self, opened: Any) -> Any:
+    def converted(self, opened: Any) -> Any:
         """Upright, in grey, colour, or colour with transparency, 8 bits a value."""
         from PIL import Image, ImageOps
 
@@ -208,7 +287,8 @@ class _Reader:
             image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
         return image.convert("L" if gray else "RGB")
 
-    def _fitted(self, image: Any) -> Any:
+    def fitted(self, image: Any) -> Any:
+        """Scaled to cover the size, and cropped."""
         from PIL import Image, ImageOps
 
         if self.size is None:

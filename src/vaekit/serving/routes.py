@@ -1,0 +1,204 @@
+"""Pages and operations of a server."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import prometheus_client  # noqa: F401 - asked for here, so that its absence is known at once
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from vaekit.errors import SpecError
+from vaekit.serving.access import Access
+from vaekit.serving.answers import answer_body, answer_kind
+from vaekit.serving.batching import Batcher
+from vaekit.serving.bodies import IMAGES, JSON, KINDS, MULTIPART, request_of
+from vaekit.serving.faults import DeadlineError, MediaTypeError, NotFoundError, UnavailableError
+from vaekit.serving.guard import Guard
+from vaekit.serving.limits import ServingLimits
+from vaekit.serving.metrics import Metrics
+from vaekit.serving.openapi import docs_page, openapi_document
+from vaekit.serving.receiving import BodyBudget, receive_body, split_parts
+from vaekit.serving.requests import Request, Result
+from vaekit.serving.service import Service
+
+_SMALL = 2**15
+
+
+class _Server:
+    """What all pages share."""
+
+    def __init__(self, services: Sequence[Service], limits: ServingLimits) -> None:
+        if not services:
+            raise SpecError("there must be a model at least to serve; got none.")
+        self.services = {service.name: service for service in services}
+        self.first, self.limits, self.metrics = services[0], limits, Metrics()
+        self.budget = BodyBudget(limits.waiting_bytes)
+        self.batchers: Mapping[str, Batcher] = {
+            name: self._batcher(service) for name, service in self.services.items()
+        }
+        self.document = openapi_document(list(self.services.values()), limits)
+        self.docs = docs_page(self.document)
+        self.is_ready = False
+
+    def _batcher(self, service: Service) -> Batcher:
+        def watch(operation: str, requests: int, items: int) -> None:
+            self.metrics.batched(service.name, operation, requests, items)
+
+        return Batcher(service.run, service.key, self.limits, watch)
+
+    @asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        """Work from the start to the end."""
+        for batcher in self.batchers.values():
+            batcher.start()
+        self.is_ready = True
+        try:
+            yield
+        finally:
+            self.is_ready = False
+            for batcher in self.batchers.values():
+                await asyncio.to_thread(batcher.stop)
+
+    # Pages.
+
+    async def health(self, request: HttpRequest) -> Response:
+        """Say that the process lives."""
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, request: HttpRequest) -> Response:
+        """Say whether requests are taken."""
+        if not self.is_ready:
+            raise UnavailableError("the server must be running; it stops or starts.", 1)
+        return JSONResponse({"status": "ready", "models": list(self.services)})
+
+    async def show_metrics(self, request: HttpRequest) -> Response:
+        """Return what Prometheus reads."""
+        page, kind = self.metrics.page(self.batchers, self.budget.used)
+        return Response(page, headers={"content-type": kind})
+
+    async def models(self, request: HttpRequest) -> Response:
+        """List the models."""
+        return JSONResponse({"models": [s.describe() for s in self.services.values()]})
+
+    async def model(self, request: HttpRequest) -> Response:
+        """Describe one model."""
+        return JSONResponse(self._service(request).describe())
+
+    async def openapi(self, request: HttpRequest) -> Response:
+        """Return the description of all operations."""
+        return JSONResponse(self.document)
+
+    async def show_docs(self, request: HttpRequest) -> Response:
+        """Return a page for people."""
+        policy = "default-src 'none'; style-src 'unsafe-inline'"
+        return Response(
+            self.docs, media_type="text/html", headers={"content-security-policy": policy}
+        )
+
+    async def root(self, request: HttpRequest) -> Response:
+        """Lead to the page for people."""
+        return RedirectResponse("docs")
+
+    # Operations.
+
+    def _service(self, request: HttpRequest) -> Service:
+        name = request.path_params.get("model")
+        if name is None:
+            return self.first
+        if name not in self.services:
+            raise NotFoundError(f"a model must be one of {', '.join(self.services)}.")
+        return self.services[name]
+
+    async def operate(self, request: HttpRequest) -> Response:
+        """Do what is asked."""
+        service = self._service(request)
+        operation = service.operation(request.path_params["operation"])
+        request.scope["vaekit"].update(model=service.name, operation=operation.name)
+        kind = answer_kind(request.headers.get("accept", ""))
+        end = time.monotonic() + self.limits.timeout
+        with self.budget.share() as take:
+            headers = dict(request.headers)
+            body = await receive_body(headers, request.receive, self.limits, take)
+            request.scope["vaekit"]["is_read"] = True
+            asked, style = await _maybe_in_thread(
+                len(body), self._asked, service, operation.name, request, body
+            )
+            result = await self._result(service, asked, end)
+        size = asked.count * max(1, service.domain.num_features)
+        answer = await _maybe_in_thread(size, answer_body, result, service.domain, kind, style)
+        return Response(answer, media_type=kind)
+
+    def _asked(
+        self, service: Service, operation: str, request: HttpRequest, body: bytes
+    ) -> tuple[Request, dict[str, str]]:
+        whole = request.headers.get("content-type", JSON if not body else "")
+        kind = whole.partition(";")[0].strip().lower()
+        if kind not in KINDS:
+            raise MediaTypeError(f"a body must be of type {', '.join(KINDS)}; got {kind[:60]!r}.")
+        query, content = dict(request.query_params), body
+        files: list[bytes] | None = None
+        if kind == MULTIPART:
+            files, fields = split_parts(body, whole)
+            query, kind = {**query, **fields}, IMAGES[0]
+        found = service.operations[operation]
+        return request_of(
+            service, found, kind, content if files is None else files, query, self.limits
+        )
+
+    async def _result(self, service: Service, asked: Request, end: float) -> Result:
+        future = asyncio.wrap_future(self.batchers[service.name].submit(asked))
+        try:
+            async with asyncio.timeout(max(0.0, end - time.monotonic())):
+                return await future
+        except TimeoutError as error:
+            raise DeadlineError(
+                f"an answer must be there within {self.limits.timeout:g} s; it was not. Send fewer "
+                "items at a time, or try again later."
+            ) from error
+
+
+async def _maybe_in_thread(size: int, function: Any, *arguments: Any) -> Any:
+    """Call a function, in another thread where it has much to do, so that others need not wait."""
+    if size <= _SMALL:
+        return function(*arguments)
+    return await asyncio.to_thread(function, *arguments)
+
+
+def _raise(request: HttpRequest, error: Exception) -> Response:
+    """Leave the errors of Starlette to the guard, as all others."""
+    raise error
+
+
+def make_application(
+    services: Sequence[Service],
+    limits: ServingLimits,
+    keys: Sequence[str],
+    hosts: Sequence[str] | None,
+) -> Starlette:
+    """See `vaekit.serving.build_app`."""
+    server = _Server(services, limits)
+    access = Access(keys, hosts)
+    get, post = ["GET"], ["POST"]
+    routes = [
+        Route("/", server.root, methods=get),
+        Route("/health", server.health, methods=get),
+        Route("/ready", server.ready, methods=get),
+        Route("/metrics", server.show_metrics, methods=get),
+        Route("/models", server.models, methods=get),
+        Route("/openapi.json", server.openapi, methods=get),
+        Route("/docs", server.show_docs, methods=get),
+        Route("/models/{model}", server.model, methods=get),
+        Route("/models/{model}/{operation}", server.operate, methods=post),
+        Route("/{operation}", server.operate, methods=post),
+    ]
+    handlers = {HTTPException: _raise}
+    app = Starlette(routes=routes, lifespan=server.lifespan, exception_handlers=handlers)
+    app.router.redirect_slashes = False
+    app.add_middleware(Guard, access=access, metrics=server.metrics)
+    return app
