@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "VAEKIT_API_KEY"
 """The environment variable with a key, where no file of keys is named."""
 
-_CONNECTIONS = 4096
+_CONNECTIONS, _BACKLOG = 4096, 2048
 _MOST_PORT = 65_535
 
 
@@ -95,7 +96,8 @@ def serve(
     )
     keys = read_keys(api_key_file, os.environ.get(KEY_VARIABLE))
     hosts = _hosts(host, allow_host)
-    server = make_server(runs, limits, host, port, keys, hosts, threads)
+    server = make_server(runs, limits, keys, hosts, threads)
+    listening = listen(host, port)
     if not is_loopback(host) and not keys:
         print_message(
             "warning",
@@ -103,9 +105,11 @@ def serve(
             f"anybody who reaches {host} may ask, as there is no key. Name a file with "
             f"--api-key-file, or set {KEY_VARIABLE}.",
         )
-    console.print(f"serving {', '.join(runs)} at http://{host}:{port}/docs", highlight=False)
+    place = f"[{host}]" if ":" in host else host
+    address = f"http://{place}:{listening.getsockname()[1]}"
+    console.print(f"serving {', '.join(runs)}: see {address}/docs", highlight=False)
     try:
-        server.run()
+        server.run([listening])
     except (Stopped, KeyboardInterrupt):  # uvicorn passes the signal on when all is done
         console.print("stopped: requests that had come are answered", highlight=False)
 
@@ -120,19 +124,15 @@ def _hosts(host: str, allowed: Sequence[str] | None) -> Sequence[str] | None:
 def make_server(
     runs: Sequence[str],
     limits: ServingLimits,
-    host: str,
-    port: int,
-    keys: Sequence[str],
-    hosts: Sequence[str] | None,
+    keys: Sequence[str] = (),
+    hosts: Sequence[str] | None = None,
     threads: int | None = None,
 ) -> uvicorn.Server:
-    """Return a server that is ready to run.
+    """Return a server that is ready to run with what `listen` returns.
 
     Args:
         runs: Folders, or ``NAME=FOLDER``.
         limits: What is accepted.
-        host: Address to listen at.
-        port: Port.
         keys: API keys.
         hosts: Names by which it may be called; ``None`` for any.
         threads: Of PyTorch; ``None`` for its own choice.
@@ -160,21 +160,38 @@ def make_server(
     _allow_many_files()
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         http=patient_protocol(limits),
         ws="none",
         access_log=False,
         log_level="warning",
         server_header=False,
         limit_concurrency=_CONNECTIONS,
-        backlog=2048,
         timeout_graceful_shutdown=int(limits.timeout) + 1,
         proxy_headers=False,
     )
-    if not 0 <= port <= _MOST_PORT:
-        raise SpecError(f"port must be from 0 to {_MOST_PORT}; got {port}.")
     return uvicorn.Server(config)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Args:
+        host: Name or address.
+        port: Port; 0 for any that is free.
+
+    Raises:
+        SpecError: No such address here, or a port that another program has.
+    """
+    try:
+        kind, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address[:2], family=kind, backlog=_BACKLOG)
+    except OSError as error:
+        raise SpecError(
+            f"--host and --port must be an address of this machine and a port that is free; {host} "
+            f"and {port} are not: {error.strerror or error}. Choose another port."
+        ) from error
 
 
 def _allow_many_files() -> None:
