@@ -1,5 +1,6 @@
 """Bodies in Arrow's IPC format, checked before any of their promises is believed."""
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from vaekit.domains.base import Domain
 from vaekit.domains.checks import is_frame, plain_frame
+from vaekit.errors import VaekitError
 from vaekit.images.domain import ImageDomain
 from vaekit.molecules.domain import MoleculeDomain
 from vaekit.sequences.domain import SequenceDomain
@@ -21,7 +23,8 @@ FILE = "application/vnd.apache.arrow.file"
 _MAGIC = b"ARROW1\0\0"
 _DICTIONARY, _BATCH = 2, 3
 _MOST_COLUMNS = 10_000
-_TENSOR = "item"
+_DAMAGED = (OSError, ValueError, TypeError, LookupError, ArithmeticError, NotImplementedError)
+_ZONE = re.compile(r"[A-Za-z0-9_+-]{1,30}(/[A-Za-z0-9_+-]{1,30}){0,2}|[+-][0-9]{2}:[0-9]{2}")
 
 
 def read_arrow(body: bytes, domain: Domain, limits: ServingLimits, what: str) -> Any:
@@ -50,15 +53,19 @@ def read_arrow(body: bytes, domain: Domain, limits: ServingLimits, what: str) ->
             table = reader.read_all()
         check_count(table.num_rows, limits)
         table.validate(full=True)
-    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, EOFError) as error:
-        if isinstance(error, BodyError | TooLargeError):
-            raise
+        _check_size(table, limits)
+        return _items_of(table, domain, what)
+    except VaekitError:
+        raise
+    except (pa.ArrowException, *_DAMAGED) as error:
         raise BodyError("the body must be a stream or a file of Arrow; it is damaged.") from error
-    if not table.num_rows:
-        raise BodyError(f"{what} must have a row at least; got none.")
+
+
+def _check_size(table: Any, limits: ServingLimits) -> None:
+    if not table.num_rows or not table.num_columns:
+        raise BodyError("a table must have a row and a column at least; got none.")
     if table.nbytes > 2 * limits.body_bytes + 2**20:  # columns may share bytes of the body
         raise TooLargeError("columns must not be larger together than the body may be.")
-    return _items_of(table, domain, what)
 
 
 def _items_of(table: Any, domain: Domain, what: str) -> Any:
@@ -122,7 +129,9 @@ def _is_plain(kind: Any) -> bool:
     if types.is_dictionary(kind):
         return _is_plain(kind.value_type) and not types.is_dictionary(kind.value_type)
     named = types.is_boolean(kind) or types.is_string(kind) or types.is_large_string(kind)
-    timed = types.is_timestamp(kind) or types.is_date(kind) or types.is_duration(kind)
+    timed = types.is_date(kind) or types.is_duration(kind)
+    if types.is_timestamp(kind):  # zones are names of files to those who know them
+        timed = kind.tz is None or _ZONE.fullmatch(kind.tz) is not None
     return bool(named or timed or _is_number(kind))
 
 

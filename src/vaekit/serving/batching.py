@@ -59,17 +59,21 @@ class Batcher:
         self._count, self._lock = 0, threading.Lock()
         self._held: _Job | None = None
         self._thread: threading.Thread | None = None
+        self._is_open = False
         self._seconds = 0.01
 
     def start(self) -> None:
         """Begin to work, for the first time or after a `stop`."""
         self._thread = threading.Thread(target=self._work, name="vaekit-model", daemon=True)
         self._thread.start()
+        self._is_open = True
 
     def stop(self) -> None:
         """Finish what waits, and end the thread."""
-        if self._thread is not None:
+        with self._lock:  # nothing comes behind the mark of the end
+            self._is_open = False
             self._waiting.put(None)
+        if self._thread is not None:
             self._thread.join()
             self._thread = None
 
@@ -85,9 +89,10 @@ class Batcher:
             QueueFullError: As many wait as may.
             UnavailableError: Before `start`, or after `stop`.
         """
-        if self._thread is None:
-            raise UnavailableError("the server must be running; it stops or starts.", 1)
+        job = _Job(request, time.monotonic() + self._limits.timeout, self._key(request))
         with self._lock:
+            if not self._is_open:
+                raise UnavailableError("the server must be running; it stops or starts.", 1)
             if self._count >= self._limits.queue:
                 wait = max(1, round(self._count * self._seconds))
                 raise QueueFullError(
@@ -96,9 +101,8 @@ class Batcher:
                     retry_after=wait,
                 )
             self._count += 1
-        job = _Job(request, time.monotonic() + self._limits.timeout, self._key(request))
-        job.future.add_done_callback(self._done)
-        self._waiting.put(job)
+            job.future.add_done_callback(self._done)
+            self._waiting.put(job)
         return job.future
 
     def _done(self, future: "Future[Result]") -> None:

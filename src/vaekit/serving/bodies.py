@@ -7,7 +7,7 @@ from typing import Any
 from vaekit.errors import SpecError
 from vaekit.fitting.conditional import read_conditions
 from vaekit.serving.arrow import FILE, STREAM, read_arrow
-from vaekit.serving.faults import BodyError, MediaTypeError
+from vaekit.serving.faults import BodyError, MediaTypeError, TooLargeError
 from vaekit.serving.items import check_count, context_of, images_of, items_of, numbers
 from vaekit.serving.limits import ServingLimits
 from vaekit.serving.operations import Operation, check_options
@@ -86,12 +86,22 @@ def request_of(
     options = check_options(operation, given)
     count = int(options.pop("n")) if "n" in options else len(items)
     check_count(count, limits)
-    if operation.takes:
-        check_count(count, limits)
+    _check_work(options, count, limits)
     learned = service.model.context_
     told = context_of(context, learned, count)
     _read_options(service, options, count, limits)
     return Request(operation.name, items, count, told, options), answer
+
+
+def _check_work(options: Mapping[str, Any], count: int, limits: ServingLimits) -> None:
+    """Refuse what would take long, item by item."""
+    for name, usual in (("draws", 100), ("reasons", 1), ("steps", 25), ("rerank", 1)):
+        value = options.get(name)
+        if value is not None and value * count > usual * limits.max_rows:
+            raise TooLargeError(
+                f"{name} times items must be at most {usual * limits.max_rows}; got {value} times "
+                f"{count}. Send fewer items at a time, or ask for fewer."
+            )
 
 
 def _json_items(service: Service, operation: Operation, raw: Any, limits: ServingLimits) -> Any:

@@ -58,7 +58,7 @@ def serve(
     max_body_mb: Annotated[float, typer.Option(help="Megabytes of a body, at most.")] = 16.0,
     max_waiting_mb: Annotated[
         float, typer.Option(help="Megabytes of all bodies that wait, at most.")
-    ] = 256.0,
+    ] = 64.0,
     timeout: Annotated[float, typer.Option(help="Seconds until a request is answered.")] = 60.0,
     queue: Annotated[
         int, typer.Option(min=1, help="Requests that may wait for a model; beyond it 429.")

@@ -26,7 +26,7 @@ IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")
 """Files of images that are read, as Pillow calls them."""
 
 _MOST_TEXT = 10_000
-_MOST_CELLS = 5_000_000
+_MOST_CELLS, _MOST_COLUMNS = 5_000_000, 10_000
 _SCALARS = (str, int, float, bool, type(None))
 
 
@@ -188,8 +188,8 @@ def images_of(files: Sequence[bytes], domain: Domain, limits: ServingLimits) -> 
         raise BodyError("images must be sent to a model of images; this one's data are others.")
     check_count(len(files), limits)
     channels, height, width = domain.event_shape
-    most = limits.max_pixels if domain.size else min(limits.max_pixels, max(height * width, 64))
-    images = []
+    most = limits.max_pixels if domain.size else min(limits.max_pixels, 4 * height * width)
+    left, images = 8 * limits.max_pixels, []
     for place, content in enumerate(files):
         try:
             image = decode_image(
@@ -197,11 +197,12 @@ def images_of(files: Sequence[bytes], domain: Domain, limits: ServingLimits) -> 
                 size=domain.size,
                 transparency=domain.transparency,
                 bits=domain.bits,
-                max_pixels=most,
+                max_pixels=min(most, left),
                 formats=IMAGE_FORMATS,
             )
         except DataError as error:
             raise DataError(f"image number {place}: {error}") from error
+        left -= image.shape[0] * image.shape[1]
         images.append(_with_channels(image, channels))
     if len({image.shape for image in images}) > 1:
         raise DataError("images of a request must be of one size and all gray or all in color.")
@@ -253,6 +254,8 @@ def _table_of(columns: dict[str, list[Any]], domain: Domain, limits: ServingLimi
     if not count:
         raise BodyError("rows must have a column at least; got none.")
     check_count(count, limits)
+    if len(columns) > _MOST_COLUMNS:
+        raise TooLargeError(f"a table must have at most {_MOST_COLUMNS} columns; got more.")
     for name, values in columns.items():
         if not all(isinstance(value, _SCALARS) for value in values):
             raise BodyError(f"cells must be texts, numbers, true, false or null; see {name!r}.")

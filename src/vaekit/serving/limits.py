@@ -13,7 +13,7 @@ class ServingLimits:
         max_rows: Items in a request, or asked for by one.
         max_body_mb: Megabytes of the body of a request.
         max_waiting_mb: Megabytes of all bodies that are being received or waiting.
-        max_pixels: Pixels of one image file.
+        max_pixels: Pixels of one image file; those of a request may have eight times as many.
         timeout: Seconds until a request is answered, of which receiving it may take all.
         header_timeout: Seconds until the head of a request has come.
         queue: Requests that may wait for one model.
@@ -32,7 +32,7 @@ class ServingLimits:
 
     max_rows: int = 10_000
     max_body_mb: float = 16.0
-    max_waiting_mb: float = 256.0
+    max_waiting_mb: float = 64.0
     max_pixels: int = 2**24
     timeout: float = 60.0
     header_timeout: float = 10.0

@@ -3,7 +3,9 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import prometheus_client  # noqa: F401 - asked for here, so that its absence is known at once
@@ -28,6 +30,7 @@ from vaekit.serving.requests import Request, Result
 from vaekit.serving.service import Service
 
 _SMALL = 2**15
+_PARSERS = 2
 
 
 class _Server:
@@ -45,6 +48,7 @@ class _Server:
         self.document = openapi_document(list(self.services.values()), limits)
         self.docs = docs_page(self.document)
         self.is_ready = False
+        self._pool = ThreadPoolExecutor(_PARSERS, "vaekit-body")
 
     def _batcher(self, service: Service) -> Batcher:
         def watch(operation: str, requests: int, items: int) -> None:
@@ -126,12 +130,12 @@ class _Server:
             headers = dict(request.headers)
             body = await receive_body(headers, request.receive, self.limits, take)
             request.scope["vaekit"]["is_read"] = True
-            asked, style = await _maybe_in_thread(
+            asked, style = await self._with_pool(
                 len(body), self._asked, service, operation.name, request, body
             )
             result = await self._result(service, asked, end)
         size = asked.count * max(1, service.domain.num_features)
-        answer = await _maybe_in_thread(size, answer_body, result, service.domain, kind, style)
+        answer = await self._with_pool(size, answer_body, result, service.domain, kind, style)
         return Response(answer, media_type=kind)
 
     def _asked(
@@ -151,6 +155,16 @@ class _Server:
             service, found, kind, content if files is None else files, query, self.limits
         )
 
+    async def _with_pool(self, size: int, function: Any, *arguments: Any) -> Any:
+        """Call a function, in another thread where it has much to do, so that others go on.
+
+        Few at a time, as values in memory are many times as large as the text that they come in.
+        """
+        if size <= _SMALL:
+            return function(*arguments)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, partial(function, *arguments))
+
     async def _result(self, service: Service, asked: Request, end: float) -> Result:
         future = asyncio.wrap_future(self.batchers[service.name].submit(asked))
         try:
@@ -161,13 +175,6 @@ class _Server:
                 f"an answer must be there within {self.limits.timeout:g} s; it was not. Send fewer "
                 "items at a time, or try again later."
             ) from error
-
-
-async def _maybe_in_thread(size: int, function: Any, *arguments: Any) -> Any:
-    """Call a function, in another thread where it has much to do, so that others need not wait."""
-    if size <= _SMALL:
-        return function(*arguments)
-    return await asyncio.to_thread(function, *arguments)
 
 
 def _raise(request: HttpRequest, error: Exception) -> Response:
