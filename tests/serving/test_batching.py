@@ -58,7 +58,7 @@ def held(run, batcher):
     """Keep the thread busy with a first request, so that what follows waits together."""
     run.gate.clear()
     first = batcher.submit(asked(1))
-    while batcher._waiting.qsize():
+    while batcher._jobs:
         time.sleep(0.001)
     time.sleep(0.01)
     return first

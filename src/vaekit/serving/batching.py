@@ -1,8 +1,8 @@
 """One thread for each model, which merges requests that wait."""
 
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -55,24 +55,24 @@ class Batcher:
         self, run: Run, key: Key, limits: ServingLimits, watch: Watch | None = None
     ) -> None:
         self._run, self._key, self._limits, self._watch = run, key, limits, watch
-        self._waiting: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._count, self._lock = 0, threading.Lock()
-        self._held: _Job | None = None
+        self._jobs: deque[_Job] = deque()
+        self._rows, self._count = 0, 0
+        self._came = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_open = False
         self._seconds = 0.01
 
     def start(self) -> None:
         """Begin to work, for the first time or after a `stop`."""
+        self._is_open = True
         self._thread = threading.Thread(target=self._work, name="vaekit-model", daemon=True)
         self._thread.start()
-        self._is_open = True
 
     def stop(self) -> None:
         """Finish what waits, and end the thread."""
-        with self._lock:  # nothing comes behind the mark of the end
+        with self._came:
             self._is_open = False
-            self._waiting.put(None)
+            self._came.notify_all()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
@@ -90,7 +90,7 @@ class Batcher:
             UnavailableError: Before `start`, or after `stop`.
         """
         job = _Job(request, time.monotonic() + self._limits.timeout, self._key(request))
-        with self._lock:
+        with self._came:
             if not self._is_open:
                 raise UnavailableError("the server must be running; it stops or starts.", 1)
             if self._count >= self._limits.queue:
@@ -101,16 +101,19 @@ class Batcher:
                     retry_after=wait,
                 )
             self._count += 1
-            job.future.add_done_callback(self._done)
-            self._waiting.put(job)
+            self._rows += request.cost
+            self._jobs.append(job)
+            if len(self._jobs) == 1 or self._rows >= self._limits.batch_rows:
+                self._came.notify()
+        job.future.add_done_callback(self._done)
         return job.future
 
     def _done(self, future: "Future[Result]") -> None:
-        with self._lock:
+        with self._came:
             self._count -= 1
 
     def _work(self) -> None:
-        while (jobs := self._next()) is not None:
+        while jobs := self._next():
             began = time.monotonic()
             ready = [job for job in jobs if self._is_wanted(job)]
             if ready:
@@ -118,35 +121,41 @@ class Batcher:
                 took = (time.monotonic() - began) / len(ready)
                 self._seconds += 0.05 * (took - self._seconds)
 
-    def _next(self) -> Sequence[_Job] | None:
-        """Return the jobs of the next batch; ``None`` at the end."""
-        first = self._held or self._waiting.get()
-        self._held = None
-        if first is None:
-            return None
-        jobs, rows = [first], first.request.cost
-        end = time.monotonic() + self._limits.batch_wait_ms / 1000
-        while first.key is not None and rows < self._limits.batch_rows:
-            job = self._take(end)
-            if job is None:
-                break
-            rows += job.request.cost
-            if job.key != first.key or rows > self._limits.batch_rows:
-                self._held = job  # begins the next batch
-                break
-            jobs.append(job)
-        return jobs
+    def _next(self) -> Sequence[_Job]:
+        """Return the jobs of the next batch; none at the end."""
+        with self._came:
+            while not self._jobs:
+                if not self._is_open:
+                    return ()
+                self._came.wait()
+            first = self._jobs[0]
+            if first.key is not None:
+                self._wait_for_more()
+            return self._taken(first)
 
-    def _take(self, end: float) -> _Job | None:
-        """Return the next job that comes until then; a stop is left for later."""
-        try:
+    def _wait_for_more(self) -> None:
+        """Let others come for a few milliseconds, or until there are enough."""
+        end = time.monotonic() + self._limits.batch_wait_ms / 1000
+        while self._is_open and self._rows < self._limits.batch_rows:
             left = end - time.monotonic()
-            job = self._waiting.get(timeout=left) if left > 0 else self._waiting.get_nowait()
-        except queue.Empty:
-            return None
-        if job is None:
-            self._waiting.put(None)
-        return job
+            if left <= 0:
+                return
+            self._came.wait(left)
+
+    def _taken(self, first: _Job) -> Sequence[_Job]:
+        """Return the first job, and those that wait that it can be merged with; others stay."""
+        taken, left, rows = [self._jobs.popleft()], deque[_Job](), first.request.cost
+        most = self._limits.batch_rows
+        while self._jobs and first.key is not None and rows < most:
+            job = self._jobs.popleft()
+            if job.key == first.key and rows + job.request.cost <= most:
+                taken.append(job)
+                rows += job.request.cost
+            else:
+                left.append(job)
+        self._jobs.extendleft(reversed(left))
+        self._rows -= rows
+        return taken
 
     def _is_wanted(self, job: _Job) -> bool:
         """Return whether somebody still waits for it."""

@@ -1,9 +1,10 @@
 """Around all pages: who may ask, errors as JSON, numbers of requests, and what is counted."""
 
+import itertools
 import json
 import logging
+import secrets
 import time
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, access: Access, metrics: Metrics) -> None:
         self._app, self._access, self._metrics = app, access, metrics
+        self._start, self._numbers = secrets.token_hex(6), itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -36,8 +38,9 @@ class Guard:
             return
         began = time.monotonic()
         notes: dict[str, Any] = {"model": "", "operation": "", "is_read": False, "status": 0}
+        notes["headers"] = {}
         scope["vaekit"] = notes
-        number = uuid.uuid4().hex
+        number = f"{self._start}-{next(self._numbers):x}"
 
         async def numbered(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -46,8 +49,8 @@ class Guard:
             await send(message)
 
         try:
-            headers = _named(scope)
-            self._access.check(scope["path"], headers)
+            notes["headers"] = _named(scope)
+            self._access.check(scope["path"], notes["headers"])
             await self._app(scope, receive, numbered)
         except Exception as error:
             error = _known(error)

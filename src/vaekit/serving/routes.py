@@ -10,10 +10,12 @@ from typing import Any
 
 import prometheus_client  # noqa: F401 - asked for here, so that its absence is known at once
 from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from vaekit.errors import SpecError
 from vaekit.serving.access import Access
@@ -25,6 +27,7 @@ from vaekit.serving.guard import Guard
 from vaekit.serving.limits import ServingLimits
 from vaekit.serving.metrics import Metrics
 from vaekit.serving.openapi import docs_page, openapi_document
+from vaekit.serving.operations import Operation
 from vaekit.serving.receiving import BodyBudget, receive_body, split_parts
 from vaekit.serving.requests import Request, Result
 from vaekit.serving.service import Service
@@ -92,7 +95,7 @@ class _Server:
 
     async def model(self, request: HttpRequest) -> Response:
         """Describe one model."""
-        return JSONResponse(self._service(request).describe())
+        return JSONResponse(self._service(request.path_params["model"]).describe())
 
     async def openapi(self, request: HttpRequest) -> Response:
         """Return the description of all operations."""
@@ -111,49 +114,55 @@ class _Server:
 
     # Operations.
 
-    def _service(self, request: HttpRequest) -> Service:
-        name = request.path_params.get("model")
+    def _service(self, name: str | None) -> Service:
         if name is None:
             return self.first
         if name not in self.services:
             raise NotFoundError(f"a model must be one of {', '.join(self.services)}.")
         return self.services[name]
 
-    async def operate(self, request: HttpRequest) -> Response:
+    async def operate(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Do what is asked."""
-        service = self._service(request)
-        operation = service.operation(request.path_params["operation"])
-        request.scope["vaekit"].update(model=service.name, operation=operation.name)
-        kind = answer_kind(request.headers.get("accept", ""))
+        named, notes = scope["path_params"], scope["vaekit"]
+        service = self._service(named.get("model"))
+        operation = service.operation(named["operation"])
+        notes.update(model=service.name, operation=operation.name)
+        headers: Mapping[str, str] = notes["headers"]
+        kind = answer_kind(headers.get("accept", ""))
         end = time.monotonic() + self.limits.timeout
         with self.budget.share() as take:
-            headers = dict(request.headers)
-            body = await receive_body(headers, request.receive, self.limits, take)
-            request.scope["vaekit"]["is_read"] = True
+            body = await receive_body(headers, receive, self.limits, take)
+            notes["is_read"] = True
+            query = dict(QueryParams(scope["query_string"])) if scope["query_string"] else {}
+            told = headers.get("content-type", "" if body else JSON)
             asked, style = await self._with_pool(
-                len(body), self._asked, service, operation.name, request, body
+                len(body), self._asked, service, operation, told, query, body
             )
             result = await self._result(service, asked, end)
         size = asked.count * max(1, service.domain.num_features)
         answer = await self._with_pool(size, answer_body, result, service.domain, kind, style)
-        return Response(answer, media_type=kind)
+        lines = [
+            (b"content-type", kind.encode()),
+            (b"content-length", str(len(answer)).encode()),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": lines})
+        await send({"type": "http.response.body", "body": answer})
 
     def _asked(
-        self, service: Service, operation: str, request: HttpRequest, body: bytes
+        self,
+        service: Service,
+        operation: Operation,
+        whole: str,
+        query: Mapping[str, str],
+        body: bytes,
     ) -> tuple[Request, dict[str, str]]:
-        whole = request.headers.get("content-type", JSON if not body else "")
         kind = whole.partition(";")[0].strip().lower()
         if kind not in KINDS:
             raise MediaTypeError(f"a body must be of type {', '.join(KINDS)}; got {kind[:60]!r}.")
-        query, content = dict(request.query_params), body
-        files: list[bytes] | None = None
-        if kind == MULTIPART:
-            files, fields = split_parts(body, whole)
-            query, kind = {**query, **fields}, IMAGES[0]
-        found = service.operations[operation]
-        return request_of(
-            service, found, kind, content if files is None else files, query, self.limits
-        )
+        if kind != MULTIPART:
+            return request_of(service, operation, kind, body, query, self.limits)
+        files, fields = split_parts(body, whole)
+        return request_of(service, operation, IMAGES[0], files, {**query, **fields}, self.limits)
 
     async def _with_pool(self, size: int, function: Any, *arguments: Any) -> Any:
         """Call a function, in another thread where it has much to do, so that others go on.
@@ -177,6 +186,17 @@ class _Server:
             ) from error
 
 
+class _Operate:
+    """An application of its own, as Starlette's requests and answers cost time."""
+
+    def __init__(self, server: _Server) -> None:
+        self._server = server
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await self._server.operate(scope, receive, send)
+
+
 def _raise(request: HttpRequest, error: Exception) -> Response:
     """Leave the errors of Starlette to the guard, as all others."""
     raise error
@@ -191,8 +211,10 @@ def make_application(
     """See `vaekit.serving.build_app`."""
     server = _Server(services, limits)
     access = Access(keys, hosts)
-    get, post = ["GET"], ["POST"]
+    get, post, operate = ["GET"], ["POST"], _Operate(server)
     routes = [
+        Route("/models/{model}/{operation}", operate, methods=post),
+        Route("/{operation}", operate, methods=post),
         Route("/", server.root, methods=get),
         Route("/health", server.health, methods=get),
         Route("/ready", server.ready, methods=get),
@@ -201,8 +223,6 @@ def make_application(
         Route("/openapi.json", server.openapi, methods=get),
         Route("/docs", server.show_docs, methods=get),
         Route("/models/{model}", server.model, methods=get),
-        Route("/models/{model}/{operation}", server.operate, methods=post),
-        Route("/{operation}", server.operate, methods=post),
     ]
     handlers = {HTTPException: _raise}
     app = Starlette(routes=routes, lifespan=server.lifespan, exception_handlers=handlers)
