@@ -222,3 +222,24 @@ def test_a_key_from_the_environment(run):
         assert httpx.get(f"{server.address}/models", headers={"x-api-key": "x"}).status_code == 401
     finally:
         server.stop()
+
+
+def test_a_head_without_an_end_is_cut_off(server):
+    line, sent = open_line(server), 0
+    line.sendall(b"GET /health HTTP/1.1\r\n")
+    with pytest.raises(OSError):  # noqa: PT011 - reset or broken pipe
+        while sent < 2**26:
+            sent += line.send(b"X-A: " + b"b" * 1000 + b"\r\n")
+    line.close()
+    assert httpx.get(f"{server.address}/health").status_code == 200
+
+
+def test_a_trailer_without_an_end_is_cut_off(server):
+    line, sent = open_line(server), 0
+    head = b"POST /encode HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    line.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n")
+    with pytest.raises(OSError):  # noqa: PT011 - reset or broken pipe
+        while sent < 2**28:
+            sent += line.send(b"X-A: " + b"b" * 1000 + b"\r\n")
+    line.close()
+    assert httpx.get(f"{server.address}/health").status_code == 200
