@@ -8,7 +8,7 @@ from vaekit.errors import SpecError
 from vaekit.fitting.conditional import read_conditions
 from vaekit.serving.arrow import FILE, STREAM, read_arrow
 from vaekit.serving.faults import BodyError, MediaTypeError, TooLargeError
-from vaekit.serving.items import check_count, context_of, images_of, items_of, numbers
+from vaekit.serving.items import check_count, context_of, images_of, items_of, numbers, ready_items
 from vaekit.serving.limits import ServingLimits
 from vaekit.serving.operations import Operation, check_options
 from vaekit.serving.requests import Request
@@ -160,7 +160,7 @@ def _read_options(
     learned, domain = service.model.context_, service.domain
     for name in ("init", "like"):
         if options.get(name) is not None:
-            options[name] = items_of(options[name], domain, limits, name)
+            options[name] = ready_items(items_of(options[name], domain, limits, name), domain)
     if options.get("mask") is not None:
         options["mask"] = numbers(options["mask"], "mask")
     if options.get("negative") is not None:

@@ -19,6 +19,7 @@ from vaekit.sequences.domain import SequenceDomain
 from vaekit.series.domain import SeriesDomain
 from vaekit.serving.faults import BodyError, TooLargeError
 from vaekit.serving.limits import ServingLimits
+from vaekit.serving.requests import Columns
 from vaekit.tables.dates import DatetimeColumn
 from vaekit.tables.domain import TableDomain
 
@@ -27,11 +28,12 @@ IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")
 
 _MOST_TEXT = 10_000
 _MOST_CELLS, _MOST_COLUMNS = 5_000_000, 10_000
-_SCALARS = (str, int, float, bool, type(None))
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+_LARGEST = 2**63 - 1
 
 
 def items_of(raw: Any, domain: Domain, limits: ServingLimits, what: str = "items") -> Any:
-    """Return items as `Autoencoder` takes them: an array, a data frame, or a list of texts.
+    """Return items for a `Request`: an array, columns, or a list of texts or arrays.
 
     Args:
         raw: A list of items, or of a table an object of columns, as JSON has them.
@@ -246,8 +248,6 @@ def _records(raw: Sequence[Any], what: str) -> dict[str, list[Any]]:
 
 
 def _table_of(columns: dict[str, list[Any]], domain: Domain, limits: ServingLimits) -> Any:
-    import pandas as pd
-
     if isinstance(domain, ImageDomain | MoleculeDomain | SequenceDomain):
         raise BodyError("rows with names are for models of tables; this one's data are others.")
     count = len(next(iter(columns.values()), []))
@@ -256,14 +256,24 @@ def _table_of(columns: dict[str, list[Any]], domain: Domain, limits: ServingLimi
     check_count(count, limits)
     if len(columns) > _MOST_COLUMNS:
         raise TooLargeError(f"a table must have at most {_MOST_COLUMNS} columns; got more.")
-    for name, values in columns.items():
-        if not all(isinstance(value, _SCALARS) for value in values):
-            raise BodyError(f"cells must be texts, numbers, true, false or null; see {name!r}.")
-    try:
-        frame = pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})
-    except (OverflowError, ValueError, TypeError) as error:
-        raise BodyError("cells must be values of a table; some are too large.") from error
-    return frame_of(frame, domain)
+    found = Columns.of(columns)
+    for name, kinds in zip(columns, found.kinds, strict=True):
+        if not kinds <= _SCALARS:
+            raise BodyError(
+                f"cells must be texts, numbers, true, false or null; see {name[:60]!r}."
+            )
+        if int in kinds and any(type(v) is int and abs(v) > _LARGEST for v in columns[name]):
+            raise BodyError(f"whole numbers must have 64 bits at most; see {name[:60]!r}.")
+    return found
+
+
+def ready_items(items: Any, domain: Domain) -> Any:
+    """Return items as `Autoencoder` takes them: a data frame in place of columns.
+
+    Raises:
+        DataError: Cells that are no times, in a column of times.
+    """
+    return frame_of(items.frame(), domain) if isinstance(items, Columns) else items
 
 
 def frame_of(frame: Any, domain: Domain) -> Any:
@@ -307,6 +317,6 @@ def _each(raw: Any, count: int) -> list[Any]:
     values = raw if isinstance(raw, list) else [raw]
     for value in values:
         parts = value if isinstance(value, list) else [value]
-        if not parts or not all(isinstance(part, _SCALARS) for part in parts):
+        if not parts or not all(type(part) in _SCALARS for part in parts):
             raise BodyError("a context must be of texts, numbers, true or false, or lists of them.")
     return values * count if len(values) == 1 else values

@@ -10,12 +10,48 @@ from vaekit.domains.checks import is_frame
 
 
 @dataclass(frozen=True)
+class Columns:
+    """A table as it came in JSON: data frames of one row cost more than models.
+
+    Attributes:
+        values: Cells of each column by its name, all of one length.
+        kinds: Of each column the types that its cells have: tables in which they are the same give
+            data frames of the same types, be they one or joined.
+    """
+
+    values: Mapping[str, list[Any]]
+    kinds: tuple[frozenset[type], ...]
+
+    @classmethod
+    def of(cls, values: Mapping[str, list[Any]]) -> "Columns":
+        """Look at the cells."""
+        return cls(values, tuple(frozenset(map(type, column)) for column in values.values()))
+
+    def __len__(self) -> int:
+        return len(next(iter(self.values.values()), ()))
+
+    def frame(self) -> Any:
+        """Return a data frame.
+
+        Example:
+            >>> Columns.of({"age": [30, None], "job": ["cook", "vet"]}).frame()
+                age   job
+            0  30.0  cook
+            1   NaN   vet
+        """
+        import pandas as pd
+
+        return pd.DataFrame({name: pd.Series(column) for name, column in self.values.items()})
+
+
+@dataclass(frozen=True)
 class Request:
     """One operation on some items.
 
     Attributes:
         operation: Its name, ``"encode"`` for one.
-        items: As `Autoencoder` takes them: an array, a data frame or a list; ``None`` of samples.
+        items: As `Autoencoder` takes them: an array, a data frame or a list; or a table as
+            `Columns`; ``None`` of samples.
         count: How many items come back.
         context: Labels or properties, one for each item; ``None`` for none.
         options: The other arguments, checked.
@@ -88,6 +124,8 @@ def _form(items: Any) -> tuple[Any, ...] | None:
         return "array", items.dtype.str, items.shape[1:]
     if isinstance(items, list) and items and isinstance(items[0], str):
         return ("texts",)
+    if isinstance(items, Columns):
+        return "columns", tuple(items.values), items.kinds
     return None
 
 
@@ -112,4 +150,7 @@ def _joined(parts: Sequence[Any]) -> Any:
         return pd.concat(parts, ignore_index=True)
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
+    if isinstance(parts[0], Columns):
+        names = parts[0].values
+        return Columns({n: [v for p in parts for v in p.values[n]] for n in names}, parts[0].kinds)
     return [item for part in parts for item in part]

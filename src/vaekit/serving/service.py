@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from vaekit.editing.edits import apply_edit, edit, transfer
 from vaekit.errors import CompositionError, SpecError
 from vaekit.models.vae import VAE
 from vaekit.serving.faults import NotFoundError
+from vaekit.serving.items import ready_items
 from vaekit.serving.operations import OPERATIONS, Operation
 from vaekit.serving.requests import Request, Result, merge_key
 from vaekit.serving.warned import collecting_warnings
@@ -104,6 +105,7 @@ class Service:
         """
         self.operation(request.operation)
         with collecting_warnings() as said:
+            request = replace(request, items=ready_items(request.items, self.domain))
             result = self._runs[request.operation](request)
         return Result(result.values, result.facts, tuple(said))
 
