@@ -33,7 +33,7 @@ PARTS = ("load", "merging", "hostile")
 FEW = {"progress": False, "max_epochs": 5}
 STATES = "/proc/{}/status"
 
-PEER = '''
+PEER = """
 import json, sys
 import litserve as ls
 import torch
@@ -63,7 +63,7 @@ if merged == 1:
     api.batch = api.unbatch = None
 server = ls.LitServer(api, accelerator="cpu", workers_per_device=1)
 server.run(port=int(sys.argv[3]), host="127.0.0.1", generate_client_file=False, log_level="error")
-'''
+"""
 
 
 def make_runs(folder):
@@ -78,10 +78,11 @@ def make_runs(folder):
             "income": rng.choice(["<=50K", ">50K"], 3000, p=[0.75, 0.25]),
         }
     )
+    images = np.kron(digits().images[:600], np.ones((1, 4, 4), np.uint8))
     runs = {
         "table": (Autoencoder(domain="table", **FEW).fit(table), table),
         "numbers": (Autoencoder("vae", domain="arrays", **FEW).fit(numbers), numbers),
-        "images": (Autoencoder("vae", **FEW).fit(digits().images), digits().images),
+        "images": (Autoencoder("vae", **FEW).fit(images), images),
         "detector": (VAEDetector(max_epochs=5, progress=False).fit(numbers), numbers),
     }
     for name, (model, _) in runs.items():
@@ -90,10 +91,11 @@ def make_runs(folder):
 
 
 @contextlib.contextmanager
-def serving(*arguments):
-    """A server of its own: its port, and its process."""
-    command = [sys.executable, "-m", "vaekit", "serve", *map(str, arguments), "--port", "0"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+def serving(*arguments, opened=None):
+    """A server of its own: its port, and its process; it may write down what files it opens."""
+    start = ["-m", "vaekit"] if opened is None else ["-c", serving_fuzz.PROGRAM]
+    command = [sys.executable, *start, "serve", *map(str, arguments), "--port", "0"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENED_FILES": str(opened)}
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
     )
@@ -181,7 +183,7 @@ def run_load(folder, runs, options):
 CASES = {
     "table": ("/encode", "a row of a table"),
     "numbers": ("/encode", "a row of 30 numbers"),
-    "images": ("/encode", "an image of 8x8"),
+    "images": ("/encode", "an image of 32x32"),
     "detector": ("/detect", "a row of 30 numbers, anomalies"),
 }
 
@@ -267,13 +269,26 @@ def wait_for(port, pieces, judge):
 def run_hostile(folder, runs, options):
     """Requests made to do harm."""
     names = ["table", "numbers", "images", "detector"]
-    with serving(*(folder / name for name in names), "--timeout", 20) as (port, process):
-        figures = serving_fuzz.run(port, process, folder, options.tries)
+    opened, limits = folder / "opened.json", ["--timeout", 20]
+    with serving(*(folder / n for n in names), *limits, opened=opened) as (port, process):
+        before = peak_mb(process, "VmRSS")
+        figures = serving_fuzz.run(port, folder, options.tries)
+        figures["memory before, MB"] = before
         figures["peak memory, MB"] = peak_mb(process)
+        pieces, expected = pieces_of(*runs["numbers"], 64)
+        after = ask_all(port, "/models/numbers/encode", pieces, 8, 8, judge_of(expected))
+        figures["wrong afterwards"] = after.lost + after.wrong
+    source = str(Path(__file__).parents[1] / "src")
+    own = (sys.prefix, sys.base_prefix, source, "/usr/share", "/dev", "/sys/fs/cgroup")
+    read = [path for path in json.loads(opened.read_text()) if not path.startswith(own)]
+    print("files read:", read)
+    figures["files read"] = len(read)
     print(f"hostile: {figures}")
     targets = {
         name: ("0", figures[name] == 0)
-        for name in ("hangs", "leaks", "files read", "faults of the server (500)")
+        for name in (
+            *("hangs", "leaks", "files read", "faults of the server (500)", "wrong afterwards"),
+        )
     }
     keep(f"{options.tries} hostile requests", figures, targets=targets, part="Hostile requests")
 

@@ -52,6 +52,7 @@ class Client:
         self.port, self.reader, self.writer = port, None, None
 
     async def ask(self, path, body):
+        """Status, headers and body of the answer."""
         if self.writer is None:
             self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
         self.writer.write(head_of(path, len(body), self.port) + body)
@@ -61,6 +62,7 @@ class Client:
         return status, headers, answer
 
     def close(self):
+        """Close the connection; the next request opens another."""
         if self.writer is not None:
             self.writer.close()
         self.reader = self.writer = None

@@ -356,6 +356,12 @@ def test_arrow_that_is_damaged(ask, model, name):
     refused(response, 400, 413, 422)
 
 
+@pytest.mark.parametrize("name", PIECES)
+def test_arrow_that_is_no_latents(ask, name):
+    response = ask.post("/models/numbers/decode", content=PIECES[name], headers=ARROW)
+    refused(response, 400, 413, 422)
+
+
 def test_arrow_files_are_read_like_streams(ask, models):
     sink = pa.BufferOutputStream()
     table = pa.table({str(i): NUMBERS[:, i] for i in range(4)})

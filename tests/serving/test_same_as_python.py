@@ -75,6 +75,9 @@ def test_decode_and_reconstruct(ask, models):
     z = np.random.default_rng(2).normal(size=(5, 2))
     found = ok(ask.post("/models/numbers/decode", json={"latents": z.tolist()}))
     assert np.array_equal(found["items"], models["numbers"].inverse_transform(z))
+    columns = pa.table({"a": z[:, 0], "b": z[:, 1]})
+    same = ok(ask.post("/models/numbers/decode", content=arrow_of(columns), headers=ARROW))
+    assert same == found
     found = ok(ask.post("/models/numbers/reconstruct", json={"items": NUMBERS.tolist()}))
     assert np.array_equal(found["items"], models["numbers"].reconstruct(NUMBERS))
 

@@ -243,3 +243,16 @@ def test_a_trailer_without_an_end_is_cut_off(server):
             sent += line.send(b"X-A: " + b"b" * 1000 + b"\r\n")
     line.close()
     assert httpx.get(f"{server.address}/health").status_code == 200
+
+
+def test_a_client_that_has_said_all_still_gets_its_answer(server):
+    line, body = open_line(server), b'{"n": 2000, "seed": 1}'
+    head = b"POST /sample HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    line.sendall(head + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    line.shutdown(socket.SHUT_WR)  # and not closed
+    answer = b""
+    while part := line.recv(2**16):
+        answer += part
+    line.close()
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert len(json.loads(answer.partition(b"\r\n\r\n")[2])["items"]) == 2000

@@ -4,6 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from vaekit.domains.checks import is_frame
 from vaekit.errors import SpecError
 from vaekit.fitting.conditional import read_conditions
 from vaekit.serving.arrow import FILE, STREAM, read_arrow
@@ -127,10 +130,19 @@ def _file_items(
     if not operation.takes:
         raise MediaTypeError(f"/{operation.name} takes no items; send its options as JSON.")
     if kind in (STREAM, FILE) and isinstance(body, bytes):
-        return read_arrow(body, service.domain, limits, operation.takes)
+        items = read_arrow(body, service.domain, limits, operation.takes)
+        return _latents(items) if operation.name == "decode" else items
     if operation.name == "decode":
         raise MediaTypeError("latents must come as JSON or Arrow; got images.")
     return images_of([body] if isinstance(body, bytes) else body, service.domain, limits)
+
+
+def _latents(items: Any) -> Any:
+    """Return latents as an array: rows of a table have a column for each."""
+    array = items.to_numpy() if is_frame(items) else np.asarray(items)
+    if array.dtype.kind not in "iuf":
+        raise BodyError("latents must be columns of numbers, or one of tensors.")
+    return array
 
 
 def _from_query(query: Mapping[str, str]) -> dict[str, Any]:

@@ -69,8 +69,11 @@ def patient_protocol(limits: ServingLimits) -> type[asyncio.Protocol]:
             self._write = _cancelled(self._write)
             self._inner.resume_writing()
 
-        def eof_received(self) -> None:
+        def eof_received(self) -> bool:
+            """Keep the line of a client that has said all, and now waits for the answer."""
             self._inner.eof_received()
+            cycle = self._inner.cycle
+            return cycle is not None and not (cycle.response_complete or cycle.more_body)
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._head = _cancelled(self._head)
