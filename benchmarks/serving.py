@@ -57,12 +57,13 @@ class API(ls.LitAPI):
     def encode_response(self, output):
         return {"latents": output.tolist()}
 
-merged = int(sys.argv[4])
-api = API(max_batch_size=merged, batch_timeout=0.002) if merged > 1 else API(max_batch_size=1)
-if merged == 1:
-    api.batch = api.unbatch = None
-server = ls.LitServer(api, accelerator="cpu", workers_per_device=1)
-server.run(port=int(sys.argv[3]), host="127.0.0.1", generate_client_file=False, log_level="error")
+if __name__ == "__main__":
+    merged = int(sys.argv[4])
+    if merged == 1:
+        API.batch, API.unbatch = ls.LitAPI.batch, ls.LitAPI.unbatch
+    api = API(max_batch_size=merged, batch_timeout=0.002)
+    server = ls.LitServer(api, accelerator="cpu", workers_per_device=1)
+    server.run(port=int(sys.argv[3]), host="127.0.0.1", generate_client_file=False)
 """
 
 

@@ -17,6 +17,8 @@ import pytest
 
 from vaekit.autoencoder import Autoencoder
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+
 KEY = "a-key-that-nobody-guesses"
 PROGRAM = """
 import sys

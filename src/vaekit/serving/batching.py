@@ -56,7 +56,7 @@ class Batcher:
     ) -> None:
         self._run, self._key, self._limits, self._watch = run, key, limits, watch
         self._jobs: deque[_Job] = deque()
-        self._rows, self._count = 0, 0
+        self._rows, self._count, self._last = 0, 0, 0
         self._came = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_open = False
@@ -129,9 +129,11 @@ class Batcher:
                     return ()
                 self._came.wait()
             first = self._jobs[0]
-            if first.key is not None:
-                self._wait_for_more()
-            return self._taken(first)
+            if first.key is not None and max(len(self._jobs), self._last) > 1:
+                self._wait_for_more()  # a client that is alone need not wait for others
+            taken = self._taken(first)
+            self._last = len(taken)
+            return taken
 
     def _wait_for_more(self) -> None:
         """Let others come for a few milliseconds, or until there are enough."""
