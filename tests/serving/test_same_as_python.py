@@ -9,8 +9,13 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from vaekit import tasks
+from vaekit import load, tasks
+from vaekit.anomalies import VAEDetector
 from vaekit.datasets import digits
+from vaekit.series.domain import SeriesDomain
+from vaekit.serving import Service, build_app
+
+from .conftest import Asking
 
 ARROW = {"content-type": "application/vnd.apache.arrow.stream"}
 PICTURES = digits().images[400:410]
@@ -307,3 +312,45 @@ def test_scores_and_samples_do_not_depend_on_who_else_asks(ask, models):
         assert np.array_equal(answer["log_p"], models["numbers"].score_samples(NUMBERS[:i]))
     for seed, answer in enumerate(found[3:]):
         assert np.array_equal(answer["items"], models["numbers"].sample(3, seed=seed))
+
+
+@pytest.fixture(scope="module")
+def sensor():
+    return np.sin(np.arange(400) / 5) + np.random.default_rng(0).normal(0, 0.1, 400)
+
+
+@pytest.fixture(scope="module")
+def steps(sensor):
+    domain = SeriesDomain(window=16)
+    return VAEDetector(domain=domain, max_epochs=2, progress=False).fit(sensor)
+
+
+def test_steps_of_a_series(steps, sensor):
+    ask = Asking(build_app([Service("steps", steps)]))
+    sensor = sensor.copy()
+    sensor[100:105] += 5
+    found = ok(ask.post("/detect", json={"items": sensor.tolist()}))
+    assert np.array_equal(found["anomaly_score"], steps.step_scores(sensor))
+    events = steps.events(sensor)
+    assert [event["start"] for event in found["events"]] == [event.start for event in events]
+    assert events
+
+
+@pytest.mark.slow
+def test_molecules():
+    pytest.importorskip("rdkit")
+    model = load("moses")
+    ask = Asking(build_app([Service("moses", model)]))
+    smiles = ["CCO", "no molecule", "c1ccccc1C(=O)N"]
+    found = ok(ask.post("/encode", json={"items": smiles}))
+    with pytest.warns(UserWarning, match="no result for 1 of 3"):
+        expected = model.transform(smiles)
+    assert found["latents"][1] == [None] * expected.shape[1]
+    assert np.array_equal(np.float32(found["latents"][::2]), expected[::2])
+    assert "no result for 1 of 3" in found["warnings"][0]
+    strict = ask.post("/encode", json={"items": smiles, "strict": True})
+    assert (strict.status_code, strict.json()["error"]["type"]) == (422, "DataError")
+    found = ok(ask.post("/sample", json={"n": 5, "seed": 1}))["items"]
+    assert found == list(model.sample(5, seed=1))
+    for items in ("moses.smi", ["/etc/passwd"]):
+        assert ask.post("/encode", json={"items": items, "strict": True}).status_code in (400, 422)

@@ -8,7 +8,8 @@ import struct
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,22 +112,41 @@ def decode_image(
         >>> decode_image(encode_image(np.full((2, 3), 7, np.uint8))).tolist()
         [[7, 7, 7], [7, 7, 7]]
     """
+    read = _Reader(size, "raise", transparency == "keep", [], 1, bits or 16)
+    with _opened(content, formats) as opened:
+        _check_pixels(opened, max_pixels)
+        return np.asarray(read._fitted(read._converted(opened)))
+
+
+def image_shape(content: bytes, formats: Sequence[str] | None = None) -> tuple[int, int]:
+    """Return height and width of an image, without reading its pixels.
+
+    Args:
+        content: As of `decode_image`.
+        formats: As of `decode_image`.
+
+    Raises:
+        DataError: No readable image.
+    """
+    with _opened(content, formats) as opened:
+        return opened.height, opened.width
+
+
+@contextmanager
+def _opened(content: bytes, formats: Sequence[str] | None) -> Iterator[Any]:
     from PIL import Image, UnidentifiedImageError
 
-    read = _Reader(size, "raise", transparency == "keep", [], 1, bits or 16)
+    known = None if formats is None else list(formats)
     try:
-        with Image.open(
-            io.BytesIO(content), formats=None if formats is None else list(formats)
-        ) as opened:
-            _check_pixels(opened, max_pixels)
-            return np.asarray(read.fitted(read.converted(opened)))
+        with Image.open(io.BytesIO(content), formats=known) as opened:
+            yield opened
     except DataError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"an image must be of a moderate size; {error}") from error
     except UnidentifiedImageError as error:
-        known = "an image" if formats is None else " or ".join(formats)
-        raise DataError(f"an image file must be {known}; these bytes are not.") from error
+        named = "an image" if formats is None else " or ".join(formats)
+        raise DataError(f"an image file must be {named}; these bytes are not.") from error
     except _UNREADABLE as error:
         raise DataError(
             f"an image file must be readable; it is damaged ({type(error).__name__}: {error})."
@@ -238,7 +258,7 @@ class _Reader:
         try:
             with Image.open(path) as opened:
                 self._look_at(path, opened)
-                return np.asarray(self.fitted(self.converted(opened)))
+                return np.asarray(self._fitted(self._converted(opened)))
         except DataError as error:
             if str(path) in str(error):
                 raise
@@ -270,7 +290,7 @@ class _Reader:
                 "(CLI: --size) to scale them while they are read."
             )
 
-    def converted(self, opened: Any) -> Any:
+    def _converted(self, opened: Any) -> Any:
         """Upright, in grey, colour, or colour with transparency, 8 bits a value."""
         from PIL import Image, ImageOps
 
@@ -287,8 +307,7 @@ class _Reader:
             image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
         return image.convert("L" if gray else "RGB")
 
-    def fitted(self, image: Any) -> Any:
-        """Scaled to cover the size, and cropped."""
+    def _fitted(self, image: Any) -> Any:
         from PIL import Image, ImageOps
 
         if self.size is None:

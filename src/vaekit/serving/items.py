@@ -13,7 +13,7 @@ from vaekit.domains.base import Domain
 from vaekit.domains.context import Context
 from vaekit.errors import DataError
 from vaekit.images.domain import ImageDomain
-from vaekit.images.folders import decode_image
+from vaekit.images.folders import decode_image, image_shape
 from vaekit.molecules.domain import MoleculeDomain
 from vaekit.sequences.domain import SequenceDomain
 from vaekit.series.domain import SeriesDomain
@@ -194,6 +194,7 @@ def images_of(files: Sequence[bytes], domain: Domain, limits: ServingLimits) -> 
     left, images = 8 * limits.max_pixels, []
     for place, content in enumerate(files):
         try:
+            height, width = image_shape(content, IMAGE_FORMATS)
             image = decode_image(
                 content,
                 size=domain.size,
@@ -204,7 +205,7 @@ def images_of(files: Sequence[bytes], domain: Domain, limits: ServingLimits) -> 
             )
         except DataError as error:
             raise DataError(f"image number {place}: {error}") from error
-        left -= image.shape[0] * image.shape[1]
+        left -= height * width
         images.append(_with_channels(image, channels))
     if len({image.shape for image in images}) > 1:
         raise DataError("images of a request must be of one size and all gray or all in color.")
