@@ -165,6 +165,9 @@ def test_keys_that_are_none(tmp_path):
             read_keys(tmp_path / name, None)
     with pytest.raises(SpecError, match="16 characters"):
         read_keys(None, "short")
+    for key in ("é" * 20, "a key with spaces in it"):
+        with pytest.raises(SpecError, match="ASCII"):
+            read_keys(None, key)
     assert read_keys(None, None) == read_keys(None, "") == ()
     with pytest.raises(SpecError, match="16 characters"):
         Access([""], None)

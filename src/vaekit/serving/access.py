@@ -56,12 +56,17 @@ def read_keys(path: str | Path | None, variable: str | None) -> tuple[str, ...]:
 
 
 def check_keys(keys: Sequence[str]) -> tuple[str, ...]:
-    """Return keys that are long enough to be none that one guesses.
+    """Return keys that are long enough to be none that one guesses, and fit into a head.
 
     Raises:
         SpecError: One is not.
     """
     for key in keys:
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            raise SpecError(
+                "an API key must be of letters, digits and signs of ASCII without spaces; one is "
+                "not. Make one: python -c 'import secrets; print(secrets.token_urlsafe())'."
+            )
         if len(key) < _SHORTEST:
             raise SpecError(
                 f"an API key must have at least {_SHORTEST} characters; one has {len(key)}. Make "
