@@ -293,6 +293,7 @@ USING = {
     "impute": "impute {data} --run {run} --out {new}.csv",
     "anomalies": "anomalies {data} --detector {run} --out {new}.csv",
     "fit": "fit {data} {new} --start-from {run}",
+    "serve": "serve {run}",
 }
 
 
@@ -403,6 +404,8 @@ COUNTS = [
     "sample {images} -n N --out {new}.npy",
     "reconstruct {table} {data} -n N",
     "interpolate {table} {data} --pairs N",
+    "serve {table} --max-rows N",
+    "serve {table} --queue N",
     "interpolate {table} {data} --steps N",
     "edit {table} {data} --discover N",
     "score {table} {data} --draws N",
@@ -432,7 +435,10 @@ COUNTS = [
 @pytest.mark.parametrize("line", COUNTS)
 def test_counts(line, number, place, tmp_path):
     arguments = words(line, place, tmp_path, bad=place / "bad")
-    if not any("new" in word for word in arguments) and "evaluate" not in line:
+    if not any("new" in word for word in arguments) and line.split()[0] not in (
+        "evaluate",
+        "serve",
+    ):
         arguments += ["--out", tmp_path / "new.csv"]
     refused(*(number if word == "N" else word for word in arguments))
 

@@ -34,6 +34,7 @@ COMMANDS = (
     "score",
     "evaluate",
     "export",
+    "serve",
     "info",
 )
 

@@ -1,11 +1,15 @@
 """Folders of image files to arrays, and labels from a CSV file that names them."""
 
 import csv
+import io
 import json
 import math
+import struct
 import warnings
+import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +84,101 @@ def read_images(
             stacklevel=2,
         )
     return _stack(images)
+
+
+def decode_image(
+    content: bytes,
+    *,
+    size: Sequence[int] | None = None,
+    transparency: str = "white",
+    bits: int | None = None,
+    max_pixels: int | None = None,
+    formats: Sequence[str] | None = None,
+) -> NDArray[np.uint8]:
+    """Return the image of a file's content, as `read_images` reads the file.
+
+    Args:
+        content: All bytes of the file.
+        size: As of `read_images`.
+        transparency: As of `read_images`.
+        bits: As of `read_images`; ``None`` takes 16.
+        max_pixels: How many pixels it may have; asked before any of them is read.
+        formats: What it may be, as Pillow calls it; ``None`` for all that Pillow reads.
+
+    Raises:
+        DataError: No readable image, or one of more pixels.
+
+    Example:
+        >>> decode_image(encode_image(np.full((2, 3), 7, np.uint8))).tolist()
+        [[7, 7, 7], [7, 7, 7]]
+    """
+    read = _Reader(size, "raise", transparency == "keep", [], 1, bits or 16)
+    with _opened(content, formats) as opened:
+        _check_pixels(opened, max_pixels)
+        return np.asarray(read._fitted(read._converted(opened)))
+
+
+def image_shape(content: bytes, formats: Sequence[str] | None = None) -> tuple[int, int]:
+    """Return height and width of an image, without reading its pixels.
+
+    Args:
+        content: As of `decode_image`.
+        formats: As of `decode_image`.
+
+    Raises:
+        DataError: No readable image.
+    """
+    with _opened(content, formats) as opened:
+        return opened.height, opened.width
+
+
+@contextmanager
+def _opened(content: bytes, formats: Sequence[str] | None) -> Iterator[Any]:
+    from PIL import Image, UnidentifiedImageError
+
+    known = None if formats is None else list(formats)
+    try:
+        with Image.open(io.BytesIO(content), formats=known) as opened:
+            yield opened
+    except DataError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError(f"an image must be of a moderate size; {error}") from error
+    except UnidentifiedImageError as error:
+        named = "an image" if formats is None else " or ".join(formats)
+        raise DataError(f"an image file must be {named}; these bytes are not.") from error
+    except _UNREADABLE as error:
+        raise DataError(
+            f"an image file must be readable; it is damaged ({type(error).__name__}: {error})."
+        ) from error
+
+
+def _check_pixels(opened: Any, most: int | None) -> None:
+    if most is not None and opened.width * opened.height > most:
+        raise DataError(
+            f"an image must have at most {most} pixels; got {opened.height}x{opened.width} "
+            "(height x width). Scale it down."
+        )
+
+
+_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error)
+"""What Pillow raises for damaged files."""
+
+
+def encode_image(image: NDArray[Any]) -> bytes:
+    """Return one image, as a domain decodes it, as a PNG file.
+
+    Args:
+        image: Shape (height, width), (height, width, channels) or (channels, height, width).
+    """
+    from PIL import Image
+
+    rows = np.asarray(image)[None]
+    if rows.dtype != np.uint16 or rows.ndim != 3:
+        rows = _bytes(rows)
+    file = io.BytesIO()
+    Image.fromarray(rows[0]).save(file, "PNG")
+    return file.getvalue()
 
 
 def image_files(folder: str | Path, *, on_bad: str = "raise") -> list[Path]:
