@@ -153,6 +153,7 @@ def test_readers_are_told_words_and_not_what_pads_them(reader):
 
 def test_a_transformer_in_a_folder_reads_captions(tmp_path):
     import transformers
+
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "red", "hat"]
     (tmp_path / "vocab.txt").write_text("\n".join(words))
     transformers.BertTokenizerFast(vocab_file=str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)

@@ -41,6 +41,7 @@ _ORDER = (
     "optimize",
     "export",
     "serve",
+    "explore",
     "info",
 )
 """In the help; those of plug-ins follow, by name."""
