@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -11,6 +13,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+import vaekit
 from vaekit import Autoencoder, runtime
 from vaekit.cli.app import app
 from vaekit.datasets import digits, penguins
@@ -196,6 +199,9 @@ def test_presets_leave_python(preset, tmp_path):
 def test_programs_of_torch_export(table, tmp_path):
     report = table.export(tmp_path / "out", "torch-export", TABLE)
     assert set(report.differences) == {"encode", "decode", "reconstruct", "sample", "score"}
+    root = str(Path(vaekit.__file__).parents[1]).encode()
+    with zipfile.ZipFile(tmp_path / "out" / "decode.pt2") as stored:
+        assert not any(root in stored.read(name) for name in stored.namelist())
     program = torch.export.load(tmp_path / "out" / "decode.pt2").module()
     z = torch.from_numpy(table.transform(TABLE))
     wanted = table.inverse_transform(z.numpy())
@@ -344,3 +350,11 @@ def test_molecules_are_encoded_and_their_properties_told(tmp_path):
 def test_what_was_taught_nothing_predicts_nothing(table, tmp_path):
     with pytest.raises(CompositionError, match="it was taught nothing to predict"):
         table.export(tmp_path / "out", "onnx", only=["predict"])
+
+
+def test_the_same_model_gives_the_same_bytes_and_no_paths(table, tmp_path):
+    for name in ("a", "b"):
+        table.export(tmp_path / name, "onnx", TABLE, only=["encode"])
+    first, second = ((tmp_path / name / "encode.onnx").read_bytes() for name in ("a", "b"))
+    assert first == second
+    assert str(Path(vaekit.__file__).parents[1]).encode() not in first

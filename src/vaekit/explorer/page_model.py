@@ -1,21 +1,16 @@
-"""Encoder and decoder of a model as ONNX, for a page that runs them in the browser.
+"""Encoder and decoder of a model as ONNX, for a page that runs them in the browser."""
 
-Until the export of whole models has all that is needed here.
-"""
-
-import copy
-import io
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+import abc
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from vaekit.errors import CompositionError, MissingExtraError
+from vaekit.domains.graphs import Port
+from vaekit.errors import CompositionError
+from vaekit.exports.bundle import on_cpu
+from vaekit.exports.onnx_graph import to_onnx, traced
+from vaekit.exports.programs import Program
 from vaekit.fitting.trained import TrainedModel
 from vaekit.models.vae import VAE
 
@@ -45,80 +40,45 @@ def page_model(trained: TrainedModel) -> PageModel:
         CompositionError: A decoder that cannot be written as ONNX.
         MissingExtraError: The extra ``onnx`` is not installed.
     """
-    vae = copy.deepcopy(trained.vae).cpu().eval()
-    told = (torch.zeros(_TRIED, vae.context_dim),) if vae.context_dim else ()
-    names = ["context"] * len(told)
-    z = torch.zeros(_TRIED, vae.latent_dim)
-    decoder = _exported(_Decoder(vae), (z, *told), ["z", *names], "x")
-    if decoder is None:
+    vae, shape = on_cpu(trained).vae, trained.domain.event_shape
+    latents, items = (vae.latent_dim,), tuple(shape)
+    try:
+        decoder = _exported(_Decoder(vae, Port("z", "float32", latents), Port("x", "", items)))
+    except CompositionError as error:
         raise CompositionError(
             f"a page needs a decoder that ONNX can hold; that of this model, "
-            f"{type(vae.decoder).__name__} with {type(vae.likelihood).__name__}, is none. Look at "
-            "it with the server: leave out --out."
-        )
-    x = torch.zeros(_TRIED, *trained.domain.event_shape)
-    return PageModel(decoder, _exported(_Encoder(vae), (x, *told), ["x", *names], "z"))
-
-
-class _Decoder(nn.Module):
-    def __init__(self, vae: VAE) -> None:
-        super().__init__()
-        self.vae = vae
-
-    def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
-        return self.vae.show(z, context)
-
-
-class _Encoder(nn.Module):
-    def __init__(self, vae: VAE) -> None:
-        super().__init__()
-        self.vae = vae
-
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        return self.vae.encode(x, context)
-
-
-def _exported(
-    module: nn.Module, given: tuple[Tensor, ...], inputs: list[str], output: str
-) -> bytes | None:
-    """Return a module as ONNX with any number of items; ``None`` where it has no such form."""
-    try:
-        import onnx  # noqa: F401 - what the export of PyTorch imports by itself, and says nothing
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(
-            "a page that needs no server runs the model as ONNX: pip install 'vaekit[onnx]'."
+            f"{type(vae.decoder).__name__} with {type(vae.likelihood).__name__}, is none: {error} "
+            "Look at it with the server: leave out --out."
         ) from error
-    batch = torch.export.Dim("batch", min=1)
     try:
-        with _quiet():
-            program: Any = torch.onnx.export(
-                module.eval(),
-                given,
-                dynamo=True,
-                input_names=inputs,
-                output_names=[output],
-                dynamic_shapes=tuple({0: batch} for _ in given),
-                verbose=False,
-            )
-    except (RuntimeError, ValueError, TypeError, torch.onnx.errors.OnnxExporterError):
-        return None
-    content: bytes = program.model_proto.SerializeToString()
-    return content
+        encoder = _exported(_Encoder(vae, Port("x", "float32", items), Port("z", "", latents)))
+    except CompositionError:
+        encoder = None
+    return PageModel(decoder, encoder)
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep to itself what the export says while it works."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with (
-            warnings.catch_warnings(),
-            redirect_stdout(io.StringIO()),
-            redirect_stderr(io.StringIO()),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
+class _Network(Program, abc.ABC):
+    """One of the two, and rows of a context beside its input where the model takes one."""
+
+    def __init__(self, vae: VAE, taken: Port, given: Port) -> None:
+        super().__init__()
+        self.vae = vae
+        told = (Port("context", "float32", (vae.context_dim,)),) if vae.context_dim else ()
+        self.inputs, self.outputs = (taken, *told), (given,)
+
+
+class _Decoder(_Network):
+    def run(self, *given: Tensor) -> tuple[Tensor, ...]:
+        """Return what is shown of latents."""
+        return (self.vae.show(*given),)
+
+
+class _Encoder(_Network):
+    def run(self, *given: Tensor) -> tuple[Tensor, ...]:
+        """Return the posterior means of items."""
+        return (self.vae.encode(*given),)
+
+
+def _exported(network: _Network) -> bytes:
+    examples = [torch.zeros(_TRIED, *port.shape) for port in network.inputs]
+    return to_onnx(network, traced(network.eval(), examples), lambda port: port.name)

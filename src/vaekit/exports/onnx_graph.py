@@ -4,7 +4,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -39,19 +39,27 @@ def traced(program: Program, given: Sequence[Tensor]) -> "ExportedProgram":
     dynamic = {"given": tuple({0: torch.export.Dim.DYNAMIC} for _ in given)}
     try:
         with _quiet(), torch.no_grad():
-            return torch.export.export(program, tuple(given), dynamic_shapes=dynamic, strict=False)
+            graph = torch.export.export(program, tuple(given), dynamic_shapes=dynamic, strict=False)
     except CompositionError:
         raise
     except Exception as error:  # whatever a model of others does in its own way
         raise CompositionError(f"PyTorch cannot trace it: {_first_line(error)}") from error
+    for node in graph.graph.nodes:
+        node.meta.pop("stack_trace", None)  # where in whose files it began
+    return graph
 
 
-def to_onnx(program: Program, graph: "ExportedProgram") -> bytes:
+def to_onnx(
+    program: Program,
+    graph: "ExportedProgram",
+    name_output: Callable[[Port], str] = output_tensor,
+) -> bytes:
     """Return a graph as an ONNX file; columns of text are text.
 
     Args:
         program: What the graph is of.
         graph: As `traced` gives it.
+        name_output: What the file calls an output.
 
     Raises:
         MissingExtraError: onnx is not installed.
@@ -73,11 +81,12 @@ def to_onnx(program: Program, graph: "ExportedProgram") -> bytes:
         raise CompositionError(f"ONNX has no form of it: {_first_line(error)}") from error
     assert made is not None  # without a file to write it returns the graph
     proto = made.model_proto
+    _forget(proto)
     _rename(proto, {name: port.name for name, port in zip(names, program.inputs, strict=True)})
     renamed = zip(outputs, program.outputs, strict=True)
-    _rename(proto, {name: output_tensor(port) for name, port in renamed})
+    _rename(proto, {name: name_output(port) for name, port in renamed})
     _take_text(onnx, proto, program.inputs)
-    _give_text(onnx, proto, program.outputs)
+    _give_text(onnx, proto, {name_output(port): port for port in program.outputs})
     for value in (*proto.graph.input, *proto.graph.output):
         axis = value.type.tensor_type.shape.dim[0]
         axis.Clear()
@@ -85,6 +94,16 @@ def to_onnx(program: Program, graph: "ExportedProgram") -> bytes:
     proto.producer_name = "vaekit"
     found: bytes = proto.SerializeToString()
     return found
+
+
+def _forget(proto: Any) -> None:
+    """Take out in whose files each node began: the same model then gives the same bytes."""
+    graph = proto.graph
+    del graph.value_info[:]
+    everything = (proto, graph, *graph.node, *graph.input, *graph.output, *graph.initializer)
+    for part in (*everything, *proto.functions):
+        part.doc_string = ""
+        del part.metadata_props[:]
 
 
 def missing_onnx() -> MissingExtraError:
@@ -173,9 +192,9 @@ def _prepend(proto: Any, nodes: Sequence[Any]) -> None:
     proto.graph.node.extend([*nodes, *rest])
 
 
-def _give_text(onnx: Any, proto: Any, ports: Sequence[Port]) -> None:
+def _give_text(onnx: Any, proto: Any, ports: Mapping[str, Port]) -> None:
     """Put behind outputs of labels what turns numbers into text."""
-    texts = {output_tensor(port): port for port in ports if port.labels}
+    texts = {name: port for name, port in ports.items() if port.labels}
     for value in proto.graph.output:
         port = texts.get(value.name)
         if port is None:
