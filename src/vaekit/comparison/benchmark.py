@@ -526,7 +526,7 @@ class Benchmark:
         assert self.conditioning is not None, "asked of a comparison with a context"
         items = subject.reference
         places = items.index if items.index is not None else torch.arange(len(items))
-        made = self.conditioning.r_precision(self.features(subject.sampled(items)), places)
+        made = self.conditioning.r_precision(self.features(subject.reference_samples), places)
         known = self.conditioning.r_precision(self.features(subject.x(items)), places)
         values = {**score.values, ASKED: made}
         return replace(score, values=values), {**real, ASKED: known}

@@ -346,7 +346,7 @@ def _similarity(name: str, value: float | None, items: int) -> ReportRow:
 
 
 SOURCES: dict[str, Callable[[EvaluationContext], Tensor]] = {
-    "samples": lambda subject: subject.sampled(subject.reference),
+    "samples": lambda subject: subject.reference_samples,
     "model prior": lambda subject: subject.drawn_from_prior(subject.reference),
     "reconstructions": lambda subject: subject.reconstructed(subject.others),
     "real items": lambda subject: subject.x(subject.others),

@@ -233,6 +233,11 @@ class EvaluationContext:
         parts = [model.sample(len(b.x), b.context, generator=generator) for b in batches]
         return self._visible(torch.cat(parts))
 
+    @cached_property
+    def reference_samples(self) -> Tensor:
+        """As many samples as there are in the reference, in its contexts; drawn once."""
+        return self.sampled(self.reference)
+
     @torch.no_grad()
     def drawn_from_prior(self, items: Items) -> Tensor:
         """Return the same, from the model's own prior instead of the one fitted after training."""

@@ -31,7 +31,7 @@ _ALARM = 0.57  # with some thousands of rows, more than chance explains
 
 
 def _samples(subject: EvaluationContext) -> Any:
-    return subject.trained.domain.decode(subject.sampled(subject.reference))
+    return subject.trained.domain.decode(subject.reference_samples)
 
 
 def _model_prior(subject: EvaluationContext) -> Any:
@@ -242,7 +242,7 @@ def evaluation_pictures(subject: EvaluationContext) -> "dict[str, Figure]":
     learned = [column.name for column in _domain(subject).learned]
     decode = subject.trained.domain.decode
     real = decode(subject.x(subject.reference))[learned]
-    new = decode(subject.sampled(subject.reference))[learned]
+    new = decode(subject.reference_samples)[learned]
     return {
         "columns": marginals(real, new),
         "associations": association_difference(associations(real), associations(new)),
