@@ -40,6 +40,7 @@ _ORDER = (
     "augment",
     "optimize",
     "export",
+    "explore",
     "info",
 )
 """In the help; those of plug-ins follow, by name."""

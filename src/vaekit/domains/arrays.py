@@ -1,7 +1,7 @@
 """Numeric tables: numpy arrays, tensors and data frames of numbers."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from vaekit.domains.collecting import collect_items
 from vaekit.domains.hooks import DetectorDefaults, TrainingBudget
 from vaekit.domains.sources import read_source
 from vaekit.domains.stored import StoredFields
+from vaekit.domains.views import number_column
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import CODES, REAL, UNIT, Support
@@ -195,6 +196,13 @@ class ArrayDomain(Domain):
         fields.one_of("kind", self.kind, ("numpy", "torch", "pandas"))
         fields.one_of("dtype", self.dtype, ("float32", "float64"))
         fields.shape(self.event_shape, model)
+
+    def page_decoder(self) -> Mapping[str, Any]:
+        """Return a card with a number for each column."""
+        mean, scale = require_fitted(self.mean, self), require_fitted(self.scale, self)
+        names = self.columns or [str(place) for place in range(len(mean))]
+        cells = zip(names, scale, mean, strict=True)
+        return {"kind": "card", "columns": [number_column(n, s, m) for n, s, m in cells]}
 
     def detector_defaults(self, clean: bool, X: Any) -> DetectorDefaults:
         """Return a noise for each column, and a short training with large steps."""

@@ -21,6 +21,7 @@ from vaekit.domains.hooks import (
     SampleOptions,
     UsableItems,
 )
+from vaekit.domains.views import ItemView, columns_of_frame, row_values, usual_views
 from vaekit.errors import CompositionError, DataError, NotFittedError, SpecError, unknown_name
 from vaekit.likelihoods.base import LearnedGaussian, Likelihood
 from vaekit.likelihoods.support import Support
@@ -331,6 +332,45 @@ class Domain(abc.ABC):
     def clip(self, x: Tensor) -> Tensor:
         """Return x cut to what the data can show: a Gaussian's mean may overshoot it."""
         return x
+
+    def item_views(self, items: Any) -> list[ItemView]:
+        """Return how each item looks in a browser.
+
+        Args:
+            items: As `decode` or `read` gives them.
+        """
+        return usual_views(items, self.feature_names)
+
+    def item_facts(self, items: Any) -> Mapping[str, Sequence[Any]]:
+        """Return what is known of each item, by name, as values that a map can be coloured by.
+
+        Args:
+            items: As `read` gives them.
+        """
+        return columns_of_frame(items)
+
+    def read_dropped(self, given: Mapping[str, Any]) -> Any:
+        """Return one item that a person dropped into a browser, as `prepare` takes it.
+
+        Args:
+            given: ``text``, ``row`` (values by column) or ``image`` (the bytes of a file).
+
+        Raises:
+            DataError: No item of this kind.
+        """
+        names = self.feature_names
+        row = given.get("row")
+        if row is None or len(self.event_shape) != 1:
+            raise DataError(f"a model of {type(self).__name__} takes no such item; drop a row.")
+        return np.asarray([row_values(row, names or list(map(str, range(self.num_features))))])
+
+    def page_decoder(self) -> Mapping[str, Any] | None:
+        """Return how a page without Python shows what the networks make, as plain values.
+
+        The record has a ``"kind"``: ``"pixels"`` (values from 0 to 1, channels first), ``"card"``
+        (with ``columns``), or ``"lines"``. ``None`` where only Python can show such items.
+        """
+        return None
 
     def repeated(self, items: Any) -> Any:
         """Return for each item whether it repeats what must be unique; empty where nothing must."""

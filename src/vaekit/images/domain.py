@@ -1,6 +1,6 @@
 """Images: arrays of any usual layout, and folders and files of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from vaekit.domains.context import Labels
 from vaekit.domains.hooks import DetectorDefaults, ReadOptions
 from vaekit.domains.sources import read_source
 from vaekit.domains.stored import StoredFields
+from vaekit.domains.views import ItemView, pixel_views
 from vaekit.errors import DataError, SpecError
 from vaekit.files import expanded_path
 from vaekit.images.captions import read_captions
@@ -31,6 +32,7 @@ from vaekit.images.folders import (
     write_images,
 )
 from vaekit.images.metadata import metadata_columns
+from vaekit.images.views import dropped_image, pixel_bytes
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import IMAGE, REAL, UNIT, Support
 from vaekit.networks.conv import Chain, Offset
@@ -299,6 +301,23 @@ class ImageDomain(Domain):
     def draws_images(self) -> bool:
         """Always."""
         return True
+
+    def item_views(self, items: Any) -> list[ItemView]:
+        """Return pictures."""
+        return pixel_views(pixel_bytes(items, str(self.layout), self.scale))
+
+    def item_facts(self, items: Any) -> Mapping[str, Sequence[Any]]:
+        """Return nothing: pixels are no facts."""
+        return {}
+
+    def read_dropped(self, given: Mapping[str, Any]) -> Any:
+        """Return the image of a file, scaled and cropped."""
+        shape, layout = self.event_shape, str(self.layout)
+        return dropped_image(given.get("image"), shape, layout, self.scale, self.dtype)
+
+    def page_decoder(self) -> Mapping[str, Any]:
+        """Return pixels."""
+        return {"kind": "pixels"}
 
     def clip(self, x: Tensor) -> Tensor:
         """Return values cut to 0 … 1."""

@@ -26,6 +26,7 @@ from vaekit.domains.tokenizers import (
     learn_tokenizer,
     tokens_of,
 )
+from vaekit.domains.views import ItemView
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.fitting.conditional import read_number
 from vaekit.likelihoods.base import Likelihood
@@ -369,6 +370,25 @@ class MoleculeDomain(Domain):
         from vaekit.molecules.outputs import draw_between, draws_molecules
 
         return partial(draw_between, trained) if draws_molecules(out) else None
+
+    def item_views(self, items: Any) -> list[ItemView]:
+        """Return drawings with a few properties."""
+        from vaekit.molecules.views import molecule_views
+
+        return molecule_views(items.smiles if isinstance(items, Standardized) else items)
+
+    def item_facts(self, items: Any) -> Mapping[str, Sequence[Any]]:
+        """Return properties that came with the molecules, and a few that are computed."""
+        from vaekit.molecules.views import molecule_facts
+
+        return molecule_facts(items)
+
+    def read_dropped(self, given: Mapping[str, Any]) -> Any:
+        """Return one molecule from its SMILES."""
+        text = given.get("text")
+        if not isinstance(text, str) or not text.strip():
+            raise DataError("a model of molecules takes a SMILES; type or paste one.")
+        return [text.split()[0]]
 
     def conditions(self) -> Conditions:
         """Return readers of numbers, one for each target."""

@@ -1,6 +1,6 @@
 """Sequences of tokens: text, peptides, codes of events."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -194,6 +194,17 @@ class SequenceDomain(Domain):
         """Refuse a vocabulary that there is none of, or that is another than the model's."""
         fields = StoredFields(place)
         check_vocabulary(fields, self.vocabulary, model)
+
+    def item_facts(self, items: Any) -> Mapping[str, Sequence[Any]]:
+        """Return how long each is."""
+        return {"length": [len(item) for item in items]}
+
+    def read_dropped(self, given: Mapping[str, Any]) -> Any:
+        """Return one sequence, its tokens with spaces between where training had lists."""
+        text = given.get("text")
+        if not isinstance(text, str):
+            raise DataError("a model of sequences takes text; type or paste one.")
+        return [text.split() if self.are_split else text.strip()]
 
     def file_ending(self, what: str) -> str:
         """Return ``"txt"``: one sequence a line."""

@@ -18,6 +18,7 @@ from vaekit.domains.collecting import collect_items
 from vaekit.domains.hooks import DetectorDefaults, ReadOptions
 from vaekit.domains.sources import read_source
 from vaekit.domains.stored import StoredFields
+from vaekit.domains.views import ItemView, line_views, number_column
 from vaekit.errors import DataError, SpecError
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import REAL, Support
@@ -359,6 +360,36 @@ class SeriesDomain(Domain):
         from vaekit.series.anomalies import restore_steps
 
         return restore_steps(detector, arrays)
+
+    @property
+    def _channels(self) -> list[str]:
+        count = len(require_fitted(self.center, self))
+        known = self.columns or ()
+        return list(known) if len(known) == count else [f"channel {i}" for i in range(count)]
+
+    def item_views(self, items: Any) -> list[ItemView]:
+        """Return lines, one for each channel."""
+        array = np.asarray(items, dtype=np.float64)
+        return line_views(array[..., None] if self.is_flat else array, self._channels)
+
+    def item_facts(self, items: Any) -> Mapping[str, Sequence[Any]]:
+        """Return nothing: steps are no facts."""
+        return {}
+
+    def read_dropped(self, given: Mapping[str, Any]) -> Any:
+        """Return one series of one channel from numbers with commas, spaces or lines between."""
+        text = given.get("text")
+        if not isinstance(text, str) or len(require_fitted(self.center, self)) > 1:
+            raise DataError("a model of series of one channel takes a list of numbers as text.")
+        try:
+            return np.asarray([[float(n) for n in text.replace(",", " ").split()]])
+        except ValueError as error:
+            raise DataError(f"a series must be numbers; {error}.") from error
+
+    def page_decoder(self) -> Mapping[str, Any]:
+        """Return lines."""
+        cells = zip(self._channels, self.scale or (), self.center or (), strict=True)
+        return {"kind": "lines", "columns": [number_column(n, s, c) for n, s, c in cells]}
 
     @property
     def supports(self) -> frozenset[Support]:

@@ -43,6 +43,7 @@ from vaekit.tables.constraints import Condition, Constraint, FixedCombinations, 
 from vaekit.tables.dtypes import from_plain, to_plain
 from vaekit.tables.infer import learn_column
 from vaekit.tables.numbers import SCALES, NumericColumn
+from vaekit.tables.views import dropped_row, page_columns
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -402,6 +403,15 @@ class TableDomain(Domain):
         for name, was in self.originals.items():
             frame[name] = from_plain(frame[name], was)
         return frame
+
+    def read_dropped(self, given: Mapping[str, Any]) -> Any:
+        """Return a data frame of one row."""
+        return dropped_row(require_fitted(self.columns, self), self.dtypes, given.get("row"))
+
+    def page_decoder(self) -> Mapping[str, Any] | None:
+        """Return a card; nothing where constraints put columns together."""
+        columns = page_columns(require_fitted(self.columns, self))
+        return None if self.constraints else {"kind": "card", "columns": columns}
 
     def check_stored(self, place: str, model: nn.Module) -> None:
         """Refuse columns that are not those of the model, and rows that cannot be made."""

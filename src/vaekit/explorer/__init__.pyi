@@ -1,0 +1,2 @@
+from .opening import open_session as open_session
+from .session import Session as Session

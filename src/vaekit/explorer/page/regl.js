@@ -1,0 +1,2 @@
+// The drawing library is a classic script; this makes a module of it.
+export default globalThis.createREGL;
