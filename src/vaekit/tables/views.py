@@ -9,7 +9,7 @@ from vaekit.domains.views import plain_value
 from vaekit.errors import DataError
 from vaekit.tables.columns import CategoricalColumn, Column
 
-_KNOTS = 129
+_KNOTS, _FINE, _MOST_STEPS = 129, 4097, 700
 _REACH = 4.0  # deviations, of what networks see of numbers
 
 
@@ -62,8 +62,6 @@ def _as_time(name: str, value: Any) -> Any:
 def page_columns(columns: Sequence[Column]) -> list[dict[str, Any]]:
     """Return how a page shows each learned column, as values by code and by number.
 
-    Numbers are tabulated at 129 points of what the networks see, between which a page draws a
-    straight line.
     """
     learned = [column for column in columns if column.num_codes]
     numbers = iter(range(len(learned), 2 * len(learned)))
@@ -79,10 +77,32 @@ def _page_column(column: Column, place: int, number: int | None) -> dict[str, An
     record = {"name": column.name, "place": place, "values": _plain(column.decode(codes, middle))}
     if number is None:
         return record
-    at = np.linspace(-_REACH, _REACH, _KNOTS)
-    shown = column.decode(np.full(_KNOTS, column.number_code), at)
-    grid = {"at": [round(float(x), 4) for x in at], "values": _plain(shown)}
-    return {**record, "number": number, "number_code": column.number_code, "grid": grid}
+    return {
+        **record,
+        "number": number,
+        "number_code": column.number_code,
+        "grid": _grid(column),
+    }
+
+
+def _grid(column: Column) -> dict[str, Any]:
+    """Return the values of a number by what networks see of it.
+
+    Where it takes few values these are steps, each with its upper end; else there are knots between
+    which a page draws straight lines.
+    """
+    at = np.linspace(-_REACH, _REACH, _FINE)
+    values = _plain(column.decode(np.full(_FINE, column.number_code), at))
+    last = [i for i in range(_FINE) if i + 1 == _FINE or values[i] != values[i + 1]]
+    if len(last) > _MOST_STEPS:
+        chosen, steps = list(range(0, _FINE, (_FINE - 1) // (_KNOTS - 1))), False
+    else:
+        chosen, steps = last, True
+    return {
+        "steps": steps,
+        "at": [round(float(at[i]), 4) for i in chosen],
+        "values": [values[i] for i in chosen],
+    }
 
 
 def _plain(values: Any) -> list[Any]:

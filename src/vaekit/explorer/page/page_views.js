@@ -31,12 +31,19 @@ function between(from, to, value) {
   return to[i - 1] + share * (to[i] - to[i - 1]);
 }
 
+/** What networks see of each value of a grid: of a step its middle. */
+function middles({ steps, at }) {
+  return steps ? at.map((end, i) => (i ? (end + at[i - 1]) / 2 : end)) : at;
+}
+
 function cellOf(x, column, place) {
   if ("scale" in column) return rounded(column.center + column.scale * x[place]);
   const code = Math.round(x[column.place]);
   if (column.number !== undefined && code === column.number_code) {
-    const value = between(column.grid.at, column.grid.values, x[column.number]);
-    const whole = column.grid.values.every((v) => Number.isInteger(v));
+    const { grid } = column;
+    if (grid.steps) return grid.values[placeIn(grid.at, x[column.number])];
+    const value = between(grid.at, grid.values, x[column.number]);
+    const whole = grid.values.every((v) => Number.isInteger(v));
     return whole ? Math.round(value) : rounded(value);
   }
   const value = column.values[code - 1];
@@ -81,7 +88,7 @@ export function encodeRow(row, form, shape) {
       throw new Error(`'${column.name}' must be one of ${column.values.filter((v) => v !== null).slice(0, 8).join(", ")}; got ${value}.`);
     }
     x[column.place] = column.number_code;
-    x[column.number] = between(column.grid.values, column.grid.at, number);
+    x[column.number] = between(column.grid.values, middles(column.grid), number);
   });
   return { x, view: { kind: "card", cells: form.columns.map(({ name }) => ({ name, value: typeof row[name] === "string" && row[name] !== "" && Number.isFinite(Number(row[name])) ? Number(row[name]) : row[name] })) } };
 }
