@@ -37,16 +37,20 @@ export function App({ store, actions, token, root }) {
     return () => clearTimeout(timer);
   }, [state.tab, state.color, state.projection, state.mode, state.item, state.seed, state.temperature, state.theme, state.z, state.context]);
   const only = !info.can.map;
+  // What is the same as before is not looked through again at each step of a slider.
+  const toolbar = useMemo(() => html`<${Toolbar} state=${state} store=${store} actions=${actions} />`, [state.mode, state.color, state.projection]);
+  const legend = useMemo(() => html`<${Legend} state=${state} theme=${theme} />`, [state.column, theme]);
+  const header = useMemo(() => html`<${Header} state=${state} store=${store} />`, [state.theme]);
   return html`<div class=${`page ${only ? "only" : ""}`} onDragOver=${(event) => event.preventDefault()} onDrop=${(event) => dropped(event, info, actions)}>
-    <${Header} state=${state} store=${store} theme=${theme} />
+    ${header}
     ${state.error ? html`<div class="error" role="alert"><p>${state.error}</p><button type="button" class="plain" aria-label="Dismiss" onClick=${() => store.set({ error: "" })}>✕</button></div>` : null}
     <main>
       ${only ? null : html`<section class="place" aria-label="Map">
-        <${Toolbar} state=${state} store=${store} actions=${actions} />
+        ${toolbar}
         <div class=${`maps ${infos.length > 1 ? "two" : ""}`}>
           ${infos.map((one, run) => html`<${Mapped} key=${run} state=${state} run=${run} theme=${theme} actions=${actions} store=${store} />`)}
         </div>
-        <${Legend} state=${state} theme=${theme} />
+        ${legend}
       </section>`}
       <section class="side" aria-label="Item">
         ${only ? html`<p class="hint">This model has no latents, and so no map and no sliders: it makes items out of noise, in many steps.</p>` : html`<${Current} state=${state} actions=${actions} />`}
@@ -65,7 +69,7 @@ async function dropped(event, info, actions) {
   actions.drop({ image: base64Of(new Uint8Array(await file.arrayBuffer())) });
 }
 
-function Header({ state, store, theme }) {
+function Header({ state, store }) {
   const { info, infos } = state;
   const [copied, setCopied] = useState(false);
   const what = info.can.map ? `${info.count.toLocaleString("en-US")} ${info.is_sampled ? "samples" : "items"}, ${info.latent_dim} latents` : "no latents";

@@ -33,6 +33,10 @@ function useTraversals(info, z, context, actions, count) {
 }
 
 function Traversal({ views }) {
+  return useMemo(() => traversed(views), [views]); // the same as before is not looked through again
+}
+
+function traversed(views) {
   if (!views) return html`<div class="traversal waiting"></div>`;
   if (!drawn(views[0].kind)) return html`<p class="does">${difference(views[0], views[views.length - 1])}</p>`;
   return html`<div class="traversal" aria-hidden="true">${views.map((view, i) => html`<${View} key=${i} view=${view} small=${true} />`)}</div>`;
