@@ -19,7 +19,7 @@ from vaekit.errors import CompositionError, DataError, SpecError, VaekitError, u
 from vaekit.explorer.latents import Floats, LatentMap, LatentSlider, decoded, lay_out
 from vaekit.fitting.trained import TrainedModel
 from vaekit.models.vae import VAE
-from vaekit.randomness import seeded
+from vaekit.randomness import make_generator, seeded
 from vaekit.types import SamplingOptions
 
 Answer = dict[str, Any]
@@ -395,8 +395,9 @@ class Session:
         x = trained.domain.encode(rows).to(trained.device)
         observed = trained.domain.observed(rows)
         seen = None if observed is None else observed.to(trained.device)
-        with seeded(0):
-            found = trained.vae.log_prob(x, context, observed=seen, draws=_DRAWS)
+        found = trained.vae.log_prob(
+            x, context, observed=seen, draws=_DRAWS, generator=make_generator(0)
+        )
         return found.double().cpu().numpy()
 
 

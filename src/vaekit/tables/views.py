@@ -60,9 +60,7 @@ def _as_time(name: str, value: Any) -> Any:
 
 
 def page_columns(columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """Return how a page shows each learned column, as values by code and by number.
-
-    """
+    """Return how a page shows each learned column, as values by code and by number."""
     learned = [column for column in columns if column.num_codes]
     numbers = iter(range(len(learned), 2 * len(learned)))
     return [

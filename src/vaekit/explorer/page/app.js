@@ -108,10 +108,10 @@ function Mapped({ state, run, theme, actions, store }) {
   const { infos, layouts, item } = state;
   const layout = layouts && layouts[run];
   const colors = useMemo(() => mapColors(state, theme), [state.column, theme, state.info]);
-  const selected = useMemo(() => (state.selection && state.selection.length ? state.selection : run && item !== null && item !== undefined ? [item] : []), [state.selection, item, run]);
+  const other = useMemo(() => (run && layout && Number.isInteger(item) ? Array.from(layout.points.subarray(2 * item, 2 * item + 2)) : null), [run, layout, item]);
   return html`<figure class="mapped">
     <${LatentMap} label=${`Map of ${infos[run].name}: ${infos[run].count} items`} layout=${layout} colors=${colors} theme=${theme}
-      mode=${run && state.mode === "walk" ? "point" : state.mode} place=${run ? null : state.place} selected=${selected}
+      mode=${run && state.mode === "walk" ? "point" : state.mode} place=${run ? other : state.place} selected=${state.selection}
       onPick=${actions.pick} onLasso=${actions.lasso} onWalk=${run ? () => {} : actions.walk} thumb=${actions.thumb} />
     <figcaption class="quiet">${infos.length > 1 ? html`<b>${infos[run].name}</b> ` : null}${layout ? `${layout.axes[0]} →, ${layout.axes[1]} ↑` : "…"}</figcaption>
   </figure>`;
@@ -142,7 +142,7 @@ function Current({ state, actions }) {
   const cards = info.kind === "card" && shown.kind === "card";
   return html`<section class="current" aria-label="The item that is looked at">
     <div class="row"><h2>${title}</h2><span class="space"></span>
-      ${moved && (item !== null || dropped) ? html`<button type="button" class="plain" onClick=${actions.reset}>Back to ${item !== null ? `item ${item}` : "yours"}</button>` : null}
+      ${moved && (item !== null || dropped) ? html`<button type="button" class="plain" title=${item !== null ? `Back to item ${item}` : "Back to yours"} onClick=${actions.reset}>Back</button>` : null}
       <button type="button" class="plain" onClick=${save}>Download</button></div>
     <div class=${`pair of-${info.kind}`}>
       ${alone || cards ? null : html`<figure><${View} view=${original} marked=${facts && facts.marked} label="original" /><figcaption>original</figcaption></figure>`}
@@ -155,7 +155,7 @@ function Current({ state, actions }) {
 
 function Facts({ facts, score, kind }) {
   if (!facts) return null;
-  const own = kind === "card" ? [] : Object.entries(facts.facts).slice(0, 6);
+  const own = kind === "card" || kind === "molecule" ? [] : Object.entries(facts.facts).slice(0, 6);
   const said = [
     ...own.map(([name, value]) => [name, short(value)]),
     ...(facts.score !== undefined ? [["anomaly score", `${short(facts.score)}${facts.flagged ? ", flagged" : ""}`]] : []),

@@ -9,7 +9,7 @@ const BACKGROUND = { light: "#ffffff", dark: "#15181d" };
 const STEP = 0.03; // of the map's width, that an arrow key walks
 
 /** Points fitted into the square that the drawing library wants, and the way back. */
-function fitted(points) {
+function fitted(points, aspect) {
   const count = points.length / 2;
   const low = [Infinity, Infinity];
   const high = [-Infinity, -Infinity];
@@ -19,7 +19,7 @@ function fitted(points) {
     if (points[i] > high[axis]) high[axis] = points[i];
   }
   const center = [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2];
-  const size = Math.max(high[0] - low[0], high[1] - low[1], 1e-9) / (2 * MARGIN);
+  const size = Math.max(high[0] - low[0], high[1] - low[1], 1e-9) / (2 * MARGIN * Math.min(1, aspect));
   const x = new Float32Array(count);
   const y = new Float32Array(count);
   for (let i = 0; i < count; i += 1) {
@@ -68,12 +68,33 @@ export function LatentMap({ label, layout, colors, mode, theme, place, selected,
     let plot;
     try {
       const { width, height } = frame.current.getBoundingClientRect();
-      plot = createScatterplot({ canvas: canvas.current, width, height, lassoColor: "#e07020", pointOutlineWidth: 1, pointSizeSelected: 3, opacityInactiveScale: 0.35, deselectOnDblClick: false });
+      plot = createScatterplot({ canvas: canvas.current, width, height, lassoColor: "#e07020", pointOutlineWidth: 1, pointSizeSelected: 1, opacityInactiveScale: 0.35, deselectOnDblClick: false });
     } catch (error) {
       setFailed(true);
       return undefined;
     }
     held.current = { plot };
+    held.current.show = newest(async (found, dyed, shade) => {
+      const box = frame.current.getBoundingClientRect();
+      const aspect = box.width / box.height || 1;
+      const fit = fitted(found.points, aspect);
+      held.current.shown = { aspect, again: () => held.current.show(found, dyed, shade) };
+      Object.assign(held.current, { fit, lines: toScreen(plot, fit), quiet: true });
+      plot.set({
+        backgroundColor: BACKGROUND[shade],
+        colorBy: "valueA",
+        pointColor: dyed.colors.length > 1 ? dyed.colors : [...dyed.colors, ...dyed.colors],
+        pointColorActive: shade === "dark" ? "#ffffff" : "#000000",
+        pointColorHover: "#e07020",
+        pointSize: pointSize(fit.count),
+        opacity: fit.count > 20000 ? 0.5 : 0.85,
+      });
+      await plot.draw({ x: fit.x, y: fit.y, z: dyed.values }, { zDataType: "categorical" });
+      if (!held.current) return;
+      held.current.quiet = false;
+      frame.current.dataset.drawn = String(fit.count);
+      moved();
+    });
     const moved = () => setSpot(spotOf(held.current, latest.current.place));
     plot.subscribe("select", ({ points }) => {
       if (held.current.quiet) return;
@@ -98,6 +119,9 @@ export function LatentMap({ label, layout, colors, mode, theme, place, selected,
       const box = frame.current.getBoundingClientRect();
       if (box.width < 2 || box.height < 2) return;
       plot.set({ width: box.width, height: box.height });
+      const { shown } = held.current;
+      const isNarrow = Math.min(1, box.width / box.height);
+      if (shown && Math.abs(isNarrow - Math.min(1, shown.aspect)) > 0.02) shown.again();
       moved();
     });
     sized.observe(frame.current);
@@ -109,31 +133,10 @@ export function LatentMap({ label, layout, colors, mode, theme, place, selected,
   }, []);
 
   useEffect(() => {
-    if (!held.current || !layout) return;
-    const { plot } = held.current;
-    const fit = fitted(layout.points);
-    held.current.fit = fit;
-    held.current.lines = toScreen(plot, fit);
-    held.current.quiet = true;
-    plot.set({
-      backgroundColor: BACKGROUND[theme],
-      colorBy: "valueA",
-      pointColor: colors.colors.length > 1 ? colors.colors : [...colors.colors, ...colors.colors],
-      pointColorActive: theme === "dark" ? "#ffffff" : "#000000",
-      pointColorHover: "#e07020",
-      pointSize: pointSize(fit.count),
-      opacity: fit.count > 20000 ? 0.5 : 0.85,
-    });
-    const drawn = plot.draw({ x: fit.x, y: fit.y, z: colors.values }, { zDataType: "categorical" });
-    drawn.then(() => {
-      if (!held.current) return;
-      held.current.quiet = false;
-      frame.current.dataset.drawn = String(fit.count);
-      setSpot(spotOf(held.current, latest.current.place));
-    });
-  }, [layout, colors, theme, failed]);
+    if (held.current && layout) held.current.show(layout, colors, theme);
+  }, [layout, colors, theme]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (held.current) held.current.plot.set({ mouseMode: mode === "lasso" ? "lasso" : "panZoom" });
   }, [mode]);
 
