@@ -296,14 +296,15 @@ class Session:
         if cloud.scores is None or detector is None:
             return {}
         marked: Answer = {}
-        if self.trained.domain.cells:
+        score = float(cloud.scores[index])
+        flagged = score > -detector.offset_
+        if flagged and self.trained.domain.cells:
             (reasons,) = detector.explain(take_rows(cloud.items, np.array([index])), _REASONS)
             marked = {
                 one.column: {"expected": plain_value(one.expected), "share": plain_value(one.share)}
                 for one in reasons
             }
-        score = float(cloud.scores[index])
-        return {"score": score, "flagged": score > -detector.offset_, "marked": marked}
+        return {"score": score, "flagged": flagged, "marked": marked}
 
     def _context(self, given: Mapping[str, Any]) -> Tensor | None:
         """Return the context that a page asks for: of an item, or by words."""

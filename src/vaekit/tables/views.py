@@ -9,7 +9,7 @@ from vaekit.domains.views import plain_value
 from vaekit.errors import DataError
 from vaekit.tables.columns import CategoricalColumn, Column
 
-_KNOTS, _FINE, _MOST_STEPS = 129, 4097, 700
+_KNOTS, _FINE, _MOST_STEPS = 513, 4097, 700
 _REACH = 4.0  # deviations, of what networks see of numbers
 
 

@@ -51,7 +51,9 @@ export function writeAddress(state, token) {
   if (token) given.set("token", token);
   for (const name of SHARED) {
     const value = state[name];
-    if (value !== null && value !== undefined && value !== "" && value !== DEFAULTS[name]) given.set(name, String(value));
+    if (value === null || value === undefined) continue;
+    // A page begins with its first column, so that no column has to be said.
+    if (name === "color" || value !== DEFAULTS[name]) given.set(name, String(value));
   }
   if (state.z && state.moved) given.set("z", state.z.map((value) => Number(value.toFixed(4))).join(","));
   for (const [name, value] of Object.entries(state.context || {})) given.set(`c.${name}`, value);

@@ -119,7 +119,7 @@ function moveChoice(event, options, value, onChange) {
 /** A list to choose from, with its name before it. */
 export function Select({ label, value, options, onChange }) {
   return html`<label class="select"><span>${label}</span>
-    <select value=${value} onChange=${(event) => onChange(event.target.value)}>
+    <select value=${value} aria-label=${label} onChange=${(event) => onChange(event.target.value)}>
       ${options.map(([key, words]) => html`<option key=${key} value=${key} selected=${key === value}>${words}</option>`)}
     </select>
   </label>`;
