@@ -1,7 +1,7 @@
 // What one can do beside the sliders: mix two items, sample, bring one's own, look at a selection.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Choice, Range, base64Of, csv, debounced, download, html, short } from "vaekit/ui.js";
-import { View } from "vaekit/views.js";
+import { View, named } from "vaekit/views.js";
 
 /** Between two latents: straight on, or on a sphere, which keeps the length typical of a Gaussian. */
 export function between(a, b, t, path) {
@@ -47,7 +47,7 @@ export function Mix({ state, actions, store }) {
     ${a && b ? html`
       <${Range} label="A to B" name="mix" value=${t} min="0" max="1" step="0.01" shown=${`${Math.round(100 * t)} %`} onInput=${(value, event) => slide(value, event.timeStamp)} />
       <${Choice} label="Way" value=${path} options=${[["linear", "Straight"], ["spherical", "On a sphere"]]} onChange=${(value) => put({ path: value })} />
-      <div class="strip">${strip.map((view, i) => html`<button key=${i} type="button" class="tile" aria-label=${`${Math.round((100 * i) / (STRIP - 1))} % of the way`} onClick=${() => slide(i / (STRIP - 1), performance.now())}><${View} view=${view} small=${true} /></button>`)}</div>` : null}
+      <div class="strip">${strip.map((view, i) => html`<button key=${i} type="button" class="tile" aria-label=${named(view, `${Math.round((100 * i) / (STRIP - 1))} % of the way`)} onClick=${() => slide(i / (STRIP - 1), performance.now())}><${View} view=${view} small=${true} /></button>`)}</div>` : null}
   </div>`;
 }
 
@@ -74,7 +74,7 @@ export function Sample({ state, actions, store }) {
       <p class="hint">1 is as learned; below it samples are more typical and more alike, above it bolder and less often right.</p>` : null}
     <p class="row"><button type="button" class="main" onClick=${() => draw({ seed: seed + 1 })}>New samples</button><span class="quiet">seed ${seed}</span></p>
     <div class=${`grid of-${info.kind}`} aria-busy=${busy ? "true" : "false"} aria-live="polite">
-      ${(samples ? samples.views : []).map((view, i) => html`<button key=${i} type="button" class="tile" disabled=${!samples.z} aria-label=${`sample ${i + 1}${view.text ? `: ${view.text}` : ""}`}
+      ${(samples ? samples.views : []).map((view, i) => html`<button key=${i} type="button" class="tile" disabled=${!samples.z} aria-label=${named(view, `sample ${i + 1}`)}
         onClick=${() => actions.go(samples.z[i], "sample", performance.now())}><${View} view=${view} small=${true} /></button>`)}
     </div>
   </div>`;
@@ -142,7 +142,7 @@ export function Selection({ state, actions, store }) {
   return html`<div class="selection">
     <p><b>${selection.length.toLocaleString("en-US")}</b> items${column ? html`: ${summary(selection, column)}` : null}</p>
     <p class="row"><button type="button" onClick=${save}>Download as CSV</button><button type="button" class="plain" onClick=${() => store.set({ selection: [] })}>Clear</button></p>
-    <div class=${`grid of-${info.kind}`}>${views.map((view, i) => html`<button key=${selection[i]} type="button" class="tile" aria-label=${`item ${selection[i]}`} onClick=${() => actions.pick(selection[i])}><${View} view=${view} small=${true} /></button>`)}</div>
+    <div class=${`grid of-${info.kind}`}>${views.map((view, i) => html`<button key=${selection[i]} type="button" class="tile" aria-label=${named(view, `item ${selection[i]}`)} onClick=${() => actions.pick(selection[i])}><${View} view=${view} small=${true} /></button>`)}</div>
     ${selection.length > MOST_TILES ? html`<p class="hint">The first ${MOST_TILES} are shown.</p>` : null}
   </div>`;
 }

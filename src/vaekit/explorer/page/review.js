@@ -1,7 +1,7 @@
 // What a detector finds unusual: look, accept or reject, and keep the verdicts.
 import { useEffect, useState } from "preact/hooks";
 import { csv, download, html, short } from "vaekit/ui.js";
-import { View } from "vaekit/views.js";
+import { View, named } from "vaekit/views.js";
 
 const keyOf = (info) => `vaekit-verdicts:${info.name}:${info.count}`;
 
@@ -54,7 +54,7 @@ export function Review({ state, actions }) {
     <p class="hint">Keys: <kbd>A</kbd> accepts as an anomaly, <kbd>R</kbd> rejects. Verdicts are kept in this browser.</p>
     <ol class="anomalies">
       ${found.found.map(({ index, score, probability }, i) => html`<li key=${index} class=${`${verdicts[index] || ""} ${item === index ? "current" : ""}`}>
-        <button type="button" class="tile" aria-label=${`item ${index}, score ${short(score)}`} aria-current=${item === index ? "true" : "false"} onClick=${() => actions.pick(index)}>
+        <button type="button" class="tile" aria-label=${named(views[i], `item ${index}, score ${short(score)}`)} aria-current=${item === index ? "true" : "false"} onClick=${() => actions.pick(index)}>
           <${View} view=${views[i]} small=${true} /></button>
         <div class="about"><b>${short(score)}</b> <span class="quiet">item ${index}, ${Math.round(100 * probability)} % sure</span>
           <div class="row">

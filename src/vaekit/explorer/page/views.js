@@ -106,6 +106,9 @@ export function View({ view, reference, marked, label = "item", small = false })
   return html`<p class="text" aria-label=${label}>${view.text}</p>`;
 }
 
+/** What a button around an item is called: what is written in it is its name. */
+export const named = (view, words) => (view && (view.kind === "pixels" || view.kind === "lines") ? words : undefined);
+
 /** What changes from one view to another, in a few words; empty for what is seen at a glance. */
 export function difference(from, to) {
   if (!from || !to || from.kind === "pixels" || from.kind === "lines") return "";
