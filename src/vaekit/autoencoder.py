@@ -24,6 +24,7 @@ from vaekit.metrics.latents import Health
 from vaekit.presets.base import Preset
 from vaekit.priors.base import FittedPrior
 from vaekit.priors.mixture import Vamp
+from vaekit.registry import get
 from vaekit.schema import check_document
 from vaekit.storage.exporting import ExportReport, export_model
 from vaekit.storage.loading import load_model
@@ -450,6 +451,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             MissingExtraError: The other library is not installed.
         """
         return export_model(self._fitted("export"), path, to)
+
+    def explore(self, X: Any = None, *, labels: Any = None, context: Any = None) -> Any:
+        """Return a widget for notebooks that shows the latent space; see ``vaekit explore``.
+
+        Args:
+            X: Items of the kind seen in training, for the map; ``None`` shows samples there.
+            labels: One for each item, or columns of them: to color by, and to find directions.
+            context: Of the items, for conditional models; ``None`` takes it from the labels.
+
+        Raises:
+            MissingExtraError: The extra ``notebook`` is not installed.
+        """
+        self._fitted("explore")
+        return get("displays", "explore")(self, X, labels=labels, context=context)
 
     def run_folder(self) -> RunFolder:
         """Return what `save` writes."""

@@ -9,7 +9,9 @@ from matplotlib.figure import Figure
 
 from vaekit.autoencoder import Autoencoder
 from vaekit.datasets.images import Dataset, digits
-from vaekit.errors import SaveError
+from vaekit.errors import MissingExtraError, SaveError
+from vaekit.explorer.opening import open_session
+from vaekit.explorer.static_page import static_page
 from vaekit.files import atomic_folder, atomic_write, expanded_path
 from vaekit.places import check_target
 from vaekit.plots.charts import latent_health, training_curves
@@ -20,15 +22,16 @@ from vaekit.reports import lines, render, table_row
 from vaekit.seeds import check_seed
 
 
-def write_page(path: Path, figures: dict[str, str]) -> None:
+def write_page(path: Path, figures: dict[str, str], explorer: str | None = None) -> None:
     """Write the page beside its pictures.
 
     Args:
         path: The HTML file.
         figures: Names and values for its table.
+        explorer: The name of a page beside it to explore; ``None`` where there is none.
     """
     rows = lines(table_row(name, value) for name, value in figures.items())
-    atomic_write(path, render("demo", rows=rows))
+    atomic_write(path, render("demo", rows=rows, explorer=explorer))
 
 
 _SHOWN = 24
@@ -126,6 +129,7 @@ def _health(model: Autoencoder) -> Figure:
     return latent_health(health.kl_per_latent, active)
 
 
+_EXPLORER = "explore.html"
 _HELD_OUT = 297
 _EPOCHS, _BATCH = 60, 64
 
@@ -154,10 +158,12 @@ class DemoResult:
     Attributes:
         page: The HTML page.
         figures: Names and values, for a table.
+        explorer: A page to explore; ``None`` where the extra ``onnx`` is not installed.
     """
 
     page: Path
     figures: dict[str, str]
+    explorer: Path | None = None
 
 
 def run_demo(out: Path, seed: int = 0) -> DemoResult:
@@ -185,8 +191,20 @@ def run_demo(out: Path, seed: int = 0) -> DemoResult:
         models.vae.save(folder / "run")
         for name, figure in pictures.items():
             save_figure(figure, folder / f"{name}.png")
-        write_page(folder / "index.html", figures)
-    return DemoResult(out / "index.html", figures)
+        explorer = _write_explorer(folder, models.flat, data)
+        write_page(folder / "index.html", figures, explorer)
+    return DemoResult(out / "index.html", figures, None if explorer is None else out / explorer)
+
+
+def _write_explorer(folder: Path, model: Autoencoder, data: Dataset) -> str | None:
+    """Write a page to explore the two latents; return its name, or ``None`` without ONNX."""
+    labels = [data.label_names[label] for label in data.labels]
+    session = open_session(model, data.images, labels=labels, name="Handwritten digits")
+    try:
+        atomic_write(folder / _EXPLORER, static_page(session))
+    except MissingExtraError:  # the demonstration needs no extra
+        return None
+    return _EXPLORER
 
 
 def _check_destination(out: Path) -> None:
@@ -194,7 +212,7 @@ def _check_destination(out: Path) -> None:
     if not out.exists():
         return
     is_demo = (out / "index.html").is_file() and (out / "run" / "model.json").is_file()
-    ours = ("index.html", "run")
+    ours = ("index.html", _EXPLORER, "run")
     if not out.is_dir() or any(
         not is_demo or (item.name not in ours and item.suffix != ".png") for item in out.iterdir()
     ):

@@ -36,6 +36,7 @@ KINDS: Mapping[str, str | None] = {
     "metrics": None,
     "commands": None,
     "stored": None,
+    "displays": None,
 }
 """Every kind of part, and the package of the core whose exports are of that kind."""
 

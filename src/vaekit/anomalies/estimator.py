@@ -38,6 +38,7 @@ from vaekit.errors import CompositionError
 from vaekit.fitting.fit import Plan
 from vaekit.places import is_there
 from vaekit.presets.base import Preset
+from vaekit.registry import get
 from vaekit.seeds import check_seed
 from vaekit.storage.loading import locate_run
 from vaekit.storage.runs import options_from_json, options_to_json, reading, write_run
@@ -328,6 +329,18 @@ class VAEDetector(OutlierMixin, BaseEstimator):
                 "scores of steps are for series; fit with domain=SeriesDomain(window=64)."
             )
         return self.steps_
+
+    def explore(self, X: Any = None) -> Any:
+        """Return a widget for notebooks that shows items and what is unusual; see `vaekit explore`.
+
+        Args:
+            X: Items of the kind seen in training; ``None`` shows samples of the model.
+
+        Raises:
+            MissingExtraError: The extra ``notebook`` is not installed.
+        """
+        require_trained(self, "explore")
+        return get("displays", "explore")(self, X)
 
     def __sklearn_is_fitted__(self) -> bool:
         return "detector_" in vars(self)

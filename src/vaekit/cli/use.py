@@ -389,6 +389,8 @@ def demo(
     result = vaekit.run_demo(out, seed)
     print_table("A VAE of 8x8 digits", result.figures)
     console.print(f"Open {result.page} in a browser.", highlight=False)
+    if result.explorer is not None:
+        console.print(f"Then try it yourself: {result.explorer}", highlight=False)
 
 
 def models(

@@ -91,7 +91,7 @@ export function LatentMap({ label, layout, colors, mode, theme, place, selected,
       });
       await plot.draw({ x: fit.x, y: fit.y, z: dyed.values }, { zDataType: "categorical" });
       if (!held.current) return;
-      held.current.quiet = false;
+      Object.assign(held.current, { quiet: false, isDrawn: true });
       frame.current.dataset.drawn = String(fit.count);
       moved();
     });
@@ -181,14 +181,14 @@ export function LatentMap({ label, layout, colors, mode, theme, place, selected,
 }
 
 function spotOf(held, place) {
-  if (!held || !held.fit || !place) return null;
+  if (!held || !held.isDrawn || !place) return null;
   const [x, y] = held.lines();
   const { center, size } = held.fit;
   return [x.start + x.slope * ((place[0] - center[0]) / size), y.start + y.slope * ((place[1] - center[1]) / size)];
 }
 
 function placeOf(held, spot) {
-  if (!held || !held.fit) return null;
+  if (!held || !held.isDrawn) return null;
   const lines = held.lines();
   const { center, size } = held.fit;
   return lines.map(({ start, slope }, axis) => ((spot[axis] - start) / slope) * size + center[axis]);
