@@ -9,6 +9,7 @@ from . import (
     editing as editing,
     errors as errors,
     evaluation as evaluation,
+    explorer as explorer,
     images as images,
     latents as latents,
     likelihoods as likelihoods,

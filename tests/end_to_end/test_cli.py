@@ -33,6 +33,7 @@ COMMANDS = (
     "edit",
     "score",
     "evaluate",
+    "explore",
     "export",
     "info",
 )

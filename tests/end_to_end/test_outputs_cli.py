@@ -60,6 +60,7 @@ def command_line(name, folder):
         "interpolate": [run, table],
         "edit": [run, table, "--discover", 1],
         "score": [run, table],
+        "explore": [run, table],
         "anomalies": [table, "--window", "auto"],
         "predict": ["moses", smiles],
         "analogues": ["moses", "CCO", "--training", smiles],
@@ -72,7 +73,7 @@ def command_line(name, folder):
 
 @pytest.mark.parametrize(("name", "option"), FILES)
 def test_a_file_that_is_there_is_replaced_only_by_force(name, option, folder, tmp_path):
-    ending = ENDINGS.get(option, ".csv")
+    ending = ".html" if name == "explore" else ENDINGS.get(option, ".csv")
     mine = tmp_path / f"mine{ending}"
     mine.write_text("years of work")
     with pytest.raises(SaveError, match=r"is there already and would be lost.*add --force"):
