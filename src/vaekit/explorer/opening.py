@@ -11,7 +11,7 @@ from torch import Tensor
 from vaekit.anomalies.estimator import VAEDetector
 from vaekit.autoencoder import Autoencoder
 from vaekit.console.files import take_rows
-from vaekit.domains.context import Labels
+from vaekit.domains.context import Labels, several_captions
 from vaekit.domains.views import plain_value
 from vaekit.editing.codes import Direction, EncodedItems, encode_items
 from vaekit.editing.directions import find_direction
@@ -102,8 +102,21 @@ def _cloud(
     scores = None
     if detector is not None:
         scores = -detector.score_samples(items)[chosen]
-    columns = _columns(domain.item_facts(shown) if is_one_each else {}, named, chosen, scores)
+    facts = {
+        **_captions(trained, context, chosen),
+        **(domain.item_facts(shown) if is_one_each else {}),
+    }
+    columns = _columns(facts, named, chosen, scores)
     return Cloud(codes.z.cpu().numpy(), shown, codes.context, columns, scores)
+
+
+def _captions(trained: TrainedModel, context: Any, chosen: Any) -> dict[str, Sequence[Any]]:
+    """Return what each item's first caption says, of models of captions."""
+    learned = trained.context
+    if learned is None or learned.captions is None or context is None or isinstance(context, str):
+        return {}
+    texts = [each[0] for each in several_captions(context)]
+    return {"caption": [texts[i] or None for i in chosen]} if len(texts) > 1 else {}
 
 
 def _chosen(count: int, points: int) -> Any:

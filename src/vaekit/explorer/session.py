@@ -2,6 +2,7 @@
 
 import base64
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ from vaekit.errors import CompositionError, DataError, SpecError, VaekitError, u
 from vaekit.explorer.latents import Floats, LatentMap, LatentSlider, decoded, lay_out
 from vaekit.fitting.trained import TrainedModel
 from vaekit.models.vae import VAE
+from vaekit.priors.base import Steered
 from vaekit.randomness import make_generator, seeded
 from vaekit.types import SamplingOptions
 
@@ -130,6 +132,7 @@ class Session:
                 "slide": vectors,
                 "sample": True,
                 "temper": vectors,
+                "guide": self._knows_guidance,
                 "review": cloud is not None and cloud.scores is not None,
                 "drop": cloud is not None,
             },
@@ -384,6 +387,15 @@ class Session:
         return domain.item_views(domain.decode(x)), z.cpu().numpy()
 
     @property
+    def _knows_guidance(self) -> bool:
+        if self.trained.context is None or not self.trained.context.dropout:
+            return False
+        if not isinstance(self.trained.model, VAE):
+            return True
+        prior = self.trained.vae.fitted_prior
+        return isinstance(prior, Steered) and "guidance" in prior.knows
+
+    @property
     def _has_density(self) -> bool:
         return {"density", "normalised"} <= self.trained.vae.provides and (
             self._cloud.items is not None
@@ -411,29 +423,35 @@ _MOST_KINDS = 20
 
 
 def column_record(values: Sequence[Any]) -> Answer:
-    """Return a column as a page colours by it.
+    """Return a column as a page colors by it.
 
-    Whole numbers of at most 20 kinds, and text, are labels; other numbers are a scale.
+    Whole numbers of at most 20 kinds, and text, are labels; other numbers are a scale. Of text of
+    more kinds the most frequent keep their names.
 
     Example:
         >>> column_record(["b", "a", None])
         {'kind': 'labels', 'labels': ['a', 'b', 'missing'], 'codes': [1, 0, 2]}
         >>> column_record([0.5, 1.5])["kind"]
         'numbers'
+        >>> column_record([str(i) for i in range(99)])["labels"][-2:]
+        ['9', 'other']
     """
     known = [value for value in values if value is not None]
     numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in known)
     whole = all(float(value).is_integer() for value in known) if numeric else False
-    kinds = set(known)
+    kinds = Counter(known)
     if numeric and not (whole and len(kinds) <= _MOST_KINDS):
         return {"kind": "numbers", "values": pack([np.nan if v is None else v for v in values])}
-    ordered = sorted(kinds) if numeric else sorted(kinds, key=str)
-    labels = [f"{v:g}" if numeric else str(v) for v in ordered]
+    named = [kind for kind, _ in kinds.most_common(_MOST_KINDS)]
+    rest = len(kinds) > _MOST_KINDS
+    named = named[: _MOST_KINDS - 1] if rest else named
+    ordered = sorted(named) if numeric else sorted(named, key=str)
     positions = {value: place for place, value in enumerate(ordered)}
-    missing = len(known) < len(values)
+    labels = [f"{v:g}" if numeric else str(v) for v in ordered] + ["other"] * rest
     codes = [
-        positions.get(value, len(labels)) if value is not None else len(labels) for value in values
+        len(labels) if value is None else positions.get(value, len(ordered)) for value in values
     ]
+    missing = len(known) < len(values)
     return {"kind": "labels", "labels": labels + ["missing"] * missing, "codes": codes}
 
 

@@ -97,7 +97,7 @@ function Toolbar({ state, store, actions }) {
   const { info, mode, color, projection } = state;
   return html`<div class="toolbar">
     <${Choice} label="What the pointer does" value=${mode} onChange=${(value) => store.set({ mode: value })}
-      options=${[["point", "Point", "Click a point to see its item; drag to move, scroll to zoom"], ["walk", "Walk", "Drag over the map and see what lies there"], ["lasso", "Lasso", "Draw around points"]]} />
+      options=${[["point", "Point", "Click a point to see its item; drag to move, scroll to zoom"], ...(info.can.slide ? [["walk", "Walk", "Drag over the map and see what lies there"]] : []), ["lasso", "Lasso", "Draw around points"]]} />
     <span class="space"></span>
     ${info.columns.length ? html`<${Select} label="Color" value=${color} onChange=${actions.color} options=${[["", "one color"], ...info.columns.map((name) => [name, name])]} />` : null}
     ${info.projections.length > 1 ? html`<${Select} label="Map" value=${projection} onChange=${actions.layOut} options=${info.projections.map((name) => [name, { pca: "PCA", umap: "UMAP" }[name]])} />` : null}

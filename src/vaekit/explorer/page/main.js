@@ -16,7 +16,10 @@ export async function start(root, backend, given = {}) {
   const actions = createActions(store, backend);
   root.replaceChildren();
   render(html`<${App} store=${store} actions=${actions} token=${given.token} root=${given.themed || root} />`, root);
-  if (!info.can.map) return store;
+  if (!info.can.map) {
+    root.dataset.ready = "true";
+    return store;
+  }
   await actions.layOut(store.get().projection);
   await actions.color(color);
   const first = given.item !== undefined && given.item < info.count ? given.item : 0;

@@ -56,7 +56,7 @@ export function Sample({ state, actions, store }) {
   const { info, samples, seed, temperature, busy } = state;
   const [prompt, setPrompt] = useState("");
   const [guidance, setGuidance] = useState(3);
-  const asked = { n: 12, seed, temperature, ...(info.captions && prompt ? { prompt, guidance } : {}) };
+  const asked = { n: 12, seed, temperature, ...(info.captions && prompt ? { prompt } : {}), ...(info.can.guide && prompt ? { guidance } : {}) };
   const again = useMemo(() => debounced((what) => actions.sample(what), 60), []);
   useEffect(() => {
     if (!samples) actions.sample(asked);
@@ -68,11 +68,11 @@ export function Sample({ state, actions, store }) {
   return html`<div class="sample">
     ${info.captions ? html`<form class="prompt" onSubmit=${(event) => { event.preventDefault(); actions.sample(asked); }}>
       <label class="field"><span>Prompt</span><input type="text" value=${prompt} placeholder="what to make" onInput=${(event) => setPrompt(event.target.value)} /></label>
-      <${Range} label="Guidance" value=${guidance} min="1" max="6" step="0.5" shown=${short(guidance)} onInput=${setGuidance} />
+      ${info.can.guide ? html`<${Range} label="Guidance" value=${guidance} min="1" max="6" step="0.5" shown=${short(guidance)} onInput=${setGuidance} />` : null}
       <button type="submit" class="main">Make</button></form>` : null}
     ${info.can.temper ? html`<${Range} label="Temperature" name="temperature" value=${temperature} min="0" max="2" step="0.05" shown=${temperature.toFixed(2)} onInput=${(value) => draw({ temperature: value })} />
       <p class="hint">1 is as learned; below it samples are more typical and more alike, above it bolder and less often right.</p>` : null}
-    <p class="row"><button type="button" class="main" onClick=${() => draw({ seed: seed + 1 })}>New samples</button><span class="quiet">seed ${seed}</span></p>
+    <p class="row"><button type="button" class=${info.captions ? "" : "main"} onClick=${() => draw({ seed: seed + 1 })}>New samples</button><span class="quiet">seed ${seed}</span></p>
     <div class=${`grid of-${info.kind}`} aria-busy=${busy ? "true" : "false"} aria-live="polite">
       ${(samples ? samples.views : []).map((view, i) => html`<button key=${i} type="button" class="tile" disabled=${!samples.z} aria-label=${named(view, `sample ${i + 1}`)}
         onClick=${() => actions.go(samples.z[i], "sample", performance.now())}><${View} view=${view} small=${true} /></button>`)}
