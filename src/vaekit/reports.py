@@ -94,3 +94,19 @@ def figure_html(caption: str, figure: "Figure") -> Markup:
 
     data = base64.b64encode(png_of(figure)).decode()
     return picture_html(caption, f"data:image/png;base64,{data}")
+
+
+def notebook_table(
+    head: Iterable[object], rows: Iterable[Iterable[object]], title: str = ""
+) -> str:
+    """Return a table as HTML for a notebook; values are escaped.
+
+    Example:
+        >>> notebook_table(("name", "value"), [("a < b", 3)]).count("&lt;")
+        1
+    """
+    cells = Markup("").join(Markup("<th>{}</th>").format(name) for name in head)
+    body = Markup("").join(table_row(*row) for row in rows)
+    caption = Markup("<caption>{}</caption>").format(title) if title else Markup("")
+    table = Markup("<table>{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table>")
+    return str(table.format(caption, cells, body))

@@ -59,6 +59,13 @@ class Drift:
         scores = self.p_value < _SURE and abs(self.higher - 0.5) > _NOTABLE
         return scores or bool(self.columns)
 
+    def _repr_html_(self) -> str:
+        """Return the columns that moved in a table for notebooks, and the sentence above it."""
+        from vaekit.reports import notebook_table
+
+        rows = [(moved.column, f"{moved.difference:.2f}") for moved in self.columns]
+        return notebook_table(("column", "moved by"), rows, str(self))
+
     def __str__(self) -> str:
         """In a sentence."""
         scores = f"an item of today is more unusual than one of training in {self.higher:.0%}"

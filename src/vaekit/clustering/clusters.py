@@ -142,6 +142,13 @@ class Clustering:
     seed: int
     partition: Partition = field(repr=False)
 
+    def _repr_html_(self) -> str:
+        """Return the clusters in a table for notebooks."""
+        from vaekit.reports import notebook_table
+
+        rows = [(one.number, one.size, one.summary()) for one in self.clusters]
+        return notebook_table(("cluster", "items", "what sets it apart"), rows, self.method)
+
     @property
     def k(self) -> int:
         """How many clusters there are, without the items in none."""

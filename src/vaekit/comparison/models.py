@@ -36,6 +36,14 @@ class Comparison:
     examples: Any = field(default=None, repr=False, compare=False)
     are_images: bool = False
 
+    def _repr_html_(self) -> str:
+        """Return the answers to all questions in a table for notebooks."""
+        from vaekit.comparison.report import table
+        from vaekit.reports import notebook_table
+
+        head, *rows = table(self)
+        return notebook_table(head, rows)
+
     @property
     def models(self) -> list[str]:
         """Names, in the order asked for."""

@@ -61,6 +61,16 @@ class Evaluation:
     settings: EvaluationSettings
     pictures: "Mapping[str, Figure]" = field(repr=False, compare=False)
 
+    def _repr_html_(self) -> str:
+        """Return all rows in a table for notebooks."""
+        from vaekit.reports import notebook_table
+
+        rows = [
+            (row.name, "" if row.value is None else f"{row.value:.4g} {row.unit}", row.note)
+            for row in self.measured
+        ]
+        return notebook_table(("measure", "value", "note"), rows, f"Evaluation, {self.items} items")
+
     def rows(self, group: str | None = None) -> list[ReportRow]:
         """Return all rows, or those of one group."""
         return [row for row in self.measured if group in (None, row.group)]

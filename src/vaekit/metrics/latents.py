@@ -205,6 +205,18 @@ class Health:
             lines.append(f"warning: {self.warning}")
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        """Return each latent in a table for notebooks, and the summary above it."""
+        from vaekit.reports import notebook_table
+
+        kl = self.kl_per_latent or (None,) * len(self.mean_variance)
+        rows = [
+            (f"z{i}", f"{variance:.3f}", "" if nats is None else f"{nats:.2f}")
+            for i, (variance, nats) in enumerate(zip(self.mean_variance, kl, strict=True))
+        ]
+        head = ("latent", "variance of the mean", "KL, nats")
+        return notebook_table(head, rows, self.summary().replace("\n", ". "))
+
     def _of_the_fitted_prior(self, density: float) -> str:
         """Return what new items are drawn from, and whether the numbers ask for anything."""
         gap = density - self.prior_log_density
