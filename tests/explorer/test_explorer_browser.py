@@ -341,7 +341,7 @@ def guards(strange, tmp_path_factory):
 def test_anomalies_are_reviewed_and_verdicts_saved(browser, guards, backend):
     visit = Visit(browser, guards[backend])
     page = visit.page
-    page.get_by_role("tab", name="Anomalies").click()
+    page.get_by_role("tab", name="Review").click()
     page.wait_for_selector(".anomalies li")
     page.locator(".anomalies .tile").first.click()
     page.wait_for_function("document.querySelector('.current h2').innerText === 'Item 7'")

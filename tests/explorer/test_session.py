@@ -284,3 +284,14 @@ def test_what_is_no_image_is_refused(images, item):
 def test_only_a_detector_tells_anomalies(images):
     with pytest.raises(CompositionError, match="must be a detector"):
         images.call("anomalies", {})
+
+
+def test_a_detector_of_images_shows_where_they_are_unusual():
+    strange = IMAGES.copy()
+    strange[3, 2:5, 0:2] = 255
+    found = VAEDetector(max_epochs=10, novelty=True, progress=False).fit(IMAGES)
+    session = open_session(found, strange)
+    item = session.call("item", {"index": 3})
+    heat = np.frombuffer(base64.b64decode(item["heat"]), np.uint8).reshape(8, 8)
+    assert heat.max() == 255
+    assert heat[2:5, 0:2].mean() > 3 * heat.mean()

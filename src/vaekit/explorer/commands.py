@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from vaekit import storage
 from vaekit.console.files import console, read_context, read_data, read_labels_of
 from vaekit.console.options import DATA_HELP, ContextOption, Run
 from vaekit.console.outputs import ForceOption, check_outputs
+from vaekit.console.stopping import Stopped
 from vaekit.errors import SpecError
 from vaekit.files import atomic_write
 
@@ -116,4 +118,5 @@ def _serve(sessions: list[Session], port: int, browser: bool) -> None:
         if browser:
             webbrowser.open(link)
 
-    serve(sessions, free_socket(port), make_token(), ready)
+    with suppress(Stopped):  # Ctrl-C is how a server is left
+        serve(sessions, free_socket(port), make_token(), ready)

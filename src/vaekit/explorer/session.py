@@ -28,7 +28,7 @@ Answer = dict[str, Any]
 
 _MOST_DECODED, _MOST_SAMPLES = 400, 100
 _DRAWS, _COMPARED = 8, 100  # importance samples of a score, and items that it is compared with
-_REASONS = 3
+_REASONS, _TINY = 3, 1e-9
 _DROPS = {"pixels": "image", "card": "row"}
 
 
@@ -307,7 +307,16 @@ class Session:
                 one.column: {"expected": plain_value(one.expected), "share": plain_value(one.share)}
                 for one in reasons
             }
-        return {"score": score, "flagged": flagged, "marked": marked}
+        return {"score": score, "flagged": flagged, "marked": marked, **self._heat(index)}
+
+    def _heat(self, index: int) -> Answer:
+        """Return where an image is unusual, 255 where most, of detectors that know it."""
+        detector = self.detector
+        if detector is None or detector.detector_.usual_heat is None:
+            return {}
+        (heat,) = detector.heat_maps(take_rows(self._cloud.items, np.array([index])))
+        levels = np.rint(255 * heat / max(float(heat.max()), _TINY)).astype(np.uint8)
+        return {"heat": base64.b64encode(levels.tobytes()).decode()}
 
     def _context(self, given: Mapping[str, Any]) -> Tensor | None:
         """Return the context that a page asks for: of an item, or by words."""

@@ -133,7 +133,10 @@ def _content(session: Session) -> dict[str, Any]:
         found["anomalies"] = session.call("anomalies", {"limit": _LISTED})
         listed = [one["index"] for one in found["anomalies"]["found"]]
         asked = {index: session.call("item", {"index": index}) for index in listed}
-        found["marked"] = {index: one["marked"] for index, one in asked.items()}
+        found["unusual"] = {
+            index: {key: one[key] for key in ("marked", "heat") if key in one}
+            for index, one in asked.items()
+        }
         found["scores"] = pack(cloud.scores)
     return found
 

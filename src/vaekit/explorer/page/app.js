@@ -1,6 +1,6 @@
 // The page: a map at the left, the item that is looked at and what can be done with it at the right.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { Choice, Select, download, html, short } from "vaekit/ui.js";
+import { Choice, Select, bytesOf, download, html, short } from "vaekit/ui.js";
 import { LatentMap } from "vaekit/map.js";
 import { mapColors } from "vaekit/looking.js";
 import { Mix, Sample, Selection, Yours } from "vaekit/panels.js";
@@ -132,6 +132,7 @@ const SOURCES = { item: "Item", slider: "Changed by sliders", edit: "Changed alo
 
 function Current({ state, actions }) {
   const { info, infos, original, shown, facts, item, source, moved, score, dropped, others = [] } = state;
+  const heat = useMemo(() => (facts && facts.heat ? bytesOf(facts.heat) : null), [facts]);
   if (!shown) return html`<p class="hint" role="status">Take a point on the map.</p>`;
   const title = source === "item" ? `Item ${item}` : SOURCES[source];
   const save = async () => {
@@ -139,14 +140,16 @@ function Current({ state, actions }) {
     download(name, content);
   };
   const alone = !original || info.is_sampled;
+  const lines = info.kind === "lines"; // one upon the other
   const cards = info.kind === "card" && shown.kind === "card";
   return html`<section class="current" aria-label="The item that is looked at">
     <div class="row"><h2>${title}</h2><span class="space"></span>
       ${moved && (item !== null || dropped) ? html`<button type="button" class="plain" title=${item !== null ? `Back to item ${item}` : "Back to yours"} onClick=${actions.reset}>Back</button>` : null}
       <button type="button" class="plain" onClick=${save}>Download</button></div>
     <div class=${`pair of-${info.kind}`}>
-      ${alone || cards ? null : html`<figure><${View} view=${original} marked=${facts && facts.marked} label="original" /><figcaption>original</figcaption></figure>`}
-      <figure class="made"><${View} view=${shown} reference=${alone ? null : original} marked=${facts && facts.marked} label="decoded" /><figcaption>${moved ? "decoded here" : "what the model keeps"}</figcaption></figure>
+      ${alone || cards || lines ? null : html`<figure><${View} view=${original} label="original" /><figcaption>original</figcaption></figure>`}
+      ${heat ? html`<figure><${View} view=${original} heat=${heat} label="where it is unusual" /><figcaption>where it is unusual</figcaption></figure>` : null}
+      <figure class="made"><${View} view=${shown} reference=${alone ? null : original} marked=${facts && facts.marked} label="decoded" /><figcaption>${moved ? "decoded here" : "what the model keeps"}${lines && !alone ? ", upon the original in gray" : ""}</figcaption></figure>
       ${others.map((other, i) => html`<figure key=${i}><${View} view=${other.reconstruction} reference=${cards ? original : null} label=${`kept by ${infos[i + 1].name}`} /><figcaption>kept by ${infos[i + 1].name}</figcaption></figure>`)}
     </div>
     <${Facts} facts=${facts} score=${score} kind=${info.kind} />
@@ -155,7 +158,7 @@ function Current({ state, actions }) {
 
 function Facts({ facts, score, kind }) {
   if (!facts) return null;
-  const own = kind === "card" || kind === "molecule" ? [] : Object.entries(facts.facts).slice(0, 6);
+  const own = kind === "card" || kind === "molecule" ? [] : Object.entries(facts.facts).filter(([name]) => name !== "anomaly score").slice(0, 6);
   const said = [
     ...own.map(([name, value]) => [name, short(value)]),
     ...(facts.score !== undefined ? [["anomaly score", `${short(facts.score)}${facts.flagged ? ", flagged" : ""}`]] : []),
@@ -174,7 +177,7 @@ function Tabs({ state, store, actions }) {
     ["sample", "Sample", info.can.sample, Sample],
     ["yours", "Yours", info.drop !== null, Yours],
     ["selection", "Selection", info.can.map, Selection],
-    ["review", "Anomalies", info.can.review, Review],
+    ["review", "Review", info.can.review, Review],
   ].filter(([, , can]) => can);
   const chosen = all.find(([key]) => key === tab) || all[0];
   const Panel = chosen[3];

@@ -106,7 +106,7 @@ export class PageBackend {
     if (!this.content.scores) return {};
     this.scores = this.scores || unpack(this.content.scores);
     const score = this.scores[index];
-    return { score, flagged: score > this.content.anomalies.threshold, marked: this.content.marked[index] || {} };
+    return { score, flagged: score > this.content.anomalies.threshold, marked: {}, ...this.content.unusual[index] };
   }
 
   async items({ indices }) {

@@ -48,7 +48,7 @@ export function Review({ state, actions }) {
     if (verdict && item !== null && !event.ctrlKey && !event.metaKey) judge(item, verdict);
   };
   const done = found.found.filter(({ index }) => verdicts[index]).length;
-  return html`<div class="review" onKeyDown=${onKeyDown}>
+  return html`<div class=${`review of-${info.kind}`} onKeyDown=${onKeyDown}>
     <p><b>${found.flagged}</b> of ${info.count.toLocaleString("en-US")} items are flagged, with a score above ${short(found.threshold)}. ${done ? `${done} judged.` : ""}</p>
     <p class="row"><button type="button" onClick=${save}>Download verdicts as CSV</button></p>
     <p class="hint">Keys: <kbd>A</kbd> accepts as an anomaly, <kbd>R</kbd> rejects. Verdicts are kept in this browser.</p>

@@ -21,15 +21,29 @@ export function paint(canvas, view) {
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
-function Pixels({ view, label }) {
+/** Lay over a picture where it is unusual, from 0 to 255 for each pixel. */
+function warm(canvas, heat) {
+  const pen = canvas.getContext("2d");
+  const image = pen.getImageData(0, 0, canvas.width, canvas.height);
+  for (let i = 0; i < heat.length; i += 1) {
+    const share = (0.75 * heat[i]) / 255;
+    [255, 90, 20].forEach((color, c) => {
+      image.data[4 * i + c] = (1 - share) * image.data[4 * i + c] + share * color;
+    });
+  }
+  pen.putImageData(image, 0, 0);
+}
+
+function Pixels({ view, label, heat }) {
   const canvas = useRef(null);
   useLayoutEffect(() => {
     paint(canvas.current, view);
+    if (heat) warm(canvas.current, heat);
     if (!performance.getEntriesByName("first picture").length) performance.mark("first picture");
     if (view.started) {
       performance.measure("slider to pixels", { start: view.started, end: performance.now() });
     }
-  }, [view]);
+  }, [view, heat]);
   return html`<canvas ref=${canvas} class="picture" role="img" aria-label=${label}></canvas>`;
 }
 
@@ -96,10 +110,10 @@ function Molecule({ view, label, small }) {
 }
 
 /** An item, whatever it is. `reference` is what it is compared with, `marked` what is unusual. */
-export function View({ view, reference, marked, label = "item", small = false }) {
+export function View({ view, reference, marked, heat, label = "item", small = false }) {
   if (!view) return html`<div class="empty"></div>`;
   const other = reference && reference.kind === view.kind ? reference : null;
-  if (view.kind === "pixels") return html`<${Pixels} view=${view} label=${label} />`;
+  if (view.kind === "pixels") return html`<${Pixels} view=${view} label=${label} heat=${heat} />`;
   if (view.kind === "card") return html`<${Card} view=${view} reference=${other} marked=${marked} label=${label} small=${small} />`;
   if (view.kind === "lines") return html`<${Lines} view=${view} reference=${other} label=${label} />`;
   if (view.kind === "molecule") return html`<${Molecule} view=${view} label=${label} small=${small} />`;
