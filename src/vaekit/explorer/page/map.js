@@ -191,7 +191,7 @@ function placeOf(held, spot) {
   if (!held || !held.isDrawn) return null;
   const lines = held.lines();
   const { center, size } = held.fit;
-  return lines.map(({ start, slope }, axis) => ((spot[axis] - start) / slope) * size + center[axis]);
+  return lines.map(({ start, slope }, axis) => (slope ? ((spot[axis] - start) / slope) * size : 0) + center[axis]);
 }
 
 /** The point nearest to a place. */
