@@ -44,6 +44,15 @@ def test_every_picture_of_the_page_is_there_and_no_other(demo):
     assert all(value in page.replace("&lt;", "<") for value in demo.figures.values())
 
 
+@pytest.mark.slow
+def test_the_demonstration_ends_with_a_page_to_explore(demo):
+    assert demo.explorer == demo.page.parent / "explore.html"
+    page = demo.explorer.read_text()
+    assert len(page) < 7_000_000
+    assert "Handwritten digits" in page
+    assert 'href="explore.html"' in demo.page.read_text()
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(SaveError, match="holds something else"):

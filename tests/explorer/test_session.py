@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from vaekit import Autoencoder
+from vaekit import Autoencoder, load
 from vaekit.anomalies import VAEDetector
 from vaekit.datasets import digits
 from vaekit.domains.context import Labels
@@ -17,6 +17,7 @@ from vaekit.editing import find_edit
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.explorer import open_session
 from vaekit.explorer.latents import lay_out
+from vaekit.series import SeriesDomain
 
 DATA = digits()
 IMAGES, LABELS = DATA.images[:400], DATA.labels[:400]
@@ -295,3 +296,48 @@ def test_a_detector_of_images_shows_where_they_are_unusual():
     heat = np.frombuffer(base64.b64decode(item["heat"]), np.uint8).reshape(8, 8)
     assert heat.max() == 255
     assert heat[2:5, 0:2].mean() > 3 * heat.mean()
+
+
+@pytest.mark.parametrize("preset", ["svae", "poincare_vae", "fsq_vae", "ladder_vae"])
+def test_latents_of_any_kind_have_a_map_and_samples(preset):
+    model = Autoencoder(preset, steps=4, progress=False).fit(IMAGES[:150])
+    session = open_session(model, IMAGES[:150])
+    straight = preset == "ladder_vae"
+    info = session.call("info", {})
+    assert info["can"]["map"]
+    assert info["can"]["slide"] == straight == bool(info["latents"])
+    assert session.call("item", {"index": 3})["view"]["kind"] == "pixels"
+    found = session.call("sample", {"n": 2})
+    assert len(found["views"]) == 2
+    assert (found["z"] is not None) == straight
+
+
+def test_windows_of_a_series_are_its_items():
+    steps = np.arange(400)
+    series = np.sin(steps / 5) + RNG.normal(scale=0.1, size=400)
+    model = Autoencoder("vae", 2, domain=SeriesDomain(window=16), steps=40, progress=False)
+    session = open_session(model.fit(series), series)
+    assert session.call("info", {})["count"] == 385
+    (channel,) = session.call("item", {"index": 30})["view"]["channels"]
+    assert np.allclose(channel["values"], series[30:46], atol=1e-3)
+    assert session.call("score", {"index": 5})["log_p"] is not None
+
+
+def test_sequences_are_text():
+    model = Autoencoder("sequence_vae", 2, domain="sequences", steps=5, progress=False)
+    session = open_session(model.fit(["ACD", "ADD", "CCD"] * 20), ["ACD", "ADD", "CCDA"[:3]])
+    assert session.call("item", {"index": 2})["view"] == {"kind": "text", "text": "CCD"}
+    assert session.call("encode", {"item": {"text": "ADD"}})["view"]["text"] == "ADD"
+    assert session.call("column", {"name": "length"})["labels"] == ["3"]
+
+
+def test_molecules_are_drawn_and_colored_by_properties():
+    pytest.importorskip("rdkit")
+    session = open_session(load("moses"), ["CCO", "c1ccccc1O", "CC(=O)N"])
+    found = session.call("item", {"index": 1})
+    assert found["view"]["svg"].startswith("<svg")
+    assert {"logp", "qed"} <= found["facts"].keys()
+    typed = session.call("encode", {"item": {"text": "OCC"}})
+    assert typed["view"]["text"] == "CCO"
+    with pytest.raises(DataError):
+        session.call("encode", {"item": {"text": "C1CC"}})

@@ -89,7 +89,7 @@ class ItemWriter(nn.Module, abc.ABC):
 
 
 class ScaledReader(ItemReader):
-    """Numbers less a center and divided by a scale, in double precision.
+    """Numbers less a center and divided by a scale.
 
     Args:
         port: The only input.
@@ -99,6 +99,8 @@ class ScaledReader(ItemReader):
         is_flat: Whether items lack the axis of channels.
         has_holes: Whether NaN is a value that is missing.
         window: How a long series becomes items.
+        dtype: The precision in which it scales, that of the domain: a last bit may turn a
+            comparison around.
     """
 
     def __init__(
@@ -111,17 +113,19 @@ class ScaledReader(ItemReader):
         is_flat: bool = False,
         has_holes: bool = False,
         window: Window | None = None,
+        dtype: torch.dtype = torch.float64,
     ) -> None:
         super().__init__()
-        self.inputs, self.window = (port,), window
+        self.inputs, self.window, self.dtype = (port,), window, dtype
         self.move, self.is_flat, self.has_holes = move, is_flat, has_holes
-        self.register_buffer("center", torch.tensor(center, dtype=torch.float64))
-        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float64))
+        self.register_buffer("center", torch.tensor(center, dtype=dtype))
+        self.register_buffer("scale", torch.tensor(scale, dtype=dtype))
 
     def forward(self, *raw: Tensor) -> tuple[Tensor, Tensor | None]:
         """Scale."""
         x = raw[0].unsqueeze(-1) if self.is_flat else raw[0]
-        x = ((x.double() - self.get_buffer("center")) / self.get_buffer("scale")).float()
+        x = (x.to(self.dtype) - self.get_buffer("center")) / self.get_buffer("scale")
+        x = x.float()
         x = x if self.move is None else x.movedim(self.move, 1)
         return (x.nan_to_num(0.0), ~x.isnan()) if self.has_holes else (x, None)
 

@@ -84,10 +84,14 @@ def explore(
 def _session(
     run: Path, data: str | None, labels: str | None, context: str | None, points: int
 ) -> Session:
+    from vaekit.anomalies.estimator import VAEDetector  # PyTorch costs seconds
+    from vaekit.autoencoder import Autoencoder
     from vaekit.explorer.opening import open_session
 
-    model = storage.load(run)
-    domain = storage.load_model(run).domain_
+    loaded = storage.load(run)
+    is_known = isinstance(loaded, Autoencoder | VAEDetector)
+    model = loaded if is_known else storage.load_model(run)
+    domain = model.autoencoder_.domain_ if isinstance(model, VAEDetector) else model.domain_
     items = None if data is None else read_data(data, domain)
     named = None
     if labels is not None:

@@ -37,13 +37,19 @@ def setup_html(setup: Mapping[str, Any]) -> str:
     """Return what the page is told before it asks anything, as HTML.
 
     Example:
-        >>> setup_html({"title": "</script>"})
-        '<script type="application/json" id="vaekit-setup">{"title": "<\\\\/script>"}</script>'
+        >>> setup_html({"title": "</script>"}).count("<")
+        2
     """
-    return data_html("vaekit-setup", json.dumps(setup), "application/json")
+    text = json.dumps(setup).replace("<", "\\u003c")  # so that no text ends or begins an element
+    return data_html("vaekit-setup", text, "application/json")
 
 
 def data_html(name: str, text: str, kind: str = "text/plain") -> str:
-    """Return data that a page brings along, as an element of that name that nothing runs."""
-    safe = text.replace("</", "<\\/")  # only JSON has such signs, in which it means the same
-    return f'<script type="{kind}" id="{name}">{safe}</script>'
+    """Return data that a page brings along, as an element of that name that nothing runs.
+
+    Args:
+        name: Of the element.
+        text: Base64, or JSON without ``<``.
+        kind: What the text is.
+    """
+    return f'<script type="{kind}" id="{name}">{text}</script>'

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from vaekit.anomalies.estimator import VAEDetector
 from vaekit.autoencoder import Autoencoder
-from vaekit.console.files import take_rows
 from vaekit.domains.context import Labels, several_captions
 from vaekit.domains.views import plain_value
 from vaekit.editing.codes import Direction, EncodedItems, encode_items
@@ -18,7 +17,7 @@ from vaekit.editing.directions import find_direction
 from vaekit.editing.edits import items_of
 from vaekit.errors import DataError, SpecError, VaekitError
 from vaekit.explorer.latents import sliders_of
-from vaekit.explorer.session import Cloud, Session
+from vaekit.explorer.session import Cloud, Session, some_items
 from vaekit.fitting.trained import TrainedModel
 from vaekit.models.vae import VAE
 from vaekit.randomness import seeded
@@ -98,7 +97,7 @@ def _cloud(
     chosen = _chosen(len(checked), points)
     codes = encode_items(trained, checked.subset(torch.from_numpy(chosen)))
     is_one_each = len(checked) == len(items)
-    shown = take_rows(items, chosen) if is_one_each else _decoded_items(trained, checked, chosen)
+    shown = some_items(items, chosen) if is_one_each else _decoded_items(trained, checked, chosen)
     scores = None
     if detector is not None:
         scores = -detector.score_samples(items)[chosen]
@@ -107,7 +106,8 @@ def _cloud(
         **(domain.item_facts(shown) if is_one_each else {}),
     }
     columns = _columns(facts, named, chosen, scores)
-    return Cloud(codes.z.cpu().numpy(), shown, codes.context, columns, scores)
+    rows = checked.rows if len(chosen) == len(checked) else checked.rows[torch.from_numpy(chosen)]
+    return Cloud(codes.z.cpu().numpy(), shown, codes.context, columns, scores, rows)
 
 
 def _captions(trained: TrainedModel, context: Any, chosen: Any) -> dict[str, Sequence[Any]]:

@@ -42,6 +42,7 @@ class Cloud:
         context: Their contexts, for conditional models.
         columns: What is known of each, by name: labels, columns, properties.
         scores: How unusual each is, where the run is a detector.
+        rows: The items as the domain prepared them; ``None`` where they are samples.
     """
 
     z: Floats
@@ -49,9 +50,15 @@ class Cloud:
     context: Tensor | None
     columns: Mapping[str, Sequence[Any]]
     scores: NDArray[np.float64] | None = None
+    rows: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.z)
+
+
+def some_items(items: Any, index: NDArray[np.int64]) -> Any:
+    """Return some of the items, in the form that they have."""
+    return [items[i] for i in index] if isinstance(items, list) else take_rows(items, index)
 
 
 def pack(array: Any) -> Answer:
@@ -205,10 +212,9 @@ class Session:
         x = domain.encode(rows[:1]).to(trained.device)
         with torch.no_grad():
             z = trained.vae.encode(x, context).cpu().numpy()
-        shown = domain.read(item) if not isinstance(item, list) else item
         return {
             "z": z[0].tolist(),
-            "view": domain.item_views(shown)[0],
+            "view": domain.item_views(domain.read(item))[0],
             "reconstruction": self._views(z, context)[0],
             "place": self._place(z, str(given.get("projection", "pca"))),
         }
@@ -291,7 +297,7 @@ class Session:
         if cloud.items is None:
             context = None if cloud.context is None else cloud.context[torch.from_numpy(chosen)]
             return self._views(cloud.z[chosen], context)
-        return self.trained.domain.item_views(take_rows(cloud.items, chosen))
+        return self.trained.domain.item_views(some_items(cloud.items, chosen))
 
     def _unusual(self, index: int) -> Answer:
         """Return the score of a detector and the columns that make the item unusual."""
@@ -302,7 +308,7 @@ class Session:
         score = float(cloud.scores[index])
         flagged = score > -detector.offset_
         if flagged and self.trained.domain.cells:
-            (reasons,) = detector.explain(take_rows(cloud.items, np.array([index])), _REASONS)
+            (reasons,) = detector.explain(some_items(cloud.items, np.array([index])), _REASONS)
             marked = {
                 one.column: {"expected": plain_value(one.expected), "share": plain_value(one.share)}
                 for one in reasons
@@ -314,7 +320,7 @@ class Session:
         detector = self.detector
         if detector is None or detector.detector_.usual_heat is None:
             return {}
-        (heat,) = detector.heat_maps(take_rows(self._cloud.items, np.array([index])))
+        (heat,) = detector.heat_maps(some_items(self._cloud.items, np.array([index])))
         levels = np.rint(255 * heat / max(float(heat.max()), _TINY)).astype(np.uint8)
         return {"heat": base64.b64encode(levels.tobytes()).decode()}
 
@@ -407,12 +413,14 @@ class Session:
     @property
     def _has_density(self) -> bool:
         return {"density", "normalised"} <= self.trained.vae.provides and (
-            self._cloud.items is not None
+            self._cloud.rows is not None
         )
 
     def _log_p(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
         cloud, trained = self._cloud, self.trained
-        rows = trained.domain.prepare(take_rows(cloud.items, indices))
+        if cloud.rows is None:
+            raise CompositionError("samples have no score; name data.")
+        rows = cloud.rows[torch.from_numpy(indices)]
         context = None if cloud.context is None else cloud.context[torch.from_numpy(indices)]
         x = trained.domain.encode(rows).to(trained.device)
         observed = trained.domain.observed(rows)

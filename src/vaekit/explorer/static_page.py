@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from vaekit.console.files import take_rows
 from vaekit.errors import CompositionError
 from vaekit.explorer.assets import CLASSIC, inlined_import_map, packed, read_asset, runtime_wasm
 from vaekit.explorer.html import data_html, page_html, setup_html
 from vaekit.explorer.page_model import page_model
-from vaekit.explorer.session import Cloud, Session, pack
+from vaekit.explorer.session import Cloud, Session, pack, some_items
 from vaekit.randomness import seeded
 
 MOST_BYTES = 1_000_000
@@ -99,10 +98,11 @@ def _first(session: Session, count: int) -> Session:
     cloud = _cloud(session)
     fewer = Cloud(
         cloud.z[:count],
-        None if cloud.items is None else take_rows(cloud.items, np.arange(count)),
+        None if cloud.items is None else some_items(cloud.items, np.arange(count)),
         None if cloud.context is None else cloud.context[:count],
         {name: values[:count] for name, values in cloud.columns.items()},
         None if cloud.scores is None else cloud.scores[:count],
+        None if cloud.rows is None else cloud.rows[:count],
     )
     return Session(
         session.name,

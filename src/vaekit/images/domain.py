@@ -231,6 +231,7 @@ class ImageDomain(Domain):
             [scale],
             move=None if self.layout == "NCHW" else -1,
             is_flat=self.layout == "NHW",
+            dtype=torch.float64 if dtype == "int32" else torch.float32,
         )
 
     def graph_writer(self) -> ItemWriter:

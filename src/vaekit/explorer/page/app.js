@@ -35,23 +35,41 @@ export function App({ store, actions, token, root }) {
       if (!state.isEmbedded) history.replaceState(null, "", writeAddress(state, token));
     }, 150);
     return () => clearTimeout(timer);
-  }, [state.tab, state.color, state.projection, state.mode, state.item, state.seed, state.temperature, state.theme, state.z, state.context]);
+  }, [
+    state.tab,
+    state.color,
+    state.projection,
+    state.mode,
+    state.item,
+    state.seed,
+    state.temperature,
+    state.theme,
+    state.z,
+    state.context,
+  ]);
   const only = !info.can.map;
   // What is the same as before is not looked through again at each step of a slider.
-  const toolbar = useMemo(() => html`<${Toolbar} state=${state} store=${store} actions=${actions} />`, [state.mode, state.color, state.projection]);
+  const toolbar = useMemo(
+    () => html`<${Toolbar} state=${state} store=${store} actions=${actions} />`,
+    [state.mode, state.color, state.projection],
+  );
   const legend = useMemo(() => html`<${Legend} state=${state} theme=${theme} />`, [state.column, theme]);
   const header = useMemo(() => html`<${Header} state=${state} store=${store} />`, [state.theme]);
   return html`<div class=${`page ${only ? "only" : ""}`} onDragOver=${(event) => event.preventDefault()} onDrop=${(event) => dropped(event, info, actions)}>
     ${header}
     ${state.error ? html`<div class="error" role="alert"><p>${state.error}</p><button type="button" class="plain" aria-label="Dismiss" onClick=${() => store.set({ error: "" })}>✕</button></div>` : null}
     <main>
-      ${only ? null : html`<section class="place" aria-label="Map">
+      ${
+        only
+          ? null
+          : html`<section class="place" aria-label="Map">
         ${toolbar}
         <div class=${`maps ${infos.length > 1 ? "two" : ""}`}>
           ${infos.map((one, run) => html`<${Mapped} key=${run} state=${state} run=${run} theme=${theme} actions=${actions} store=${store} />`)}
         </div>
         ${legend}
-      </section>`}
+      </section>`
+      }
       <section class="side" aria-label="Item">
         ${only ? html`<p class="hint">This model has no latents, and so no map and no sliders: it makes items out of noise, in many steps.</p>` : html`<${Current} state=${state} actions=${actions} />`}
         <${Tabs} state=${state} store=${store} actions=${actions} />
@@ -72,7 +90,9 @@ async function dropped(event, info, actions) {
 function Header({ state, store }) {
   const { info, infos } = state;
   const [copied, setCopied] = useState(false);
-  const what = info.can.map ? `${info.count.toLocaleString("en-US")} ${info.is_sampled ? "samples" : "items"}, ${info.latent_dim} latents` : "no latents";
+  const what = info.can.map
+    ? `${info.count.toLocaleString("en-US")} ${info.is_sampled ? "samples" : "items"}, ${info.latent_dim} latents`
+    : "no latents";
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(location.href);
@@ -108,7 +128,13 @@ function Mapped({ state, run, theme, actions, store }) {
   const { infos, layouts, item } = state;
   const layout = layouts && layouts[run];
   const colors = useMemo(() => mapColors(state, theme), [state.column, theme, state.info]);
-  const other = useMemo(() => (run && layout && Number.isInteger(item) ? Array.from(layout.points.subarray(2 * item, 2 * item + 2)) : null), [run, layout, item]);
+  const other = useMemo(
+    () =>
+      run && layout && Number.isInteger(item)
+        ? Array.from(layout.points.subarray(2 * item, 2 * item + 2))
+        : null,
+    [run, layout, item],
+  );
   return html`<figure class="mapped">
     <${LatentMap} label=${`Map of ${infos[run].name}: ${infos[run].count} items`} layout=${layout} colors=${colors} theme=${theme}
       mode=${run && state.mode === "walk" ? "point" : state.mode} place=${run ? other : state.place} selected=${state.selection}
@@ -128,7 +154,17 @@ function Legend({ state, theme }) {
   return html`<ul class="legend" aria-label=${color}>${column.labels.map((label, i) => html`<li key=${label}><i style=${`background:${colors[i]}`}></i>${label}</li>`)}</ul>`;
 }
 
-const SOURCES = { item: "Item", slider: "Changed by sliders", edit: "Changed along a label", walk: "A place on the map", sample: "A new sample", yours: "Yours", mix: "Between A and B", middle: "The middle of all items", cloud: "A step aside" };
+const SOURCES = {
+  item: "Item",
+  slider: "Changed by sliders",
+  edit: "Changed along a label",
+  walk: "A place on the map",
+  sample: "A new sample",
+  yours: "Yours",
+  mix: "Between A and B",
+  middle: "The middle of all items",
+  cloud: "A step aside",
+};
 
 function Current({ state, actions }) {
   const { info, infos, original, shown, facts, item, source, moved, score, dropped, others = [] } = state;
@@ -158,11 +194,23 @@ function Current({ state, actions }) {
 
 function Facts({ facts, score, kind }) {
   if (!facts) return null;
-  const own = kind === "card" || kind === "molecule" ? [] : Object.entries(facts.facts).filter(([name]) => name !== "anomaly score").slice(0, 6);
+  const own =
+    kind === "card" || kind === "molecule"
+      ? []
+      : Object.entries(facts.facts)
+          .filter(([name]) => name !== "anomaly score")
+          .slice(0, 6);
   const said = [
     ...own.map(([name, value]) => [name, short(value)]),
-    ...(facts.score !== undefined ? [["anomaly score", `${short(facts.score)}${facts.flagged ? ", flagged" : ""}`]] : []),
-    ...(score && score.log_p !== null ? [["log p(x)", `${short(score.log_p)} nats`], ["more probable than", `${Math.round(100 * score.share)} % of the items`]] : []),
+    ...(facts.score !== undefined
+      ? [["anomaly score", `${short(facts.score)}${facts.flagged ? ", flagged" : ""}`]]
+      : []),
+    ...(score && score.log_p !== null
+      ? [
+          ["log p(x)", `${short(score.log_p)} nats`],
+          ["more probable than", `${Math.round(100 * score.share)} % of the items`],
+        ]
+      : []),
   ];
   if (!said.length) return null;
   return html`<dl class="facts">${said.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;

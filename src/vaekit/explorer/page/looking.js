@@ -9,31 +9,40 @@ export function createActions(store, backend) {
   const columns = new Map();
 
   const tell = (error) => store.set({ error: error.message });
-  const guarded = (run) => async (...given) => {
-    try {
-      return await run(...given);
-    } catch (error) {
-      tell(error);
-      return undefined;
-    }
-  };
+  const guarded =
+    (run) =>
+    async (...given) => {
+      try {
+        return await run(...given);
+      } catch (error) {
+        tell(error);
+        return undefined;
+      }
+    };
   const contextOf = () => {
     const { context, item } = store.get();
     if (context && Object.keys(context).length) return context;
     return item !== null && item !== undefined ? { like: item } : {};
   };
 
-  const showDecoded = newest(guarded(async (z, started, place) => {
-    const { views } = await backend.call("decode", { z: [z], context: contextOf() });
-    if (store.get().z !== z) return;
-    store.set({ shown: { ...views[0], started }, ...(place ? { place } : {}) });
-  }));
+  const showDecoded = newest(
+    guarded(async (z, started, place) => {
+      const { views } = await backend.call("decode", { z: [z], context: contextOf() });
+      if (store.get().z !== z) return;
+      store.set({ shown: { ...views[0], started }, ...(place ? { place } : {}) });
+    }),
+  );
 
   const actions = {
     /** Lay the items out, and colour them. */
     layOut: guarded(async (projection) => {
-      const layouts = await Promise.all(store.get().infos.map((_, run) => backend.call("layout", { projection, run })));
-      store.set({ projection, layouts: layouts.map((found) => ({ ...found, points: unpack(found.points) })) });
+      const layouts = await Promise.all(
+        store.get().infos.map((_, run) => backend.call("layout", { projection, run })),
+      );
+      store.set({
+        projection,
+        layouts: layouts.map((found) => ({ ...found, points: unpack(found.points) })),
+      });
       actions.findPlace();
     }),
 
@@ -48,9 +57,26 @@ export function createActions(store, backend) {
     /** Take an item of the map. */
     pick: guarded(async (index) => {
       const found = await backend.call("item", { index });
-      const others = await Promise.all(store.get().infos.slice(1).map((_, i) => backend.call("item", { index, run: i + 1 })));
+      const others = await Promise.all(
+        store
+          .get()
+          .infos.slice(1)
+          .map((_, i) => backend.call("item", { index, run: i + 1 })),
+      );
       const context = found.context || store.get().context;
-      store.set({ item: index, z: found.z, moved: false, original: found.view, shown: found.reconstruction, facts: found, others, source: "item", context, dropped: null, score: null });
+      store.set({
+        item: index,
+        z: found.z,
+        moved: false,
+        original: found.view,
+        shown: found.reconstruction,
+        facts: found,
+        others,
+        source: "item",
+        context,
+        dropped: null,
+        score: null,
+      });
       actions.findPlace();
       if (info.can.map && !info.is_sampled) {
         const score = await backend.call("score", { index });
@@ -65,7 +91,8 @@ export function createActions(store, backend) {
       const [{ points, center, directions }] = layouts;
       if (center) {
         store.set({ place: directions.map((d) => d.reduce((sum, v, i) => sum + v * (z[i] - center[i]), 0)) });
-      } else if (item !== null && item !== undefined && !moved) store.set({ place: [points[2 * item], points[2 * item + 1]] });
+      } else if (item !== null && item !== undefined && !moved)
+        store.set({ place: [points[2 * item], points[2 * item + 1]] });
     },
 
     /** Change one latent. */
@@ -96,12 +123,22 @@ export function createActions(store, backend) {
     },
 
     /** Walk to a place of the map. */
-    walk: newest(guarded(async (place, started) => {
-      store.set({ place });
-      const { projection } = store.get();
-      const found = await backend.call("walk", { projection, points: [place], context: contextOf() });
-      store.set({ z: found.z[0], moved: true, source: "walk", shown: { ...found.views[0], started }, place, pushedFrom: null, pushes: {} });
-    })),
+    walk: newest(
+      guarded(async (place, started) => {
+        store.set({ place });
+        const { projection } = store.get();
+        const found = await backend.call("walk", { projection, points: [place], context: contextOf() });
+        store.set({
+          z: found.z[0],
+          moved: true,
+          source: "walk",
+          shown: { ...found.views[0], started },
+          place,
+          pushedFrom: null,
+          pushes: {},
+        });
+      }),
+    ),
 
     reset: () => {
       const { item, dropped } = store.get();
@@ -118,7 +155,20 @@ export function createActions(store, backend) {
     }),
 
     take(found) {
-      store.set({ dropped: found, z: found.z, moved: true, item: null, original: found.view, shown: found.reconstruction, source: "yours", facts: null, others: [], score: null, place: found.place, error: "" });
+      store.set({
+        dropped: found,
+        z: found.z,
+        moved: true,
+        item: null,
+        original: found.view,
+        shown: found.reconstruction,
+        source: "yours",
+        facts: null,
+        others: [],
+        score: null,
+        place: found.place,
+        error: "",
+      });
     },
 
     sample: guarded(async (asked) => {

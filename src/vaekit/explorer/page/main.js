@@ -12,10 +12,22 @@ export async function start(root, backend, given = {}) {
   for (let run = 0; run < backend.runs; run += 1) infos.push(await backend.call("info", { run }));
   const [info] = infos;
   const color = given.color !== undefined ? given.color : info.columns[0] || "";
-  const store = createStore({ ...DEFAULTS, ...given, color, info, infos, error: "", selection: [], pushes: {} });
+  const store = createStore({
+    ...DEFAULTS,
+    ...given,
+    color,
+    info,
+    infos,
+    error: "",
+    selection: [],
+    pushes: {},
+  });
   const actions = createActions(store, backend);
   root.replaceChildren();
-  render(html`<${App} store=${store} actions=${actions} token=${given.token} root=${given.themed || root} />`, root);
+  render(
+    html`<${App} store=${store} actions=${actions} token=${given.token} root=${given.themed || root} />`,
+    root,
+  );
   if (!info.can.map) {
     root.dataset.ready = "true";
     return store;

@@ -43,18 +43,33 @@ function toScreen(plot, fit) {
     }
     return [a, b];
   });
-  return () => [0, 1].map((axis) => {
-    const [a, b] = ends[axis];
-    const values = axis === 0 ? fit.x : fit.y;
-    const pa = plot.getScreenPosition(a)[axis];
-    const pb = plot.getScreenPosition(b)[axis];
-    const slope = (pb - pa) / (values[b] - values[a] || 1);
-    return { slope, start: pa - slope * values[a] };
-  });
+  return () =>
+    [0, 1].map((axis) => {
+      const [a, b] = ends[axis];
+      const values = axis === 0 ? fit.x : fit.y;
+      const pa = plot.getScreenPosition(a)[axis];
+      const pb = plot.getScreenPosition(b)[axis];
+      const slope = (pb - pa) / (values[b] - values[a] || 1);
+      return { slope, start: pa - slope * values[a] };
+    });
 }
 
 /** The map of one run. */
-export function LatentMap({ label, layout, colors, mode, theme, place, selected, current, onPick, onLasso, onWalk, onHover, thumb }) {
+export function LatentMap({
+  label,
+  layout,
+  colors,
+  mode,
+  theme,
+  place,
+  selected,
+  current,
+  onPick,
+  onLasso,
+  onWalk,
+  onHover,
+  thumb,
+}) {
   const canvas = useRef(null);
   const frame = useRef(null);
   const held = useRef(null);
@@ -68,7 +83,16 @@ export function LatentMap({ label, layout, colors, mode, theme, place, selected,
     let plot;
     try {
       const { width, height } = frame.current.getBoundingClientRect();
-      plot = createScatterplot({ canvas: canvas.current, width, height, lassoColor: "#e07020", pointOutlineWidth: 1, pointSizeSelected: 1, opacityInactiveScale: 0.35, deselectOnDblClick: false });
+      plot = createScatterplot({
+        canvas: canvas.current,
+        width,
+        height,
+        lassoColor: "#e07020",
+        pointOutlineWidth: 1,
+        pointSizeSelected: 1,
+        opacityInactiveScale: 0.35,
+        deselectOnDblClick: false,
+      });
     } catch (error) {
       setFailed(true);
       return undefined;
@@ -171,9 +195,18 @@ export function LatentMap({ label, layout, colors, mode, theme, place, selected,
   return html`<div class="map" ref=${frame} tabindex="0" role="application" onKeyDown=${onKeyDown}
     aria-label=${`${label}. Arrow keys walk over the map, Enter takes the nearest item.`} data-mode=${mode}>
     <canvas ref=${canvas} aria-hidden="true"></canvas>
-    ${mode === "walk" ? html`<div class="walker"
-      onPointerDown=${(event) => { event.currentTarget.setPointerCapture(event.pointerId); walkTo(event); }}
-      onPointerMove=${(event) => { if (event.buttons) walkTo(event); }}></div>` : null}
+    ${
+      mode === "walk"
+        ? html`<div class="walker"
+      onPointerDown=${(event) => {
+        event.currentTarget.setPointerCapture(event.pointerId);
+        walkTo(event);
+      }}
+      onPointerMove=${(event) => {
+        if (event.buttons) walkTo(event);
+      }}></div>`
+        : null
+    }
     ${spot ? html`<span class="spot" style=${`left:${spot[0]}px;top:${spot[1]}px`}></span>` : null}
     ${hover && hover.view ? html`<div class="hover" style=${`left:${hover.at[0]}px;top:${hover.at[1]}px`}><${View} view=${hover.view} small=${true} label="item under the pointer" /></div>` : null}
     ${failed ? html`<p class="failed">This browser has no WebGL, which the map needs; everything else works.</p>` : null}
@@ -184,14 +217,19 @@ function spotOf(held, place) {
   if (!held || !held.isDrawn || !place) return null;
   const [x, y] = held.lines();
   const { center, size } = held.fit;
-  return [x.start + x.slope * ((place[0] - center[0]) / size), y.start + y.slope * ((place[1] - center[1]) / size)];
+  return [
+    x.start + x.slope * ((place[0] - center[0]) / size),
+    y.start + y.slope * ((place[1] - center[1]) / size),
+  ];
 }
 
 function placeOf(held, spot) {
   if (!held || !held.isDrawn) return null;
   const lines = held.lines();
   const { center, size } = held.fit;
-  return lines.map(({ start, slope }, axis) => ((spot[axis] - start) / slope) * size + center[axis]);
+  return lines.map(
+    ({ start, slope }, axis) => (slope ? ((spot[axis] - start) / slope) * size : 0) + center[axis],
+  );
 }
 
 /** The point nearest to a place. */

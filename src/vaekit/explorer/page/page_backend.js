@@ -13,7 +13,12 @@ async function inflated(text) {
 
 async function session(name) {
   const text = stored(name);
-  return text ? ort.InferenceSession.create(await inflated(text), { executionProviders: ["wasm"], graphOptimizationLevel: "all" }) : null;
+  return text
+    ? ort.InferenceSession.create(await inflated(text), {
+        executionProviders: ["wasm"],
+        graphOptimizationLevel: "all",
+      })
+    : null;
 }
 
 /** Numbers that seem random, the same for the same seed. */
@@ -99,14 +104,27 @@ export class PageBackend {
         facts[name] = column.known[index];
       }
     }
-    return { index, view: this.content.views[index], reconstruction, z, facts, context: this.labelsOf(index), ...this.unusual(index) };
+    return {
+      index,
+      view: this.content.views[index],
+      reconstruction,
+      z,
+      facts,
+      context: this.labelsOf(index),
+      ...this.unusual(index),
+    };
   }
 
   unusual(index) {
     if (!this.content.scores) return {};
     this.scores = this.scores || unpack(this.content.scores);
     const score = this.scores[index];
-    return { score, flagged: score > this.content.anomalies.threshold, marked: {}, ...this.content.unusual[index] };
+    return {
+      score,
+      flagged: score > this.content.anomalies.threshold,
+      marked: {},
+      ...this.content.unusual[index],
+    };
   }
 
   async items({ indices }) {
@@ -119,7 +137,9 @@ export class PageBackend {
 
   async walk({ points, context }) {
     const { center, directions } = this.content.layouts.pca;
-    const z = points.map((place) => center.map((c, i) => c + place[0] * directions[0][i] + place[1] * directions[1][i]));
+    const z = points.map((place) =>
+      center.map((c, i) => c + place[0] * directions[0][i] + place[1] * directions[1][i]),
+    );
     return { z, views: await this.views(z, context) };
   }
 
@@ -136,7 +156,9 @@ export class PageBackend {
   async encode({ item, context }) {
     const encoder = await this.encoder();
     const shape = this.content.event_shape;
-    const { x, view } = item.image ? await this.imageOf(item.image, shape) : encodeRow(item.row, this.content.decoder, shape);
+    const { x, view } = item.image
+      ? await this.imageOf(item.image, shape)
+      : encodeRow(item.row, this.content.decoder, shape);
     const feeds = { x: new ort.Tensor("float32", x, [1, ...shape]), ...this.told(context, 1) };
     const z = Array.from((await encoder.run(feeds)).z.data);
     const { center, directions } = this.content.layouts.pca;
@@ -153,13 +175,22 @@ export class PageBackend {
     pen.fillRect(0, 0, width, height);
     pen.imageSmoothingQuality = "high";
     const scale = Math.max(width / picture.width, height / picture.height);
-    pen.drawImage(picture, (width - picture.width * scale) / 2, (height - picture.height * scale) / 2, picture.width * scale, picture.height * scale);
+    pen.drawImage(
+      picture,
+      (width - picture.width * scale) / 2,
+      (height - picture.height * scale) / 2,
+      picture.width * scale,
+      picture.height * scale,
+    );
     const { data } = pen.getImageData(0, 0, width, height);
     const x = new Float32Array(channels * height * width);
     for (let i = 0; i < height * width; i += 1) {
       const [r, g, b, a] = data.subarray(4 * i, 4 * i + 4);
       if (channels === 1) x[i] = (0.299 * r + 0.587 * g + 0.114 * b) / 255;
-      else [r, g, b, a].slice(0, channels).forEach((v, c) => { x[c * height * width + i] = v / 255; });
+      else
+        [r, g, b, a].slice(0, channels).forEach((v, c) => {
+          x[c * height * width + i] = v / 255;
+        });
     }
     return { x, view: null };
   }
@@ -191,10 +222,15 @@ export class PageBackend {
     if (!this.contexts) return {};
     const wanted = context || {};
     let row;
-    if (wanted.like !== undefined) row = this.contexts.subarray(wanted.like * this.contextSize, (wanted.like + 1) * this.contextSize);
+    if (wanted.like !== undefined)
+      row = this.contexts.subarray(wanted.like * this.contextSize, (wanted.like + 1) * this.contextSize);
     else {
       const chosen = { ...this.labelsOf(0), ...wanted };
-      row = Float32Array.from(Object.entries(this.info.context).flatMap(([name, labels]) => labels.map((label) => (label === chosen[name] ? 1 : 0))));
+      row = Float32Array.from(
+        Object.entries(this.info.context).flatMap(([name, labels]) =>
+          labels.map((label) => (label === chosen[name] ? 1 : 0)),
+        ),
+      );
     }
     const rows = new Float32Array(count * this.contextSize);
     for (let i = 0; i < count; i += 1) rows.set(row, i * this.contextSize);
@@ -204,7 +240,10 @@ export class PageBackend {
   async views(z, context) {
     const { decoder } = await this.models;
     const flat = Float32Array.from(z.flat());
-    const { x } = await decoder.run({ z: new ort.Tensor("float32", flat, [z.length, this.dim]), ...this.told(context, z.length) });
+    const { x } = await decoder.run({
+      z: new ort.Tensor("float32", flat, [z.length, this.dim]),
+      ...this.told(context, z.length),
+    });
     return this.viewsOf(x.data, z.length);
   }
 
@@ -212,6 +251,8 @@ export class PageBackend {
     const { decoder, event_shape: shape } = this.content;
     const size = x.length / count;
     const show = { pixels: pixelView, card: cardView, lines: lineView }[decoder.kind];
-    return Array.from({ length: count }, (_, i) => show(x.subarray(i * size, (i + 1) * size), decoder, shape));
+    return Array.from({ length: count }, (_, i) =>
+      show(x.subarray(i * size, (i + 1) * size), decoder, shape),
+    );
   }
 }

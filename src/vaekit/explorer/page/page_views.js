@@ -5,7 +5,8 @@ export function pixelView(x, form, [channels, height, width]) {
   const data = new Uint8Array(channels * height * width);
   const size = height * width;
   for (let c = 0; c < channels; c += 1) {
-    for (let i = 0; i < size; i += 1) data[i * channels + c] = Math.round(Math.min(1, Math.max(0, x[c * size + i])) * 255);
+    for (let i = 0; i < size; i += 1)
+      data[i * channels + c] = Math.round(Math.min(1, Math.max(0, x[c * size + i])) * 255);
   }
   return { kind: "pixels", width, height, channels, data };
 }
@@ -52,7 +53,10 @@ function cellOf(x, column, place) {
 
 /** A row. */
 export function cardView(x, form) {
-  return { kind: "card", cells: form.columns.map((column, place) => ({ name: column.name, value: cellOf(x, column, place) })) };
+  return {
+    kind: "card",
+    cells: form.columns.map((column, place) => ({ name: column.name, value: cellOf(x, column, place) })),
+  };
 }
 
 /** A series. */
@@ -73,11 +77,15 @@ export function encodeRow(row, form, shape) {
     const value = row[column.name];
     if ("scale" in column) {
       const number = Number(value);
-      if (value === null || !Number.isFinite(number)) throw new Error(`'${column.name}' must be a number; got ${value}.`);
+      if (value === null || !Number.isFinite(number))
+        throw new Error(`'${column.name}' must be a number; got ${value}.`);
       x[place] = (number - column.center) / column.scale;
       return;
     }
-    const known = column.values.findIndex((one, i) => i + 1 !== column.number_code && (one === null ? value === null : String(one) === String(value)));
+    const known = column.values.findIndex(
+      (one, i) =>
+        i + 1 !== column.number_code && (one === null ? value === null : String(one) === String(value)),
+    );
     if (known >= 0) {
       x[column.place] = known + 1;
       return;
@@ -85,10 +93,27 @@ export function encodeRow(row, form, shape) {
     const number = Number(value);
     if (column.number === undefined || value === null || !Number.isFinite(number)) {
       if (value === null || column.number !== undefined) return; // as unknown, which is 0
-      throw new Error(`'${column.name}' must be one of ${column.values.filter((v) => v !== null).slice(0, 8).join(", ")}; got ${value}.`);
+      throw new Error(
+        `'${column.name}' must be one of ${column.values
+          .filter((v) => v !== null)
+          .slice(0, 8)
+          .join(", ")}; got ${value}.`,
+      );
     }
     x[column.place] = column.number_code;
     x[column.number] = between(column.grid.values, middles(column.grid), number);
   });
-  return { x, view: { kind: "card", cells: form.columns.map(({ name }) => ({ name, value: typeof row[name] === "string" && row[name] !== "" && Number.isFinite(Number(row[name])) ? Number(row[name]) : row[name] })) } };
+  return {
+    x,
+    view: {
+      kind: "card",
+      cells: form.columns.map(({ name }) => ({
+        name,
+        value:
+          typeof row[name] === "string" && row[name] !== "" && Number.isFinite(Number(row[name]))
+            ? Number(row[name])
+            : row[name],
+      })),
+    },
+  };
 }

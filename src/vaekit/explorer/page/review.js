@@ -29,10 +29,13 @@ export function Review({ state, actions }) {
   const [views, setViews] = useState([]);
   const [verdicts, setVerdicts] = useState(() => kept(info));
   useEffect(() => {
-    actions.anomalies().then(async (answer) => {
-      setFound(answer);
-      setViews(await actions.thumbsOf(answer.found.slice(0, 50).map(({ index }) => index)));
-    }).catch(actions.tell);
+    actions
+      .anomalies()
+      .then(async (answer) => {
+        setFound(answer);
+        setViews(await actions.thumbsOf(answer.found.slice(0, 50).map(({ index }) => index)));
+      })
+      .catch(actions.tell);
   }, []);
   if (!found) return html`<p class="hint" role="status">Looking …</p>`;
   const judge = (index, verdict) => {
@@ -42,7 +45,20 @@ export function Review({ state, actions }) {
     const place = found.found.findIndex((one) => one.index === index);
     if (next[index] && place + 1 < found.found.length) actions.pick(found.found[place + 1].index);
   };
-  const save = () => download("verdicts.csv", csv([["item", "anomaly_score", "probability", "verdict"], ...found.found.map(({ index, score, probability }) => [index, score, probability, verdicts[index] || ""])]), "text/csv");
+  const save = () =>
+    download(
+      "verdicts.csv",
+      csv([
+        ["item", "anomaly_score", "probability", "verdict"],
+        ...found.found.map(({ index, score, probability }) => [
+          index,
+          score,
+          probability,
+          verdicts[index] || "",
+        ]),
+      ]),
+      "text/csv",
+    );
   const onKeyDown = (event) => {
     const verdict = { a: "accepted", r: "rejected" }[event.key];
     if (verdict && item !== null && !event.ctrlKey && !event.metaKey) judge(item, verdict);
@@ -53,7 +69,11 @@ export function Review({ state, actions }) {
     <p class="row"><button type="button" onClick=${save}>Download verdicts as CSV</button></p>
     <p class="hint">Keys: <kbd>A</kbd> accepts as an anomaly, <kbd>R</kbd> rejects. Verdicts are kept in this browser.</p>
     <ol class="anomalies">
-      ${found.found.map(({ index, score, probability }, i) => html`<li key=${index} class=${`${verdicts[index] || ""} ${item === index ? "current" : ""}`}>
+      ${found.found.map(
+        (
+          { index, score, probability },
+          i,
+        ) => html`<li key=${index} class=${`${verdicts[index] || ""} ${item === index ? "current" : ""}`}>
         <button type="button" class="tile" aria-label=${named(views[i], `item ${index}, score ${short(score)}`)} aria-current=${item === index ? "true" : "false"} onClick=${() => actions.pick(index)}>
           <${View} view=${views[i]} small=${true} /></button>
         <div class="about"><b>${short(score)}</b> <span class="quiet">item ${index}, ${Math.round(100 * probability)} % sure</span>
@@ -61,7 +81,8 @@ export function Review({ state, actions }) {
             <button type="button" aria-pressed=${verdicts[index] === "accepted" ? "true" : "false"} onClick=${() => judge(index, "accepted")}>Accept</button>
             <button type="button" aria-pressed=${verdicts[index] === "rejected" ? "true" : "false"} onClick=${() => judge(index, "rejected")}>Reject</button>
           </div></div>
-      </li>`)}
+      </li>`,
+      )}
     </ol>
   </div>`;
 }

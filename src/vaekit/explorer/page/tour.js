@@ -14,7 +14,12 @@ const STEPS = [
     title: "A cloud, not a point",
     text: "A variational autoencoder keeps a small cloud for each item: a place, and how sure it is of it. While it learns, the decoder must make sense of the whole cloud. Step aside a little: the item hardly changes.",
     action: "Step aside",
-    run: (state, actions) => state.z && actions.go(state.z.map((v, i) => v + 0.12 * spread(state.info, i) * (i % 2 ? 1 : -1)), "cloud"),
+    run: (state, actions) =>
+      state.z &&
+      actions.go(
+        state.z.map((v, i) => v + 0.12 * spread(state.info, i) * (i % 2 ? 1 : -1)),
+        "cloud",
+      ),
   },
   {
     title: "A prior: where new items come from",
@@ -57,7 +62,8 @@ const STEPS = [
   },
 ];
 
-const spread = (info, index) => (info.latents.find((one) => one.index === index) || { deviation: 0 }).deviation;
+const spread = (info, index) =>
+  (info.latents.find((one) => one.index === index) || { deviation: 0 }).deviation;
 
 function middleOf(points) {
   const sum = [0, 0];

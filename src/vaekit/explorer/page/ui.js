@@ -31,7 +31,8 @@ export function base64Of(bytes) {
 export function short(value) {
   if (value === null || value === undefined) return "missing";
   if (typeof value !== "number") return String(value);
-  if (Number.isInteger(value) && Math.abs(value) < 1e7) return value.toLocaleString("en-US", { useGrouping: Math.abs(value) >= 10000 });
+  if (Number.isInteger(value) && Math.abs(value) < 1e7)
+    return value.toLocaleString("en-US", { useGrouping: Math.abs(value) >= 10000 });
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e7)) return value.toExponential(2);
   return String(Number(value.toPrecision(4)));

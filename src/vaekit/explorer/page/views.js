@@ -74,7 +74,9 @@ function Card({ view, reference, marked, label, small }) {
 const BOX = { width: 320, height: 150, edge: 6 };
 
 function Lines({ view, reference, label }) {
-  const all = [...view.channels, ...(reference ? reference.channels : [])].flatMap((c) => c.values).filter((v) => v !== null);
+  const all = [...view.channels, ...(reference ? reference.channels : [])]
+    .flatMap((c) => c.values)
+    .filter((v) => v !== null);
   const low = Math.min(...all);
   const high = Math.max(...all);
   const steps = view.channels[0].values.length;
@@ -104,8 +106,12 @@ function Molecule({ view, label, small }) {
   const source = `data:image/svg+xml;base64,${btoa(unescape(encodeURIComponent(view.svg)))}`;
   return html`<div class="molecule">
     <img src=${source} alt=${`${label}: ${view.text}`} />
-    ${small ? null : html`<code>${view.text}</code>
-      <p class="facts">${view.cells.map(({ name, value }) => html`<span key=${name}>${name} <b>${short(value)}</b></span>`)}</p>`}
+    ${
+      small
+        ? null
+        : html`<code>${view.text}</code>
+      <p class="facts">${view.cells.map(({ name, value }) => html`<span key=${name}>${name} <b>${short(value)}</b></span>`)}</p>`
+    }
   </div>`;
 }
 
@@ -114,14 +120,16 @@ export function View({ view, reference, marked, heat, label = "item", small = fa
   if (!view) return html`<div class="empty"></div>`;
   const other = reference && reference.kind === view.kind ? reference : null;
   if (view.kind === "pixels") return html`<${Pixels} view=${view} label=${label} heat=${heat} />`;
-  if (view.kind === "card") return html`<${Card} view=${view} reference=${other} marked=${marked} label=${label} small=${small} />`;
+  if (view.kind === "card")
+    return html`<${Card} view=${view} reference=${other} marked=${marked} label=${label} small=${small} />`;
   if (view.kind === "lines") return html`<${Lines} view=${view} reference=${other} label=${label} />`;
   if (view.kind === "molecule") return html`<${Molecule} view=${view} label=${label} small=${small} />`;
   return html`<p class="text" aria-label=${label}>${view.text}</p>`;
 }
 
 /** What a button around an item is called: what is written in it is its name. */
-export const named = (view, words) => (view && (view.kind === "pixels" || view.kind === "lines") ? words : undefined);
+export const named = (view, words) =>
+  view && (view.kind === "pixels" || view.kind === "lines") ? words : undefined;
 
 /** What changes from one view to another, in a few words; empty for what is seen at a glance. */
 export function difference(from, to) {
@@ -130,10 +138,16 @@ export function difference(from, to) {
   const changes = from.cells
     .map((cell, i) => ({ name: cell.name, was: cell.value, is: to.cells[i].value }))
     .filter(({ was, is }) => was !== is);
-  const size = ({ was, is }) => (typeof was === "number" && typeof is === "number" ? Math.abs(is - was) / (Math.abs(is) + Math.abs(was) || 1) : 1);
+  const size = ({ was, is }) =>
+    typeof was === "number" && typeof is === "number"
+      ? Math.abs(is - was) / (Math.abs(is) + Math.abs(was) || 1)
+      : 1;
   changes.sort((a, b) => size(b) - size(a));
   if (!changes.length) return "no change";
-  return changes.slice(0, 2).map(({ name, was, is }) => `${name}: ${short(was)} → ${short(is)}`).join("; ");
+  return changes
+    .slice(0, 2)
+    .map(({ name, was, is }) => `${name}: ${short(was)} → ${short(is)}`)
+    .join("; ");
 }
 
 /** An item as a file for the person: its name and its content. */
@@ -144,11 +158,15 @@ export async function asFile(view) {
     return ["item.png", await new Promise((done) => canvas.toBlob(done, "image/png"))];
   }
   if (view.kind === "molecule") return ["molecule.svg", new Blob([view.svg], { type: "image/svg+xml" })];
-  const rows = view.kind === "card"
-    ? [view.cells.map((c) => c.name), view.cells.map((c) => c.value)]
-    : view.kind === "lines"
-      ? [view.channels.map((c) => c.name), ...view.channels[0].values.map((_, i) => view.channels.map((c) => c.values[i]))]
-      : [["text"], [view.text]];
+  const rows =
+    view.kind === "card"
+      ? [view.cells.map((c) => c.name), view.cells.map((c) => c.value)]
+      : view.kind === "lines"
+        ? [
+            view.channels.map((c) => c.name),
+            ...view.channels[0].values.map((_, i) => view.channels.map((c) => c.values[i])),
+          ]
+        : [["text"], [view.text]];
   const { csv } = await import("vaekit/ui.js");
   return ["item.csv", new Blob([csv(rows)], { type: "text/csv" })];
 }

@@ -12,7 +12,9 @@ function addresses() {
   if (!globalThis.createREGL) new Function(classic).call(globalThis);
   const make = (name) => {
     if (made.has(name)) return made.get(name);
-    const text = sources[name].replace(IMPORTED, (all, before, quote, other) => (other in sources ? `${before}${quote}${make(other)}${quote}` : all));
+    const text = sources[name].replace(IMPORTED, (all, before, quote, other) =>
+      other in sources ? `${before}${quote}${make(other)}${quote}` : all,
+    );
     const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
     made.set(name, address);
     return address;
