@@ -480,20 +480,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self._fitted("explore")
         return get("displays", "explore")(self, X, labels=labels, context=context)
 
-    def explore(self, X: Any = None, *, labels: Any = None, context: Any = None) -> Any:
-        """Return a widget for notebooks that shows the latent space; see ``vaekit explore``.
-
-        Args:
-            X: Items of the kind seen in training, for the map; ``None`` shows samples there.
-            labels: One for each item, or columns of them: to color by, and to find directions.
-            context: Of the items, for conditional models; ``None`` takes it from the labels.
-
-        Raises:
-            MissingExtraError: The extra ``notebook`` is not installed.
-        """
-        self._fitted("explore")
-        return get("displays", "explore")(self, X, labels=labels, context=context)
-
     def run_folder(self) -> RunFolder:
         """Return what `save` writes."""
         trained = self._fitted("save")
