@@ -119,6 +119,12 @@ def peak_mb(process, name="VmHWM"):
     return int(re.search(rf"{name}:\s+(\d+)", text)[1]) / 1024
 
 
+def cpu_seconds(process):
+    """Of all threads of a process: other programs on the machine do not change it much."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def pieces_of(model, data, count=256, rows=1):
     """Bodies, how many rows each has, and what Python gives for each."""
     found, expected = [], []
@@ -197,13 +203,16 @@ def run_merging(folder, runs, options):
         figures = {}
         for rows in (256, 1):
             arguments = [folder / name, "--batch-rows", rows, "--batch-wait-ms", options.wait]
-            with serving(*arguments) as (port, _):
+            with serving(*arguments) as (port, process):
                 ask_all(port, path, pieces, 16, 10, judge_of(expected))
+                before = cpu_seconds(process)
                 found = ask_all(port, path, pieces, 256, options.each, judge_of(expected))
+                used = cpu_seconds(process) - before
             assert found.lost == found.wrong == 0, (found.lost, found.wrong)
             how = "merged" if rows > 1 else "one by one"
             figures[f"rows/s, {how}"] = found.items / found.seconds
-        merged, alone = figures.values()
+            figures[f"CPU ms of the server per row, {how}"] = 1000 * used / found.items
+        merged, alone = figures["rows/s, merged"], figures["rows/s, one by one"]
         figures["times as many"] = merged / alone
         print(f"{words}: {figures}", flush=True)
         targets = {"times as many": ("at least 3", merged >= 3 * alone)}
