@@ -282,7 +282,7 @@ def run_hostile(folder, runs, options):
     opened, limits = folder / "opened.json", ["--timeout", 20]
     with serving(*(folder / n for n in names), *limits, opened=opened) as (port, process):
         before = peak_mb(process, "VmRSS")
-        figures = serving_fuzz.run(port, folder, options.tries)
+        figures = serving_fuzz.run(port, folder, options.tries, options.seed)
         figures["memory before, MB"] = before
         figures["peak memory, MB"] = peak_mb(process)
         pieces, expected = pieces_of(*runs["numbers"], 64)
@@ -322,6 +322,7 @@ if __name__ == "__main__":
     parser.add_argument("--each", type=int, default=20, help="requests of each client, to merge")
     parser.add_argument("--wait", type=float, default=2.0, help="milliseconds to merge")
     parser.add_argument("--tries", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0, help="of the hostile requests")
     parser.add_argument("--peer", help="a Python with litserve")
     add_option(parser)
     options = parser.parse_args()
