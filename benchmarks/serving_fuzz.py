@@ -361,8 +361,8 @@ async def _drip(writer, kind):
             await asyncio.sleep(0.5)
 
 
-async def _all(port, canary, tries, seen):
-    maker = Maker(canary)
+async def _all(port, canary, tries, seed, seen):
+    maker = Maker(canary, seed)
     slow = min(tries // 50, 200)
     asked = [(maker.rng.choice(maker.kinds)(), None) for _ in range(tries - slow)]
     for _ in range(slow):
@@ -377,12 +377,12 @@ async def _all(port, canary, tries, seen):
     await asyncio.gather(*(one(*each) for each in asked))
 
 
-def run(port, folder, tries):
+def run(port, folder, tries, seed):
     """Ask, and look at the server afterwards; returns the figures."""
     canary = folder / "canary.csv"
     canary.write_text("CANARY\n1\n")
     seen, began = Seen(), time.perf_counter()
-    asyncio.run(_all(port, str(canary), tries, seen))
+    asyncio.run(_all(port, str(canary), tries, seed, seen))
     for example in seen.examples[:10]:
         print(example)
     print("statuses:", dict(sorted(seen.statuses.items(), key=str)))

@@ -147,3 +147,12 @@ def test_columns_that_do_not_fit(given, message):
 def test_labels_of_one_column_fit_a_context_without_a_name():
     context = Context().fit(["a", "b"])
     assert context.prepare(Labels.of(["b", "a"])).tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize(
+    "given", [{}, [[1.0], [1.0, 2.0]], {"a": [1.0], "b": [1.0, 2.0]}, [10**400]]
+)
+def test_properties_that_are_none(given):
+    learned = Context().fit(np.array([[1.0, 2.0], [3.0, 5.0]]))
+    with pytest.raises(DataError):
+        learned.prepare(given, 2)

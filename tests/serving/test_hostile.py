@@ -431,3 +431,21 @@ def test_files_with_any_bytes_changed(ask, kind, changes, data):
 def test_limits_that_are_none():
     with pytest.raises(SpecError, match="above 0"):
         ServingLimits(queue=0)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("whole/sample", {"where": {"size": ["/etc/passwd"]}}),
+        ("whole/sample", {"where": {"count": {"low": "many"}}}),
+        ("whole/sample", {"where": {"size": 10**400}}),
+        ("whole/sample", {"top_p": 10**400}),
+        ("whole/sample", {"temperature": -(10**400)}),
+        ("labelled/sample", {"context": {}}),
+        ("labelled/sample", {"context": []}),
+        ("labelled/sample", {"n": 2, "context": [["a"], "b"]}),
+        ("labelled/sample", {"context": 10**400}),
+    ],
+)
+def test_what_was_once_a_fault_of_the_server(ask, path, body):
+    refused(ask.post(f"/models/{path}", json=body), 400, 422)

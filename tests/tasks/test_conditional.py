@@ -174,3 +174,9 @@ def test_conditions_are_read_as_typed(model, texts, where):
 def test_conditions_that_cannot_be_read_are_refused(model, text, error, message):
     with pytest.raises(error, match=message):
         read_conditions([text], model.domain_)
+
+
+@pytest.mark.parametrize("where", [{"age": "old"}, {"age": ("young", None)}, {"age": 10**400}])
+def test_a_number_is_asked_for_by_a_number(model, where):
+    with pytest.raises(DataError, match="'age' holds numbers"):
+        model.sample(3, seed=0, where=where)

@@ -457,7 +457,7 @@ def _one_hot(what: str, labels: Sequence[str], known: list[str]) -> Tensor:
     unknown = sorted(set(labels) - set(positions))
     if unknown:
         raise DataError(f"{what} must be among those of training, {known}; got {unknown[:5]}.")
-    index = torch.tensor([positions[label] for label in labels])
+    index = torch.tensor([positions[label] for label in labels], dtype=torch.long)
     return torch.nn.functional.one_hot(index, len(positions)).to(torch.float32)
 
 
@@ -472,9 +472,14 @@ def _check_number(labels: Sequence[Any]) -> None:
 
 def _column(raw: Any) -> NDArray[Any]:
     raw = raw.columns if isinstance(raw, Labels) else raw
-    if isinstance(raw, Mapping):
-        raw = np.stack([np.asarray(values) for values in raw.values()], axis=-1)
-    array = array_of(raw) if isinstance(raw, Tensor) else np.asarray(raw)
+    try:
+        if isinstance(raw, Mapping):
+            raw = np.stack([np.asarray(values) for values in raw.values()], axis=-1)
+        array = array_of(raw) if isinstance(raw, Tensor) else np.asarray(raw)
+    except ValueError as error:  # no columns, or of different lengths
+        raise DataError(
+            f"a context must have a value for each item, all of one length; {error}."
+        ) from error
     if array.ndim > 2:
         raise DataError(f"a context must have 1 or 2 dimensions; got shape {array.shape}.")
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
@@ -488,7 +493,7 @@ def _plain(array: NDArray[Any]) -> NDArray[Any]:
 def _properties(array: NDArray[Any]) -> NDArray[np.float64]:
     try:
         values = array.astype(np.float64).reshape(len(array), -1)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"context properties must be numbers; {error}.") from error
     if not np.isfinite(values).all():
         row = int(np.argwhere(~np.isfinite(values))[0][0])

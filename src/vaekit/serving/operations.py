@@ -6,6 +6,7 @@ from typing import Any
 
 from vaekit.errors import SpecError, unknown_name
 
+_LARGEST = 2.0**53
 _MOST_DRAWS, _MOST_STEPS, _MOST_CANDIDATES, _MOST_REASONS = 256, 250, 16, 20
 
 
@@ -223,15 +224,20 @@ def _checked(name: str, option: Option, value: Any) -> Any:
         raise unknown_name(name, value, option.choices)
     if option.kind in ("integer", "number"):
         _check_range(name, option, value)
-    return value
+    return float(value) if option.kind == "number" else value
 
 
 def _check_range(name: str, option: Option, value: float) -> None:
-    low, high = option.low, option.high
-    if (low is not None and value < low) or (high is not None and value > high):
-        ends = (f"at least {low:g}" if low is not None else "", f"at most {high:g}" if high else "")
-        rule = " and ".join(filter(None, ends))
-        raise SpecError(f"{name} must be {rule}; got {_shown(value)}.")
+    low = -_LARGEST if option.low is None else option.low
+    high = _LARGEST if option.high is None else option.high
+    if low <= value <= high:
+        return
+    ends = (
+        f"at least {low:g}" if low > -_LARGEST else "",
+        f"at most {high:g}" if high < _LARGEST else "",
+    )
+    rule = " and ".join(filter(None, ends)) or "of a usual size"
+    raise SpecError(f"{name} must be {rule}; got {_shown(value)}.")
 
 
 def _shown(value: Any) -> str:

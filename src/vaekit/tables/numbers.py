@@ -472,11 +472,11 @@ class NumericColumn(Column):
         masses = np.asarray(self.masses)
         if condition.values is None:
             low, high = (
-                default if end is None else float(end - self.offset)
+                default if end is None else self._counted(end)
                 for end, default in ((condition.low, -np.inf), (condition.high, np.inf))
             )
             return self._between(low, high, (masses >= low) & (masses <= high), condition)
-        numbers = [float(v - self.offset) for v in condition.values if v is not None]
+        numbers = [self._counted(v) for v in condition.values if v is not None]
         is_mass = np.isin(masses, numbers)
         others = [number for number in numbers if number not in self.masses]
         if len(others) > 1:
@@ -489,6 +489,21 @@ class NumericColumn(Column):
             return self._between(np.inf, -np.inf, is_mass, condition, missing)
         low, high = self._around(others[0])
         return self._between(low, high, is_mass, condition, missing)
+
+    def _counted(self, value: Any) -> float:
+        """Return a number that a condition names, from the offset.
+
+        Raises:
+            DataError: It is none, or too large to be one.
+        """
+        try:
+            return float(value - self.offset)
+        except (TypeError, ValueError, OverflowError) as error:
+            shown = repr(value)
+            shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+            raise DataError(
+                f"column {self.name!r} holds numbers; a condition on it must name one, got {shown}."
+            ) from error
 
     def _around(self, number: float) -> tuple[float, float]:
         """Return what is shown as this number."""
