@@ -300,7 +300,7 @@ def test_a_detector_of_images_shows_where_they_are_unusual():
 
 @pytest.mark.parametrize("preset", ["svae", "poincare_vae", "fsq_vae", "ladder_vae"])
 def test_latents_of_any_kind_have_a_map_and_samples(preset):
-    model = Autoencoder(preset, steps=4, progress=False).fit(IMAGES[:150])
+    model = Autoencoder(preset, steps=4, max_minutes=0.05, progress=False).fit(IMAGES[:150])
     session = open_session(model, IMAGES[:150])
     straight = preset == "ladder_vae"
     info = session.call("info", {})

@@ -18,6 +18,7 @@ from vaekit.domains.graphs import ItemReader, ItemWriter, Port
 from vaekit.domains.hooks import (
     Conditions,
     DetectorDefaults,
+    ItemForm,
     Proposals,
     ReadOptions,
     SampleOptions,
@@ -323,6 +324,26 @@ class Domain(abc.ABC):
     def folder_writer(self, source: str) -> Callable[[Any, Path], None] | None:
         """Return what writes items as one file each; ``None`` where there is no such form."""
         return None
+
+    # How items are written.
+
+    @property
+    def item_form(self) -> ItemForm:
+        """How items are written in a request."""
+        return ItemForm.ARRAY
+
+    @property
+    def fills_holes(self) -> bool:
+        """Whether a model of such items can fill what is missing in them."""
+        return False
+
+    def adapted(self, frame: Any) -> Any:
+        """Return a data frame whose cells came as text, with those read that were not in training.
+
+        Raises:
+            DataError: Cells that cannot be read so.
+        """
+        return frame
 
     # How items look.
 

@@ -1,5 +1,6 @@
 """What domains answer to tasks: the records that hooks of `Domain` take and return."""
 
+import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,16 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from torch import Tensor
 
 from vaekit.presets.base import Preset
+
+
+class ItemForm(enum.Enum):
+    """How items are written where they come without their files, as in a request over HTTP."""
+
+    ARRAY = "numbers, or nested lists of them"
+    TABLE = "rows of named cells"
+    IMAGE = "pictures, as numbers or as files"
+    SERIES = "series of numbers with gaps"
+    TEXT = "texts"
 
 
 class TrainingBudget(NamedTuple):

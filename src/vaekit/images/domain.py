@@ -16,7 +16,7 @@ from vaekit.domains.checks import as_numbers, check_finite, check_rows, is_forei
 from vaekit.domains.collecting import collect_items
 from vaekit.domains.context import Labels
 from vaekit.domains.graphs import ItemReader, ItemWriter, Port, ScaledReader, ScaledWriter
-from vaekit.domains.hooks import DetectorDefaults, ReadOptions
+from vaekit.domains.hooks import DetectorDefaults, ItemForm, ReadOptions
 from vaekit.domains.sources import read_source
 from vaekit.domains.stored import StoredFields
 from vaekit.domains.views import ItemView, pixel_views
@@ -219,6 +219,11 @@ class ImageDomain(Domain):
     def _whole(self, x: Tensor) -> Any:
         array = np.rint(x.double().numpy() * self.scale).astype(self.dtype)
         return torch.from_numpy(array) if self.kind == "torch" else array
+
+    @property
+    def item_form(self) -> ItemForm:
+        """Pictures."""
+        return ItemForm.IMAGE
 
     def graph_reader(self) -> ItemReader:
         """Return what brings pixels to 0 … 1, and colours first."""

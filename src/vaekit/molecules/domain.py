@@ -18,7 +18,14 @@ from vaekit.bounds import Steps
 from vaekit.distributions.wrappers import Concatenated
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.graphs import ItemReader, ItemWriter, Port, RowsReader
-from vaekit.domains.hooks import Conditions, Proposals, ReadOptions, SampleOptions, UsableItems
+from vaekit.domains.hooks import (
+    Conditions,
+    ItemForm,
+    Proposals,
+    ReadOptions,
+    SampleOptions,
+    UsableItems,
+)
 from vaekit.domains.stored import StoredFields
 from vaekit.domains.tokenizers import (
     BytePairs,
@@ -288,6 +295,11 @@ class MoleculeDomain(Domain):
         words = require_fitted(self.vocabulary, self)
         texts = ["".join(tokens) for tokens in words.decode(x[:, : words.steps])]
         return from_selfies(texts) if self._in_selfies else texts
+
+    @property
+    def item_form(self) -> ItemForm:
+        """SMILES."""
+        return ItemForm.TEXT
 
     def graph_reader(self) -> ItemReader:
         """Return what takes numbers of tokens; molecules become those outside of the graph."""

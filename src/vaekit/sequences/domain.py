@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.collecting import collect_items
 from vaekit.domains.graphs import ItemReader, ItemWriter, Port, RowsReader, RowsWriter
+from vaekit.domains.hooks import ItemForm
 from vaekit.domains.stored import StoredFields, codes_of
 from vaekit.domains.tokenizers import (
     Characters,
@@ -185,6 +186,11 @@ class SequenceDomain(Domain):
     def feature_names(self) -> tuple[str, ...] | None:
         """None: steps have no names."""
         return None
+
+    @property
+    def item_form(self) -> ItemForm:
+        """Texts."""
+        return ItemForm.TEXT
 
     def graph_reader(self) -> ItemReader:
         """Return what takes numbers of tokens; texts become those outside of the graph."""

@@ -23,7 +23,7 @@ from vaekit.domains.graphs import (
     ScaledWriter,
     Window,
 )
-from vaekit.domains.hooks import DetectorDefaults, ReadOptions
+from vaekit.domains.hooks import DetectorDefaults, ItemForm, ReadOptions
 from vaekit.domains.sources import read_source
 from vaekit.domains.stored import StoredFields
 from vaekit.domains.views import ItemView, line_views, number_column
@@ -311,6 +311,11 @@ class SeriesDomain(Domain):
         array = x.detach().cpu().double().movedim(-2, -1).numpy() * scale + center
         array = (array[..., 0] if self.is_flat else array).astype(self.dtype)
         return torch.from_numpy(array) if self.is_torch else array
+
+    @property
+    def item_form(self) -> ItemForm:
+        """Series of numbers with gaps."""
+        return ItemForm.SERIES
 
     def graph_reader(self) -> ItemReader:
         """Return what scales series; NaN is a value that is missing."""

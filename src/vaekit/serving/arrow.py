@@ -9,12 +9,10 @@ import numpy as np
 
 from vaekit.domains.base import Domain
 from vaekit.domains.checks import is_frame, plain_frame
+from vaekit.domains.hooks import ItemForm
 from vaekit.errors import VaekitError
-from vaekit.images.domain import ImageDomain
-from vaekit.molecules.domain import MoleculeDomain
-from vaekit.sequences.domain import SequenceDomain
 from vaekit.serving.faults import BodyError, TooLargeError
-from vaekit.serving.items import check_count, frame_of
+from vaekit.serving.items import check_count
 from vaekit.serving.limits import ServingLimits
 
 STREAM = "application/vnd.apache.arrow.stream"
@@ -76,13 +74,13 @@ def _items_of(table: Any, domain: Domain, what: str) -> Any:
         raise BodyError(f"lists of {what} must be of one length: fixed-size lists.")
     if only is not None and _is_array(only.type):
         return _array(only.combine_chunks(), what)
-    if isinstance(domain, MoleculeDomain | SequenceDomain):
+    if domain.item_form is ItemForm.TEXT:
         if only is None:
             raise BodyError(f"{what} must be one column of texts; got {table.num_columns}.")
         return [str(text) for text in only.to_pylist()]
-    if isinstance(domain, ImageDomain):
+    if domain.item_form is ItemForm.IMAGE:
         raise BodyError(f"{what} must be one column of tensors; got {table.schema.names[:5]}.")
-    return frame_of(table.to_pandas(ignore_metadata=True), domain)
+    return domain.adapted(table.to_pandas(ignore_metadata=True))
 
 
 def _is_array(kind: Any) -> bool:

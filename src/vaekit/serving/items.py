@@ -8,20 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vaekit.domains.arrays import ArrayDomain
 from vaekit.domains.base import Domain
 from vaekit.domains.context import Context
+from vaekit.domains.hooks import ItemForm
 from vaekit.errors import DataError
 from vaekit.images.domain import ImageDomain
 from vaekit.images.folders import decode_image, image_shape
-from vaekit.molecules.domain import MoleculeDomain
-from vaekit.sequences.domain import SequenceDomain
-from vaekit.series.domain import SeriesDomain
 from vaekit.serving.faults import BodyError, TooLargeError
 from vaekit.serving.limits import ServingLimits
 from vaekit.serving.requests import Columns
-from vaekit.tables.dates import DatetimeColumn
-from vaekit.tables.domain import TableDomain
 
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")
 """Files of images that are read, as Pillow calls them."""
@@ -61,17 +56,17 @@ def items_of(raw: Any, domain: Domain, limits: ServingLimits, what: str = "items
 
 def _list_of(raw: list[Any], domain: Domain, limits: ServingLimits, what: str) -> Any:
     """Return a list of no objects as the kind of data has it."""
-    if isinstance(domain, TableDomain):
+    form = domain.item_form
+    if form is ItemForm.TABLE:
         raise BodyError(
             f'{what} must be rows such as {{"age": 30}}, or an object of columns; got a list of '
             f"{_kind(raw[0])}."
         )
     if isinstance(domain, ImageDomain):
         return _images(raw, domain, limits)
-    if isinstance(domain, SeriesDomain):
+    if form is ItemForm.SERIES:
         return _series(raw, what)
-    is_text = isinstance(raw[0], str) and not isinstance(domain, ArrayDomain)
-    if is_text or isinstance(domain, MoleculeDomain | SequenceDomain):
+    if form is ItemForm.TEXT:
         return _texts(raw, what)
     return numbers(raw, what)
 
@@ -249,7 +244,7 @@ def _records(raw: Sequence[Any], what: str) -> dict[str, list[Any]]:
 
 
 def _table_of(columns: dict[str, list[Any]], domain: Domain, limits: ServingLimits) -> Any:
-    if isinstance(domain, ImageDomain | MoleculeDomain | SequenceDomain):
+    if domain.item_form in (ItemForm.IMAGE, ItemForm.TEXT):
         raise BodyError("rows with names are for models of tables; this one's data are others.")
     count = len(next(iter(columns.values()), []))
     if not count:
@@ -274,17 +269,7 @@ def ready_items(items: Any, domain: Domain) -> Any:
     Raises:
         DataError: Cells that are no times, in a column of times.
     """
-    return frame_of(items.frame(), domain) if isinstance(items, Columns) else items
-
-
-def frame_of(frame: Any, domain: Domain) -> Any:
-    """Return a data frame with times that came as text read as such, as in training."""
-    if not isinstance(domain, TableDomain):
-        return frame
-    for column in domain.columns or ():
-        if isinstance(column, DatetimeColumn) and column.name in frame.columns:
-            frame[column.name] = column.adapt(frame[column.name])
-    return frame
+    return domain.adapted(items.frame()) if isinstance(items, Columns) else items
 
 
 # Contexts.

@@ -22,7 +22,6 @@ from vaekit.serving.operations import OPERATIONS, Operation
 from vaekit.serving.requests import Request, Result, merge_key
 from vaekit.serving.warned import collecting_warnings
 from vaekit.storage.loading import load, locate_run
-from vaekit.tables.domain import TableDomain
 from vaekit.tables.imputation import impute, is_weighted
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -151,8 +150,7 @@ class Service:
         if name == "score":
             return {"density", "normalised"} <= vae.provides
         if name == "impute":
-            holes = isinstance(domain, TableDomain) and domain.missing == "unobserved"
-            return holes and "density" in vae.provides
+            return domain.fills_holes and "density" in vae.provides
         if name == "edit":
             swaps = context is not None and bool(context.attributes)
             return swaps or (not vae.latent.num_codes and vae.latent.keeps_density)

@@ -2,6 +2,7 @@
 
 import abc
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -9,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vaekit.errors import DataError, unknown_name
+from vaekit.errors import DataError, SpecError, unknown_name
 
 
 @dataclass(frozen=True)
@@ -292,3 +293,20 @@ class Unique(Constraint):
 def _plain(value: Any) -> Any:
     value = value.item() if isinstance(value, np.generic) else value
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def read_inequality(text: str) -> Inequality:
+    """Return the rule that a text such as ``begin < end`` states.
+
+    Raises:
+        SpecError: Another form.
+
+    Example:
+        >>> read_inequality("begin < end").high
+        'end'
+    """
+    parts = re.split(r"\s*(<=|<|>=|>)\s*", text.strip())
+    if len(parts) != 3 or not parts[0] or not parts[2]:
+        raise SpecError(f"--require must be like 'begin < end'; got {text!r}.")
+    low, sign, high = parts
+    return Inequality(low, high) if sign.startswith("<") else Inequality(high, low)

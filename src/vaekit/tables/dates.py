@@ -177,3 +177,15 @@ def seconds_of(values: Any) -> Any:
         return values.dt.total_seconds()
     start = pd.Timestamp(0, unit="s", tz=values.dt.tz)
     return (values - start).dt.total_seconds()
+
+
+def read_times(columns: Sequence[Column], frame: Any) -> Any:
+    """Return a data frame with times that came as text read as such, as in training.
+
+    Raises:
+        DataError: Cells that are no times.
+    """
+    for column in columns:
+        if isinstance(column, DatetimeColumn) and column.name in frame.columns:
+            frame[column.name] = column.adapt(frame[column.name])
+    return frame

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,7 @@ from vaekit.domains.checks import (
     is_frame,
 )
 from vaekit.domains.graphs import ItemReader, ItemWriter
-from vaekit.domains.hooks import Conditions, DetectorDefaults, Proposals, ReadOptions
+from vaekit.domains.hooks import Conditions, DetectorDefaults, ItemForm, Proposals, ReadOptions
 from vaekit.domains.sources import read_source
 from vaekit.domains.stored import StoredFields, codes_of
 from vaekit.errors import CompositionError, DataError, SpecError, VaekitError, unknown_name
@@ -40,8 +39,16 @@ from vaekit.presets.base import Parts
 from vaekit.reading.records import TableOptions, as_pandas, current_options, use_options
 from vaekit.reading.tables import FORMS
 from vaekit.tables.columns import CategoricalColumn, Cell, Column, ConstantColumn, encode_known
-from vaekit.tables.constraints import Condition, Constraint, FixedCombinations, Inequality, Unique
-from vaekit.tables.dtypes import from_plain, to_plain
+from vaekit.tables.constraints import (
+    Condition,
+    Constraint,
+    FixedCombinations,
+    Inequality,
+    Unique,
+    read_inequality,
+)
+from vaekit.tables.dates import read_times
+from vaekit.tables.dtypes import plain_columns
 from vaekit.tables.infer import learn_column
 from vaekit.tables.numbers import SCALES, NumericColumn
 from vaekit.tables.views import dropped_row, page_columns
@@ -92,21 +99,6 @@ def _as_frame(raw: Any) -> Any:
     return raw
 
 
-def _plain(frame: Any) -> tuple[Any, dict[str, str]]:
-    """Return a table whose columns can be learned, and what those were that are changed."""
-    changed, originals = dict[str, Any](), dict[str, str]()
-    for name, values in frame.items():
-        plain, was = to_plain(values)
-        if plain is not values:  # else all would be copied, one by one
-            changed[str(name)] = plain
-        if was:
-            originals[str(name)] = was
-    attrs = frame.attrs
-    frame = frame.assign(**changed) if changed else frame
-    frame.attrs = attrs
-    return frame, originals
-
-
 class UnseenValueWarning(UserWarning):
     """Cells hold values that training did not know, and are taken for missing."""
 
@@ -117,19 +109,6 @@ def _item(value: Any) -> Any:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _as_inequality(text: str) -> Inequality:
-    """Return the rule that a text such as ``begin < end`` states.
-
-    Raises:
-        SpecError: Another form.
-    """
-    parts = re.split(r"\s*(<=|<|>=|>)\s*", text.strip())
-    if len(parts) != 3 or not parts[0] or not parts[2]:
-        raise SpecError(f"--require must be like 'begin < end'; got {text!r}.")
-    low, sign, high = parts
-    return Inequality(low, high) if sign.startswith("<") else Inequality(high, low)
 
 
 _UNSEEN = ("accept", "refuse", "missing")
@@ -209,7 +188,7 @@ class TableDomain(Domain):
         check_rows(frame, least=2)
         formats = {n: f for n, f in frame.attrs.get("formats", {}).items() if n in frame.columns}
         form = frame.attrs.get("form", "pandas")
-        frame, originals = _plain(frame)
+        frame, originals = plain_columns(frame)
         rules = (*self.constraints, *self._orders(frame))
         dtypes = {name: str(frame[name].dtype) for name in frame.columns} if rules else {}
         for rule in rules:
@@ -281,7 +260,7 @@ class TableDomain(Domain):
     def with_options(self, options: ReadOptions) -> Self:
         """Return this domain with the rules that rows have to obey."""
         rules = [
-            *map(_as_inequality, options.require),
+            *map(read_inequality, options.require),
             *(Unique(tuple(_names(text))) for text in options.unique),
             *(FixedCombinations(tuple(_names(text))) for text in options.fixed),
         ]
@@ -308,7 +287,7 @@ class TableDomain(Domain):
     def prepare(self, raw: Any) -> Tensor:
         """Codes, then numbers, NaN where there is none; columns are matched by name."""
         learned = self.learned
-        frame, _ = _plain(checked_frame(self.read(raw)))
+        frame, _ = plain_columns(checked_frame(self.read(raw)))
         for constraint in self.constraints:
             strict = self.unseen == "refuse"
             frame = constraint.apply(frame) if strict else constraint.apply_to_new(frame)
@@ -404,6 +383,20 @@ class TableDomain(Domain):
         for name, was in self.originals.items():
             frame[name] = from_plain(frame[name], was)
         return frame
+
+    @property
+    def item_form(self) -> ItemForm:
+        """Rows of named cells."""
+        return ItemForm.TABLE
+
+    @property
+    def fills_holes(self) -> bool:
+        """Whether missing cells are unobserved."""
+        return self.missing == "unobserved"
+
+    def adapted(self, frame: Any) -> Any:
+        """Return a data frame with times that came as text read as such."""
+        return read_times(self.columns or (), frame)
 
     def graph_reader(self) -> ItemReader:
         """Return what reads a tensor for each learned column."""

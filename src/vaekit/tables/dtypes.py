@@ -147,3 +147,18 @@ def _interval(text: Any, subtype: str) -> Any:
     ends: list[Any] = [read(end) for end in (low, high)]
     made: Any = pd.Interval
     return made(*ends, closed=closed)
+
+
+def plain_columns(frame: Any) -> tuple[Any, dict[str, str]]:
+    """Return a table whose columns can be learned, and what those were that are changed."""
+    changed, originals = dict[str, Any](), dict[str, str]()
+    for name, values in frame.items():
+        plain, was = to_plain(values)
+        if plain is not values:  # else all would be copied, one by one
+            changed[str(name)] = plain
+        if was:
+            originals[str(name)] = was
+    attrs = frame.attrs
+    frame = frame.assign(**changed) if changed else frame
+    frame.attrs = attrs
+    return frame, originals
