@@ -48,7 +48,7 @@ from vaekit.tables.constraints import (
     read_inequality,
 )
 from vaekit.tables.dates import read_times
-from vaekit.tables.dtypes import plain_columns
+from vaekit.tables.dtypes import from_plain, plain_columns
 from vaekit.tables.infer import learn_column
 from vaekit.tables.numbers import SCALES, NumericColumn
 from vaekit.tables.views import dropped_row, page_columns
