@@ -319,9 +319,9 @@ class _Rarity(nn.Module):
 
     def __init__(self, rarity: TailProbability) -> None:
         super().__init__()
-        values, first = np.unique(rarity.known, return_index=True)
+        values, at_least = rarity.steps
         self.count, self.spread, self.last = len(rarity.known), rarity.spread, float(values[-1])
-        self.as_high = Interpolations([values], [(self.count - first).astype(np.float64)])
+        self.as_high = Interpolations([values], [at_least])
 
     def forward(self, scores: Tensor) -> Tensor:
         """Return nats."""

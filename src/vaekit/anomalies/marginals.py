@@ -131,6 +131,7 @@ def _cuts(items: NDArray[Any]) -> Floats:
     return found
 
 
+_ROUNDING = 1e-9  # of the standard deviation
 _TO_DEVIATION = 1.4826  # of the median absolute deviation, if normal
 
 
@@ -161,11 +162,21 @@ class TailProbability:
         known = np.sort(np.asarray(training, dtype=np.float64))
         return cls(known, float(known.std()) or 1.0)
 
+    @property
+    def steps(self) -> tuple[Floats, Floats]:
+        """The different training scores, rising, and how many are at least as high.
+
+        Those that differ by rounding are one: else a whole rank would hang on the last bit.
+        """
+        values, first = np.unique(self.known, return_index=True)
+        apart = np.concatenate([[True], np.diff(values) > _ROUNDING * self.spread])
+        return values[apart], (len(self.known) - first[apart]).astype(np.float64)
+
     def __call__(self, scores: Floats) -> Floats:
         """In nats, from about 0."""
-        values, first = np.unique(self.known, return_index=True)
+        values, at_least = self.steps
         count = len(self.known)
-        as_high = np.interp(scores, values, count - first)
+        as_high = np.interp(scores, values, at_least)
         beyond = np.maximum(scores - values[-1], 0.0) / self.spread
         nats: Floats = -np.log((as_high + 0.5) / (count + 1)) + np.log1p(beyond)
         return nats

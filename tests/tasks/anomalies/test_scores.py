@@ -91,6 +91,16 @@ def test_rarity_goes_on_beyond_the_rarest():
     assert np.isfinite(TailProbability.of([3.0, 3.0])(np.array([2.0, 3.0, 4.0]))).all()
 
 
+def test_scores_that_differ_by_rounding_alone_are_as_rare():
+    twins = np.array([50.0, 50.0 + 1e-13])
+    rarity = TailProbability.of([*np.arange(100.0), *twins])
+    first, second = rarity(twins)
+    assert abs(first - second) < 1e-9
+    values, at_least = rarity.steps
+    assert len(values) == 100
+    assert at_least[50] == 52
+
+
 def test_probabilities_rise_with_scores_from_nothing(trained):
     detector = fit_detector(trained, plane(800, 0))
     p = detector.probabilities(detector.training.mean() + np.array([-9.0, 0.0, 1.0, 50.0]))
