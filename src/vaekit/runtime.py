@@ -350,10 +350,10 @@ def read_context(ports: Sequence[Port], context: Any, count: int) -> dict[str, A
 def _context(port: Port, values: Any, count: int) -> Array:
     array = np.asarray(values)
     wanted = len(port.shape) + 1
-    if array.ndim == wanted - 1:
-        array = np.repeat(array[None], count, 0)
-    if port.shape == (1,) and array.ndim == 1:
+    if port.shape == (1,) and array.ndim == 1:  # one property of each item
         array = array[:, None]
+    if array.ndim == wanted - 1:
+        array = array[None]
     if len(array) == 1:
         array = np.repeat(array, count, 0)
     if array.shape != (count, *port.shape):
