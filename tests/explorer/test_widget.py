@@ -1,8 +1,12 @@
 """The page as a widget: its module in a browser, with a kernel that is this process."""
 
 import json
+import os
 import shutil
+import socket
+import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -112,5 +116,74 @@ def test_a_browser_shows_the_widget(session):
         assert shown() != first
         assert page.evaluate("getComputedStyle(document.getElementById('own')).fontSize") == before
         assert page.url == "about:blank"
+        assert said == []
+        browser.close()
+
+
+def a_free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@pytest.fixture
+def lab(tmp_path, model):
+    """A JupyterLab of its own, with a notebook that explores a stored run."""
+    pytest.importorskip("jupyterlab")
+    model.save(tmp_path / "run")
+    np.savez(tmp_path / "data.npz", x=DATA.images[:200], y=DATA.labels[:200])
+    code = (
+        "import numpy as np\nfrom vaekit import load\n"
+        "data = np.load('data.npz')\nload('run').explore(data['x'], labels=data['y'])"
+    )
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": code, "outputs": []}
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = {"cells": [{**cell, "execution_count": None}], "nbformat": 4, "nbformat_minor": 5}
+    notebook["metadata"] = {"kernelspec": kernel}
+    (tmp_path / "explore.ipynb").write_text(json.dumps(notebook))
+    port = a_free_port()
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}"]
+    command += ["--allow-root", "--ServerApp.token=", f"--ServerApp.root_dir={tmp_path}"]
+    environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path / "config")}
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+    try:
+        for _ in range(120):
+            with socket.socket() as tried:
+                if tried.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}/lab/tree/explore.ipynb"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_jupyterlab_shows_the_widget(lab):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        said = []
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(lab)
+        page.locator(".jp-Notebook .jp-Cell").first.click(timeout=60_000)
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(timeout=60_000)
+        page.keyboard.press("Shift+Enter")
+        output = page.locator(".jp-OutputArea")
+        for _ in range(30):
+            page.wait_for_timeout(2_000)
+            page.screenshot()  # without a window nothing else asks for a frame
+            if output.locator(".map[data-drawn='200']").count():
+                break
+        shown = "document.querySelector('.jp-OutputArea .made canvas').toDataURL()"
+        first = page.evaluate(shown)
+        output.locator(".slider input").first.focus()
+        page.keyboard.press("Home")
+        page.wait_for_function(f"{shown} !== {json.dumps(first)}", timeout=15_000)
         assert said == []
         browser.close()
