@@ -66,8 +66,10 @@ class Detect(Program):
         if parts.context is not None:
             raise CompositionError("detectors of conditional models have no graph.")
         self.reader, self.threshold = parts.reader, threshold
-        self.seen = _Seen(detector.frame, parts.trained.vae)
-        self.scores = nn.ModuleList(_graph_of(score, self.seen) for score in detector.scores)
+        self.scoring_inputs = _ScoringInputsGraph(detector.frame, parts.trained.vae)
+        self.scores = nn.ModuleList(
+            _graph_of(score, self.scoring_inputs) for score in detector.scores
+        )
         self.rarities = nn.ModuleList(_Rarity(rarity) for rarity in detector.rarities)
         self.mean = float(detector.training.mean())
         self.spread = float(detector.training.std()) or 1.0
@@ -81,7 +83,7 @@ class Detect(Program):
     def run(self, *given: Tensor) -> tuple[Tensor, ...]:
         """Return scores, verdicts, probabilities, and p-values if there are some."""
         x, observed = self.reader(*given)
-        items = self.seen(Batch(x, None, observed))
+        items = self.scoring_inputs(Batch(x, None, observed))
         pairs = zip(self.scores, self.rarities, strict=True)
         rare = torch.stack([rarity(score(items)) for score, rarity in pairs])
         found = items["novelty"] + rare.mean(0)
@@ -99,7 +101,7 @@ class Detect(Program):
 Items = dict[str, Tensor]
 
 
-class _Seen(nn.Module):
+class _ScoringInputsGraph(nn.Module):
     """Items as scores see them, as `vaekit.anomalies.inputs.ScoringInputs`."""
 
     def __init__(self, frame: ReferenceStatistics, vae: VAE) -> None:
@@ -330,7 +332,7 @@ class _Rarity(nn.Module):
         return -((as_high + 0.5) / (self.count + 1)).log() + (1 + beyond).log()
 
 
-def _graph_of(score: AnomalyScore, seen: _Seen) -> _ScoreGraph:
+def _graph_of(score: AnomalyScore, inputs: _ScoringInputsGraph) -> _ScoreGraph:
     """Return the graph of a score, and note what it needs of items.
 
     Raises:
@@ -343,10 +345,10 @@ def _graph_of(score: AnomalyScore, seen: _Seen) -> _ScoreGraph:
         Isolation: ("points", lambda one: _ForestGraph(learned(one.forest))),
         Margins: ("points", _MarginsGraph),
         NeighborDistance: (getattr(score, "where", ""), _NeighborGraph),
-        NearestExemplars: ("log_px", lambda one: _ExemplarGraph(one, seen.vae)),
+        NearestExemplars: ("log_px", lambda one: _ExemplarGraph(one, inputs.vae)),
     }
     if type(score) not in known:
         raise CompositionError(f"score {type(score).__name__} has no graph.")
     need, make = known[type(score)]
-    seen.needs.add(need)
+    inputs.needs.add(need)
     return make(score)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vaekit.domains.graphs import Port
-from vaekit.errors import CompositionError, SaveError, unknown_name
+from vaekit.errors import CompositionError, SaveError, SpecError, unknown_name
 from vaekit.exports.diffusers import to_diffusers
 from vaekit.exports.folders import MARK, ExportReport, check_destination, mark
 from vaekit.exports.onnx_graph import missing_onnx, output_tensor, to_onnx, traced
@@ -77,6 +77,11 @@ def export_model(
         raise unknown_name("form to export to", to, TARGETS)
     path = expanded_path(path)
     if to == "diffusers":
+        if data is not None or only is not None:
+            raise SpecError(
+                "data and only must be left out of an export to diffusers, which has one program "
+                "and is compared by random images; got one of them."
+            )
         return to_diffusers(trained, path)
     makers: dict[str, Make] = {**extra.programs, **PROGRAMS}
     for name in only or ():
@@ -284,11 +289,17 @@ def _examples(parts: Parts, data: Any) -> dict[str, Tensor]:
         for port in parts.reader.inputs:
             found[port.name] = _like(port, written[port.name])
     else:
-        found |= graph_inputs(parts.reader.inputs, trained, data)
+        items = graph_inputs(parts.reader.inputs, trained, data)
+        found |= {name: _as_many(tensor) for name, tensor in items.items()}
     if isinstance(trained.model, VAE):
         count = len(next(iter(found.values())))
         found["latents"] = torch.randn(count, trained.vae.latent_dim, generator=make_generator(1))
     return found
+
+
+def _as_many(tensor: Tensor) -> Tensor:
+    """Return fewer items again and again: a graph of one is a graph of one alone."""
+    return tensor[torch.arange(_TRIED) % tensor.shape[0]]
 
 
 def _like(port: Port, values: Tensor) -> Tensor:

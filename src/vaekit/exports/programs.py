@@ -52,7 +52,6 @@ class ContextInput(nn.Module):
 
     Args:
         context: What was learned of it.
-        prefix: In front of the names of its ports.
     """
 
     def __init__(self, context: Context) -> None:
@@ -257,8 +256,6 @@ class Sample(Program):
     def __init__(self, parts: Parts) -> None:
         super().__init__()
         trained = parts.trained
-        if trained.domain.repeated(()).__len__():  # pragma: no cover - no domain says so of nothing
-            raise CompositionError("its items must be unique.")
         self.model, self.context, self.writer = trained.model, parts.context, parts.writer
         dim = 0 if trained.context is None else trained.context.dim
         self.is_fitted = isinstance(self.model, VAE) and self.model.fitted_prior is not None

@@ -300,7 +300,7 @@ class _ByScale(nn.Module):
             values = [getattr(scale, name) for scale in self.standard]
             self.register_buffer(name, torch.tensor(values, dtype=torch.float64))
 
-    def joined(self, of_ranks: Tensor | None, of_standard: Tensor | None) -> Tensor:
+    def in_own_order(self, of_ranks: Tensor | None, of_standard: Tensor | None) -> Tensor:
         """Return columns in their own order."""
         parts = [part for part in (of_ranks, of_standard) if part is not None]
         return torch.cat(parts, 1)[:, self.get_buffer("order")]
@@ -325,7 +325,7 @@ class _Scores(nn.Module):
         if self.by.standard:
             away = numbers[:, self.by.get_buffer("at_standard")] - self.by.get_buffer("mean")
             standard = away / self.by.get_buffer("spread")
-        return self.by.joined(ranks, standard).clamp(-FARTHEST, FARTHEST)
+        return self.by.in_own_order(ranks, standard).clamp(-FARTHEST, FARTHEST)
 
     def _of_ranks(self, numbers: Tensor) -> Tensor:
         numbers = numbers[:, self.by.get_buffer("at_ranks")]
@@ -449,7 +449,7 @@ class _Numbers(nn.Module):
             low, high = self.get_buffer("standard_ends").T
             bounded = torch.minimum(torch.maximum(numbers, low), high)
             of_standard = self._snapped("standard", numbers, bounded)
-        return self.by.joined(of_ranks, of_standard)
+        return self.by.in_own_order(of_ranks, of_standard)
 
 
 def _middles(values: Sequence[float]) -> list[float]:
