@@ -27,6 +27,7 @@ from . import (
     sequences as sequences,
     series as series,
     sklearn as sklearn,
+    streams as streams,
     tables as tables,
     tasks as tasks,
     training as training,
@@ -35,6 +36,7 @@ from . import (
 from .autoencoder import Autoencoder as Autoencoder, fine_tune as fine_tune
 from .reading.tables import read_table as read_table
 from .registry import register as register
+from .streams.opening import stream as stream
 from .storage.loading import load as load
 
 __version__: str

@@ -28,3 +28,19 @@ def _in_group() -> bool:
 def is_first_process() -> bool:
     """Return whether this is the only process or the first of several, as their launcher says."""
     return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK"))
+
+
+def is_first_of_node() -> bool:
+    """Return whether this is the only process of this machine, or the first of several."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def processes() -> int:
+    """Return how many processes work together, as their launcher says."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def wait_for_group() -> None:
+    """Wait until all processes of the group are here; alone, go on."""
+    if _in_group():
+        torch.distributed.barrier()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from vaekit import Autoencoder, load
 from vaekit.anomalies import VAEDetector
@@ -403,16 +403,10 @@ def test_numbers_of_16_bits_go_in_at_every_door():
         Autoencoder("cvae", 2, max_epochs=1, progress=False).fit(given, context=labels)
 
 
-class Endless(IterableDataset):
-    def __iter__(self):
-        return iter(RAW)
-
-
 @pytest.mark.parametrize(
     ("given", "words"),
     [
         (DataLoader(DATA_SETS["tensors"]), r"got a DataLoader.*loader\.dataset"),
-        (Endless(), "Endless, which is an IterableDataset"),
         (Pictures([]), "Pictures is empty"),
         (Pictures([{"image": 1}]), "got dict at place 0"),
         (Pictures([RAW[0], RAW[1][:4]]), r"of one shape; got \(4, 8\) at place 1"),

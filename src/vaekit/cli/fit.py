@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import vaekit
-from vaekit import domains, fitting, plots, presets, storage, training
+from vaekit import domains, fitting, plots, presets, storage, streams, training
 from vaekit.console.files import (
     console,
     print_table,
@@ -28,6 +28,7 @@ from vaekit.console.options import (
 from vaekit.console.stopping import saying_what_is_kept
 from vaekit.errors import SpecError
 from vaekit.files import sweep
+from vaekit.places import is_there
 
 
 @accept_estimator_options
@@ -136,6 +137,18 @@ def fit(
         bool,
         typer.Option("--restart", help="Discard what an unfinished training has left there."),
     ] = False,
+    streamed: Annotated[
+        bool,
+        typer.Option(
+            "--stream",
+            help="Read the data a piece at a time, so that they need not fit in memory. Folders "
+            "and globs of tables, archives of pictures and addresses are read so anyway.",
+        ),
+    ] = False,
+    cache: Annotated[
+        str | None,
+        typer.Option(help="Of data that stream: folder that keeps them prepared for another fit."),
+    ] = None,
     **options: Any,
 ) -> None:
     """Train a model on your data.
@@ -167,6 +180,8 @@ def fit(
     vaekit fit rides.csv runs/rides --require "pickup < dropoff" --unique id --fixed city,zip
 
     vaekit fit mine.smi runs/mine --start-from moses
+
+    vaekit fit "rides/*.parquet" runs/rides
 
     vaekit fit assay.csv runs/assay --start-from moses --targets activity
     """
@@ -207,11 +222,15 @@ def fit(
         tuple(fixed or ()),
         refuse_unseen,
     )
-    domain, found = domains.infer_and_read(data, kind)
-    domain = domain.with_options(asked).with_source(data)
-    items = read_data(data, domain) if found is data else domain.read(found)
-    is_certain = domain.is_certain(items) or kind not in ("auto", "images")
-    domain = domain if is_certain else domains.infer_domain(items).with_options(asked)
+    streamed = streamed or streams.is_stream(data)
+    if cache is not None and not streamed:
+        raise SpecError("--cache is for data that stream; add --stream, or leave it out.")
+    if streamed:
+        column, context = _column_of_stream(context, captions, data)
+        items: Any = streams.stream(data, cache=cache, context=column)
+        domain = domains.infer_domain(items.first(), kind).with_options(asked)
+    else:
+        domain, items = _read(data, kind, asked)
     name = options.pop("preset")
     name = domain.default_preset if name == "auto" else name
     preset = presets.choose_preset(name, parse_assignments(option or []))
@@ -219,12 +238,38 @@ def fit(
         _check_captions(context, options)
     model = vaekit.Autoencoder(preset, domain=domain, checkpoint_dir=run, **options)
     with training.held(run), saying_what_is_kept(run, training.CHECKPOINT_NAME):
-        if captions:
-            given = read_captions(data, domain)
-        else:
-            given = read_context(context, data, domain, must=True)
+        given = None
+        if not streamed or items.context is None:  # else it comes with the items
+            given = _context(context, captions, data, domain)
         model.fit(items, context=given)
         _keep(model, run)
+
+
+def _read(data: str, kind: str, asked: domains.ReadOptions) -> tuple[domains.Domain, Any]:
+    """Return the domain and the items of data that are read at once."""
+    domain, found = domains.infer_and_read(data, kind)
+    domain = domain.with_options(asked).with_source(data)
+    items = read_data(data, domain) if found is data else domain.read(found)
+    is_certain = domain.is_certain(items) or kind not in ("auto", "images")
+    return domain if is_certain else domains.infer_domain(items).with_options(asked), items
+
+
+def _context(context: str | None, captions: bool, data: str, domain: domains.Domain) -> Any:
+    """Return the context that lies in files beside the items."""
+    return (
+        read_captions(data, domain) if captions else read_context(context, data, domain, must=True)
+    )
+
+
+def _column_of_stream(
+    context: str | None, captions: bool, data: str
+) -> tuple[str | None, str | None]:
+    """Return the name under which a stream has the context, or else the context as it was."""
+    if captions and data.endswith(".tar"):
+        return "txt", context
+    if context is None or is_there(context):
+        return None, context
+    return context, None
 
 
 def _check_captions(context: str | None, options: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, final
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from vaekit.domains.checks import as_numbers, check_column_names, check_finite, 
 from vaekit.domains.collecting import collect_items
 from vaekit.domains.graphs import ItemReader, ItemWriter, Port, ScaledReader, ScaledWriter
 from vaekit.domains.hooks import DetectorDefaults, TrainingBudget
+from vaekit.domains.learning import SchemaLearner
 from vaekit.domains.sources import read_source
 from vaekit.domains.stored import StoredFields
 from vaekit.domains.views import number_column
@@ -178,6 +179,10 @@ class ArrayDomain(Domain):
             return pd.DataFrame(array, columns=list(self.columns or range(array.shape[1])))
         return array
 
+    def learner(self) -> SchemaLearner:
+        """Return what keeps sums, from which means and deviations follow."""
+        return _ArrayLearner(self)
+
     def graph_reader(self) -> ItemReader:
         """Return what scales rows of numbers."""
         port = Port("items", "float64", self.event_shape)
@@ -272,6 +277,87 @@ class ArrayDomain(Domain):
         denoiser = partial(make_denoiser, size, self.event_shape, context_dim)
         return Parts(
             encoder, decoder, chosen, features_dim, latent_dim, context_dim, denoiser=denoiser
+        )
+
+
+@final
+class _ArrayLearner(SchemaLearner):
+    """Counts, means, squares and ranges of columns, merged as of Chan, Golub & LeVeque 1983."""
+
+    domain: ArrayDomain
+
+    def __init__(self, domain: ArrayDomain) -> None:
+        super().__init__(domain)
+        self.form: ArrayDomain | None = None  # fitted to the first piece
+        self.mean = self.squares = self.low = self.high = np.zeros(0)
+        self.whole = True
+
+    def _update(self, piece: Any) -> None:
+        array, columns = _table(piece), _columns(piece)
+        check_finite(array, columns)
+        if self.form is None:
+            form = replace(self.domain, columns=columns, kind=_kind(piece))
+            self.form = replace(form, mean=(0.0,) * array.shape[1])
+        elif columns and self.form.columns and columns != tuple(self.form.columns):
+            self.form._check_columns(columns, len(columns))
+            array = _table(piece[list(self.form.columns)])
+        self.form._check_columns(columns, array.shape[1])
+        double = array.astype(np.float64)
+        mean = double.mean(0)
+        part = _ArrayLearner(self.domain)
+        part.form, part.mean, part.squares = self.form, mean, np.square(double - mean).sum(0)
+        part.low, part.high, part.count = double.min(0), double.max(0), len(double)
+        part.whole = array.dtype.kind in "biu" or _are_whole(array)
+        single = array.dtype in (np.float32, np.float16)
+        part.form = replace(self.form, dtype="float32" if single else "float64")
+        self._merge(part)
+
+    def _merge(self, other: Self) -> None:
+        if other.form is None:
+            return
+        if self.form is None or not self.count:
+            both = (other.mean, other.squares, other.low, other.high)
+            self.mean, self.squares, self.low, self.high = both
+            self.form, self.whole = other.form, other.whole
+            return
+        self.form._check_columns(tuple(other.form.columns or ()) or None, len(other.mean))
+        total, apart = self.count + other.count, other.mean - self.mean
+        self.squares = self.squares + other.squares
+        self.squares += np.square(apart) * self.count * other.count / total
+        self.mean = self.mean + apart * other.count / total
+        self.low = np.minimum(self.low, other.low)
+        self.high = np.maximum(self.high, other.high)
+        self.whole = self.whole and other.whole
+        if other.form.dtype != self.form.dtype:
+            self.form = replace(self.form, dtype="float64")
+
+    def learned(self) -> ArrayDomain:
+        """Return the domain with the scaling of all rows."""
+        if self.form is None or self.count < 2:
+            raise DataError(f"there must be at least 2 rows to learn from; got {self.count}.")
+        deviation, span = np.sqrt(self.squares / self.count), self.high - self.low
+        if not np.isfinite(deviation).all():
+            raise DataError(
+                "columns must have a finite variance; got values so large that their squares "
+                "overflow. Rescale or take logarithms first."
+            )
+        scale = deviation
+        if self.domain.scaling == "range":
+            shares = deviation[span > 0] / span[span > 0]
+            scale = span * (shares.mean() if len(shares) else 1.0)
+        elif self.domain.scaling != "deviation":
+            raise unknown_name("scaling", self.domain.scaling, _SCALINGS)
+        mean = np.where(span == 0, self.low, self.mean)
+        scale = np.where(span == 0, 1.0, scale)
+        if not self.domain.standardize:
+            mean, scale = np.zeros_like(mean), np.ones_like(scale)
+        return replace(
+            self.form,
+            mean=tuple(mean.tolist()),
+            scale=tuple(scale.tolist()),
+            low=float(self.low.min()),
+            high=float(self.high.max()),
+            whole=self.whole,
         )
 
 

@@ -3,7 +3,7 @@
 import abc
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,8 +22,10 @@ from vaekit.domains.hooks import (
     Proposals,
     ReadOptions,
     SampleOptions,
+    ShardPiece,
     UsableItems,
 )
+from vaekit.domains.sources import parted, read_pieces
 from vaekit.domains.views import ItemView, columns_of_frame, row_values, usual_views
 from vaekit.errors import CompositionError, DataError, NotFittedError, SpecError, unknown_name
 from vaekit.likelihoods.base import LearnedGaussian, Likelihood
@@ -37,10 +39,11 @@ if TYPE_CHECKING:
 
     from vaekit.anomalies.detector import Detector
     from vaekit.anomalies.steps import StepScorer
+    from vaekit.domains.learning import SchemaLearner
     from vaekit.evaluation.measures import Measure
     from vaekit.evaluation.subject import EvaluationContext
     from vaekit.fitting.trained import TrainedModel
-    from vaekit.training.config import Items, TrainConfig
+    from vaekit.training.config import TrainConfig, TrainingSet
 
 
 def likelihood_names() -> list[str]:
@@ -562,8 +565,43 @@ class Domain(abc.ABC):
         """Return the options alone, without what was learned of the data."""
         return self
 
+    # Data that come a piece at a time.
+
+    def learner(self) -> "SchemaLearner":
+        """Return what learns in one pass over pieces of data what `fit` learns of all at once.
+
+        Raises:
+            DataError: Items of this kind are learned from all at once only.
+        """
+        raise DataError(
+            f"data that stream must be tables, arrays, images or sequences; {type(self).__name__} "
+            "learns from all of its items at once. Pass them in memory, or as one file."
+        )
+
+    @classmethod
+    def streams_file(cls, name: str) -> bool:
+        """Return whether items of this kind, and of no other, are in a file of that name."""
+        return False
+
+    def shard_pieces(
+        self, paths: Sequence[Path], rows: int, context: str | None
+    ) -> Iterator[ShardPiece]:
+        """Yield the items of several files, a piece at a time.
+
+        Args:
+            paths: Of tables or of arrays, if this is not overridden.
+            rows: Items of a piece, at most.
+            context: Name of the column that conditions a model; ``None`` without one.
+
+        Raises:
+            DataError: A damaged file, or one without that column.
+        """
+        for path in paths:
+            for piece in read_pieces(path, rows):
+                yield parted(piece, context)
+
     def finished(
-        self, trained: "TrainedModel", items: "Items", config: "TrainConfig"
+        self, trained: "TrainedModel", items: "TrainingSet", config: "TrainConfig"
     ) -> "TrainedModel":
         """Return a model right after its training, with what the domain measures then."""
         return trained

@@ -151,3 +151,15 @@ class SampleOptions(NamedTuple):
 
     grid: Path | None = None
     training: str | None = None
+
+
+class ShardPiece(NamedTuple):
+    """Some items of a file, and what conditions a model on them.
+
+    Attributes:
+        items: As `Domain.read` gives them.
+        context: One value for each; ``None`` without a context.
+    """
+
+    items: Any
+    context: Sequence[Any] | None = None

@@ -1,6 +1,7 @@
 """Files to arrays and data frames, whole or a piece at a time."""
 
 import gzip
+import itertools
 import math
 import tokenize
 import zipfile
@@ -13,6 +14,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vaekit.domains.hooks import ShardPiece
 from vaekit.errors import DataError, MissingExtraError, SpecError
 from vaekit.files import expanded_path
 from vaekit.memory import check_memory
@@ -216,6 +218,8 @@ def read_pieces(
     check_source(path)
     if path.is_file() and path.suffix == ".parquet":
         return _parquet(path, rows)
+    if path.is_file() and path.suffix in (".arrow", ".feather"):
+        return itertools.chain.from_iterable(_cut(batch, rows) for batch in _arrow_batches(path))
     if path.is_file() and path.suffix == ".npy":
         return _cut(_mapped(path), rows)
     if path.is_file() and is_table_file(path):
@@ -223,6 +227,34 @@ def read_pieces(
         options = current_options()
         return table_pieces(path, rows, replace(options, kinds={**text, **options.kinds}))
     return _cut(read_source(path), rows)
+
+
+def parted(piece: Any, context: str | None) -> ShardPiece:
+    """Return items without the column that conditions a model, and that column.
+
+    Raises:
+        DataError: There is no such column, or the items have none.
+    """
+    if context is None:
+        return ShardPiece(piece)
+    names = list(getattr(piece, "columns", ()))
+    if context not in names:
+        raise DataError(
+            f"context={context!r} must name a column of each file; got "
+            f"{', '.join(map(str, names)) or 'items without columns'}."
+        )
+    return ShardPiece(piece.drop(columns=context), piece[context].tolist())
+
+
+def _arrow_batches(path: Path) -> Iterator[Any]:
+    import pyarrow as pa
+
+    try:
+        with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as batches:
+            for number in range(batches.num_record_batches):
+                yield pa.Table.from_batches([batches.get_batch(number)]).to_pandas()
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path} must be a readable file of Arrow's; {error}.") from error
 
 
 def _parquet(path: Path, rows: int) -> Iterator[Any]:

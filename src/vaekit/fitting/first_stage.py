@@ -23,7 +23,7 @@ from vaekit.randomness import seeded
 from vaekit.schema import shown
 from vaekit.spec import Source, build
 from vaekit.tensor_files import put_weights, read_header, read_tensors
-from vaekit.training.config import Items, TrainConfig
+from vaekit.training.config import TrainConfig, TrainingSet
 from vaekit.training.state import make_fabric
 from vaekit.training.trainer import TrainResult
 from vaekit.types import Batch, TrainingProgress
@@ -350,7 +350,7 @@ _MEASURED = 100
 
 
 @torch.no_grad()
-def measure(model: Model, items: Items, config: TrainConfig) -> TrainResult:
+def measure(model: Model, items: TrainingSet, config: TrainConfig) -> TrainResult:
     """Measure a model in place of training it: its noise is set, its weights stay.
 
     Args:

@@ -27,7 +27,13 @@ from vaekit.fitting.first_stage import (
 )
 from vaekit.fitting.preview import Preview, PriorProgress
 from vaekit.fitting.prior import MOST_STEPS, prior_after, refit_prior, training_share
-from vaekit.fitting.trained import TrainedModel, as_items, batches_of, resolve_context
+from vaekit.fitting.trained import (
+    TrainedModel,
+    as_items,
+    batches_of,
+    prepare_context,
+    resolve_context,
+)
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TABLE, TOKENS
 from vaekit.memory import check_memory
@@ -40,7 +46,10 @@ from vaekit.priors.base import FittedPrior
 from vaekit.priors.codes import AutoregressiveCodes
 from vaekit.priors.flow_matching import FlowMatching
 from vaekit.randomness import make_generator, seeded
-from vaekit.training.config import Items, TrainConfig
+from vaekit.streams.base import Stream
+from vaekit.streams.opening import is_stream, stream
+from vaekit.streams.preparing import prepare_stream
+from vaekit.training.config import Items, TrainConfig, TrainingSet
 from vaekit.training.trainer import Callback, TrainResult, train
 from vaekit.training.weights import item_weights
 
@@ -143,7 +152,7 @@ _SETTLING_ROUNDS, _SETTLING_CELLS = 5, 1_000_000
 
 
 @torch.no_grad()
-def calibrate(trained: TrainedModel, items: Items, config: TrainConfig) -> None:
+def calibrate(trained: TrainedModel, items: TrainingSet, config: TrainConfig) -> None:
     """Let the likelihood put its constants right, where it has some to put right.
 
     Args:
@@ -164,7 +173,7 @@ def calibrate(trained: TrainedModel, items: Items, config: TrainConfig) -> None:
 
 def fit_prior(
     trained: TrainedModel,
-    items: Items,
+    items: TrainingSet,
     config: TrainConfig,
     prior: str = "auto",
     steps: int = 0,
@@ -213,7 +222,7 @@ def fit_prior(
     return time.monotonic() - started
 
 
-def examine(trained: TrainedModel, items: Items, config: TrainConfig) -> Health | None:
+def examine(trained: TrainedModel, items: TrainingSet, config: TrainConfig) -> Health | None:
     """Measure the latents, and both priors, on held-out items.
 
     Args:
@@ -232,7 +241,7 @@ def examine(trained: TrainedModel, items: Items, config: TrainConfig) -> Health 
         return latent_health(trained.vae, measured, is_given=is_frozen(trained.model))
 
 
-def _some(items: Items, most: int) -> Items:
+def _some(items: TrainingSet, most: int) -> TrainingSet:
     """Return the items as their weights have them, evenly spaced ones where there are too many."""
     items = items.resampled()
     if len(items) <= most:
@@ -399,6 +408,33 @@ def fit_model(
     """
     if plan.first_stage is not None:
         check_first_stage(plan.first_stage)
+    with ExitStack() as opened:
+        if is_stream(X):
+            streamed = X if isinstance(X, Stream) else stream(X)
+            given = _opened(opened, plan, streamed, context, sample_weight, config)
+        else:
+            given = _in_memory(plan, X, context, sample_weight)
+        return _fit(plan, given, config, folder, resume, callbacks)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Data that are ready to learn from.
+
+    Attributes:
+        domain: What was learned of them.
+        learned: What was learned of their context.
+        items: The training set.
+        X: The data as the domain reads them; ``None`` where they are not in memory.
+    """
+
+    domain: Domain
+    learned: Context | None
+    items: TrainingSet
+    X: Any = None
+
+
+def _in_memory(plan: Plan, X: Any, context: Any, sample_weight: Any) -> _Given:
     domain = infer_domain(X, plan.domain).with_source(X)
     context = resolve_context(domain, X, context, must=True)
     X = domain.read(X)
@@ -406,6 +442,53 @@ def fit_model(
     preset, _ = plan.resolve(domain)
     learned = plan.context(context, preset)
     items = weighted(as_items(domain, learned, X, context, all_captions=True), sample_weight)
+    return _Given(domain, learned, items, X)
+
+
+def _opened(
+    opened: ExitStack,
+    plan: Plan,
+    streamed: Stream,
+    context: Any,
+    sample_weight: Any,
+    config: TrainConfig,
+) -> _Given:
+    """Read a stream twice; its rows are there until what was opened is closed.
+
+    Raises:
+        SpecError: Weights, which items of a stream have none of.
+    """
+    if sample_weight is not None:
+        raise SpecError(
+            "items that stream have no weights; leave sample_weight out, or pass items in memory."
+        )
+
+    def held_out(domain: Domain, count: int) -> float:
+        preset, _ = plan.resolve(domain)
+        return config.suggested(preset.training_for(count, domain.event_shape)).held_out
+
+    reading = prepare_stream(
+        streamed, plan.domain, held_out, context=context, progress=config.progress
+    )
+    data = opened.enter_context(reading)
+    preset, _ = plan.resolve(data.domain)
+    learned = plan.context(data.context, preset)
+    if learned is None:
+        return _Given(data.domain, None, data.items)
+    rows = prepare_context(learned, data.context, len(data.is_held_out))
+    return _Given(data.domain, learned, data.with_context(rows))
+
+
+def _fit(
+    plan: Plan,
+    given: _Given,
+    config: TrainConfig,
+    folder: str | Path | None,
+    resume: bool,
+    callbacks: Sequence[Callback],
+) -> Fitted:
+    domain, learned, items = given.domain, given.learned, given.items
+    preset, _ = plan.resolve(domain)
     config = config.suggested(preset.training_for(len(items), domain.event_shape))
     if len(items) < _FEW:
         warnings.warn(
@@ -413,12 +496,12 @@ def fit_model(
             "hundreds are better.",
             stacklevel=3,
         )
-    model, objective = plan.assembled(domain, learned, items.rows, config.seed)
+    model, objective = plan.assembled(domain, learned, items.examples(), config.seed)
     preview = None
     if folder is not None and domain.draws_images:
         preview = Preview(domain, learned, items, folder)
         callbacks = (*callbacks, preview)
-    learned_from = len(items) - round(config.held_out * len(items))
+    learned_from = items.count_for_training(config.held_out)
     if is_frozen(model):
         result = measure(model, items, config)
         seconds = time_left(config, result.seconds)
@@ -436,7 +519,7 @@ def fit_model(
     if preview is not None:
         preview.finish(trained.model)
     health = examine(trained, items, config)
-    remarks = domain.remarks(trained, X)
+    remarks = {} if given.X is None else domain.remarks(trained, given.X)
     return Fitted(preset, trained, result, health, result.seconds + spent, remarks)
 
 

@@ -13,7 +13,7 @@ from vaekit.fitting.trained import TrainedModel
 from vaekit.models.vae import VAE, Model
 from vaekit.priors.base import FittedPrior
 from vaekit.randomness import make_generator, seeded
-from vaekit.training.config import Items
+from vaekit.training.config import TrainingSet
 from vaekit.training.trainer import PREVIEW_NAME, Event, ProgressBar, wants_bar
 
 _SHOWN = 8
@@ -34,7 +34,7 @@ class Preview:
     """
 
     def __init__(
-        self, domain: Domain, learned: Context | None, items: Items, folder: str | Path
+        self, domain: Domain, learned: Context | None, items: TrainingSet, folder: str | Path
     ) -> None:
         self.domain, self.learned = domain, learned
         self.path = Path(folder) / PREVIEW_NAME

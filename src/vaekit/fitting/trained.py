@@ -24,7 +24,7 @@ from vaekit.priors.base import FittedPrior
 from vaekit.priors.mixture import Vamp
 from vaekit.randomness import make_generator, seeded
 from vaekit.seeds import check_seed
-from vaekit.training.config import Items
+from vaekit.training.config import Items, TrainingSet
 from vaekit.types import AS_LEARNED, Batch, SamplingOptions
 
 _ROUNDS = 50
@@ -403,11 +403,28 @@ def as_items(
     context = resolve_context(domain, raw, context)
     rows = domain.prepare_input(raw) if is_input else domain.prepare(raw)
     prepared = _prepared(learned, context, len(rows))
-    if all_captions and learned is not None and learned.captions is not None:
-        every = prepared if context is None else learned.prepare_all(context)
-        one_each = every is None or every.ndim < 3 or every.shape[1] == 1 or len(every) == 1
-        prepared = prepared if one_each else every
+    if all_captions and learned is not None and context is not None and prepared is not None:
+        prepared = prepare_context(learned, context, len(rows), prepared)
     return Items(rows, domain.encode, prepared, domain.observed(rows), domain.lengths(rows))
+
+
+def prepare_context(
+    learned: Context, context: Any, count: int, prepared: Tensor | None = None
+) -> Tensor:
+    """Return rows of context for training; of several captions of an item each a row.
+
+    Args:
+        learned: What was learned of the context.
+        context: One for each item.
+        count: Items.
+        prepared: What `Context.prepare` makes of it, where that is there already.
+    """
+    first = learned.prepare(context, count) if prepared is None else prepared
+    if learned.captions is None:
+        return first
+    every = learned.prepare_all(context)
+    one_each = every.ndim < 3 or every.shape[1] == 1 or len(every) == 1
+    return first if one_each else every
 
 
 def resolve_context(domain: Domain, raw: Any, context: Any, must: bool = False) -> Any:
@@ -425,7 +442,7 @@ def resolve_context(domain: Domain, raw: Any, context: Any, must: bool = False) 
     return context if found is None else found
 
 
-def batches_of(items: Items, device: torch.device) -> Iterator[Batch]:
+def batches_of(items: TrainingSet, device: torch.device) -> Iterator[Batch]:
     """Yield a set cut into encoded batches, one in memory at a time."""
     for index in torch.arange(len(items)).split(_CHUNK):
         yield items.batch(index, device)

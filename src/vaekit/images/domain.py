@@ -1,6 +1,6 @@
 """Images: arrays of any usual layout, and folders and files of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,8 @@ from vaekit.domains.checks import as_numbers, check_finite, check_rows, is_forei
 from vaekit.domains.collecting import collect_items
 from vaekit.domains.context import Labels
 from vaekit.domains.graphs import ItemReader, ItemWriter, Port, ScaledReader, ScaledWriter
-from vaekit.domains.hooks import DetectorDefaults, ItemForm, ReadOptions
+from vaekit.domains.hooks import DetectorDefaults, ItemForm, ReadOptions, ShardPiece
+from vaekit.domains.learning import SchemaLearner
 from vaekit.domains.sources import read_source
 from vaekit.domains.stored import StoredFields
 from vaekit.domains.views import ItemView, pixel_views
@@ -25,6 +26,7 @@ from vaekit.files import expanded_path
 from vaekit.images.captions import read_captions
 from vaekit.images.depth import bits_of_files, check_bits, check_deep, is_deep, largest_of
 from vaekit.images.folders import (
+    IMAGE_SUFFIXES,
     image_files,
     is_image_file,
     names_files,
@@ -33,6 +35,7 @@ from vaekit.images.folders import (
     write_images,
 )
 from vaekit.images.metadata import metadata_columns
+from vaekit.images.streams import ImageLearner, picture_pieces
 from vaekit.images.views import dropped_image, pixel_bytes
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import IMAGE, REAL, UNIT, Support
@@ -126,6 +129,24 @@ class ImageDomain(Domain):
             return _range(array)
         largest = check_deep(array)
         return largest_of(self.bits, largest, f"arrays of {array.dtype}")
+
+    def learner(self) -> SchemaLearner:
+        """Return what keeps the darkest and the brightest image."""
+        return ImageLearner(self)
+
+    @classmethod
+    def streams_file(cls, name: str) -> bool:
+        """Return whether it is a picture, or an archive of pictures."""
+        return Path(name).suffix.lower() in (*IMAGE_SUFFIXES, ".tar")
+
+    def shard_pieces(
+        self, paths: Sequence[Path], rows: int, context: str | None
+    ) -> Iterator[ShardPiece]:
+        """Yield pictures of files, of archives of them, or of arrays."""
+        if not self.streams_file(paths[0].name):
+            yield from super().shard_pieces(paths, rows, context)
+            return
+        yield from picture_pieces(paths, self, rows, context)
 
     def prepare(self, raw: Any) -> Tensor:
         """Check; uint8 stays uint8, floats become float32 from 0 to 1, the layout stays."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +74,7 @@ def read_images(
         bits = bits_of_files(files)
     else:
         check_bits(bits)
-    read = _Reader(size, on_bad, transparency == "keep", animated, len(files), bits or 16)
+    read = ImageReader(size, on_bad, transparency == "keep", animated, len(files), bits or 16)
     images = [(p, image) for p in files if (image := read(p)) is not None]
     if animated:
         warnings.warn(
@@ -83,7 +83,7 @@ def read_images(
             "Save the frames as files of their own to read them all.",
             stacklevel=2,
         )
-    return _stack(images)
+    return stacked(images)
 
 
 def decode_image(
@@ -112,7 +112,7 @@ def decode_image(
         >>> decode_image(encode_image(np.full((2, 3), 7, np.uint8))).tolist()
         [[7, 7, 7], [7, 7, 7]]
     """
-    read = _Reader(size, "raise", transparency == "keep", [], 1, bits or 16)
+    read = ImageReader(size, "raise", transparency == "keep", [], 1, bits or 16)
     with _opened(content, formats) as opened:
         _check_pixels(opened, max_pixels)
         return np.asarray(read._fitted(read._converted(opened)))
@@ -241,8 +241,8 @@ def is_no_item(path: Path) -> bool:
 
 
 @dataclass
-class _Reader:
-    """Opens image files, one at a time."""
+class ImageReader:
+    """Opens image files, one at a time; see `read_images`."""
 
     size: Sequence[int] | None
     on_bad: str
@@ -251,12 +251,17 @@ class _Reader:
     files: int
     bits: int = 16
 
-    def __call__(self, path: Path) -> NDArray[np.uint8] | None:
-        """Return the image, or ``None`` for an unreadable file that may be left out."""
+    def __call__(self, path: Path, content: IO[bytes] | None = None) -> NDArray[np.uint8] | None:
+        """Return the image, or ``None`` for an unreadable file that may be left out.
+
+        Args:
+            path: Of the file, or its name in errors where its content is given.
+            content: Of the file.
+        """
         from PIL import Image
 
         try:
-            with Image.open(path) as opened:
+            with Image.open(path if content is None else content) as opened:
                 self._look_at(path, opened)
                 return np.asarray(self._fitted(self._converted(opened)))
         except DataError as error:
@@ -322,10 +327,15 @@ def _shallow(array: NDArray[Any], bits: int) -> NDArray[np.uint8]:
 
 
 def _is_readable(path: Path) -> bool:
-    return _Reader((8, 8), "skip", False, [], 1)(path) is not None
+    return ImageReader((8, 8), "skip", False, [], 1)(path) is not None
 
 
-def _stack(images: list[tuple[Path, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
+def stacked(images: list[tuple[Path, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
+    """Return images as one array, of colours if one of them has some.
+
+    Raises:
+        DataError: None, or several sizes.
+    """
     if not images:
         raise DataError("no file in the folder is a readable image.")
     first_path, first = images[0]

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from vaekit.evaluation.measures import Measure
     from vaekit.evaluation.subject import EvaluationContext
     from vaekit.fitting.trained import TrainedModel
-    from vaekit.training.config import Items, TrainConfig
+    from vaekit.training.config import TrainConfig, TrainingSet
 
 Floats = NDArray[np.float64]
 
@@ -467,7 +467,7 @@ class MoleculeDomain(Domain):
         return replace(self, tokenizer=None, vocabulary=None, scales=None)
 
     def finished(
-        self, trained: "TrainedModel", items: "Items", config: "TrainConfig"
+        self, trained: "TrainedModel", items: "TrainingSet", config: "TrainConfig"
     ) -> "TrainedModel":
         """Return a model that knows the errors of its predictions of held-out molecules."""
         from vaekit.molecules.predictions import with_errors

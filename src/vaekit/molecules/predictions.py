@@ -26,7 +26,7 @@ from vaekit.molecules.standardize import Standardized, has_stereo, standardize
 from vaekit.networks.tokens import TokenEncoder
 from vaekit.networks.wrappers import ParallelDecoders, with_numbers
 from vaekit.randomness import make_generator
-from vaekit.training.config import Items, TrainConfig
+from vaekit.training.config import TrainConfig, TrainingSet
 
 _AT_ONCE = 512
 
@@ -146,7 +146,7 @@ def _described(known: Targets) -> str:
 _MOST, _FEWEST = 5000, 10  # molecules measured; known ones that say something
 
 
-def with_errors(trained: TrainedModel, items: Items, config: TrainConfig) -> TrainedModel:
+def with_errors(trained: TrainedModel, items: TrainingSet, config: TrainConfig) -> TrainedModel:
     """Return the model, knowing the errors of its predictions of molecules that were held out.
 
     Where none were held out it knows nothing of them, as it is of other data, or was taught none.
@@ -168,7 +168,7 @@ def with_errors(trained: TrainedModel, items: Items, config: TrainConfig) -> Tra
 
 @torch.no_grad()
 def _errors(
-    trained: TrainedModel, items: Items, units: Sequence[float]
+    trained: TrainedModel, items: TrainingSet, units: Sequence[float]
 ) -> tuple[float | None, ...]:
     """Root mean squares, in the unit of each target; None where too few are known."""
     squares = torch.zeros(len(units), device=trained.device)

@@ -1,9 +1,11 @@
 """Sequences of tokens: text, peptides, codes of events."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, final
 
 import numpy as np
 from torch import Tensor, nn
@@ -11,9 +13,11 @@ from torch import Tensor, nn
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.collecting import collect_items
 from vaekit.domains.graphs import ItemReader, ItemWriter, Port, RowsReader, RowsWriter
-from vaekit.domains.hooks import ItemForm
+from vaekit.domains.hooks import ItemForm, ShardPiece
+from vaekit.domains.learning import SchemaLearner
 from vaekit.domains.stored import StoredFields, codes_of
 from vaekit.domains.tokenizers import (
+    BytePairs,
     Characters,
     Tokenizer,
     Vocabulary,
@@ -142,6 +146,30 @@ class SequenceDomain(Domain):
             raise DataError("sequences must have a token; got empty ones only.")
         return replace(learned, vocabulary=vocabulary)
 
+    def learner(self) -> SchemaLearner:
+        """Return what counts tokens."""
+        return _SequenceLearner(self)
+
+    @classmethod
+    def streams_file(cls, name: str) -> bool:
+        """Return whether it is text, with a sequence on each line."""
+        return name.endswith(".txt")
+
+    def shard_pieces(
+        self, paths: Sequence[Path], rows: int, context: str | None
+    ) -> Iterator[ShardPiece]:
+        """Yield the lines of .txt files."""
+        if context is not None:
+            raise DataError(f"lines have no columns; got context={context!r}. Leave it out.")
+        for path in paths:
+            try:
+                with path.open(encoding="utf-8-sig") as file:
+                    lines = (line.rstrip("\r\n") for line in file)
+                    while piece := list(itertools.islice(lines, rows)):
+                        yield ShardPiece(piece)
+            except UnicodeDecodeError as error:
+                raise DataError(f"{path} must be text in UTF-8; {error}.") from error
+
     def _split(self, items: Sequence[Any]) -> list[list[str]]:
         if self.are_split != (not isinstance(items[0], str)):
             wanted = "lists of tokens" if self.are_split else "strings"
@@ -253,6 +281,49 @@ class SequenceDomain(Domain):
         """Recurrent networks."""
         words = require_fitted(self.vocabulary, self)
         return token_parts(words, latent_dim, context_dim, network, size, likelihood)
+
+
+@final
+class _SequenceLearner(SchemaLearner):
+    """Counts tokens; pairs of them, where they are learned, from the first 100,000 sequences."""
+
+    domain: SequenceDomain
+    _MOST = 100_000
+
+    def __init__(self, domain: SequenceDomain) -> None:
+        super().__init__(domain)
+        self.counts: Counter[str] = Counter()
+        self.longest = 0
+        self.first: list[Any] = []
+        self._fitting: SequenceDomain | None = None
+
+    def _update(self, piece: Any) -> None:
+        items = _checked(piece)
+        if isinstance(self.domain.tokenizer, BytePairs):
+            self.first += items[: self._MOST - len(self.first)]
+            return
+        if self._fitting is None:
+            self._fitting = replace(self.domain, are_split=not isinstance(items[0], str))
+        for tokens in self._fitting._split(items):
+            self.counts.update(tokens)
+            self.longest = max(self.longest, len(tokens))
+
+    def _merge(self, other: Self) -> None:
+        self.first += other.first[: self._MOST - len(self.first)]
+        self.counts.update(other.counts)
+        self.longest = max(self.longest, other.longest)
+        self._fitting = self._fitting or other._fitting
+
+    def learned(self) -> SequenceDomain:
+        """Return the domain with all tokens."""
+        if self.count < 2:
+            raise DataError(f"there must be at least 2 sequences to learn from; got {self.count}.")
+        if self.first or self._fitting is None:
+            return self.domain.fit(self.first)
+        tokens = sorted(self.counts, key=lambda token: (-self.counts[token], token))
+        if not tokens:
+            raise DataError("sequences must have a token; got empty ones only.")
+        return replace(self._fitting, vocabulary=Vocabulary(tuple(tokens), self.longest))
 
 
 def check_vocabulary(fields: StoredFields, words: Vocabulary | None, model: nn.Module) -> None:

@@ -3,7 +3,7 @@
 import itertools
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -24,8 +24,16 @@ from vaekit.domains.checks import (
     is_frame,
 )
 from vaekit.domains.graphs import ItemReader, ItemWriter
-from vaekit.domains.hooks import Conditions, DetectorDefaults, ItemForm, Proposals, ReadOptions
-from vaekit.domains.sources import read_source
+from vaekit.domains.hooks import (
+    Conditions,
+    DetectorDefaults,
+    ItemForm,
+    Proposals,
+    ReadOptions,
+    ShardPiece,
+)
+from vaekit.domains.learning import SchemaLearner
+from vaekit.domains.sources import parted, read_pieces, read_source
 from vaekit.domains.stored import StoredFields, codes_of
 from vaekit.errors import CompositionError, DataError, SpecError, VaekitError, unknown_name
 from vaekit.fitting.conditional import read_number
@@ -198,21 +206,38 @@ class TableDomain(Domain):
                 raise unknown_name("column", name, list(frame.columns))
         asked = {**current_options().kinds, **self.kinds}
         columns = tuple(self._learn(frame[name], asked.get(name)) for name in frame.columns)
+        known = {"formats": formats, "num_rows": len(frame), "originals": originals, "form": form}
+        return self.with_columns(columns, rules, dtypes=dtypes, **known)
+
+    def with_columns(
+        self, columns: Sequence[Column], rules: Sequence[Constraint], **learned: Any
+    ) -> Self:
+        """Return this domain with what was learned of all rows; see its attributes.
+
+        Raises:
+            DataError: No column can be learned.
+        """
         if not any(column.num_codes for column in columns):
             raise DataError(
                 "a table must have a column that can be learnt; got only "
                 f"{', '.join(f'{c.name!r}: {c.summary}' for c in columns)}."
             )
-        return replace(
-            self,
-            constraints=rules,
-            columns=columns,
-            dtypes=dtypes,
-            formats=formats,
-            num_rows=len(frame),
-            originals=originals,
-            form=form,
-        )
+        return replace(self, constraints=rules, columns=columns, **learned)
+
+    def learner(self) -> SchemaLearner:
+        """Return what counts values and keeps quantiles."""
+        from vaekit.tables.learning import TableLearner
+
+        return TableLearner(self)
+
+    def shard_pieces(
+        self, paths: Sequence[Path], rows: int, context: str | None
+    ) -> Iterator[ShardPiece]:
+        """Yield the rows of files, read as those of training were."""
+        for path in paths:
+            with use_options(self._reading(current_options())):
+                pieces = read_pieces(path, rows)
+            yield from (parted(piece, context) for piece in pieces)
 
     def _orders(self, frame: Any) -> list[Inequality]:
         """Return the orders of times that every row keeps, such as begin and end."""
@@ -612,10 +637,11 @@ class TableDomain(Domain):
                 f"'autoregressive'; got {chosen!r}. Choose one, or a preset that does."
             )
         told = [(i, c.number_code) for i, c in enumerate(self.learned) if c.has_number]
-        most = max(_FEWEST_BINS, min(_MOST_BINS, len(rows) // _ROWS_OF_A_BIN))
+        count = max(len(rows), self.num_rows)  # of tables that stream, some rows are given
+        most = max(_FEWEST_BINS, min(_MOST_BINS, count // _ROWS_OF_A_BIN))
         bins = [column.bins(most) for column in self.learned if column.has_number]
         width = _WIDTHS[size] // 2
-        dropout = _DROPOUT * min(1.0, (_FEW_ROWS / len(rows)) ** 0.5)
+        dropout = _DROPOUT * min(1.0, (_FEW_ROWS / count) ** 0.5)
         cells = AutoregressiveCells(codes, told, bins, width, _DEPTH, dropout, _BLIND)
         cells.start_from(self.encode(rows))
         return AutoregressiveTable(cells)

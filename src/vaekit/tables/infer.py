@@ -21,7 +21,7 @@ from vaekit.tables.numbers import NumericColumn
 KINDS = ("category", "number", "datetime", "key", "text")
 """What a user may say that a column is."""
 
-_FEWEST_KEYS = 20  # rows below which different values may be different by chance
+FEWEST_KEYS = 20  # rows below which different values may be different by chance
 
 
 class _About(NamedTuple):
@@ -58,7 +58,7 @@ def learn_column(values: Any, kind: str | None = None, scale: str = "quantiles")
     name, dtype, has_missing = str(values.name), str(values.dtype), len(known) < len(values)
     if kind is None and _distinct(known) <= 1 and not (has_missing and len(known)):
         return ConstantColumn(
-            name, dtype, has_missing, _plain(known.iloc[0]) if len(known) else None
+            name, dtype, has_missing, plain_value(known.iloc[0]) if len(known) else None
         )
     make = _MAKERS[kind or _kind(values, known)]
     return make(values, known, _About(name, dtype, has_missing, scale))
@@ -75,7 +75,7 @@ def _kind(values: Any, known: Any) -> str:
         if _is_large(known) and _distinct(known) > len(values) / 2 and _spread(known) > len(values):
             return "key"  # identifiers, such as hashes
         return "key" if _counts_rows(values) else "number"
-    _check_types(known)
+    check_types(known)
     if not isinstance(known.iloc[0], str):
         return "category" if isinstance(known.iloc[0], bool) else "number"
     return _kind_of_text(known, len(values))
@@ -83,14 +83,14 @@ def _kind(values: Any, known: Any) -> str:
 
 def _kind_of_text(known: Any, rows: int) -> str:
     distinct = _distinct(known)
-    if rows < _FEWEST_KEYS or distinct <= rows / 2:
+    if rows < FEWEST_KEYS or distinct <= rows / 2:
         return "category"
     if distinct == len(known) == rows and key_of("", "", known.tolist()):
         return "key"
     return "text"
 
 
-_EXACT = 2**53  # beyond, numbers of 64 bits do not tell integers apart
+EXACT = 2**53  # beyond, numbers of 64 bits do not tell integers apart
 
 
 def _is_large(known: Any) -> bool:
@@ -98,7 +98,7 @@ def _is_large(known: Any) -> bool:
     import pandas.api.types as kinds
 
     is_whole = kinds.is_integer_dtype(known.dtype) and len(known) > 0
-    return is_whole and max(abs(int(known.min())), abs(int(known.max()))) > _EXACT
+    return is_whole and max(abs(int(known.min())), abs(int(known.max()))) > EXACT
 
 
 def _spread(known: Any) -> int:
@@ -109,13 +109,13 @@ def _counts_rows(values: Any) -> bool:
     """Whole numbers that are all different and leave out fewer than they hold."""
     import pandas.api.types as kinds
 
-    if not kinds.is_integer_dtype(values.dtype) or len(values) < _FEWEST_KEYS:
+    if not kinds.is_integer_dtype(values.dtype) or len(values) < FEWEST_KEYS:
         return False
     span = int(values.max()) - int(values.min()) + 1
     return values.is_unique and span <= 2 * len(values)
 
 
-def _check_types(known: Any) -> None:
+def check_types(known: Any) -> None:
     """Refuse a column of objects that are not all of one type."""
     types = known.map(_type_of).to_numpy()
     names, counts = np.unique(types, return_counts=True)
@@ -146,10 +146,10 @@ def _type_of(value: Any) -> str:
 def _category(values: Any, known: Any, about: _About) -> Column:
     if isinstance(values.dtype, _categorical()):
         used = set(known.unique())
-        labels = [_plain(label) for label in values.cat.categories if label in used]
+        labels = [plain_value(label) for label in values.cat.categories if label in used]
         ordered = bool(values.cat.ordered)
         return CategoricalColumn(about.name, "category", about.has_missing, tuple(labels), ordered)
-    labels = sorted((_plain(label) for label in known.unique()), key=_order)
+    labels = sorted((plain_value(label) for label in known.unique()), key=in_order)
     return CategoricalColumn(about.name, about.dtype, about.has_missing, tuple(labels))
 
 
@@ -188,14 +188,19 @@ def _key(values: Any, known: Any, about: _About) -> Column:
 
 
 def _text(values: Any, known: Any, about: _About) -> Column:
-    warnings.warn(
-        f"column {about.name!r} is left out: {_distinct(known)} different values in {len(values)} "
-        "rows tell nothing that a model could learn. New rows have it empty. If it is a category "
-        f"all the same, say so: TableDomain(kinds={{{about.name!r}: 'category'}}), or --kind "
-        f"{about.name}=category; to leave it out without a word, --kind {about.name}=text.",
-        stacklevel=2,
-    )
+    warn_of_text(about.name, _distinct(known), len(values))
     return TextColumn(about.name, about.dtype, about.has_missing)
+
+
+def warn_of_text(name: str, distinct: int, rows: int) -> None:
+    """Warn that a column of text is left out."""
+    warnings.warn(
+        f"column {name!r} is left out: {distinct} different values in {rows} rows tell nothing "
+        "that a model could learn. New rows have it empty. If it is a category all the same, say "
+        f"so: TableDomain(kinds={{{name!r}: 'category'}}), or --kind {name}=category; to leave it "
+        f"out without a word, --kind {name}=text.",
+        stacklevel=3,
+    )
 
 
 _MAKERS = {
@@ -224,11 +229,12 @@ def _distinct(known: Any) -> int:
         ) from error
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """Return a value as JSON has it."""
     value = value.item() if isinstance(value, np.generic) else value
     return value if isinstance(value, str | bool | int | float) else str(value)
 
 
-def _order(label: Any) -> tuple[str, Any]:
+def in_order(label: Any) -> tuple[str, Any]:
+    """Return what labels are sorted by: numbers before text."""
     return ("" if isinstance(label, int | float) else "text", label)

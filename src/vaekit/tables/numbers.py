@@ -110,15 +110,31 @@ class QuantileTransform(Scale):
     @classmethod
     def of(cls, numbers: Floats) -> Self:
         """Learn from numbers, none of them missing."""
-        values, counts = np.unique(numbers, return_counts=True)
+        return cls.of_counts(*np.unique(numbers, return_counts=True))
+
+    @classmethod
+    def of_counts(
+        cls,
+        values: Floats,
+        counts: NDArray[np.int64],
+        shared: NDArray[np.bool_] | None = None,
+    ) -> Self:
+        """Learn from numbers that rise, and how often each occurs.
+
+        Args:
+            values: Some numbers, or all.
+            counts: For how many each stands.
+            shared: Which occur so often themselves; ``None`` for all, and then there are no others.
+        """
         if not len(values):
             return cls()
-        snaps = bool(len(values) <= min(_KNOTS, len(numbers) / 2))
+        snaps = shared is None and bool(len(values) <= min(_KNOTS, counts.sum() / 2))
         highs = counts.cumsum() / counts.sum()
         lows = np.concatenate([[0.0], highs[:-1]])
-        alone = (counts < _TIED) & (not snaps)
+        own = counts if shared is None else np.where(shared, counts, 1)
+        alone = (own < _TIED) & (not snaps)
         lows[alone] = highs[alone] = (lows[alone] + highs[alone]) / 2
-        kept = _kept(counts)
+        kept = _kept(own)
         found, below, up_to = (tuple(part[kept].tolist()) for part in (values, lows, highs))
         return cls(found, below, up_to, snaps)
 
@@ -276,6 +292,22 @@ class StandardScaling(Scale):
         mean = float((numbers / unit).mean() * unit)
         return cls(tuple(kept.tolist()), mean, spread, snaps)
 
+    @classmethod
+    def of_counts(
+        cls,
+        values: Floats,
+        counts: NDArray[np.int64],
+        shared: NDArray[np.bool_] | None = None,
+    ) -> Self:
+        """Learn from numbers that rise, and how often each occurs; see `QuantileTransform`."""
+        if not len(values):
+            return cls()
+        snaps = shared is None and bool(len(values) <= min(_MOST, counts.sum() / 2))
+        mean = float(np.average(values, weights=counts))
+        spread = float(np.sqrt(np.average(np.square(values - mean), weights=counts))) or 1.0
+        kept = values if snaps else values[[0, -1]]
+        return cls(tuple(kept.tolist()), mean, spread, snaps)
+
     def scores(self, numbers: Floats) -> Floats:
         """Standard deviations from the mean, 6 at most."""
         scores: Floats = np.clip((numbers - self.mean) / self.spread, -FARTHEST, FARTHEST)
@@ -366,16 +398,38 @@ class NumericColumn(Column):
         """
         known = numbers[~np.isnan(numbers)]
         values, counts = np.unique(known, return_counts=True)
-        heavy = counts >= max(_MASS_ROWS, _MASS * len(numbers))
-        if len(values) <= _FEW:
-            heavy[:] = True
+        heavy = are_masses(counts, len(numbers), len(values))
         rest = known[np.isin(known, values[~heavy])]
         return replace(
             self,
             masses=tuple(values[heavy].tolist()),
             scale=SCALES[scale].of(rest),
-            decimals=_decimals(values),
+            decimals=decimals_of(values),
         )
+
+    def with_counts(
+        self,
+        values: Floats,
+        counts: NDArray[np.int64],
+        masses: Floats,
+        scale: str,
+        decimals: int | None,
+        shared: NDArray[np.bool_] | None = None,
+    ) -> Self:
+        """Learn from values that were counted; what `fit` learns from the values themselves.
+
+        Args:
+            values: Numbers, rising; all of them, or some.
+            counts: For how many each stands.
+            masses: Those that are codes.
+            scale: One of `SCALES`.
+            decimals: Digits after the point; ``None`` for as many as there are.
+            shared: Of some values; see `QuantileTransform.of_counts`.
+        """
+        rest = ~np.isin(values, masses)
+        shared = None if shared is None else shared[rest]
+        learned = SCALES[scale].of_counts(values[rest], counts[rest], shared)
+        return replace(self, masses=tuple(masses.tolist()), scale=learned, decimals=decimals)
 
     def check_stored(self, fields: StoredFields) -> None:
         """Refuse masses and values that do not rise."""
@@ -557,7 +611,13 @@ class NumericColumn(Column):
         return found
 
 
-def _decimals(values: Floats) -> int | None:
+def are_masses(counts: NDArray[np.int64], rows: int, values: int) -> NDArray[np.bool_]:
+    """Return which values so many rows share that they are codes."""
+    heavy: NDArray[np.bool_] = counts >= max(_MASS_ROWS, _MASS * rows)
+    return heavy | (values <= _FEW)
+
+
+def decimals_of(values: Floats) -> int | None:
     """Return after how many digits numbers end; ``None`` if they go on, or are tiny."""
     size = np.abs(values).max(initial=0.0)
     for decimals in range(_MOST_DECIMALS + 1):

@@ -1,8 +1,9 @@
 """The options of a training run, and items in memory, sliced without a Python loop over rows."""
 
+import abc
 import math
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -210,9 +211,64 @@ def _as_they_are(rows: Tensor) -> Tensor:
     return rows
 
 
+class TrainingSet(abc.ABC):
+    """What a training learns from: in memory (`Items`), or in files (`StreamedItems`).
+
+    Attributes:
+        encode: Rows to x, called for each batch on its device; see `Domain.encode`.
+    """
+
+    encode: Callable[[Tensor], Tensor]
+
+    @abc.abstractmethod
+    def __len__(self) -> int:
+        """Items."""
+
+    @abc.abstractmethod
+    def subset(self, index: Tensor) -> Self:
+        """Return some of the items; no row is copied."""
+
+    @abc.abstractmethod
+    def batch(self, index: Tensor, device: torch.device) -> Batch:
+        """Gather, move and encode the items at these places."""
+
+    @property
+    @abc.abstractmethod
+    def captions(self) -> int:
+        """How many rows of context an item has at most."""
+
+    @abc.abstractmethod
+    def of_epoch(self, epoch: int) -> Self:
+        """Return the items with one row of context each, that of an epoch from 0."""
+
+    @abc.abstractmethod
+    def batches(self, size: int, seed: int, epoch: int) -> Sequence[Tensor]:
+        """Return places of the items of each batch of an epoch: a function of seed and epoch."""
+
+    @abc.abstractmethod
+    def resampled(self) -> Self:
+        """Return as many items, each as often as its weight says, and without weights."""
+
+    @abc.abstractmethod
+    def split(self, share: float, generator: torch.Generator) -> tuple[Self, Self | None]:
+        """Hold out a share of the items, at random; ``None`` where that is less than one."""
+
+    @abc.abstractmethod
+    def count_for_training(self, share: float) -> int:
+        """Return how many are left for training when a share is held out."""
+
+    @abc.abstractmethod
+    def examples(self) -> Tensor:
+        """Return rows from which networks can start: all of them, or many spread evenly."""
+
+    @abc.abstractmethod
+    def fingerprint(self) -> str:
+        """Tells other data from the same."""
+
+
 @dataclass(frozen=True)
-class Items:
-    """A training set: rows in their own dtype, encoded batch by batch.
+class Items(TrainingSet):
+    """A training set in memory: rows in their own dtype, encoded batch by batch.
 
     Attributes:
         rows: All rows, shape (n, ...); images stay uint8.
@@ -314,6 +370,14 @@ class Items:
         order = torch.randperm(len(self), generator=generator)
         return self.subset(_sorted(order[count:])), self.subset(_sorted(order[:count]))
 
+    def count_for_training(self, share: float) -> int:
+        """Return how many are left for training when a share is held out."""
+        return len(self) - round(share * len(self))
+
+    def examples(self) -> Tensor:
+        """All rows."""
+        return self.rows
+
     def fingerprint(self) -> str:
         """Shape, dtype and checksum of all rows: tells other data from the same."""
         parts = [self.rows, self.context, self.observed, self.weights]
@@ -349,6 +413,18 @@ def epoch_order(items: int, seed: int, epoch: int) -> Tensor:
 def epoch_generator(seed: int, epoch: int) -> torch.Generator:
     """Return the source of randomness of the order of one epoch."""
     return torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+
+
+def count_batches(items: int, batch_size: int) -> int:
+    """Return how many batches `split_batches` makes.
+
+    Example:
+        >>> count_batches(9, 4), count_batches(10, 4), count_batches(1, 4)
+        (2, 3, 1)
+    """
+    count = math.ceil(items / batch_size)
+    left = items - (count - 1) * batch_size
+    return count - (left == 1 and count > 1)
 
 
 def split_batches(order: Tensor, batch_size: int) -> list[Tensor]:

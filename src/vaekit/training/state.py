@@ -31,7 +31,7 @@ from vaekit.randomness import reseed, restore_stream, stream_state
 from vaekit.schema import check_document, shown
 from vaekit.spec import describe, with_defaults
 from vaekit.tensor_files import check_kinds, put_weights, read_header, read_tensors, tensor_pieces
-from vaekit.training.config import PRECISIONS, Items, TrainConfig
+from vaekit.training.config import PRECISIONS, TrainConfig, TrainingSet
 from vaekit.types import Batch, TrainingProgress, Update
 
 # Parameters of glibc's mallopt.
@@ -108,7 +108,9 @@ class Machinery:
         """The model to evaluate: the averaged one where an average is kept."""
         return self.model if self.averaged is None else cast(Model, self.averaged.module)
 
-    def batch(self, items: Items, index: Tensor, *, shared: bool = True) -> tuple[Batch, float]:
+    def batch(
+        self, items: TrainingSet, index: Tensor, *, shared: bool = True
+    ) -> tuple[Batch, float]:
         """This process's part of a batch, and the share of the whole that it is."""
         world = self.fabric.world_size
         if world == 1 or not shared:
@@ -379,7 +381,7 @@ class State:
     """
 
     def __init__(
-        self, machinery: Machinery, items: Items, folder: Path | None, config: TrainConfig
+        self, machinery: Machinery, items: TrainingSet, folder: Path | None, config: TrainConfig
     ) -> None:
         self.machinery, self.items, self.folder, self.config = machinery, items, folder, config
         self.step = self.epoch = self.position = self.best_epoch = 0

@@ -21,7 +21,7 @@ from vaekit.files import atomic_write, expanded_path, hold
 from vaekit.models.vae import VAE, Model
 from vaekit.objectives.base import Objective, WarmUpCosine, check_composition, overrunning
 from vaekit.randomness import drawing_nothing, seeded
-from vaekit.training.config import Items, TrainConfig, split_batches
+from vaekit.training.config import TrainConfig, TrainingSet, count_batches
 from vaekit.training.state import Machinery, State, kept_memory, refuse_to_discard
 from vaekit.training.stopping import StopRequest, finishing_steps
 from vaekit.types import TrainingProgress, Update
@@ -211,7 +211,7 @@ class TrainResult:
 def train(
     model: Model,
     objective: Objective,
-    items: Items,
+    items: TrainingSet,
     config: TrainConfig | None = None,
     *,
     folder: str | Path | None = None,
@@ -296,8 +296,8 @@ class _Loop:
         self,
         machinery: Machinery,
         state: State,
-        training: Items,
-        validation: Items | None,
+        training: TrainingSet,
+        validation: TrainingSet | None,
         config: TrainConfig,
         notify: Callback,
         request: StopRequest,
@@ -307,7 +307,7 @@ class _Loop:
         self.training = training
         self.validation = None if validation is None else validation.resampled()
         self.epochs = config.epochs(len(training))
-        self.per_epoch = len(split_batches(torch.arange(len(training)), config.items_per_step))
+        self.per_epoch = count_batches(len(training), config.items_per_step)
         self.planned = int(min(self.epochs * self.per_epoch, config.most_steps))
         self.rate = WarmUpCosine(config.peak_rate(machinery.model), config.warm_up)
 
@@ -363,7 +363,7 @@ class _Loop:
         self.notify(Event(kind, self.state.step, total, values, self.machinery.current))
 
     def _step(
-        self, training: Items, index: Tensor, progress: TrainingProgress
+        self, training: TrainingSet, index: Tensor, progress: TrainingProgress
     ) -> Mapping[str, float]:
         machinery = self.machinery
         batch, share = machinery.batch(training, index)

@@ -1,0 +1,198 @@
+"""Data that stream: memory, throughput, and the schema that is learned from sketches.
+
+    python benchmarks/streams.py [--rows 20000000] [--data DIR]
+
+Tables of 20 columns are made and written as Parquet, half of the columns numbers with tails, the
+others labels. Each fit runs in a process of its own, on one thread; its memory is the peak above
+what the imports take. Throughput is rows trained on per second, of training alone and of
+everything after the imports, next to a fit of the same rows in memory, in turn.
+
+With --data, the folder of the development sets, the schema that is learned with sketches of at most
+200 exact values is held against the exact one, on 12 tables.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from results import add_option, keep, recording
+
+TABLES = (
+    "abalone", "adult", "bank", "california_housing", "credit_default", "diamonds", "freesolv",
+    "penguins", "titanic", "nab/realKnownCause__nyc_taxi",
+    "nab/realKnownCause__machine_temperature_system_failure",
+    "nab/realKnownCause__rogue_agent_key_hold",
+)  # fmt: skip
+SHARD = 500_000
+
+
+def made(rows, seed):
+    """Return a table: ten numbers that hang together, and ten columns of labels."""
+    rng = np.random.default_rng(seed)
+    base = rng.normal(size=(rows, 3))
+    columns = {}
+    for place in range(10):
+        mixed = base @ rng.normal(size=3) + 0.3 * rng.normal(size=rows)
+        columns[f"number{place}"] = np.exp(mixed / 2) if place % 2 else mixed
+        cut = np.digitize(mixed, np.linspace(-2, 2, 3 + place))
+        columns[f"label{place}"] = pd.Categorical.from_codes(
+            cut, [f"value {i}" for i in range(4 + place)]
+        ).astype(str)
+    return pd.DataFrame(columns)
+
+
+def written(folder, rows):
+    """Write a table as shards, which are kept for another run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, start in enumerate(range(0, rows, SHARD)):
+        path = folder / f"{number:04}.parquet"
+        if not path.exists():
+            made(min(SHARD, rows - start), number).to_parquet(path)
+    return folder
+
+
+def child(kind, folder, steps):
+    """Fit in this process, and print what it took."""
+    import torch
+
+    import vaekit
+
+    torch.set_num_threads(1)
+    vaekit.Autoencoder("table_vae", latent_dim=2, steps=2, max_epochs=1, progress=False).fit(
+        made(300, 0)
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.monotonic()
+    source = vaekit.stream(folder) if kind == "stream" else pd.concat(
+        [pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))], ignore_index=True
+    )  # fmt: skip
+    model = vaekit.Autoencoder(
+        "table_vae", domain="table", steps=steps, max_epochs=1, progress=False
+    ).fit(source)
+    taken = time.monotonic() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    trained = model.history_[-1]["step"]
+    result = {"memory": (peak - before) / 1024, "seconds": taken, "steps": trained,
+              "training": model.notes_["seconds"], "loss": model.history_[-1]["loss"]}  # fmt: skip
+    print(json.dumps(result))
+
+
+def fitted(kind, folder, steps):
+    command = [sys.executable, __file__, "--child", kind, str(folder), str(steps)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr[-2000:])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def memory(options, root):
+    for rows in sorted({1_000_000, options.rows}):
+        found = fitted("stream", written(root / f"rows{rows}", rows), options.steps)
+        print(f"{rows} rows: {found}", flush=True)
+        figures = {
+            "peak memory above the imports, MB": found["memory"],
+            "seconds before the training": found["seconds"] - found["training"],
+            "rows a second, both passes": rows / (found["seconds"] - found["training"]),
+        }
+        keep(f"{rows} rows", figures, part="memory")
+
+
+def throughput(options, root):
+    folder = written(root / "rows1000000", 1_000_000)
+    ratios = []
+    for _ in range(options.rounds):
+        streamed = fitted("stream", folder, options.steps)
+        in_memory = fitted("memory", folder, options.steps)
+        speeds = [one["steps"] / one["training"] for one in (streamed, in_memory)]
+        ratios.append(speeds[0] / speeds[1])
+        told = [f"{one['memory']:.0f} MB, {one['seconds']:.0f} s" for one in (streamed, in_memory)]
+        print(f"steps a second {speeds[0]:.1f} and {speeds[1]:.1f}; ratio {ratios[-1]:.3f}; {told}")
+    figures = {"throughput against in memory": float(np.median(ratios)),
+               "least of the rounds": min(ratios)}  # fmt: skip
+    keep("1000000 rows", figures, part="throughput")
+
+
+def schemas(data):
+    """Hold sketched schemas of development tables against exact ones."""
+    from vaekit.domains.sources import read_source
+    from vaekit.tables import TableDomain
+    from vaekit.tables.learning import TableLearner
+
+    for name in TABLES:
+        place = data / f"{name}.csv.gz" if "/" in name else data / name / f"{name}.csv.gz"
+        frame = read_source(place)
+        exact = TableDomain().fit(frame)
+        for limit, part in ((50_000, "default"), (200, "sketched")):
+            one, other = (TableLearner(TableDomain(), limit) for _ in range(2))
+            step = max(50, len(frame) // 9)
+            for number, start in enumerate(range(0, len(frame), step)):
+                (one if number % 2 else other).update(frame.iloc[start : start + step])
+            other.merge(one)
+            learned = other.learned()
+            pairs = list(zip(learned.columns, exact.columns, strict=True))
+            worst = max((off(a, b, frame[b.name]) for a, b in pairs), default=0.0)
+            figures = {
+                "columns alike, %": 100 * float(np.mean([a == b for a, b in pairs])),
+                "kinds and labels alike, %": 100 * float(np.mean([alike(a, b) for a, b in pairs])),
+                "largest error of a rank, %": 100 * worst,
+                "stated error, %": 100 * other.rank_error,
+            }
+            print(f"{name}, {part}: {figures}", flush=True)
+            keep(name.rpartition("_")[2] if "/" in name else name, figures, part=part)
+
+
+def alike(one, other):
+    return one.kind == other.kind and getattr(one, "labels", ()) == getattr(other, "labels", ())
+
+
+def off(one, other, values):
+    """Return the largest difference of ranks between sketched knots and the column itself."""
+    scale = getattr(one, "scale", None)
+    if scale is None or not hasattr(scale, "lows") or not len(scale.values):
+        return 0.0
+    rest = np.sort(values.dropna().to_numpy(float))
+    rest = rest[~np.isin(rest, one.masses)]
+    knots = np.asarray(scale.values)
+    low = np.searchsorted(rest, knots, "left") / len(rest)
+    high = np.searchsorted(rest, knots, "right") / len(rest)
+    middle = np.asarray(scale.middles)
+    return float(np.maximum(low - middle, middle - high).clip(0).max())
+
+
+def main(options):
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as made_here:
+        root = options.folder or Path(made_here)
+        throughput(options, root)
+        memory(options, root)
+    if options.data is not None:
+        schemas(options.data)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=20_000_000)
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="to keep the tables in")
+    parser.add_argument("--data", type=Path, help="folder of the development sets")
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    add_option(parser)
+    options = parser.parse_args()
+    if options.child:
+        child(options.child[0], Path(options.child[1]), int(options.child[2]))
+    else:
+        with recording("streams", options.results):
+            main(options)
