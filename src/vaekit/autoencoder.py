@@ -86,7 +86,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         patience: Epochs without improvement before stopping.
         precision: ``"fp32"``, ``"bf16"`` or ``"fp16"``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
-        devices: Number of devices.
+        devices: Number of devices of each machine.
+        num_nodes: Number of machines; with ``torchrun`` both are known.
         strategy: ``"auto"`` or ``"ddp"``.
         seed: Seed of everything random.
         checkpoint_seconds: Time between checkpoints.
@@ -138,6 +139,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         precision: str = "fp32",
         device: str = "auto",
         devices: int = 1,
+        num_nodes: int = 1,
         strategy: str = "auto",
         seed: int = 0,
         checkpoint_seconds: float = 30.0,
@@ -171,6 +173,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.precision = precision
         self.device = device
         self.devices = devices
+        self.num_nodes = num_nodes
         self.strategy = strategy
         self.seed = seed
         self.checkpoint_seconds = checkpoint_seconds

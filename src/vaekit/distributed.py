@@ -35,6 +35,11 @@ def is_first_of_node() -> bool:
     return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
+def restarts() -> int:
+    """Return how often the launcher has begun anew after a process was lost."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+
+
 def processes() -> int:
     """Return how many processes work together, as their launcher says."""
     return int(os.environ.get("WORLD_SIZE", "1"))

@@ -64,6 +64,10 @@ class SaveError(VaekitError, OSError):
     """A file could not be written; what was there before is unchanged."""
 
 
+class InUseError(SaveError):
+    """Another process works into a folder, and only one may."""
+
+
 class MissingExtraError(VaekitError, ImportError):
     """An optional dependency is needed and not installed; names the extra."""
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, cast
 
-from vaekit.errors import FormatError, SaveError, SpecError
+from vaekit.errors import FormatError, InUseError, SaveError, SpecError
 from vaekit.places import check_replaceable
 
 try:
@@ -286,7 +286,8 @@ def hold(folder: Path) -> Iterator[None]:
     however that ends. Where a disk knows no locks, nothing is held.
 
     Raises:
-        SaveError: Another process or thread holds it, or no file can be written there.
+        InUseError: Another process or thread holds it.
+        SaveError: No file can be written there.
     """
     path = folder.resolve()
     me = os.getpid(), threading.get_ident()
@@ -316,7 +317,7 @@ def _locked(lock: Path, folder: Path) -> int:
         except BlockingIOError:
             holder = os.read(handle, 100).decode(errors="replace").strip()
             os.close(handle)
-            raise SaveError(
+            raise InUseError(
                 f"one training at a time must work into {folder}; {holder or 'another process'} "
                 "does so now. Wait for it or stop it, or choose another folder."
             ) from None

@@ -14,10 +14,10 @@ with ``torch.jit`` is not seen, and reads the global one.
 
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -72,11 +72,40 @@ def drawing_nothing() -> AbstractContextManager[Any]:
     return torch._C.DisableTorchFunction()
 
 
-def reseed(seed: int) -> None:
-    """Let the stream of the block go on from another seed; outside any, do nothing."""
-    own = _own()
-    if own is not None:
-        own.restart(seed)
+class BatchPart(NamedTuple):
+    """The items of a batch that one of several processes has.
+
+    Attributes:
+        own: How many there are.
+        whole: Items of the batch.
+        first: The place of the first of them.
+        step: From one of them to the next.
+    """
+
+    own: int
+    whole: int
+    first: int
+    step: int
+
+
+@contextmanager
+def drawing_for(part: BatchPart) -> Iterator[None]:
+    """Draw, within the block, for a whole batch what is drawn for its items, and take a part of it.
+
+    So several processes draw what one would draw. What has as many rows as the part is taken for
+    one of its items each, in the first axis or in the second.
+
+    Example:
+        >>> with seeded(0): whole = torch.randn(4, 2)
+        >>> with seeded(0), drawing_for(BatchPart(2, 4, 1, 2)): part = torch.randn(2, 2)
+        >>> torch.equal(part, whole[1::2])
+        True
+    """
+    before = _part.set(part if part.own != part.whole else None)
+    try:
+        yield
+    finally:
+        _part.reset(before)
 
 
 def stream_state() -> dict[str, Tensor]:
@@ -153,6 +182,9 @@ class _OwnStream(TorchFunctionMode):
         own = None if draw is None else _own()  # none in a task that has no block of its own
         if draw is not None and own is not None:
             _refuse_recomputing()
+            part = _part.get()
+            if part is not None and draw is not _plain:
+                return _drawn_in_part(part, draw, own, func, args, kwargs or {})
             return draw(own, func, args, kwargs or {})
         return func(*args, **kwargs) if kwargs else func(*args)
 
@@ -167,6 +199,7 @@ class _Threads(threading.local):
 _threads = _Threads()
 _streams: ContextVar[tuple[_Generators, ...]] = ContextVar("streams", default=())
 """Of the open blocks, the innermost last; the tasks of an event loop have their own each."""
+_part: ContextVar[BatchPart | None] = ContextVar("part", default=None)
 _borrowed = threading.RLock()
 
 
@@ -257,6 +290,74 @@ def _borrowing(
             shared.set_state(before)
 
 
+def _drawn_in_part(
+    part: BatchPart,
+    draw: _Draw,
+    own: _Generators,
+    func: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Draw for the whole batch, and return what belongs to a part of it."""
+    if func in _MADE_BY_SIZE:
+        args, kwargs, axis = _sized(part, args, kwargs, last=func is torch.randint)
+        return _taken(part, draw(own, func, args, kwargs), axis)
+    tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+    axis = next((a for t in tensors if (a := _axis(part, t.shape)) is not None), None)
+    if axis is None or draw is _borrowing:
+        return draw(own, func, args, kwargs)
+
+    def whole(value: Any) -> Any:
+        if not isinstance(value, Tensor) or _axis(part, value.shape) != axis:
+            return value
+        shape = list(value.shape)
+        shape[axis] = part.whole
+        made = value.new_full(shape, _OF_OTHERS)
+        places = torch.arange(part.first, part.whole, part.step, device=value.device)
+        return made.index_copy(axis, places, value)
+
+    found = draw(own, func, tuple(map(whole, args)), {k: whole(v) for k, v in kwargs.items()})
+    found = _taken(part, found, axis)
+    return args[0].copy_(found) if getattr(func, "__name__", "").endswith("_") else found
+
+
+_OF_OTHERS = 0.5
+"""What stands for items of other processes, of which nothing is known here."""
+
+
+def _axis(part: BatchPart, shape: Sequence[int]) -> int | None:
+    return next((axis for axis in (0, 1) if shape[axis : axis + 1] == (part.own,)), None)
+
+
+def _taken(part: BatchPart, drawn: Tensor, axis: int | None) -> Tensor:
+    if axis is None:
+        return drawn
+    index = (slice(None),) * axis + (slice(part.first, None, part.step),)
+    return drawn[index]
+
+
+def _sized(
+    part: BatchPart, args: tuple[Any, ...], kwargs: dict[str, Any], last: bool
+) -> tuple[tuple[Any, ...], dict[str, Any], int | None]:
+    """Return arguments with the size of the whole batch, and the axis of its items.
+
+    Args:
+        part: What is drawn for.
+        args: Positional arguments; the size is several of them, or one.
+        kwargs: Those by name.
+        last: Whether other numbers come before the size.
+    """
+    named = "size" in kwargs
+    is_many = not named and bool(args) and isinstance(args[-1], int) and not last
+    size = tuple(kwargs["size"] if named else args if is_many else args[-1])
+    axis = _axis(part, size)
+    if axis is not None:
+        size = (*size[:axis], part.whole, *size[axis + 1 :])
+    if named:
+        return args, {**kwargs, "size": size}, axis
+    return (*([] if is_many else args[:-1]), size), kwargs, axis
+
+
 def _recurrent(
     own: _Generators, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
@@ -297,6 +398,7 @@ _TAKE_A_GENERATOR = (
     *(Tensor.random_, Tensor.exponential_, Tensor.cauchy_, Tensor.log_normal_, Tensor.geometric_),
     *(nn.init.uniform_, nn.init.normal_, nn.init.kaiming_uniform_),
 )
+_MADE_BY_SIZE = (torch.rand, torch.randn, torch.randint)
 _TAKE_NONE = (
     *(torch.dropout, torch.dropout_, torch.alpha_dropout, torch.alpha_dropout_),
     *(torch.feature_dropout, torch.feature_dropout_, torch.feature_alpha_dropout),

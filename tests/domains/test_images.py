@@ -454,13 +454,13 @@ def test_a_large_photograph_is_read_at_a_fraction_of_its_size(tmp_path, monkeypa
     photo = Image.new("RGB", (1600, 1200), (10, 200, 30))
     photo.save(tmp_path / "photo.jpg")
     decoded = []
-    original = image_folders._Reader._converted
+    original = image_folders.ImageReader._converted
 
     def watch(self, opened):
         decoded.append(opened.size)
         return original(self, opened)
 
-    monkeypatch.setattr(image_folders._Reader, "_converted", watch)
+    monkeypatch.setattr(image_folders.ImageReader, "_converted", watch)
     image = ImageDomain(size=(64, 64)).read(tmp_path)[0]
     assert decoded == [(200, 150)]
     assert image.shape == (64, 64, 3)

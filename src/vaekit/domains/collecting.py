@@ -59,7 +59,8 @@ def _count(raw: Any) -> int:
     if isinstance(raw, IterableDataset):
         raise DataTypeError(
             f"a data set must have a length and items by number; got {type(raw).__name__}, which "
-            "is an IterableDataset. Collect it: torch.stack(list(data))."
+            "is an IterableDataset. Fit on vaekit.stream(data), or collect it: "
+            "torch.stack(list(data))."
         )
     try:
         count = len(raw)

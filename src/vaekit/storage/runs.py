@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from vaekit.bounds import SMALLEST_LARGEST, Budget, metered
+from vaekit.distributed import is_first_process
 from vaekit.domains.base import Domain
 from vaekit.domains.context import Context
 from vaekit.errors import FormatError, SaveError, SpecError, VaekitError, unknown_name
@@ -91,6 +92,8 @@ def write_run(path: str | Path, run: RunFolder, more: Mapping[str, bytes] | None
         SaveError: The disk is full, or the folder holds something else; nothing is changed.
         SpecError: A part of the model cannot be described.
     """
+    if not is_first_process():  # of several that have trained together
+        return
     path = expanded_path(path)
     check_destination(path)
     documents = _documents(run)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,15 +19,15 @@ from vaekit.distributed import is_first_of_node, processes, wait_for_group
 from vaekit.domains.base import Domain
 from vaekit.domains.choice import infer_domain
 from vaekit.domains.hooks import ShardPiece
-from vaekit.errors import DataError, FormatError
-from vaekit.files import expanded_path, parse_json
+from vaekit.errors import DataError, FormatError, InUseError
+from vaekit.files import expanded_path, hold, parse_json, to_json
 from vaekit.spec import build, describe
 from vaekit.streams.base import Stream
 from vaekit.training.streamed import RowWriter, StreamedItems, read_rows
 from vaekit.training.trainer import wants_bar
 
 _MOST_HELD_OUT = 50_000
-_SCHEMA = "schema.json"
+_SCHEMA, _SIDES = "schema.json", "sides.npy"
 _POLL_SECONDS = 0.2
 _REFRESH_SECONDS = 0.25
 
@@ -83,12 +83,9 @@ def prepare_stream(
     chosen = infer_domain(first, domain).with_source(stream.place)
     note = _note(stream, chosen)
     with _folder(stream, note) as folder:
-        if is_first_of_node():
-            data = _known(folder, chosen, note, stream, held_out)
-            data = data or _prepared(folder, chosen, note, stream, held_out, context, progress)
-        else:
-            data = _awaited(folder, chosen, note, stream)
-        yield _few_held_out(data)
+        reading = _Reading(stream, chosen, folder, note, held_out, progress)
+        data = reading.ready()
+        yield _few_held_out(data if context is None else replace(data, context=context))
         wait_for_group()  # others may still read
 
 
@@ -117,7 +114,8 @@ def _folder(stream: Stream, note: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="vaekit-rows-") as made:
             yield Path(made)
         return
-    folder = Path(tempfile.gettempdir(), f"vaekit-rows-{run}-{note[:16]}")
+    node = os.environ.get("GROUP_RANK", "0")
+    folder = Path(tempfile.gettempdir(), f"vaekit-rows-{run}-{node}-{note[:16]}")
     try:
         yield folder
     finally:
@@ -125,97 +123,80 @@ def _folder(stream: Stream, note: str) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-class _Schema(NamedTuple):
-    domain: Domain
-    items: int
-    share: float
+@dataclass(frozen=True)
+class _Reading:
+    """Reads a stream into a folder, unless another process has done so or does it now."""
 
+    stream: Stream
+    chosen: Domain
+    folder: Path
+    note: str
+    held_out: Callable[[Domain, int], float]
+    progress: bool | None
 
-def _read_schema(folder: Path, note: str) -> _Schema | None:
-    path = folder / _SCHEMA
-    if not path.is_file():
-        return None
-    stored = parse_json(path.read_bytes(), str(path))
-    if not isinstance(stored, dict) or stored.get("note") != note:
-        return None
-    domain = build(stored["domain"])
-    if not isinstance(domain, Domain):
-        raise FormatError(f"{path} must hold a domain; it is damaged: delete its folder.")
-    return _Schema(domain, int(stored["count"]), float(stored["share"]))
+    def ready(self) -> StreamedData:
+        """Return the rows in the folder, once they are there."""
+        while True:
+            try:
+                with hold(self.folder):
+                    return self._known() or self._prepared()
+            except InUseError:
+                time.sleep(_POLL_SECONDS)
 
+    def _known(self) -> StreamedData | None:
+        """Return what is there already, if it is of the same data."""
+        path = self.folder / _SCHEMA
+        if self.stream.cache is not None and not self.stream.signature:
+            return None  # whether the data are the same cannot be known
+        if not path.is_file():
+            return None
+        stored = parse_json(path.read_bytes(), str(path))
+        if not isinstance(stored, dict) or stored.get("note") != self.note:
+            return None
+        domain = build(stored["domain"])
+        if not isinstance(domain, Domain):
+            raise FormatError(f"{path} must hold a domain; it is damaged: delete its folder.")
+        if stored["share"] != self.held_out(domain, int(stored["count"])):
+            return None
+        items = read_rows(self.folder, domain.encode, domain.observed, self.note)
+        if items is None:
+            return None
+        outside = np.load(self.folder / _SIDES, allow_pickle=False)
+        return StreamedData(domain, items, stored["context"], outside)
 
-def _known(
-    folder: Path,
-    chosen: Domain,
-    note: str,
-    stream: Stream,
-    held_out: Callable[[Domain, int], float],
-) -> StreamedData | None:
-    """Return what an earlier training has prepared, if it was of the same data."""
-    if not stream.signature or stream.context is not None:
-        return None
-    schema = _read_schema(folder, note)
-    if schema is None or schema.share != held_out(schema.domain, schema.items):
-        return None
-    domain = schema.domain
-    items = read_rows(folder, domain.encode, domain.observed, note)
-    return None if items is None else StreamedData(domain, items)
-
-
-def _awaited(folder: Path, chosen: Domain, note: str, stream: Stream) -> StreamedData:
-    """Return what the first process of this machine prepares, once it is there."""
-    if stream.context is not None:
-        raise DataError(
-            "a stream with a context must be read by one process; got several. Pass the context "
-            "to fit, or train with one process."
-        )
-    while True:
-        schema = _read_schema(folder, note)
-        if schema is not None:
-            items = read_rows(folder, schema.domain.encode, schema.domain.observed, note)
-            if items is not None:
-                return StreamedData(schema.domain, items)
-        time.sleep(_POLL_SECONDS)
-
-
-def _prepared(
-    folder: Path,
-    chosen: Domain,
-    note: str,
-    stream: Stream,
-    held_out: Callable[[Domain, int], float],
-    context: Any,
-    progress: bool | None,
-) -> StreamedData:
-    learner = chosen.learner()
-    with _counting("learning the schema", progress) as count:
-        for piece in count(stream.pieces(chosen)):
-            learner.update(piece.items)
-    domain = learner.learned()
-    share = held_out(domain, learner.count)
-    labels: list[Any] = []
-    with RowWriter(folder, share) as writer, _counting("preparing rows", progress) as count:
-        for piece in count(stream.pieces(domain)):
-            writer.write(domain.prepare(piece.items))
-            labels += piece.context or ()
-        schema = {
-            "note": note,
-            "domain": describe(domain),
-            "count": learner.count,
-            "share": share,
-        }
-        (folder / _SCHEMA).write_text(json.dumps(schema), "utf-8")
-        writer.finish(note)
-    outside = np.concatenate(writer.sides)
-    if len(outside) != learner.count:
-        raise DataError(
-            f"a stream must yield the same items each time; got {learner.count} the first time and "
-            f"{len(outside)} the second."
-        )
-    items = read_rows(folder, domain.encode, domain.observed, note)
-    assert items is not None
-    told = context if context is not None else (labels if stream.context is not None else None)
-    return StreamedData(domain, items, told, outside)
+    def _prepared(self) -> StreamedData:
+        stream, learner = self.stream, self.chosen.learner()
+        with _counting("learning the schema", self.progress) as count:
+            for piece in count(stream.pieces(self.chosen)):
+                learner.update(piece.items)
+        domain = learner.learned()
+        share = self.held_out(domain, learner.count)
+        labels: list[Any] | None = None if stream.context is None else []
+        with RowWriter(self.folder, share) as writer:
+            with _counting("preparing rows", self.progress) as count:
+                for piece in count(stream.pieces(domain)):
+                    writer.write(domain.prepare(piece.items))
+                    if labels is not None:
+                        labels += piece.context or ()
+            outside = np.concatenate([np.empty(0, bool), *writer.sides])
+            if len(outside) != learner.count:
+                raise DataError(
+                    f"a stream must yield the same items each time; got {learner.count} the first "
+                    f"time and {len(outside)} the second."
+                )
+            schema = {
+                "note": self.note,
+                "domain": describe(domain),
+                "count": learner.count,
+                "share": share,
+                "context": labels,
+            }
+            (self.folder / _SCHEMA).write_bytes(to_json(schema))
+            np.save(self.folder / _SIDES, outside)
+            writer.finish(self.note)
+        items = read_rows(self.folder, domain.encode, domain.observed, self.note)
+        assert items is not None
+        return StreamedData(domain, items, labels, outside)
 
 
 @contextmanager

@@ -64,7 +64,9 @@ class TrainConfig:
         patience: Stop after so many epochs without a better validation loss; ``None`` never.
         precision: ``"fp32"``, ``"bf16"`` or ``"fp16"`` (mixed: weights stay in fp32).
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
-        devices: How many devices, or processes on a CPU.
+        devices: How many devices of each machine, or processes on a CPU. A launcher such as
+            ``torchrun`` has said how many there are, so that nothing need be said here.
+        num_nodes: How many machines, each with as many devices.
         strategy: ``"auto"`` or ``"ddp"``; how several devices work together.
         seed: Seed of weights, order and noise.
         checkpoint_seconds: Time between checkpoints, where a folder for them is given.
@@ -86,6 +88,7 @@ class TrainConfig:
     precision: str = "fp32"
     device: str = "auto"
     devices: int = 1
+    num_nodes: int = 1
     strategy: str = "auto"
     seed: int = 0
     checkpoint_seconds: float = 30.0
@@ -155,7 +158,7 @@ class TrainConfig:
 
     def schedule_identity(self) -> dict[str, Any]:
         """Return the options that a resumed run must share with the one it goes on with."""
-        free = {"max_minutes", "checkpoint_seconds", "tensorboard", "progress"}
+        free = {"max_minutes", "checkpoint_seconds", "tensorboard", "progress", "num_nodes"}
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in free}
 
 
@@ -197,6 +200,7 @@ _RULES: dict[str, tuple[str, Any]] = {
     "patience": (f"None or {_COUNT}", lambda v: v is None or _is_count(v)),
     "device": (f"one of {', '.join(_DEVICES)}", lambda v: v in _DEVICES),
     "devices": ("a whole number from 1 to 1024", lambda v: _is_count(v) and v <= 1024),
+    "num_nodes": ("a whole number from 1 to 4096", lambda v: _is_count(v) and v <= 4096),
     "strategy": ("'auto' or 'ddp'", lambda v: v in ("auto", "ddp")),
     "seed": (SEED_RULE, is_seed),
     "checkpoint_seconds": ("at least 0", lambda v: v >= 0),

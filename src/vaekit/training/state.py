@@ -11,7 +11,7 @@ import os
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -23,11 +23,12 @@ from torch.nn.utils import clip_grad_norm_, parameters_to_vector, vector_to_para
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from vaekit.bounds import Amount
+from vaekit.distributed import restarts
 from vaekit.errors import FormatError, SpecError, TrainingError, VaekitError
 from vaekit.files import atomic_file, expanded_path, hold, parse_json
 from vaekit.models.vae import Model
 from vaekit.objectives.base import Objective
-from vaekit.randomness import reseed, restore_stream, stream_state
+from vaekit.randomness import BatchPart, drawing_for, restore_stream, stream_state
 from vaekit.schema import check_document, shown
 from vaekit.spec import describe, with_defaults
 from vaekit.tensor_files import check_kinds, put_weights, read_header, read_tensors, tensor_pieces
@@ -85,7 +86,6 @@ class Machinery:
         self.objective = cast(Objective, self.fabric.to_device(objective))
         if self.fabric.world_size > 1:
             self.model.load_state_dict(self.fabric.broadcast(self.model.state_dict()))
-            reseed(config.seed + self.fabric.global_rank)
         self.groups = {name: list(group) for name, group in objective.groups(model).items()}
         self.paces = {name: objective.pace(name) for name in self.groups}
         self.optimizers = {name: self._optimizer(name) for name in self.groups}
@@ -112,11 +112,34 @@ class Machinery:
         self, items: TrainingSet, index: Tensor, *, shared: bool = True
     ) -> tuple[Batch, float]:
         """This process's part of a batch, and the share of the whole that it is."""
-        world = self.fabric.world_size
-        if world == 1 or not shared:
-            return items.batch(index, self.fabric.device), 1.0
-        part = index[self.fabric.global_rank :: world]
+        part = index if not shared else index[self.fabric.global_rank :: self.fabric.world_size]
+        if not len(part):  # no process can leave out a step; what it finds counts nothing
+            return items.batch(index[:2], self.fabric.device), 0.0
         return items.batch(part, self.fabric.device), len(part) * 1.0 / len(index)
+
+    def drawing(self, items: int) -> AbstractContextManager[None]:
+        """Draw for this process's part of a batch of so many items what one process would draw."""
+        rank, world = self.fabric.global_rank, self.fabric.world_size
+        own = len(range(rank, items, world))
+        return nullcontext() if world == 1 else drawing_for(BatchPart(own, items, rank, world))
+
+    def of_first(self, value: float) -> float:
+        """Return the first process's value, so that all decide alike."""
+        if self.fabric.world_size == 1:
+            return value
+        own = torch.tensor(value, dtype=torch.float32, device=self.fabric.device)
+        return float(self.fabric.broadcast(own))
+
+    def of_all(self, values: Mapping[str, float], share: float) -> dict[str, float]:
+        """Return means over the whole batch of what each process found for its part."""
+        if self.fabric.world_size == 1:
+            return dict(values)
+        own = torch.tensor(list(values.values()), dtype=torch.float64) * share
+        if self.fabric.device.type == "mps":  # pragma: no cover - knows no double precision
+            own = own.float()
+        total = self.fabric.all_reduce(own.to(self.fabric.device), reduce_op="sum")
+        assert isinstance(total, Tensor)
+        return dict(zip(values, total.tolist(), strict=True))
 
     def updates(
         self, batch: Batch, progress: TrainingProgress, *, evaluate: bool = False
@@ -190,23 +213,45 @@ def make_fabric(config: TrainConfig) -> Fabric:
     Raises:
         SpecError: The device is not there.
     """
+    devices, nodes = _launched(config)
+    several = devices * nodes > 1 and config.strategy == "auto"
     try:
         with _quiet():
             fabric = Fabric(
                 accelerator=config.device,
-                devices=config.devices,
-                strategy=config.strategy,
+                devices=devices,
+                num_nodes=nodes,
+                strategy="ddp" if several else config.strategy,
                 precision=PRECISIONS[config.precision],  # type: ignore[arg-type]
             )
     except (RuntimeError, ValueError) as error:
         raise SpecError(
-            f"device={config.device!r}, devices={config.devices}, strategy={config.strategy!r} "
-            f"must name hardware of this machine; {error}"
+            f"device={config.device!r}, devices={devices}, num_nodes={nodes}, "
+            f"strategy={config.strategy!r} must name hardware of this machine; {error}"
         ) from error
     fabric.launch()
     if fabric.world_size > 1:
         atexit.register(_leave_group)
     return fabric
+
+
+def _launched(config: TrainConfig) -> tuple[int, int]:
+    """Return devices of a machine, and machines: as torchrun says where it launched this process.
+
+    Raises:
+        SpecError: Other numbers were asked for.
+    """
+    if not torch.distributed.is_torchelastic_launched():
+        return config.devices, config.num_nodes
+    local, world = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
+    found = local, world // local
+    asked = config.devices, config.num_nodes
+    if any(a not in (1, b) for a, b in zip(asked, found, strict=True)):
+        raise SpecError(
+            f"devices and num_nodes must be those of the launcher, {found[0]} and {found[1]}; got "
+            f"{asked[0]} and {asked[1]}. Leave them out."
+        )
+    return found
 
 
 def _leave_group() -> None:
@@ -648,7 +693,7 @@ def refuse_to_discard(folder: Path) -> None:
     Raises:
         TrainingError: There is a checkpoint.
     """
-    if (folder / CHECKPOINT_NAME).exists():
+    if (folder / CHECKPOINT_NAME).exists() and not restarts():
         raise TrainingError(
             f"a new training must not discard a checkpoint unasked; {folder} has one. Go on from "
             "it with resume=True (--resume), or discard it with --restart (in Python "

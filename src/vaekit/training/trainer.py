@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vaekit.distributed import is_first_process
+from vaekit.distributed import is_first_process, restarts
 from vaekit.errors import DataError, MissingExtraError, NonFiniteLossError, TrainingError
 from vaekit.files import atomic_write, expanded_path, hold
 from vaekit.models.vae import VAE, Model
@@ -260,6 +260,7 @@ def train(
     with seeded(config.seed), kept_memory(), held(place):
         if place is not None and not resume:
             refuse_to_discard(place)
+            resume = restarts() > 0  # the launcher has begun anew, and the training goes on
         machinery = Machinery(model, objective, config)
         state = State(machinery, items, place, config)
         if resume:
@@ -304,6 +305,7 @@ class _Loop:
     ) -> None:
         self.machinery, self.state, self.config, self.notify = machinery, state, config, notify
         self.request = request
+        self.elapsed = 0.0
         self.training = training
         self.validation = None if validation is None else validation.resampled()
         self.epochs = config.epochs(len(training))
@@ -316,6 +318,7 @@ class _Loop:
         state = self.state
         self._warn_of_overruns()
         state.start_clock()
+        self._read_clock()
         while state.epoch < self.epochs and not self._is_over() and not self._out_of_patience():
             self._epoch()
         state.finish()
@@ -340,6 +343,7 @@ class _Loop:
             progress = self._clock()
             values = self._step(training, index, progress)
             state.advance(values)
+            self._read_clock()
             if state.is_due():
                 state.save()
             self._tell("step", values)
@@ -358,6 +362,11 @@ class _Loop:
         state.end_epoch(row, is_checkpointable=self.machinery.objective.is_checkpointable)
         self._tell("epoch", row)
 
+    def _read_clock(self) -> None:
+        """Look at the time; of several processes all go by the first one's clock."""
+        if self.config.max_minutes is not None:
+            self.elapsed = self.machinery.of_first(self.state.elapsed())
+
     def _tell(self, kind: Literal["step", "epoch", "end"], values: Mapping[str, float]) -> None:
         total = self._clock().total
         self.notify(Event(kind, self.state.step, total, values, self.machinery.current))
@@ -368,19 +377,22 @@ class _Loop:
         machinery = self.machinery
         batch, share = machinery.batch(training, index)
         values: dict[str, float] = {}
-        for update in machinery.updates(batch, progress):
-            with drawing_nothing():
-                values |= self._read(update, progress)
-                machinery.descend(update, self.rate(progress), share)
+        with machinery.drawing(len(index)):
+            for update in machinery.updates(batch, progress):
+                with drawing_nothing():
+                    values |= self._read(update, progress, share)
+                    machinery.descend(update, self.rate(progress), share)
         with drawing_nothing():
             machinery.average()
         return values
 
-    def _read(self, update: Update, progress: TrainingProgress) -> dict[str, float]:
+    def _read(self, update: Update, progress: TrainingProgress, share: float) -> dict[str, float]:
         """Return the terms as numbers, refused before the step if the loss is not finite."""
-        values = {name: term.item() for name, term in update.terms.items()}
-        for group, loss in update.losses.items():
-            self._check(group, loss.item(), values, progress)
+        own = {name: term.item() for name, term in update.terms.items()}
+        values = self.machinery.of_all(own, share)
+        losses = {group: loss.item() for group, loss in update.losses.items()}
+        for group, loss in self.machinery.of_all(losses, share).items():
+            self._check(group, loss, values, progress)
         return values
 
     def _check(
@@ -424,7 +436,7 @@ class _Loop:
         """Return where the training is; with a time limit, the plan shrinks to what fits in it."""
         planned, step = self.planned, self.state.step
         if self.config.max_minutes is not None and step > 0:
-            spent = self.state.elapsed() / (60 * self.config.max_minutes)
+            spent = self.elapsed / (60 * self.config.max_minutes)
             planned = min(planned, max(step, int(step / max(spent, 1e-9))))
         return TrainingProgress(step, planned, len(self.training))
 
@@ -434,7 +446,7 @@ class _Loop:
 
     def _out_of_time(self) -> bool:
         limit = self.config.max_minutes
-        return limit is not None and self.state.elapsed() >= 60 * limit
+        return limit is not None and self.elapsed >= 60 * limit
 
     def _out_of_patience(self) -> bool:
         patience = self.config.patience
