@@ -162,8 +162,10 @@ def check_folder(folder: Path, shards: Sequence[Shard]) -> None:
         if shard.path is None:
             continue
         path = Path(shard.path).resolve()
-        root = path if path.is_dir() else path.parent
-        if real == root or root in real.parents or real in path.parents:
+        root = path if path.is_dir() else path.parent if shard.root is None else Path(shard.root)
+        is_inside = path.is_dir() or shard.root is not None
+        found = root.resolve()
+        if real in (found, path.parent) or (is_inside and found in real.parents):
             raise SaveError(
                 f"--out must be a folder apart from the shards, so that results are never read as "
                 f"shards; got {folder}, and shards lie in {root}. Choose another folder."

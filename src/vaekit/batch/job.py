@@ -1,5 +1,6 @@
 """What a worker does: one shard from its source to its file."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from vaekit.batch.scorer import Scorer, run_digest
 from vaekit.batch.shards import Shard, read_slices
 from vaekit.errors import DataError, SpecError, VaekitError
 from vaekit.reading.records import TableOptions, use_options
+from vaekit.serving.warned import collecting_warnings
 
 _MOST_WARNINGS = 5
 
@@ -111,10 +113,14 @@ class _Walk:
             DataError: Names the rows.
         """
         done, scorer = 0, self.scorer
-        slices = read_slices(self.shard, scorer.domain, scorer.slice_rows)
-        for number in range(2**62):
+        with collecting_warnings() as said:
+            slices = read_slices(self.shard, scorer.domain, scorer.slice_rows)
+        self._warn(said)
+        for number in itertools.count():
             try:
-                raw = next(slices, None)
+                with collecting_warnings() as said:
+                    raw = next(slices, None)
+                self._warn(said)
             except VaekitError as error:
                 where = f"behind row {done - 1}: " if done else ""
                 raise DataError(f"{where}{error}") from error
@@ -127,12 +133,15 @@ class _Walk:
                 found = scorer.slice(raw, number, self.shard.name)
             except VaekitError as error:
                 raise type(error)(f"rows {done} to {done + count - 1}: {error}") from error
-            for text in found.warnings[:_MOST_WARNINGS]:
-                if len(self.warnings) < _MOST_WARNINGS:
-                    self.warnings.setdefault(text)
+            self._warn(found.warnings)
             yield found.table
             done += count
             self.say(count)
+
+    def _warn(self, said: Sequence[str]) -> None:
+        for text in said:
+            if len(self.warnings) < _MOST_WARNINGS:
+                self.warnings.setdefault(text)
 
     def empty(self) -> Any:
         """Return the schema of a shard without rows."""

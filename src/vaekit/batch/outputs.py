@@ -90,9 +90,12 @@ def write_shard(path: Path, tables: Iterator[Any], manifest: Mapping[str, Any], 
     """
     with atomic_file(path) as file:
         writer = _Writer(file, manifest)
-        for table in tables:
-            writer.add(table)
-        return writer.close(empty)
+        try:
+            for table in tables:
+                writer.add(table)
+            return writer.finish(empty)
+        finally:
+            writer.close()
 
 
 class _Writer:
@@ -133,12 +136,17 @@ class _Writer:
             self.writer.write_table(pa.concat_tables(self.waiting).combine_chunks())
             self.waiting = []
 
-    def close(self, empty: Any) -> int:
+    def finish(self, empty: Any) -> int:
         if self.writer is None:
             self._open(empty())
         self._flush()
         self.writer.close()
         return self.rows
+
+    def close(self) -> None:
+        """Let go of the file, also of one that is thrown away."""
+        if self.writer is not None and self.writer.is_open:
+            self.writer.close()
 
 
 def shown_failures(failures: Sequence[tuple[str, str]]) -> str:

@@ -148,7 +148,15 @@ def _whole_items(column: Any, domain: Domain) -> Any:
         column = column.field("bytes")
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
         return images_of(column.to_pylist(), domain, _NO_LIMITS)
-    return _array(column)
+    return _in_dtype(_array(column), domain.item_dtype)
+
+
+def _in_dtype(array: NDArray[Any], dtype: str | None) -> NDArray[Any]:
+    """Return whole numbers in the type of training: engines make others of lists of bytes."""
+    if dtype is None or array.dtype.kind not in "iu" or np.dtype(dtype).kind not in "iu":
+        return array
+    fitting = array.astype(dtype)
+    return fitting if np.array_equal(fitting, array) else array
 
 
 def _array(column: Any) -> NDArray[Any]:

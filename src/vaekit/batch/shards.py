@@ -3,7 +3,7 @@
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from vaekit.errors import DataError, SpecError
 from vaekit.files import expanded_path
 from vaekit.images.folders import image_files, is_image_file
 from vaekit.places import check_source, is_there
+from vaekit.reading.records import current_options, use_options
 from vaekit.reading.tables import COMPRESSED, is_table_file
 
 _ARRAYS = (".npy", ".npz")
@@ -30,12 +31,14 @@ class Shard:
         path: What is read; ``None`` of samples.
         rows: How many rows it has, where that is known without reading it.
         stamp: What tells that the file is still the same: its bytes, and when it was changed.
+        root: The folder that was searched for shards, where one was.
     """
 
     name: str
     path: str | None
     rows: int | None = None
     stamp: Sequence[int] = ()
+    root: str | None = None
 
 
 def find_shards(source: str | Path) -> list[Shard]:
@@ -62,9 +65,13 @@ def find_shards(source: str | Path) -> list[Shard]:
     text = str(expanded_path(source))
     check_source(text)
     if not is_there(text):
-        return _named(_matches(text))
+        before = text.partition("**")[0]
+        root = str(Path(before)) if before != text else None
+        return [replace(shard, root=root) for shard in _named(_matches(text))]
     path = Path(text)
-    return _named([path], path.parent) if path.is_file() else _of_folder(path)
+    if path.is_file():
+        return _named([path], path.parent)
+    return [replace(shard, root=text) for shard in _of_folder(path)]
 
 
 def is_pattern(source: str | Path) -> bool:
@@ -253,7 +260,9 @@ def read_slices(shard: Shard, domain: Domain, rows: int) -> Iterator[Any]:
         return _arrow_slices(path, rows)
     if domain.item_form is ItemForm.TEXT:
         return _cut(domain.read_all(path), rows)
-    return read_pieces(path, rows, domain.reading_types())
+    asked = current_options()
+    with use_options(replace(asked, optional=not asked.kinds)):  # the domain says what is missing
+        return read_pieces(path, rows, domain.reading_types())
 
 
 def _with_names(images: Any, folder: Path) -> Any:
