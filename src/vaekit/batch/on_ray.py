@@ -1,5 +1,6 @@
 """Shards on a cluster of Ray: actors that load the run once, and outlive workers and nodes."""
 
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from vaekit.batch.progress import Progress
 from vaekit.errors import MissingExtraError, VaekitError
 
 _MOST_TRIES = 5
+_LONGEST_KNOCK = 10.0
 _LOOK_AGAIN = 2.0
 """Seconds between looks at the size of the cluster."""
 
@@ -41,8 +43,9 @@ def run_on_ray(
     is_ours = not ray.is_initialized()
     if is_ours:
         try:
+            _knock(address)
             ray.init(address=address, log_to_driver=False, logging_level="warning")
-        except (ConnectionError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise VaekitError(
                 f"--address must be that of a cluster of Ray that runs; got {address!r}: {error}. "
                 "Start one (ray start --head), or leave it out."
@@ -52,6 +55,18 @@ def run_on_ray(
     finally:
         if is_ours:
             ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """Ask whether anybody is at ``host:port``, as Ray would wait for minutes.
+
+    Raises:
+        OSError: Nobody is.
+    """
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdecimal() and "/" not in host:
+        with socket.create_connection((host, int(port)), _LONGEST_KNOCK):
+            pass
 
 
 class _Worker:
