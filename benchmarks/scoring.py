@@ -155,9 +155,11 @@ def killed(run, work, rows):
     write_shards(work / "in", rows, 10_000)
     scorer = Scorer(run, "score", {"draws": 8})
     process_data_set(scorer, find_shards(work / "in"), work / "one")
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    other = cluster.add_node(num_cpus=1)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
     ray.init(address=cluster.address, log_to_driver=False)
+    ours = ray.get_runtime_context().get_node_id()
+    other = next(node for node in nodes if node.node_id != ours)  # the driver's would end it all
     done = []
 
     def kill():

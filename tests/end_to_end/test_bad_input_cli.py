@@ -233,6 +233,8 @@ QUIET = {  # what is no mistake for these
     ("describe", "NaN .npy"),
     ("describe", "no bytes"),
     ("describe", "names only"),
+    ("data sets", "no bytes"),  # a shard without rows
+    ("data sets", "names only"),
 }
 
 

@@ -1,5 +1,6 @@
 """One task on all shards of a data set, on one of the engines."""
 
+import contextlib
 import json
 import time
 from collections import Counter
@@ -107,9 +108,20 @@ def process_data_set(
     states = {s.name: state_of(job.path(s), manifest_of(s, made_by)) for s in chosen}
     check_outputs(folder, states, made_by, force=force)
     numbers = [n for n, s in enumerate(chosen) if states[s.name] is not State.FINISHED]
-    with Progress([chosen[n] for n in numbers], console) as progress:
-        outcomes = _run(job, numbers, progress, engine, address, processes)
+    was_there = folder.exists()
+    try:
+        with Progress([chosen[n] for n in numbers], console) as progress:
+            outcomes = _run(job, numbers, progress, engine, address, processes)
+    finally:
+        if not was_there:
+            _remove_empty(folder)
     return _summary(outcomes, len(chosen) - len(numbers), time.monotonic() - started)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a new folder into which nothing was written."""
+    with contextlib.suppress(OSError):  # there is something in it
+        folder.rmdir()
 
 
 def _as_json(options: Mapping[str, Any]) -> Any:
