@@ -80,6 +80,10 @@ class _Worker:
         except VaekitError as error:
             self.fault = str(error)
 
+    def ready(self) -> bool:
+        """Answer, once the actor is there."""
+        return True
+
     def work(self, number: int) -> Outcome:
         """Do one shard."""
         if self.fault is not None:
@@ -88,7 +92,10 @@ class _Worker:
 
 
 class _Pool:
-    """Gives shards to actors, and makes new ones as the cluster grows or loses some."""
+    """Gives shards to actors that are there, and makes new ones as the cluster grows or loses some.
+
+    An actor that still waits for a place holds no shard: the place may never be free.
+    """
 
     def __init__(
         self, ray: Any, job: Job, numbers: Sequence[int], progress: Progress, most: int | None
@@ -97,28 +104,51 @@ class _Pool:
         self.waiting, self.tries = list(numbers), dict.fromkeys(numbers, 0)
         self.outcomes: list[Outcome] = []
         self.job_there = ray.put(job)
-        # Restarts are counted here, by shard: a worker that a shard kills must not come back for
-        # ever, and an actor that waits for a lost node must not hold its shard.
+        # Nothing is restarted by Ray itself, as tries are counted by shard: a worker that a shard
+        # kills must not come back for ever, nor a shard wait for an actor of a lost node.
         self.kind = ray.remote(num_cpus=1, max_restarts=0)(_Worker)
+        self.starting: dict[Any, Any] = {}
         self.running: dict[Any, tuple[Any, int]] = {}
+        self.failed_starts = 0
 
     def run(self) -> list[Outcome]:
         """Return what became of all shards."""
         while self.waiting or self.running:
             self._grow()
-            done, _ = self.ray.wait(list(self.running), timeout=_LOOK_AGAIN)
+            done, _ = self.ray.wait([*self.starting, *self.running], timeout=_LOOK_AGAIN)
             for task in done:
-                self._take(task)
+                if task in self.starting:
+                    self._started(task)
+                else:
+                    self._take(task)
         return self.outcomes
 
     def _grow(self) -> None:
         """Make an actor for each core that has none, as long as shards wait."""
-        while self.waiting and len(self.running) < self._room():
-            self._give(self.kind.remote(self.job_there))
+        wanted = min(self._room() - len(self.running), len(self.waiting))
+        while len(self.starting) < wanted:
+            actor = self.kind.remote(self.job_there)
+            self.starting[actor.ready.remote()] = actor
 
     def _room(self) -> int:
         cores = int(self.ray.cluster_resources().get("CPU", 0))
         return max(1, cores) if self.most is None else self.most
+
+    def _started(self, task: Any) -> None:
+        actor = self.starting.pop(task)
+        try:
+            self.ray.get(task)
+        except self.ray.exceptions.RayError as error:
+            self.failed_starts += 1
+            if self.failed_starts >= _MOST_TRIES and not self.running:
+                raise VaekitError(
+                    f"actors must start on the nodes of the cluster; {self.failed_starts} did not: "
+                    f"{_words(error)}. Install this version of vaekit on all nodes."
+                ) from error
+            return
+        self.failed_starts = 0
+        if self.waiting:
+            self._give(actor)
 
     def _give(self, actor: Any) -> None:
         number = self.waiting.pop(0)
@@ -141,13 +171,14 @@ class _Pool:
         if self.tries[number] < _MOST_TRIES:
             self.waiting.insert(0, number)
             return
-        what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        name = self.job.shards[number].name
-        self._note(
-            Outcome(name, error=f"its worker or node was lost {_MOST_TRIES} times ({what}).")
-        )
+        message = f"its worker or node was lost {_MOST_TRIES} times ({_words(error)})."
+        self._note(Outcome(self.job.shards[number].name, error=message))
 
     def _note(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
         self.progress.add(outcome.rows)
         self.progress.finish(outcome)
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
