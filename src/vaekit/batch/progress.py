@@ -26,8 +26,8 @@ class Progress:
         >>> with Progress([Shard("a", None, 10)], None) as progress:
         ...     progress.add(10)
         ...     progress.finish(Outcome("a", 10))
-        ...     progress.words()
-        '1 of 1 shards, 10 rows...'
+        ...     progress.words().split(", ")[:2]
+        ['1 of 1 shards', '10 of 10 rows']
     """
 
     def __init__(self, shards: Sequence[Shard], console: Console | None) -> None:
