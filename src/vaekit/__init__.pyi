@@ -1,6 +1,7 @@
 from . import (
     anomalies as anomalies,
     augmentation as augmentation,
+    batch as batch,
     clustering as clustering,
     comparison as comparison,
     datasets as datasets,
@@ -34,6 +35,7 @@ from . import (
 )
 
 from .autoencoder import Autoencoder as Autoencoder, fine_tune as fine_tune
+from .batch.scorer import Scorer as Scorer
 from .reading.tables import read_table as read_table
 from .registry import register as register
 from .streams.opening import stream as stream

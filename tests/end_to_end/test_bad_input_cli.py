@@ -216,7 +216,9 @@ READING = {
     "reconstruct": "reconstruct {table} {bad} --out {new}.csv",
     "interpolate": "interpolate {table} {bad} --out {new}.csv",
     "edit": "edit {table} {bad} --discover 1 --out {new}.csv",
+    "encode": "encode {table} {bad} --out {new}.csv",
     "score": "score {table} {bad} --out {new}.csv",
+    "data sets": "score {table} {bad} --out {new}/",
     "explore": "explore {table} {bad} --out {new}.html",
     "evaluate": "evaluate {table} {bad} --out {new}",
     "compare": "compare {bad} --models vae --minutes 0.001 --out {new}",
@@ -231,6 +233,8 @@ QUIET = {  # what is no mistake for these
     ("describe", "NaN .npy"),
     ("describe", "no bytes"),
     ("describe", "names only"),
+    ("data sets", "no bytes"),  # a shard without rows
+    ("data sets", "names only"),
 }
 
 
@@ -285,7 +289,9 @@ USING = {
     "reconstruct": "reconstruct {run} {data} --out {new}.csv",
     "interpolate": "interpolate {run} {data} --out {new}.csv",
     "edit": "edit {run} {data} --discover 1 --out {new}.csv",
+    "encode": "encode {run} {data} --out {new}.csv",
     "score": "score {run} {data} --out {new}.csv",
+    "data sets": "score {run} {data} --out {new}/",
     "explore": "explore {run} {data} --out {new}.html",
     "evaluate": "evaluate {run} {data} --out {new}",
     "cluster": "cluster {run} {data} --out {new}",
@@ -322,6 +328,7 @@ WRITING = {
     "reconstruct": "reconstruct {table} {data}",
     "interpolate": "interpolate {table} {data}",
     "edit": "edit {table} {data} --discover 1",
+    "encode": "encode {table} {data}",
     "score": "score {table} {data}",
     "anomalies": "anomalies {data}",
     "impute": "impute {data} --max-epochs 1",
@@ -411,6 +418,7 @@ COUNTS = [
     "interpolate {table} {data} --steps N",
     "edit {table} {data} --discover N",
     "score {table} {data} --draws N",
+    "score {table} {data} --processes N",
     "cluster {table} {data} --k N",
     "anomalies {data} --rows N",
     "impute {data} --estimate draw --count N",

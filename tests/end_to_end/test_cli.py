@@ -31,6 +31,7 @@ COMMANDS = (
     "reconstruct",
     "interpolate",
     "edit",
+    "encode",
     "score",
     "evaluate",
     "explore",

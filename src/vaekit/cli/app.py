@@ -12,6 +12,7 @@ from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
 from vaekit import registry
+from vaekit.batch.commands import accept_data_sets
 from vaekit.cli.faults import report_fault
 from vaekit.console.options import DEBUG_HELP, accept_debug, accept_raw_text, accept_table_options
 from vaekit.console.outputs import expanding_home
@@ -29,6 +30,7 @@ _ORDER = (
     "reconstruct",
     "interpolate",
     "edit",
+    "encode",
     "score",
     "evaluate",
     "compare",
@@ -80,7 +82,8 @@ class _Commands(TyperGroup):
 
 def _loaded(name: str) -> Any:
     single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-    command = accept_raw_text(accept_table_options(registry.get("commands", name)))
+    command = accept_data_sets(name, registry.get("commands", name))
+    command = accept_raw_text(accept_table_options(command))
     checked = accept_debug(expanding_home(checking_values(command)))
     single.command(name)(checked)
     return typer.main.get_command(single)

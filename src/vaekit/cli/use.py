@@ -25,6 +25,7 @@ from vaekit.console.files import (
     read_context,
     read_data,
     take_rows,
+    write_frame,
     write_items,
     write_table,
 )
@@ -292,6 +293,53 @@ def interpolate(
     with console.status("interpolating"):
         paths = model.interpolate(a, b, steps, path, _context_rows(given, chosen[:pairs]))
     write_items(target, paths, plots.interpolation_strips, plots.path_frames)
+
+
+def encode(
+    run: Run,
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write: .csv, .parquet, .npz or .npy.")
+    ] = None,
+    std: Annotated[
+        bool, typer.Option("--std", help="Also write the posterior's standard deviations.")
+    ] = False,
+    context: ContextOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Write the latents of each item: columns z0, z1, ..., the posterior mean.
+
+    Examples:
+
+    vaekit encode runs/fashion fashion_mnist_test --out latents.csv
+
+    vaekit encode runs/table parts/ --out latents/ --keep id --processes 4
+    """
+    path = out or run.with_name(f"{run.name}-latents.csv")
+    check_outputs({"--out": path}, (run, data, context), force=force)
+    model = storage.load_model(run)
+    is_whole = not model.domain_.reads_one_by_one
+    items = read_data(data, model.domain_, is_whole=is_whole)
+    given = read_context(context, data, model.domain_)
+    trained = model.trained_
+    if is_whole:
+        parts = [
+            fitting.latent_columns(trained, take_rows(items, i), _context_rows(given, i), std=std)
+            for i in track(_chunks(items), "encoding", console=console)
+        ]
+    else:  # all at once, so that one warning counts the bad
+        parts = [fitting.latent_columns(trained, items, given, std=std)]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    if path.suffix in (".npz", ".npy"):
+        write_items(path, np.stack(list(columns.values()), axis=1), plots.image_grid)
+        return
+    write_frame(path, _frame_of(columns))
+
+
+def _frame_of(columns: Mapping[str, Any]) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(columns)
 
 
 def score(

@@ -550,6 +550,18 @@ class Domain(abc.ABC):
             "MoleculeDomain(targets=('qed', 'logp')), or vaekit fit --targets qed,logp."
         )
 
+    def predictions(
+        self, trained: "TrainedModel", items: Any, context: Any = None
+    ) -> Mapping[str, NDArray[np.float64]]:
+        """Return what the model was taught to predict of items, by name, shape (items,) each.
+
+        Of an item that cannot be read the predictions are NaN.
+
+        Raises:
+            CompositionError: It was taught nothing.
+        """
+        raise self._no_conditions()
+
     def taught(self, trained: "TrainedModel", targets: Sequence[str], X: Any) -> "TrainedModel":
         """Return a model that can learn to predict targets from its latents.
 

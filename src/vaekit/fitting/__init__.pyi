@@ -26,3 +26,4 @@ from .prior import (
 )
 from .trained import TrainedModel as TrainedModel
 from .conditional import read_conditions as read_conditions
+from .latents import latent_columns as latent_columns

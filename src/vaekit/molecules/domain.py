@@ -456,6 +456,14 @@ class MoleculeDomain(Domain):
 
         return ConditionedMolecules.of(trained, context, fitted, where)
 
+    def predictions(
+        self, trained: "TrainedModel", items: Any, context: Any = None
+    ) -> Mapping[str, Floats]:
+        """Return the targets as the latents predict them, in their units."""
+        from vaekit.molecules.predictions import predict_targets
+
+        return predict_targets(trained, items, context)
+
     def taught(self, trained: "TrainedModel", targets: Sequence[str], X: Any) -> "TrainedModel":
         """Return a model that can learn to predict targets; see `with_targets`."""
         from vaekit.molecules.predictions import with_targets

@@ -2,7 +2,7 @@
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -217,14 +217,21 @@ def arrow_bytes(values: dict[str, Any]) -> bytes:
     """
     import pyarrow as pa
 
-    tables = [_as_table(name, value) for name, value in values.items()]
-    fields = [field for table in tables for field in table.schema]
-    columns = [column for table in tables for column in table.columns]
-    table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
+    table = values_table(values)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue().to_pybytes())
+
+
+def values_table(values: Mapping[str, Any]) -> Any:
+    """Return values of each item as a table of Arrow; see `arrow_bytes`."""
+    import pyarrow as pa
+
+    tables = [_as_table(name, value) for name, value in values.items()]
+    fields = [field for table in tables for field in table.schema]
+    columns = [column for table in tables for column in table.columns]
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
 
 
 def _as_table(name: str, value: Any) -> Any:
