@@ -35,6 +35,7 @@ from . import (
 from .autoencoder import Autoencoder as Autoencoder, fine_tune as fine_tune
 from .reading.tables import read_table as read_table
 from .registry import register as register
+from .training.callbacks import Callback as Callback, StopTraining as StopTraining
 from .storage.loading import load as load
 
 __version__: str
