@@ -29,7 +29,9 @@ from . import (
     sklearn as sklearn,
     tables as tables,
     tasks as tasks,
+    trackers as trackers,
     training as training,
+    tuning as tuning,
 )
 
 from .autoencoder import Autoencoder as Autoencoder, fine_tune as fine_tune
@@ -37,6 +39,7 @@ from .reading.tables import read_table as read_table
 from .registry import register as register
 from .training.callbacks import Callback as Callback, StopTraining as StopTraining
 from .storage.loading import load as load
+from .tuning.search import tune as tune
 
 __version__: str
 from .demo import run_demo as run_demo

@@ -32,6 +32,7 @@ _ORDER = (
     "score",
     "evaluate",
     "compare",
+    "tune",
     "cluster",
     "anomalies",
     "predict",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 import vaekit
-from vaekit import domains, fitting, plots, presets, storage, training
+from vaekit import domains, fitting, plots, presets, storage, trackers, training
 from vaekit.console.files import (
     console,
     print_table,
@@ -136,6 +137,16 @@ def fit(
         bool,
         typer.Option("--restart", help="Discard what an unfinished training has left there."),
     ] = False,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Report to tensorboard, wandb, mlflow or trackio, or to a tracker of another "
+            "package; may be repeated. Their own environment variables say where."
+        ),
+    ] = None,
+    track_project: Annotated[
+        str, typer.Option(help="Under which trackers file the run.")
+    ] = "vaekit",
     **options: Any,
 ) -> None:
     """Train a model on your data.
@@ -169,6 +180,8 @@ def fit(
     vaekit fit mine.smi runs/mine --start-from moses
 
     vaekit fit assay.csv runs/assay --start-from moses --targets activity
+
+    vaekit fit fashion_mnist runs/fashion --track tensorboard --track wandb --track-project shirts
     """
     storage.check_destination(run)
     if restart and options["resume"]:
@@ -187,9 +200,10 @@ def fit(
         training.refuse_to_discard(run)  # worth asking before anything is read
     if options["first_stage"] is not None:
         fitting.check_first_stage(options["first_stage"])
+    callbacks = trackers.make_trackers(track or (), track_project, run)
     if start_from is not None:
         asked = domains.ReadOptions(skip_bad=skip_bad, drop_stereo=drop_stereo)
-        _keep(_further(start_from, data, context, targets, asked, options), run)
+        _keep(_further(start_from, data, context, targets, asked, options, callbacks), run)
         return
     names = None if targets is None else tuple(targets.split(","))
     asked = domains.ReadOptions(
@@ -217,7 +231,9 @@ def fit(
     preset = presets.choose_preset(name, parse_assignments(option or []))
     if captions:
         _check_captions(context, options)
-    model = vaekit.Autoencoder(preset, domain=domain, checkpoint_dir=run, **options)
+    model = vaekit.Autoencoder(
+        preset, domain=domain, checkpoint_dir=run, callbacks=callbacks, **options
+    )
     with training.held(run), saying_what_is_kept(run, training.CHECKPOINT_NAME):
         if captions:
             given = read_captions(data, domain)
@@ -245,6 +261,7 @@ def _further(
     targets: str | None,
     asked: domains.ReadOptions,
     options: Any,
+    callbacks: Sequence[vaekit.Callback],
 ) -> vaekit.Autoencoder:
     """Go on from a trained model.
 
@@ -270,7 +287,12 @@ def _further(
     items = read_data(data, reading)
     names = () if targets is None else tuple(targets.split(","))
     return vaekit.fine_tune(
-        first, items, read_context(context, data, first.domain_, must=True), names, **chosen
+        first,
+        items,
+        read_context(context, data, first.domain_, must=True),
+        names,
+        callbacks,
+        **chosen,
     )
 
 
