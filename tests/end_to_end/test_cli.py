@@ -33,6 +33,7 @@ COMMANDS = (
     "edit",
     "score",
     "evaluate",
+    "tune",
     "explore",
     "export",
     "serve",

@@ -128,7 +128,7 @@ def test_the_command_line_tracks(tmp_path, monkeypatch):
     monkeypatch.setitem(registry._registered["trackers"], "archive", Archive)
     made = []
     monkeypatch.setattr(Archive, "require", lambda self: (Book.require(self), made.append(self)))
-    pd.DataFrame(X).to_csv(tmp_path / "table.csv", index=False)
+    pd.DataFrame(X, columns=list("abc")).to_csv(tmp_path / "table.csv", index=False)
     run = tmp_path / "run"
     words = ["fit", str(tmp_path / "table.csv"), str(run), "--max-epochs", "1"]
     words += ["--track", "archive", "--track-project", "mine"]

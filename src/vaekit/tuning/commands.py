@@ -63,7 +63,7 @@ def tune(
     ] = 0.2,
     trial_minutes: Annotated[
         float | None,
-        typer.Option(help="Longest training of a trial; by default four times its even share."),
+        typer.Option(help="Longest training of a trial; by default twice its even share."),
     ] = None,
     pruner: Annotated[
         str, typer.Option(help="How poor trials are found early: median, hyperband or none.")

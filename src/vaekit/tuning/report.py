@@ -23,23 +23,31 @@ from vaekit.tuning.space import Choice, Range
 PAGE, CSV, PARQUET = "index.html", "trials.csv", "trials.parquet"
 FILES = (PAGE, CSV, PARQUET)
 
+_REFIT = {
+    None: "",
+    True: "The best was then fitted anew to all data. ",
+    False: "The best is kept as it was trained, without the items that were held out. ",
+}
 _PANEL = (2.9, 2.2)  # inches
 _COLUMNS = 3
 
 
-def write_report(folder: Path, found: TuningResult, settings: TuningSettings) -> None:
+def write_report(
+    folder: Path, found: TuningResult, settings: TuningSettings, refit: bool | None = None
+) -> None:
     """Write page and tables, in the place of older ones.
 
     Args:
         folder: Of the search.
         found: What is known by now.
         settings: Options.
+        refit: Whether the best was fitted anew to all data; ``None`` where there is no best.
     """
     atomic_write(folder / CSV, frame_csv(found.trials).encode())
     buffer = io.BytesIO()
     _columnar(found.trials).to_parquet(buffer, index=False)
     atomic_write(folder / PARQUET, buffer.getvalue())
-    atomic_write(folder / PAGE, _page(found, settings))
+    atomic_write(folder / PAGE, _page(found, settings, refit))
 
 
 def _columnar(trials: pd.DataFrame) -> pd.DataFrame:
@@ -102,14 +110,15 @@ def draw_pictures(found: TuningResult, settings: TuningSettings) -> dict[str, Fi
         found: The search.
         settings: Options.
     """
-    complete = found.trials[found.trials["state"] == "complete"]
-    if complete.empty:
+    if not found.front:
         return {}
-    drawn = {"Each trial that ended with a value; the line is the best so far.": _history(found)}
+    complete = found.trials[found.trials["state"] == "complete"]
     if len(found.objectives) > 1:
-        drawn = {
-            "Trials by two objectives; those that no other one dominates are dark.": _front(found)
-        }
+        caption = "Trials by two objectives; those that no other one dominates are red."
+        drawn = {caption: _front(found)}
+    else:
+        caption = "Trials that ended with a value, the best in red; the line is the best so far."
+        drawn = {caption: _history(found)}
     ranges = {n: r for n, r in settings.space.items() if complete[f"param {n}"].notna().any()}
     if ranges:
         caption = "The objective against each parameter, of the trials that ended with a value."
@@ -194,12 +203,12 @@ def _parameters(complete: pd.DataFrame, ranges: dict[str, Range], objective: Obj
     return figure
 
 
-def _page(found: TuningResult, settings: TuningSettings) -> bytes:
+def _page(found: TuningResult, settings: TuningSettings, refit: bool | None) -> bytes:
     head, rows = _table(found, settings)
     pictures = draw_pictures(found, settings)
     return render(
         "tuning",
-        how=_how(found, settings),
+        how=_how(found, settings, refit),
         summary=lines(Markup("<li>{}</li>").format(sentence) for sentence in summarize(found)),
         figures=lines(figure_html(caption, figure) for caption, figure in pictures.items()),
         head=Markup("").join(Markup("<th>{}</th>").format(cell) for cell in head),
@@ -244,14 +253,12 @@ def _shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _how(found: TuningResult, settings: TuningSettings) -> str:
+def _how(found: TuningResult, settings: TuningSettings, refit: bool | None) -> str:
     wanted: Sequence[str] = [f"{o.name} ({o.direction})" for o in found.objectives]
-    is_refit = settings.refit and settings.is_single
-    refit = "The best was then fitted anew to all data. " if is_refit else ""
     pruned = "" if settings.prunes else "No trial was given up early. "
     return (
         f"Searched for: {'; '.join(wanted)}. Each model was trained without "
         f"{settings.held_out:.0%} of the data and judged by them. The first trial is the default. "
-        f"{pruned}{refit}The best of many trials looks a little better on these items than it is: "
-        "judge it by data that were not given to the search."
+        f"{pruned}{_REFIT[refit]}The best of many trials looks a little better on these items than "
+        "it is: judge it by data that were not given to the search."
     )

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vaekit.autoencoder import Autoencoder
 from vaekit.domains.base import Domain
@@ -19,6 +21,7 @@ from vaekit.files import atomic_write, expanded_path, read_json, to_json
 from vaekit.fitting.trained import resolve_context
 from vaekit.presets.base import Preset, get_preset
 from vaekit.randomness import make_generator
+from vaekit.spec import describe
 from vaekit.trackers.base import require_library
 from vaekit.training.config import Items
 from vaekit.tuning.leases import one_at_a_time
@@ -35,13 +38,15 @@ from vaekit.tuning.space import (
     read_space,
 )
 from vaekit.tuning.study import JOURNAL, LEASES, LOCK, REASON, RUNS, SETTINGS, SharedStudy
-from vaekit.tuning.work import Task, Watch, fit_with_prior, work
+from vaekit.tuning.work import Task, Watch, fit_with_prior, refit_seconds, work
 from vaekit.tuning.worker import helpers
 
 _FINISH, _BEST_NOTE = ".finish.lock", "best.json"
 _OURS = frozenset({JOURNAL, f"{JOURNAL}.lock", LEASES, LOCK, RUNS, SETTINGS})
 _OURS_AT_THE_END = frozenset({BEST, _BEST_NOTE, _FINISH, *FILES})
 _LEAST_HELD_OUT = 10
+_LEAST_OF_A_REFIT = 0.5
+"""Of the time that a refit would take: with less of it, the trial's own run is better."""
 
 
 def tune(
@@ -91,10 +96,10 @@ def tune(
         processes: How many to start on this machine.
         domain: As of `Autoencoder`.
         held_out: Share of the data by which trials are judged, above 0, below 1.
-        trial_minutes: Longest training of a trial; ``None`` for four times its even share.
+        trial_minutes: Longest training of a trial; ``None`` for twice its even share.
         pruner: How poor trials are found: ``"median"``, ``"hyperband"``, or ``"none"``.
-        refit: Whether the best trial is fitted anew on all data, those held out included; else its
-            run is kept as it is.
+        refit: Whether the best trial is fitted anew on all data, those held out included, if time
+            is left for it; else its run is kept as it is.
         options: Further options of `Autoencoder` that all trials share.
         seed: Of everything random.
         watch: Called with how many trials are over, of how many, and what happens.
@@ -118,14 +123,14 @@ def tune(
     data = domain.read(data)
     fitted = domain.fit(data)
     rows = fitted.prepare(data)
-    names = tuple(fitted.default_preset if p == "auto" else get_preset(p).name for p in presets)
+    chosen = tuple(get_preset(fitted.default_preset if p == "auto" else p) for p in presets)
     objectives = _objectives(objective, fitted)
     settings = TuningSettings(
         trials,
         minutes,
         objectives,
-        names,
-        _space(space, names, fitted, objectives, shared),
+        chosen,
+        _space(space, chosen, fitted, objectives, shared),
         shared,
         trial_minutes,
         processes,
@@ -138,7 +143,7 @@ def tune(
     task = Task(
         folder,
         settings,
-        Items(rows).fingerprint(),
+        _fingerprint(fitted, rows),
         domain,
         _part(data, learn),
         _part(data, judge),
@@ -185,7 +190,7 @@ def _objectives(given: str | Sequence[str], domain: Domain) -> tuple[Objective, 
 
 def _space(
     given: Mapping[str, Any] | str | Path | None,
-    presets: Sequence[str],
+    presets: Sequence[Preset],
     domain: Domain,
     objectives: Sequence[Objective],
     options: Mapping[str, Any],
@@ -196,7 +201,7 @@ def _space(
         found = default_space(presets, domain.event_shape, samples=samples)
         found = {name: known for name, known in found.items() if name not in options}
     elif len(presets) > 1 and PRESET not in found:
-        found = {PRESET: Choice(tuple(presets)), **found}
+        found = {PRESET: Choice(tuple(preset.name for preset in presets)), **found}
     if both := sorted(found.keys() & options.keys()):
         raise SpecError(
             f"{both[0]!r} must be searched or the same for all trials; got both. Leave it out of "
@@ -219,6 +224,12 @@ def _split(count: int, share: float, seed: int) -> tuple[NDArray[np.int64], NDAr
     return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 
+def _fingerprint(domain: Domain, rows: Tensor) -> str:
+    """Tell these data from others: by their rows as prepared, and by what prepared them."""
+    learned = zlib.crc32(to_json(describe(domain)))
+    return f"{Items(rows).fingerprint()} {learned:08x}"
+
+
 def _part(values: Any, positions: NDArray[np.int64]) -> Any:
     """Some of the items or contexts, in the form in which they are."""
     if values is None:
@@ -238,10 +249,11 @@ def _finish(task: Task, study: SharedStudy, data: Any, context: Any, watch: Watc
     if not result.front:
         write_report(task.folder, result, task.settings)
         raise TrainingError(_why_nothing(task, result))
+    refit = None
     if result.best_number is not None:
         watch(len(study.complete()), task.settings.trials, "the best model")
-        _write_best(task, result, data, context)
-    write_report(task.folder, result, task.settings)
+        refit = _write_best(task, study, result, data, context)
+    write_report(task.folder, result, task.settings, refit)
     return result
 
 
@@ -265,20 +277,20 @@ def _why_nothing(task: Task, result: TuningResult) -> str:
     )
 
 
-def _write_best(task: Task, result: TuningResult, data: Any, context: Any) -> None:
-    note = {
-        "number": result.best_number,
-        "params": dict(result.best_params),
-        "refit": task.settings.refit,
-    }
-    path, place = task.folder / _BEST_NOTE, task.folder / BEST
-    if path.exists() and place.exists() and read_json(path) == note:
-        return
-    assert result.best_number is not None, "of one objective"
-    if task.settings.refit:
+def _write_best(
+    task: Task, study: SharedStudy, result: TuningResult, data: Any, context: Any
+) -> bool:
+    """Write the best model, and return whether it was fitted anew: where there is time for it."""
+    number, path, place = result.best_number, task.folder / _BEST_NOTE, task.folder / BEST
+    assert number is not None, "of one objective"
+    known = read_json(path) if path.exists() and place.exists() else {}
+    note = {"number": number, "params": dict(result.best_params), "refit": task.settings.refit}
+    if known == note:
+        return task.settings.refit
+    left, needed = task.left(), refit_seconds(task, study)
+    if task.settings.refit and left > _LEAST_OF_A_REFIT * needed:
         try:
-            seconds = 2 * task.settings.seconds_of_trial
-            model = task.estimator(result.best_params, seconds)
+            model = task.estimator(result.best_params, min(left, 2 * needed))
             fit_with_prior(model, result.best_params, data, context).save(place)
         except VaekitError as error:
             warnings.warn(
@@ -286,7 +298,10 @@ def _write_best(task: Task, result: TuningResult, data: Any, context: Any) -> No
                 "without the held-out items, is kept in its place.",
                 stacklevel=4,
             )
-            result.load(result.best_number).save(place)
+            note["refit"] = False
     else:
-        result.load(result.best_number).save(place)
+        note["refit"] = False
+    if not note["refit"] and known != note:
+        result.load(number).save(place)
     atomic_write(path, to_json(note))
+    return bool(note["refit"])

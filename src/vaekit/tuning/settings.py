@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vaekit.errors import SpecError, unknown_name
+from vaekit.presets.base import Preset
 from vaekit.seeds import check_seed
 from vaekit.tuning.objectives import Objective
 from vaekit.tuning.space import Range
 
 PRUNERS = ("median", "hyperband", "none")
-_SHARE = 4.0
+_SHARE = 2.0
 """Of the time that each trial would have if all were alike."""
 
 
@@ -23,10 +24,10 @@ class TuningSettings:
         trials: How many there are to be in the folder, the default one included.
         minutes: After which no further trial begins; the refit of the best is included.
         objectives: One, or several to trade off.
-        presets: Names of the models to choose from; the first is the default.
+        presets: The models to choose from; the first is the default.
         space: What is searched.
         options: Options of the estimator that all trials share.
-        trial_minutes: Longest training of one trial; ``None`` for four times its even share.
+        trial_minutes: Longest training of one trial; ``None`` for twice its even share.
         processes: On this machine.
         held_out: Share of the items that trials are judged by.
         pruner: One of `PRUNERS`.
@@ -40,7 +41,7 @@ class TuningSettings:
     trials: int
     minutes: float
     objectives: tuple[Objective, ...]
-    presets: tuple[str, ...]
+    presets: tuple[Preset, ...]
     space: Mapping[str, Range]
     options: Mapping[str, Any] = field(default_factory=dict)
     trial_minutes: float | None = None
@@ -90,7 +91,7 @@ class TuningSettings:
         """Return what all calls that work into one folder must share, as JSON."""
         return {
             "objectives": [f"{o.name} ({o.direction})" for o in self.objectives],
-            "presets": list(self.presets),
+            "presets": [str(preset) for preset in self.presets],
             "space": {name: known.to_json() for name, known in self.space.items()},
             "options": {name: repr(value) for name, value in sorted(self.options.items())},
             "held_out": self.held_out,

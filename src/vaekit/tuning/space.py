@@ -14,6 +14,7 @@ from vaekit.autoencoder import Autoencoder
 from vaekit.errors import SpecError, unknown_name
 from vaekit.fitting.prior import NAMED_PRIORS
 from vaekit.presets.base import Preset, choose_preset, get_preset
+from vaekit.registry import get
 
 PRESET, PRIOR, OPTION = "preset", "prior", "option."
 _FIXED = frozenset(
@@ -245,11 +246,11 @@ def check_space(space: Space, presets: Sequence[str | Preset]) -> None:
     named = [get_preset(preset) for preset in presets]
     if isinstance(choice := space.get(PRESET), Choice):
         named = [get_preset(name) for name in choice.values]
-    known = {name for preset in named for name in preset.options}
+    known = {name for preset in named for name in own_options(preset)}
     for name in space:
         if name.startswith(OPTION) and (own := name.removeprefix(OPTION)) not in known:
             those = ", ".join(preset.name for preset in named)
-            raise unknown_name(f"option of {those}", own, known)
+            raise unknown_name(f"option of {those}", own, known or ["(none)"])
     if isinstance(priors := space.get(PRIOR), Choice):
         for name in priors.values:
             if name not in NAMED_PRIORS:
@@ -298,12 +299,28 @@ def suggest(trial: Any, space: Space, presets: Sequence[str | Preset]) -> dict[s
     found = {}
     if PRESET in space:
         found[PRESET] = space[PRESET].suggest(trial, PRESET)
-    preset = get_preset(found.get(PRESET, presets[0]))
+    preset = _preset_of(found, presets)
     for name, known in space.items():
-        fits = not name.startswith(OPTION) or name.removeprefix(OPTION) in preset.options
+        fits = not name.startswith(OPTION) or name.removeprefix(OPTION) in own_options(preset)
         if name != PRESET and fits:
             found[name] = known.suggest(trial, name)
     return found
+
+
+def own_options(preset: Preset) -> list[str]:
+    """Return the names of all options of a preset.
+
+    Example:
+        >>> own_options(get_preset("beta_vae"))
+        ['beta']
+    """
+    return list(inspect.signature(get("presets", preset.name)).parameters)
+
+
+def _preset_of(params: Mapping[str, Any], presets: Sequence[str | Preset]) -> Preset:
+    known = [get_preset(preset) for preset in presets]
+    name = params.get(PRESET, known[0].name)
+    return {preset.name: preset for preset in known}.get(name) or get_preset(name)
 
 
 def chosen_preset(params: Mapping[str, Any], presets: Sequence[str | Preset]) -> Preset:
@@ -313,7 +330,7 @@ def chosen_preset(params: Mapping[str, Any], presets: Sequence[str | Preset]) ->
         params: As `suggest` returned them; empty for the default.
         presets: The models to choose from, of which the first is the default.
     """
-    preset = get_preset(params.get(PRESET, presets[0]))
+    preset = _preset_of(params, presets)
     own = {
         name.removeprefix(OPTION): value
         for name, value in params.items()
