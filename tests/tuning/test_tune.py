@@ -1,15 +1,34 @@
 """Searches: what is tried, kept, resumed, given up, and what becomes of failures."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 import vaekit
 from vaekit import tune
-from vaekit.errors import CompositionError, DataError, SpecError, TrainingError
+from vaekit.cli.app import app
+from vaekit.errors import CompositionError, DataError, SpecError, TrainingError, TrainingPruned
+from vaekit.tuning import (
+    Choice,
+    Integer,
+    Objective,
+    PruningCallback,
+    Real,
+    default_space,
+    known_objectives,
+    read_space,
+)
+from vaekit.tuning.leases import Lease, is_lost
+from vaekit.tuning.space import OPTIONS, check_space
 
 optuna = pytest.importorskip("optuna")
 
@@ -174,3 +193,177 @@ def test_a_failing_trial_is_recorded_and_the_search_goes_on(tmp_path):
 def test_all_trials_failing_is_an_error_with_the_first_reason(tmp_path):
     with pytest.raises(TrainingError, match=r"all 2 failed. Trial 0: objective 'no such' must be"):
         search(tmp_path / "out", objective="no such=min", trials=2)
+
+
+def test_an_interrupted_trial_is_handed_back(tmp_path, monkeypatch):
+    from vaekit.tuning import work
+
+    real, calls = work.measure, []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(work, "measure", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path / "out")
+    found = search(tmp_path / "out")
+    assert states(found) == {"complete": 3, "lost": 1}
+    lost = found.trials[found.trials["state"] == "lost"].iloc[0]
+    retry = found.trials[found.trials["retry_of"] == lost["number"]].iloc[0]
+    assert retry["param learning_rate"] == lost["param learning_rate"]
+
+
+@pytest.mark.slow
+def test_pruned_trials_are_over_and_have_no_value(tmp_path):
+    space, options = {"learning_rate": [1e-6, 5e-3]}, {"max_epochs": 40, "batch_size": 16}
+    found = search(tmp_path / "out", space=space, trials=14, options=options)
+    pruned = found.trials[found.trials["state"] == "pruned"]
+    assert len(found.trials) == 14
+    assert set(pruned["param learning_rate"]) == {1e-6}
+    assert pruned["IWAE-64 bound"].isna().all()
+    assert pruned["reason"].str.contains("given up after epoch").all()
+
+
+def test_the_pruning_callback_serves_a_study_of_ones_own():
+    pruner = optuna.pruners.ThresholdPruner(lower=0)
+    trial = optuna.create_study(direction="maximize", pruner=pruner).ask()
+    model = vaekit.Autoencoder(max_epochs=2, progress=False, callbacks=[PruningCallback(trial)])
+    with pytest.raises(TrainingPruned, match="given up after epoch 1"):
+        model.fit(X)
+    assert list(trial.study.trials[0].intermediate_values) == [1]
+
+
+def test_conditional_models_and_tables(tmp_path):
+    frame = pd.DataFrame(X, columns=list("abcde")).assign(kind=["x", "y"] * 60)
+    table = search(tmp_path / "table", data=frame, trials=1, presets=["vae"])
+    assert list(table.best.sample(2).columns) == [*"abcde", "kind"]
+    told = tune(
+        X,
+        ["x", "y"] * 60,
+        trials=1,
+        minutes=5,
+        presets=["cvae"],
+        options=QUICK,
+        refit=False,
+        out=tmp_path / "told",
+    )
+    assert told.best.sample(2, context="x").shape == (2, 5)
+
+
+def test_objectives_have_names_and_directions():
+    assert Objective.of("C2ST").name == "two-sample AUC of boosted trees, samples"
+    assert Objective.of("boosted trees predict x, samples").target == "x"
+    assert Objective.of("mine=max").direction == "maximize"
+    assert all(Objective.of(name).direction for name in known_objectives())
+
+
+def test_spaces_are_read_from_files(tmp_path):
+    toml, words = tmp_path / "space.toml", tmp_path / "space.json"
+    toml.write_text("latent_dim = {low = 2, high = 8}\n[option.beta]\nlow = 0.1\nhigh = 1.0\n")
+    words.write_text('{"ema": [0.0, 0.9], "network": ["mlp"]}')
+    assert read_space(toml) == {"latent_dim": Integer(2, 8), "option.beta": Real(0.1, 1.0)}
+    assert read_space(words) == {"ema": Choice((0.0, 0.9)), "network": Choice(("mlp",))}
+    toml.write_text("latent_dim = ")
+    with pytest.raises(SpecError, match="must be sound TOML"):
+        read_space(toml)
+
+
+def test_every_preset_with_a_space_has_its_options():
+    for name in OPTIONS:
+        check_space(default_space([name], (8, 8, 1)), [name])
+
+
+def test_a_lease_is_lost_with_its_process(tmp_path):
+    path = tmp_path / "leases" / "000001"
+    lease = Lease(path)
+    assert not is_lost(path)
+    lease.release()
+    assert is_lost(path)
+    words = (
+        "import sys, time; from pathlib import Path; from vaekit.tuning.leases import Lease; "
+        "Lease(Path(sys.argv[1])); print('x', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", words, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout.read(1) == b"x"
+        assert not is_lost(path)
+        process.kill()
+    assert is_lost(path)
+
+
+def test_a_lease_of_another_machine_is_lost_after_a_silence(tmp_path):
+    path = tmp_path / "000001"
+    path.write_text(json.dumps({"host": "elsewhere", "process": 1}))
+    assert not is_lost(path)
+    os.utime(path, (time.time() - 1000, time.time() - 1000))
+    assert is_lost(path)
+
+
+def test_the_command_line(tmp_path):
+    pd.DataFrame(X, columns=list("abcde")).to_csv(tmp_path / "table.csv", index=False)
+    (tmp_path / "space.toml").write_text("latent_dim = {low = 1, high = 3}\n")
+    words = f"tune {tmp_path}/table.csv --out {tmp_path}/out --trials 2 --minutes 5 --no-refit"
+    words += f" --preset vae --space {tmp_path}/space.toml --option max_epochs=1"
+    result = CliRunner().invoke(app, words.split(), catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "the default" in result.output
+    assert (tmp_path / "out" / "best" / "model.json").is_file()
+
+
+WORKER = """
+import sys
+import numpy as np
+from vaekit import tune
+
+tune(np.load(sys.argv[1]), trials=12, minutes=10, pruner="none", refit=False,
+     space={"learning_rate": {"low": 1e-3, "high": 1e-2}},
+     options={"max_epochs": 60, "batch_size": 8}, out=sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_process_costs_no_trial_and_none_runs_twice(tmp_path):
+    np.save(tmp_path / "x.npy", X)
+    script = tmp_path / "worker.py"
+    script.write_text(WORKER)
+    words = [sys.executable, str(script), str(tmp_path / "x.npy"), str(tmp_path / "out")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    processes = [subprocess.Popen(words, env=environment) for _ in range(4)]
+    leases = tmp_path / "out" / "leases"
+    killed = kill_a_holder(leases, {process.pid: process for process in processes})
+    assert killed is not None
+    codes = [process.wait(300) for process in processes]
+    assert sorted(codes) == [-signal.SIGKILL, 0, 0, 0]
+    table = pd.read_csv(tmp_path / "out" / "trials.csv")
+    assert table["state"].value_counts().to_dict() == {"complete": 12, "lost": 1}
+    lost = table[table["state"] == "lost"]["number"].item()
+    assert lost == killed
+    assert (table["retry_of"] == lost).sum() == 1
+    rates = table[table["state"] == "complete"]["param learning_rate"].dropna()
+    assert rates.is_unique
+    assert list(leases.iterdir()) == []
+
+
+def kill_a_holder(leases, processes):
+    """Kill one process while it works on a trial that is none of the first four."""
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
+        for path in sorted(leases.glob("0*")) if leases.exists() else ():
+            try:
+                holder = json.loads(path.read_text())["process"]
+            except (ValueError, FileNotFoundError):
+                continue
+            if int(path.name) >= 4 and holder in processes:
+                processes[holder].kill()
+                return int(path.name)
+        time.sleep(0.02)
+    return None
+
+
+@pytest.mark.slow
+def test_several_processes_of_one_call(tmp_path):
+    found = search(tmp_path / "out", trials=6, processes=3, pruner="none")
+    assert states(found) == {"complete": 6}

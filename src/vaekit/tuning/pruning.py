@@ -6,6 +6,9 @@ from typing import Any
 from vaekit.errors import TrainingPruned
 from vaekit.training.callbacks import Callback, EpochMetrics
 
+_WARM_UP = 0.2
+"""Share of the steps in which nothing is given up: losses of the first ones say little."""
+
 
 class PruningCallback(Callback):
     """Reports each epoch to a trial of Optuna, and gives the training up if its pruner says so.
@@ -42,7 +45,7 @@ class PruningCallback(Callback):
             return
         grows = self.trial.study.direction.name == "MAXIMIZE"
         self.trial.report(-value if grows else value, metrics.epoch)
-        if self.trial.should_prune():
+        if metrics.step >= _WARM_UP * metrics.total and self.trial.should_prune():
             raise TrainingPruned(
                 f"given up after epoch {metrics.epoch}: its validation loss of {value:.4g} is "
                 "worse than that of others by then"

@@ -10,6 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from vaekit.csv_text import frame_csv
 from vaekit.files import atomic_write
@@ -18,7 +19,7 @@ from vaekit.reports import figure_html, lines, render, table_row
 from vaekit.tuning.objectives import Objective
 from vaekit.tuning.result import TuningResult
 from vaekit.tuning.settings import TuningSettings
-from vaekit.tuning.space import Choice, Range
+from vaekit.tuning.space import Choice, Integer, Range, Real
 
 PAGE, CSV, PARQUET = "index.html", "trials.csv", "trials.parquet"
 FILES = (PAGE, CSV, PARQUET)
@@ -156,6 +157,7 @@ def _history(found: TuningResult) -> Figure:
     _points(axes, complete["number"], values)
     marked = complete[complete["number"] == found.best_number]
     _points(axes, marked["number"], marked[objective.name], ACCENT)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     _label(axes, "trial", objective.name)
     _limit(axes, values, objective)
     return figure
@@ -196,11 +198,27 @@ def _parameters(complete: pd.DataFrame, ranges: dict[str, Range], objective: Obj
             axes.set_xlim(-0.5, len(names) - 0.5)
         else:
             _points(axes, rows[f"param {name}"].to_numpy(float), values)
-            if getattr(known, "log", False):
-                axes.set_xscale("log")
+            _scale(axes, known)
         _label(axes, name, objective.name)
         _limit(axes, values, objective)
     return figure
+
+
+def _scale(axes: Axes, known: Range) -> None:
+    """Show the whole range of numbers, with few numbers below."""
+    assert isinstance(known, Integer | Real), "choices have names"
+    low, high = float(known.low), float(known.high)
+    if known.log:
+        axes.set_xscale("log")
+        slack = (high / low) ** 0.05
+        axes.set_xlim(low / slack, high * slack)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0), numticks=6))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        slack = 0.05 * (high - low)
+        axes.set_xlim(low - slack, high + slack)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=isinstance(known, Integer)))
 
 
 def _page(found: TuningResult, settings: TuningSettings, refit: bool | None) -> bytes:
@@ -234,7 +252,7 @@ def _table(
             row["state"],
             *(_shown(row[name]) for name in names),
             *(_shown(row[f"param {name}"]) for name in used),
-            f"{row['seconds']:.0f}",
+            f"{row['seconds']:.1f}",
             _why(row),
         )
         for _, row in trials.iterrows()
@@ -248,7 +266,7 @@ def _why(row: "pd.Series[Any]") -> str:
 
 
 def _shown(value: Any) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
+    if value is None or pd.isna(value):
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 

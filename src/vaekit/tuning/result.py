@@ -116,7 +116,9 @@ def trials_table(study: SharedStudy, settings: TuningSettings) -> pd.DataFrame:
         if trial.state.name == "WAITING":
             continue
         lost = bool(trial.user_attrs.get(LOST))
-        values = trial.values or [float("nan")] * len(settings.objectives)
+        values = [float("nan")] * len(settings.objectives)
+        if trial.state.name == "COMPLETE":  # a pruned one has its last validation loss there
+            values = trial.values
         names = [objective.name for objective in settings.objectives]
         rows.append(
             {
