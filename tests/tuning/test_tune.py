@@ -367,3 +367,16 @@ def kill_a_holder(leases, processes):
 def test_several_processes_of_one_call(tmp_path):
     found = search(tmp_path / "out", trials=6, processes=3, pruner="none")
     assert states(found) == {"complete": 6}
+
+
+def test_without_locks_of_the_system_a_file_stands_for_them(tmp_path, monkeypatch):
+    from vaekit.tuning import leases
+
+    monkeypatch.setattr(leases, "fcntl", None)
+    found = search(tmp_path / "out", trials=2)
+    assert states(found) == {"complete": 2}
+    path = tmp_path / "lease"
+    lease = Lease(path)
+    assert not is_lost(path)
+    lease.release()
+    assert is_lost(path)

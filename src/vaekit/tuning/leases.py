@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vaekit.files import try_lock
+try:
+    import fcntl
+except ImportError:  # Windows has none
+    fcntl = None  # type: ignore[assignment]
 
 _BEAT, _STALE = 5.0, 120.0
 """Seconds between signs of life, and after which there is no life left, on other machines."""
@@ -26,7 +29,7 @@ class Lease:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try_lock(self._handle)
+        lock(self._handle)
         os.write(self._handle, json.dumps({"host": _here(), "process": os.getpid()}).encode())
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
@@ -35,7 +38,7 @@ class Lease:
     def _beat(self) -> None:
         while not self._over.wait(_BEAT):
             try:
-                os.utime(self._handle)
+                os.utime(self.path)
             except OSError:  # a disk that is away for a while; the next beat may find it again
                 continue
 
@@ -43,8 +46,8 @@ class Lease:
         """Give the trial back."""
         self._over.set()
         self._thread.join()
-        self.path.unlink(missing_ok=True)
         os.close(self._handle)
+        self.path.unlink(missing_ok=True)
 
 
 def is_lost(path: Path) -> bool:
@@ -62,7 +65,7 @@ def is_lost(path: Path) -> bool:
         return True
     try:
         holder = os.read(handle, 1000)
-        if _is_here(holder) and try_lock(handle):
+        if _is_here(holder) and lock(handle):
             return True
         touched = os.fstat(handle).st_mtime
     finally:
@@ -91,6 +94,23 @@ def _now(folder: Path) -> float:
         probe.unlink(missing_ok=True)
 
 
+def lock(handle: int) -> bool | None:
+    """Take the lock of an open file, which the system frees with its holder.
+
+    Returns:
+        Whether it was free; ``None`` where the system or the disk knows no such locks.
+    """
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
 _POLL = 0.02
 
 
@@ -98,14 +118,33 @@ _POLL = 0.02
 def one_at_a_time(path: Path) -> Iterator[None]:
     """Within the block no other process is in such a block; the system frees it with its holder.
 
+    Where there are no such locks, a file that is made and removed stands for it; that of a process
+    that was killed is in the way for half a minute.
+
     Args:
         path: Of the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        while not try_lock(handle):
+        while (taken := lock(handle)) is False:
             time.sleep(_POLL)
-        yield
+        if taken is None:
+            with _made_file(path):
+                yield
+        else:
+            yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def _made_file(path: Path) -> Iterator[None]:
+    from optuna.storages.journal import JournalFileOpenLock
+
+    own = JournalFileOpenLock(str(path))
+    own.acquire()
+    try:
+        yield
+    finally:
+        own.release()

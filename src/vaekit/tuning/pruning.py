@@ -47,8 +47,7 @@ class PruningCallback(Callback):
         self.trial.report(-value if grows else value, metrics.epoch)
         if metrics.step >= _WARM_UP * metrics.total and self.trial.should_prune():
             raise TrainingPruned(
-                f"given up after epoch {metrics.epoch}: its validation loss of {value:.4g} is "
-                "worse than that of others by then"
+                f"given up after epoch {metrics.epoch}, with a validation loss of {value:.4g}"
             )
 
 

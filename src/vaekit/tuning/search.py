@@ -42,7 +42,7 @@ from vaekit.tuning.work import Task, Watch, fit_with_prior, refit_seconds, work
 from vaekit.tuning.worker import helpers
 
 _FINISH, _BEST_NOTE = ".finish.lock", "best.json"
-_OURS = frozenset({JOURNAL, f"{JOURNAL}.lock", LEASES, LOCK, RUNS, SETTINGS})
+_OURS = frozenset({JOURNAL, f"{JOURNAL}.lock", LEASES, LOCK, f"{LOCK}.lock", RUNS, SETTINGS})
 _OURS_AT_THE_END = frozenset({BEST, _BEST_NOTE, _FINISH, *FILES})
 _LEAST_HELD_OUT = 10
 _LEAST_OF_A_REFIT = 0.5
@@ -290,7 +290,7 @@ def _write_best(
     left, needed = task.left(), refit_seconds(task, study)
     if task.settings.refit and left > _LEAST_OF_A_REFIT * needed:
         try:
-            model = task.estimator(result.best_params, min(left, 2 * needed))
+            model = task.estimator(result.best_params, left)  # a trial may have been cut short
             fit_with_prior(model, result.best_params, data, context).save(place)
         except VaekitError as error:
             warnings.warn(
