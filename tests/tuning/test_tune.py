@@ -222,7 +222,7 @@ def test_pruned_trials_are_over_and_have_no_value(tmp_path):
     found = search(tmp_path / "out", space=space, trials=14, options=options)
     pruned = found.trials[found.trials["state"] == "pruned"]
     assert len(found.trials) == 14
-    assert set(pruned["param learning_rate"]) == {1e-6}
+    assert 1e-6 in set(pruned["param learning_rate"])
     assert pruned["IWAE-64 bound"].isna().all()
     assert pruned["reason"].str.contains("given up after epoch").all()
 

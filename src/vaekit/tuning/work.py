@@ -19,6 +19,9 @@ from vaekit.tuning.study import REASON, Claim, SharedStudy, seconds_of
 
 _POLL = 0.5
 _LEAST = 1e-3
+_REFIT_SHARE = 0.4
+_CUT = 0.9
+"""Share of its time from which on a training is held to have ended by it."""
 
 Watch = Callable[[int, int, str], None]
 """Called with how many trials are over, of how many, and what is worth saying."""
@@ -111,9 +114,16 @@ def _has_time(task: Task, study: SharedStudy) -> bool:
 
 
 def refit_seconds(task: Task, study: SharedStudy) -> float:
-    """Return about how long a refit of the best trial will take: it has more items."""
+    """Return how long a refit of the best trial will take: it has more items.
+
+    If the trial was cut short by its time, two fifths of all time are kept to train it for longer.
+    """
     best = study.best()
-    return seconds_of(best[0]) / (1 - task.settings.held_out) if best else 0.0
+    if not best:
+        return 0.0
+    usual = seconds_of(best[0]) / (1 - task.settings.held_out)
+    cut = bool(best[0].user_attrs.get("cut"))
+    return max(usual, _REFIT_SHARE * 60 * task.settings.minutes) if cut else usual
 
 
 def _run(task: Task, study: SharedStudy, claim: Claim) -> None:
@@ -136,7 +146,8 @@ def _run(task: Task, study: SharedStudy, claim: Claim) -> None:
         study.abandon(claim, "it was interrupted")
         raise
     else:
-        more = notes(measures=gave, epochs=len(model.history_))
+        spent, given = model.notes_["seconds"], 60 * float(model.max_minutes or 0)
+        more = notes(measures=gave, epochs=len(model.history_), cut=spent > _CUT * given)
         study.finish(claim, "COMPLETE", values, more, model.save)
 
 
