@@ -306,7 +306,7 @@ def test_the_command_line(tmp_path):
     pd.DataFrame(X, columns=list("abcde")).to_csv(tmp_path / "table.csv", index=False)
     (tmp_path / "space.toml").write_text("latent_dim = {low = 1, high = 3}\n")
     words = f"tune {tmp_path}/table.csv --out {tmp_path}/out --trials 2 --minutes 5 --no-refit"
-    words += f" --preset vae --space {tmp_path}/space.toml --option max_epochs=1"
+    words += f" --models vae --space {tmp_path}/space.toml --option max_epochs=1"
     result = CliRunner().invoke(app, words.split(), catch_exceptions=False)
     assert result.exit_code == 0
     assert "the default" in result.output

@@ -36,10 +36,13 @@ def tune(
             "what suits the data."
         ),
     ] = None,
-    preset: Annotated[
-        list[str] | None,
-        typer.Option(help="A model to choose from; may be repeated, and the first is the default."),
-    ] = None,
+    models: Annotated[
+        str,
+        typer.Option(
+            help="Presets to choose from, with commas between; the first is the default, and auto "
+            "what suits the data."
+        ),
+    ] = "auto",
     space: Annotated[
         Path | None,
         typer.Option(help="What is searched, in a .toml or .json file; else what suits the model."),
@@ -86,13 +89,13 @@ def tune(
 
     vaekit tune table.csv --objective C2ST --objective ELBO --processes 4
 
-    vaekit tune photos/ --size 64 --preset image_vae --preset sigma_vae --minutes 240
+    vaekit tune photos/ --size 64 --models image_vae,sigma_vae --minutes 240
 
     vaekit tune table.csv --space space.toml --trial-minutes 2
     """
     check_output_folder("--out", out, (data, context, space))
     check_tuning_folder(out)
-    chosen = preset or ["auto"]
+    chosen = [name for name in models.split(",") if name]
     for name in chosen:
         if name != "auto":
             presets.get_preset(name)  # an unknown one is named before the data are read
