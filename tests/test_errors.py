@@ -14,6 +14,8 @@ BASES = {
     "NotFittedError": (errors.VaekitError, ValueError, AttributeError),
     "TrainingError": (errors.VaekitError, RuntimeError),
     "NonFiniteLossError": (errors.TrainingError,),
+    "CallbackError": (errors.TrainingError,),
+    "TrainingPruned": (errors.TrainingError,),
     "SaveError": (errors.VaekitError, OSError),
     "MissingExtraError": (errors.VaekitError, ImportError),
     "VaekitError": (Exception,),

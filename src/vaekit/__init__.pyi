@@ -31,7 +31,9 @@ from . import (
     streams as streams,
     tables as tables,
     tasks as tasks,
+    trackers as trackers,
     training as training,
+    tuning as tuning,
 )
 
 from .autoencoder import Autoencoder as Autoencoder, fine_tune as fine_tune
@@ -39,7 +41,9 @@ from .batch.scorer import Scorer as Scorer
 from .reading.tables import read_table as read_table
 from .registry import register as register
 from .streams.opening import stream as stream
+from .training.callbacks import Callback as Callback, StopTraining as StopTraining
 from .storage.loading import load as load
+from .tuning.search import tune as tune
 
 __version__: str
 from .demo import run_demo as run_demo

@@ -18,7 +18,7 @@ from vaekit.exports.bundle import export_model
 from vaekit.exports.folders import ExportReport
 from vaekit.fitting.conditional import sample_where
 from vaekit.fitting.fine_tuning import fine_tune_model
-from vaekit.fitting.fit import Plan, fit_model
+from vaekit.fitting.fit import Fitted, Plan, fit_model
 from vaekit.fitting.sampling import SamplingRequest, interpolate_contexts, sampling_options
 from vaekit.fitting.trained import TrainedModel
 from vaekit.likelihoods.base import Likelihood
@@ -38,6 +38,7 @@ from vaekit.storage.runs import (
     versions,
     write_run,
 )
+from vaekit.training.callbacks import Callback, CallbackList
 from vaekit.training.config import TrainConfig
 from vaekit.training.weights import item_weights
 
@@ -93,6 +94,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         checkpoint_seconds: Time between checkpoints.
         tensorboard: Also log for TensorBoard.
         progress: Show a bar; ``None`` does so on a terminal.
+        callbacks: `Callback` objects, called during the fit: to log it, look at it, stop it. They
+            are neither stored nor copied.
 
     Attributes:
         model_: The trained model.
@@ -145,6 +148,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         checkpoint_seconds: float = 30.0,
         tensorboard: bool = False,
         progress: bool | None = None,
+        callbacks: Sequence[Callback] | None = None,
     ) -> None:
         self.preset = preset
         self.latent_dim = latent_dim
@@ -179,6 +183,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.checkpoint_seconds = checkpoint_seconds
         self.tensorboard = tensorboard
         self.progress = progress
+        self.callbacks = callbacks
 
     def fit(self, X: Any, y: Any = None, context: Any = None, sample_weight: Any = None) -> Self:
         """Learn the schema, train, fit the sampling prior, and examine the latents.
@@ -200,9 +205,24 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             VaekitError: Bad data (`DataError`), options (`SpecError`), parts
                 (`CompositionError`), or training that diverged (`TrainingError`).
         """
+        fitted = self._fit(X, context, sample_weight)
+        with CallbackList(self.callbacks).ending(self, self.save):
+            return self._take_over(fitted)
+
+    def fit_inner(self, X: Any, context: Any = None, sample_weight: Any = None) -> Self:
+        """Fit as part of another estimator, which calls `Callback.on_fit_end` itself.
+
+        Args:
+            X: As of `fit`.
+            context: As of `fit`.
+            sample_weight: As of `fit`.
+        """
+        return self._take_over(self._fit(X, context, sample_weight))
+
+    def _fit(self, X: Any, context: Any, sample_weight: Any) -> Fitted:
         config = TrainConfig(**{f.name: getattr(self, f.name) for f in fields(TrainConfig)})
         plan = Plan(**{f.name: getattr(self, f.name) for f in fields(Plan)})
-        fitted = fit_model(
+        return fit_model(
             plan,
             X,
             context,
@@ -210,7 +230,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             sample_weight=sample_weight,
             folder=self.checkpoint_dir,
             resume=self.resume,
+            callbacks=self.callbacks,
         )
+
+    def _take_over(self, fitted: Fitted) -> Self:
         self.health_ = fitted.health
         result = fitted.result
         notes: dict[str, Any] = {"seconds": result.seconds, "preset": str(fitted.preset)}
@@ -537,6 +560,7 @@ def fine_tune(
     X: Any,
     context: Any = None,
     targets: Sequence[str] = (),
+    callbacks: Sequence[Callback] | None = None,
     **options: Any,
 ) -> Autoencoder:
     """Fit a copy of a trained model to other data of its kind, for instance few of them.
@@ -553,6 +577,7 @@ def fine_tune(
         targets: Of molecules: properties that the latents are to tell as well, columns of numbers
             that come with them or computed ones; see `MoleculeDomain`. The model given need not
             have had any.
+        callbacks: `Callback` objects, called during the fit.
         **options: Options of the training, as of `Autoencoder`: ``max_epochs=5``.
 
     Returns:
@@ -580,24 +605,32 @@ def fine_tune(
         chosen["progress"] = model.progress
     plan = Plan(**{f.name: getattr(model, f.name) for f in fields(Plan)})
     trained = copy.deepcopy(model.trained_)
-    fitted = fine_tune_model(trained, plan, X, context, TrainConfig(**chosen), targets)
-    tuned = Autoencoder(**{**model.get_params(deep=False), **chosen})
-    domain = fitted.trained.domain
-    if targets:
-        tuned.set_params(domain=domain.unlearned())
-    tuned.health_ = fitted.health
-    notes = {"seconds": fitted.seconds, "preset": str(fitted.preset)}
-    return tuned.from_trained(fitted.trained, fitted.result.history, notes)
+    config = TrainConfig(**chosen)
+    fitted = fine_tune_model(trained, plan, X, context, config, targets, callbacks)
+    tuned = Autoencoder(**{**model.get_params(deep=False), **chosen, "callbacks": callbacks})
+    with CallbackList(callbacks).ending(tuned, tuned.save):
+        domain = fitted.trained.domain
+        if targets:
+            tuned.set_params(domain=domain.unlearned())
+        tuned.health_ = fitted.health
+        notes = {"seconds": fitted.seconds, "preset": str(fitted.preset)}
+        return tuned.from_trained(fitted.trained, fitted.result.history, notes)
 
 
 class EstimatorNotFittedError(NotFittedError, sklearn.exceptions.NotFittedError):
     """The package's error and scikit-learn's at once: each is what some callers catch."""
 
 
-def fit_autoencoder(template: Autoencoder, X: Any, context: Any) -> Autoencoder:
-    """Fit a copy of an estimator, so that the one given stays as it was."""
+def fit_autoencoder(
+    template: Autoencoder, X: Any, context: Any, callbacks: Sequence[Callback]
+) -> Autoencoder:
+    """Fit a copy of an estimator with these callbacks, so that the one given stays as it was.
+
+    The caller calls `Callback.on_fit_end`.
+    """
     copied: Autoencoder = clone(template)
-    return copied.fit(X, context=context)
+    copied.set_params(callbacks=callbacks)
+    return copied.fit_inner(X, context)
 
 
 def adopt_features(estimator: Any, autoencoder: Autoencoder) -> None:

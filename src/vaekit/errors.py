@@ -11,7 +11,9 @@ A message says what must be which rule, what was got, and what to do. The tree::
     │   └── DataTypeError   the data are of the wrong kind (also a TypeError)
     ├── NotFittedError      used before fit (also a ValueError and an AttributeError)
     ├── TrainingError       training cannot go on
-    │   └── NonFiniteLossError
+    │   ├── NonFiniteLossError
+    │   ├── CallbackError   a callback of the user's own failed
+    │   └── TrainingPruned  a callback gave the training up
     ├── SaveError           a file could not be written; the old one is unchanged
     └── MissingExtraError   an optional dependency is not installed
 """
@@ -58,6 +60,14 @@ class TrainingError(VaekitError, RuntimeError):
 
 class NonFiniteLossError(TrainingError):
     """The loss became NaN or infinite; names the step, the term and the last good checkpoint."""
+
+
+class CallbackError(TrainingError):
+    """A callback of the user's own raised an error; names the callback and the hook."""
+
+
+class TrainingPruned(TrainingError):  # noqa: N818 - an outcome that was asked for
+    """Raised by a callback to give a training up, as one that is not worth its time."""
 
 
 class SaveError(VaekitError, OSError):

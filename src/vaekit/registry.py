@@ -37,6 +37,7 @@ KINDS: Mapping[str, str | None] = {
     "commands": None,
     "stored": None,
     "displays": None,
+    "trackers": None,
 }
 """Every kind of part, and the package of the core whose exports are of that kind."""
 

@@ -34,6 +34,7 @@ COMMANDS = (
     "encode",
     "score",
     "evaluate",
+    "tune",
     "explore",
     "export",
     "serve",

@@ -16,7 +16,7 @@ from vaekit.cli.app import app  # noqa: E402
 from vaekit.console.outputs import check_outputs  # noqa: E402
 from vaekit.errors import SaveError, SpecError  # noqa: E402
 
-FOLDERS = {"cluster", "evaluate", "compare"}  # whose --out is a folder that only they write
+FOLDERS = {"cluster", "evaluate", "compare", "tune"}  # whose --out is a folder that only they write
 WRITING = {
     name: [
         p for p in ("out", "grid", "report", "plot") if p in inspect.signature(command).parameters

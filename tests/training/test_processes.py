@@ -17,7 +17,7 @@ from vaekit.models import VAE
 from vaekit.objectives import VAEGAN
 from vaekit.posteriors import Posterior
 from vaekit.priors import Prior
-from vaekit.training import Items, TrainConfig, train
+from vaekit.training import Items, StopTraining, TrainConfig, train
 
 class Quiet(DiagonalNormal):
     def rsample(self, sample_shape=torch.Size()):
@@ -48,11 +48,21 @@ parts = presets.Parts(encoder, decoder, likelihoods.Gaussian(), width, 2)
 devices, kind = int(sys.argv[1]), sys.argv[3]
 model, objective = three_groups() if kind == "three" else presets.autoencoder().build(parts)
 x = torch.randn(90, 6, generator=torch.Generator().manual_seed(0))
+def listen(event):
+    if kind == "stopped" and event.kind == "epoch":
+        raise StopTraining
+    if kind == "failing" and event.kind == "step":
+        raise KeyError("oh")
 config = TrainConfig(
     max_epochs=3, batch_size=16, progress=False, device="cpu", devices=devices,
     strategy="ddp" if devices > 1 else "auto", validation=0.0,
 )
-result = train(model, objective, Items(x), config)
+try:
+    result = train(model, objective, Items(x), config, callbacks=[listen])
+except Exception as error:
+    with open(f"{sys.argv[2]}/error-{os.environ.get('LOCAL_RANK', 0)}.txt", "w") as file:
+        file.write(repr(error))
+    raise
 rank = int(os.environ.get("LOCAL_RANK", 0))
 sums = [
     sum(p.double().sum().item() for p in group)
@@ -80,7 +90,8 @@ def run(folder, devices, kind):
         timeout=300,
         env=environment,
     )
-    assert done.returncode == 0, done.stderr
+    if kind != "failing":
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
@@ -100,3 +111,19 @@ def test_two_processes_train_like_one(tmp_path, kind):
     assert first["sums"] == pytest.approx(one["sums"], abs=1e-4)
     losses = [(a + b) / 2 for a, b in zip(first["loss"], second["loss"], strict=True)]
     assert losses == pytest.approx(one["loss"], rel=0.02)
+
+
+@pytest.mark.slow
+def test_all_processes_stop_when_a_listener_of_the_first_asks_for_it(tmp_path):
+    run(tmp_path, 2, "stopped")
+    results = [json.loads((tmp_path / f"2-{rank}.json").read_text()) for rank in (0, 1)]
+    assert [len(result["loss"]) for result in results] == [1, 1]
+
+
+@pytest.mark.slow
+def test_no_process_waits_for_a_first_one_whose_listener_failed(tmp_path):
+    run(tmp_path, 2, "failing")
+    first = (tmp_path / "error-0.txt").read_text()
+    assert first == "KeyError('oh')"
+    second = tmp_path / "error-1.txt"  # the launcher may end it before it has said so
+    assert not second.exists() or "the first process must not fail" in second.read_text()

@@ -45,6 +45,7 @@ from vaekit.registry import get
 from vaekit.seeds import check_seed
 from vaekit.storage.loading import locate_run
 from vaekit.storage.runs import options_from_json, options_to_json, reading, write_run
+from vaekit.training.callbacks import Callback, CallbackList
 from vaekit.training.config import SuggestedSteps, TrainConfig
 
 
@@ -98,6 +99,8 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         max_epochs: Passes over the items; ``None`` takes as many as suit the items.
         seed: Seed of everything random.
         progress: Show a bar; ``None`` does so on a terminal.
+        callbacks: `Callback` objects, called during the fit: to log it, look at it, stop it. They
+            are neither stored nor copied.
 
     Attributes:
         detector_: The fitted `vaekit.anomalies.Detector`.
@@ -130,6 +133,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         max_epochs: int | None = None,
         seed: int = 0,
         progress: bool | None = None,
+        callbacks: Sequence[Callback] | None = None,
     ) -> None:
         self.contamination = contamination
         self.novelty = novelty
@@ -141,6 +145,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         self.max_epochs = max_epochs
         self.seed = seed
         self.progress = progress
+        self.callbacks = callbacks
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from items; what was learned before is forgotten.
@@ -163,12 +168,13 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         domain = infer_domain(X, self.domain).with_source(X) if domain is None else domain
         X, held_out = split_off(domain.read(X), domain, self.false_alarm_rate, self.seed)
         defaults = resolve_defaults(domain, self._clean, X)
-        autoencoder = self._autoencoder(defaults).fit(X)
-        score = defaults.score if self.method == "auto" else self.method
-        detector = fit_detector(autoencoder.trained_, X, score=score)
-        rows = None if held_out is None else autoencoder.domain_.prepare(held_out)
-        steps = autoencoder.domain_.fit_step_detector(detector, X)
-        return self.from_trained(autoencoder, detector, rows, steps)
+        autoencoder = self._autoencoder(defaults).fit_inner(X)
+        with CallbackList(self.callbacks).ending(self, self.save):
+            score = defaults.score if self.method == "auto" else self.method
+            detector = fit_detector(autoencoder.trained_, X, score=score)
+            rows = None if held_out is None else autoencoder.domain_.prepare(held_out)
+            steps = autoencoder.domain_.fit_step_detector(detector, X)
+            return self.from_trained(autoencoder, detector, rows, steps)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Go on learning from more items of the same kind; the first call is a `fit`.
@@ -276,6 +282,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             validation=0.0,
             seed=self.seed,
             progress=self.progress,
+            callbacks=self.callbacks,
         )
 
     def score_samples(self, X: Any) -> Floats:

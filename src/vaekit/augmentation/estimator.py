@@ -1,5 +1,6 @@
 """Over-sampling as imbalanced-learn does it."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -13,10 +14,9 @@ from vaekit.augmentation.augment_table import (
     Strategy,
     counts_of,
     plain_labels,
-    synthesize,
     wanted_counts,
 )
-from vaekit.augmentation.generators import concatenate_items
+from vaekit.augmentation.generators import ClassMaker, concatenate_items
 from vaekit.domains.checks import (
     check_column_names,
     frame_like,
@@ -27,6 +27,7 @@ from vaekit.domains.checks import (
 )
 from vaekit.errors import DataError, SpecError
 from vaekit.presets.base import Preset
+from vaekit.training.callbacks import Callback, CallbackList
 from vaekit.training.config import TrainConfig
 
 
@@ -52,6 +53,8 @@ class VAEOverSampler(BaseEstimator):
             ``RandomState`` or ``Generator`` of which one is drawn at each call. ``None`` leaves it
             to ``seed``.
         progress: Show a bar; ``None`` does so on a terminal.
+        callbacks: `Callback` objects, called while `fit_resample` trains. They are neither stored
+            nor copied.
 
     Attributes:
         sampling_strategy_: How many rows of each class were added.
@@ -76,6 +79,7 @@ class VAEOverSampler(BaseEstimator):
         seed: int = 0,
         random_state: Any = None,
         progress: bool | None = None,
+        callbacks: Sequence[Callback] | None = None,
     ) -> None:
         self.sampling_strategy = sampling_strategy
         self.preset = preset
@@ -84,6 +88,7 @@ class VAEOverSampler(BaseEstimator):
         self.seed = seed
         self.random_state = random_state
         self.progress = progress
+        self.callbacks = callbacks
 
     def fit(self, X: Any, y: Any) -> Self:
         """Check rows and classes, and count what is wanted, as imbalanced-learn's samplers do.
@@ -117,12 +122,14 @@ class VAEOverSampler(BaseEstimator):
         if not wanted:
             return X, y
         config = TrainConfig(max_epochs=self.max_epochs, seed=self._seed(), progress=self.progress)
-        made, classes = synthesize(
-            named, labels, wanted, preset=self.preset, config=config, screened=self.screened
+        maker = ClassMaker.fit(
+            named, labels, self.preset, "auto", config, self.screened, self.callbacks
         )
-        if is_frame(rows):
-            made = made.set_axis(rows.columns, axis=1)
-        return _append_rows(X, rows, made), _append_labels(y, classes)
+        with CallbackList(self.callbacks).ending(self):
+            made, classes = maker.make(wanted, config.seed)
+            if is_frame(rows):
+                made = made.set_axis(rows.columns, axis=1)
+            return _append_rows(X, rows, made), _append_labels(y, classes)
 
     def _checked(self, X: Any, y: Any, least: int = 2) -> tuple[Any, NDArray[Any]]:
         """Return rows that a model can be trained on, and their classes."""

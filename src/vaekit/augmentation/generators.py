@@ -3,7 +3,7 @@
 import abc
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from vaekit.domains.checks import for_trees, is_frame
 from vaekit.fitting.fit import Plan, fit_model
 from vaekit.fitting.trained import TrainedModel
 from vaekit.presets.base import Preset
+from vaekit.training.callbacks import Callback
 from vaekit.training.config import TrainConfig
 
 _MOST_CLASSES = 20
@@ -246,11 +247,13 @@ class ClassMaker(Maker):
         domain: str | Domain,
         config: TrainConfig,
         screened: bool,
+        callbacks: Sequence[Callback] | None = None,
     ) -> "ClassMaker":
         """Train the model."""
         labels, frame = np.asarray(y), as_frame(X)
         kind = "table" if is_frame(frame) and domain == "auto" else domain
-        fitted = fit_model(Plan(preset, domain=kind), frame, labels.astype(str), config)
+        plan = Plan(preset, domain=kind)
+        fitted = fit_model(plan, frame, labels.astype(str), config, callbacks=callbacks)
         return cls(fitted.trained, X, labels, screened)
 
     def make(self, wanted: Mapping[Any, int], seed: int) -> tuple[Any, NDArray[Any]]:

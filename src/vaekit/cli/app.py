@@ -34,6 +34,7 @@ _ORDER = (
     "score",
     "evaluate",
     "compare",
+    "tune",
     "cluster",
     "anomalies",
     "predict",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 import vaekit
-from vaekit import domains, fitting, plots, presets, storage, streams, training
+from vaekit import domains, fitting, plots, presets, storage, streams, trackers, training
 from vaekit.console.files import (
     console,
     print_table,
@@ -149,6 +150,16 @@ def fit(
         str | None,
         typer.Option(help="Of data that stream: folder that keeps them prepared for another fit."),
     ] = None,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Report to tensorboard, wandb, mlflow or trackio, or to a tracker of another "
+            "package; may be repeated. Their own environment variables say where."
+        ),
+    ] = None,
+    track_project: Annotated[
+        str, typer.Option(help="Under which trackers file the run.")
+    ] = "vaekit",
     **options: Any,
 ) -> None:
     """Train a model on your data.
@@ -184,6 +195,8 @@ def fit(
     vaekit fit "rides/*.parquet" runs/rides
 
     vaekit fit assay.csv runs/assay --start-from moses --targets activity
+
+    vaekit fit fashion_mnist runs/fashion --track tensorboard --track wandb --track-project shirts
     """
     storage.check_destination(run)
     if restart and options["resume"]:
@@ -202,9 +215,10 @@ def fit(
         training.refuse_to_discard(run)  # worth asking before anything is read
     if options["first_stage"] is not None:
         fitting.check_first_stage(options["first_stage"])
+    callbacks = trackers.make_trackers(track or (), track_project, run)
     if start_from is not None:
         asked = domains.ReadOptions(skip_bad=skip_bad, drop_stereo=drop_stereo)
-        _keep(_further(start_from, data, context, targets, asked, options), run)
+        _keep(_further(start_from, data, context, targets, asked, options, callbacks), run)
         return
     names = None if targets is None else tuple(targets.split(","))
     asked = domains.ReadOptions(
@@ -236,7 +250,9 @@ def fit(
     preset = presets.choose_preset(name, parse_assignments(option or []))
     if captions:
         _check_captions(context, options)
-    model = vaekit.Autoencoder(preset, domain=domain, checkpoint_dir=run, **options)
+    model = vaekit.Autoencoder(
+        preset, domain=domain, checkpoint_dir=run, callbacks=callbacks, **options
+    )
     with training.held(run), saying_what_is_kept(run, training.CHECKPOINT_NAME):
         given = None
         if not streamed or items.context is None:  # else it comes with the items
@@ -290,6 +306,7 @@ def _further(
     targets: str | None,
     asked: domains.ReadOptions,
     options: Any,
+    callbacks: Sequence[vaekit.Callback],
 ) -> vaekit.Autoencoder:
     """Go on from a trained model.
 
@@ -315,7 +332,12 @@ def _further(
     items = read_data(data, reading)
     names = () if targets is None else tuple(targets.split(","))
     return vaekit.fine_tune(
-        first, items, read_context(context, data, first.domain_, must=True), names, **chosen
+        first,
+        items,
+        read_context(context, data, first.domain_, must=True),
+        names,
+        callbacks,
+        **chosen,
     )
 
 

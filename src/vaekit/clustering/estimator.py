@@ -1,5 +1,6 @@
 """Clustering as an estimator of scikit-learn."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from vaekit.autoencoder import Autoencoder, adopt_features, fit_autoencoder, req
 from vaekit.clustering.clusters import assign, check_options, cluster
 from vaekit.presets.base import Preset
 from vaekit.presets.structured_latents import vade
+from vaekit.training.callbacks import Callback, CallbackList, check_callbacks
 
 
 class VAEClusterer(ClusterMixin, BaseEstimator):
@@ -31,6 +33,8 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
         autoencoder: An `Autoencoder` with all options of your own, of which a copy is fitted; the
             options from ``preset`` to ``progress`` then do not count, but for ``seed``, which is
             also the clustering's.
+        callbacks: `Callback` objects, called during the fit; those of ``autoencoder`` are called
+            before them. They are neither stored nor copied.
 
     Attributes:
         labels_: The cluster of each item of `fit`, from 0, the largest first; -1 for none.
@@ -58,6 +62,7 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
         seed: int = 0,
         progress: bool | None = None,
         autoencoder: Autoencoder | None = None,
+        callbacks: Sequence[Callback] | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.method = method
@@ -67,6 +72,7 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
         self.seed = seed
         self.progress = progress
         self.autoencoder = autoencoder
+        self.callbacks = callbacks
 
     def fit(self, X: Any, y: Any = None, context: Any = None) -> Self:
         """Train and cluster.
@@ -81,14 +87,22 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
             VaekitError: As of `Autoencoder.fit` and `vaekit.clustering.cluster`.
         """
         check_options(self.method, self.n_clusters)
-        autoencoder = fit_autoencoder(self._template(), X, context)
-        found = cluster(
-            autoencoder.trained_, X, context, method=self.method, k=self.n_clusters, seed=self.seed
-        )
-        self.autoencoder_, self.clustering_ = autoencoder, found
-        self.labels_, self.probabilities_ = found.assignments, found.probabilities
-        self.n_clusters_ = found.k
-        adopt_features(self, autoencoder)
+        own = () if self.autoencoder is None else check_callbacks(self.autoencoder.callbacks)
+        callbacks = (*own, *check_callbacks(self.callbacks))
+        autoencoder = fit_autoencoder(self._template(), X, context, callbacks)
+        with CallbackList(callbacks).ending(self, autoencoder.save):
+            found = cluster(
+                autoencoder.trained_,
+                X,
+                context,
+                method=self.method,
+                k=self.n_clusters,
+                seed=self.seed,
+            )
+            self.autoencoder_, self.clustering_ = autoencoder, found
+            self.labels_, self.probabilities_ = found.assignments, found.probabilities
+            self.n_clusters_ = found.k
+            adopt_features(self, autoencoder)
         return self
 
     def predict(self, X: Any, context: Any = None) -> NDArray[np.int64]:

@@ -443,7 +443,7 @@ class Benchmark:
         )
         try:
             told = None if self.conditioning is None else self.conditioning.training
-            fitted = fit_model(plan, self.training, told, config, callbacks=[watch])
+            fitted = fit_model(plan, self.training, told, config, listeners=[watch])
             return self._scored(name, seed, fitted, watch, config)
         except VaekitError as error:
             return BenchmarkRun(name, seed, failure=f"{type(error).__name__}: {error}")

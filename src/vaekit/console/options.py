@@ -26,7 +26,9 @@ ContextOption = Annotated[
     typer.Option(help="For conditional models: a file, or values separated by commas."),
 ]
 
-_NOT_ON_THE_COMMAND_LINE = frozenset({"encoder", "decoder", "checkpoint_dir", "progress", "domain"})
+_NOT_ON_THE_COMMAND_LINE = frozenset(
+    {"callbacks", "encoder", "decoder", "checkpoint_dir", "progress", "domain"}
+)
 _SIMPLE = {"bool": bool, "int": int, "float": float, "str": str}
 
 

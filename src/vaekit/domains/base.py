@@ -166,6 +166,11 @@ class Domain(abc.ABC):
         """Name of the model that these data get where none is chosen."""
         return "vae"
 
+    @property
+    def tuning_objective(self) -> str:
+        """Name of the measure that a search for options goes by where none is chosen."""
+        return "log-likelihood"
+
     @abc.abstractmethod
     def parts(
         self,

@@ -6,13 +6,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from vaekit.errors import CompositionError, DataError
+from vaekit.fitting.callbacks import FitReporter, stage_of
 from vaekit.fitting.first_stage import is_frozen, planned_steps
-from vaekit.fitting.fit import Fitted, Plan, continue_training, examine, fit_prior, time_left
+from vaekit.fitting.fit import (
+    Fitted,
+    Plan,
+    continue_training,
+    examine,
+    fit_prior,
+    fit_start,
+    time_left,
+)
 from vaekit.fitting.prior import MOST_STEPS
 from vaekit.fitting.trained import TrainedModel, as_items, resolve_context
 from vaekit.models.vae import VAE
+from vaekit.presets.base import Preset
 from vaekit.randomness import seeded
-from vaekit.training.config import TrainConfig
+from vaekit.training.callbacks import Callback, CallbackList
+from vaekit.training.config import Items, TrainConfig
 
 
 def fine_tune_model(
@@ -22,6 +33,7 @@ def fine_tune_model(
     context: Any,
     config: TrainConfig,
     targets: Sequence[str] = (),
+    callbacks: Sequence[Callback] | None = None,
 ) -> Fitted:
     """Train a model further on new items, then fit its sampling prior to them.
 
@@ -32,6 +44,7 @@ def fine_tune_model(
         context: Their labels or properties, if the model is conditional.
         config: How to train.
         targets: Of molecules: properties that it is to learn as well; see `MoleculeDomain`.
+        callbacks: Of the user; all hooks but `Callback.on_fit_end` are called here.
 
     Raises:
         CompositionError: A model without latents, or targets of other data.
@@ -42,6 +55,7 @@ def fine_tune_model(
             f"fine-tuning needs a model with latents; got {type(trained.model).__name__}. Fit it "
             "anew with all of the data."
         )
+    told = CallbackList(callbacks)
     started = time.monotonic()
     context = resolve_context(trained.domain, X, context, must=True)
     found = _readable(trained, X, context)
@@ -51,13 +65,35 @@ def fine_tune_model(
     items = as_items(trained.domain, trained.context, found, context, all_captions=True)
     preset, _ = plan.resolve(trained.domain)
     config = config.suggested(preset.training_for(len(items), trained.domain.event_shape))
-    result = continue_training(trained, plan, items, config)
+    if not told:
+        return _continue(trained, plan, items, config, preset, started, None)
+    reporter = FitReporter(told, trained.domain, trained.context, items)
+    with told.fitting(fit_start(plan, preset, trained.domain, items, config, trained.model, None)):
+        fitted = _continue(trained, plan, items, config, preset, started, reporter)
+        reporter.finish(fitted.trained.model, fitted.health)
+    return fitted
+
+
+def _continue(
+    trained: TrainedModel,
+    plan: Plan,
+    items: Items,
+    config: TrainConfig,
+    preset: Preset,
+    started: float,
+    reporter: FitReporter | None,
+) -> Fitted:
+    """Train further, fit the sampling prior, and examine the latents."""
+    listeners = () if reporter is None else (reporter,)
+    with stage_of(reporter, "model", is_there=not is_frozen(trained.model)):
+        result = continue_training(trained, plan, items, config, listeners)
     trained = trained.domain.finished(trained, items, config)
     if is_frozen(trained.model):
         steps, seconds = planned_steps(config, len(items), MOST_STEPS), time_left(config, 0.0)
     else:
         steps, seconds = int(result.history[-1]["step"]), None
-    fit_prior(trained, items, config, preset.prior, steps, seconds)
+    with stage_of(reporter, "prior"):
+        fit_prior(trained, items, config, preset.prior, steps, seconds, reporter=reporter)
     health = examine(trained, items, config)
     return Fitted(preset, trained, result, health, time.monotonic() - started)
 

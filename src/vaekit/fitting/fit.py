@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from vaekit.domains.captions import captions_of
 from vaekit.domains.choice import infer_domain, use_networks
 from vaekit.domains.context import Context
 from vaekit.errors import CompositionError, SpecError, unknown_name
+from vaekit.fitting.callbacks import FitReporter, stage_of
 from vaekit.fitting.first_stage import (
     check_alone,
     check_first_stage,
@@ -38,9 +39,9 @@ from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TABLE, TOKENS
 from vaekit.memory import check_memory
 from vaekit.metrics.latents import Health, latent_health
-from vaekit.models.vae import VAE
+from vaekit.models.vae import VAE, Model
 from vaekit.networks.context import ContextReader, NoReader
-from vaekit.objectives.base import FixedSchedule
+from vaekit.objectives.base import FixedSchedule, Objective
 from vaekit.presets.base import Preset, Recipe, get_preset
 from vaekit.priors.base import FittedPrior
 from vaekit.priors.codes import AutoregressiveCodes
@@ -49,8 +50,9 @@ from vaekit.randomness import make_generator, seeded
 from vaekit.streams.base import Stream
 from vaekit.streams.opening import is_stream, stream
 from vaekit.streams.preparing import prepare_stream
+from vaekit.training.callbacks import Callback, CallbackList, FitStart, Stage
 from vaekit.training.config import Items, TrainConfig, TrainingSet
-from vaekit.training.trainer import Callback, TrainResult, train
+from vaekit.training.trainer import Listener, TrainResult, train
 from vaekit.training.weights import item_weights
 
 _EXAMPLES = 1000
@@ -179,6 +181,7 @@ def fit_prior(
     steps: int = 0,
     seconds: float | None = None,
     preview: Preview | None = None,
+    reporter: FitReporter | None = None,
 ) -> float:
     """Fit a prior to the latents of training items, for the model to sample from.
 
@@ -190,6 +193,7 @@ def fit_prior(
         steps: How many steps the training took; see `prior_after`.
         seconds: After which the fit of a network stops; ``None`` for no limit.
         preview: Where images are drawn on the way; ``None`` for nowhere.
+        reporter: What callbacks are called by on the way; ``None`` for none.
 
     Returns:
         The seconds that it took.
@@ -216,7 +220,7 @@ def fit_prior(
     )
     with ExitStack() as watched:
         if isinstance(chosen, FittedPrior):
-            seen = PriorProgress(trained.vae, chosen, config.progress, preview)
+            seen = PriorProgress(trained.vae, chosen, config.progress, preview, reporter)
             watched.enter_context(seen)
         refit_prior(trained.vae, fitting, chosen, generator=generator)
     return time.monotonic() - started
@@ -381,7 +385,8 @@ def fit_model(
     sample_weight: Any = None,
     folder: str | Path | None = None,
     resume: bool = False,
-    callbacks: Sequence[Callback] = (),
+    listeners: Sequence[Listener] = (),
+    callbacks: Sequence[Callback] | None = None,
 ) -> Fitted:
     """Learn the schema, train, fit the sampling prior, and examine the latents.
 
@@ -395,7 +400,8 @@ def fit_model(
             the prior for sampling; ``None`` for all alike. The schema is learned from all items.
         folder: For checkpoints.
         resume: Go on from the checkpoint there.
-        callbacks: Called with each `Event` of the training.
+        listeners: Called with each `Event` of the training.
+        callbacks: Of the user; all hooks but `Callback.on_fit_end` are called here.
 
     Raises:
         VaekitError: See `Autoencoder.fit`.
@@ -406,6 +412,7 @@ def fit_model(
         >>> fit_model(Plan(latent_dim=4), digits().images, None, config).result.best_epoch
         1
     """
+    told = CallbackList(callbacks)
     if plan.first_stage is not None:
         check_first_stage(plan.first_stage)
     with ExitStack() as opened:
@@ -414,7 +421,7 @@ def fit_model(
             given = _opened(opened, plan, streamed, context, sample_weight, config)
         else:
             given = _in_memory(plan, X, context, sample_weight)
-        return _fit(plan, given, config, folder, resume, callbacks)
+        return _fit(plan, given, config, folder, resume, told, listeners)
 
 
 @dataclass(frozen=True)
@@ -485,7 +492,8 @@ def _fit(
     config: TrainConfig,
     folder: str | Path | None,
     resume: bool,
-    callbacks: Sequence[Callback],
+    told: CallbackList,
+    listeners: Sequence[Listener],
 ) -> Fitted:
     domain, learned, items = given.domain, given.learned, given.items
     preset, _ = plan.resolve(domain)
@@ -497,30 +505,99 @@ def _fit(
             stacklevel=3,
         )
     model, objective = plan.assembled(domain, learned, items.examples(), config.seed)
-    preview = None
-    if folder is not None and domain.draws_images:
-        preview = Preview(domain, learned, items, folder)
-        callbacks = (*callbacks, preview)
-    learned_from = items.count_for_training(config.held_out)
-    if is_frozen(model):
-        result = measure(model, items, config)
-        seconds = time_left(config, result.seconds)
-        steps = planned_steps(config, learned_from, MOST_STEPS)
-    else:
-        training, seconds = _shared_time(config, preset.prior, learned_from)
-        result = train(
-            model, objective, items, training, folder=folder, resume=resume, callbacks=callbacks
-        )
-        steps = int(result.history[-1]["step"])
-    trained = TrainedModel(model.eval(), domain, learned)
-    calibrate(trained, items, config)
-    trained = domain.finished(trained, items, config)
-    spent = fit_prior(trained, items, config, preset.prior, steps, seconds, preview)
-    if preview is not None:
-        preview.finish(trained.model)
-    health = examine(trained, items, config)
-    remarks = {} if given.X is None else domain.remarks(trained, given.X)
-    return Fitted(preset, trained, result, health, result.seconds + spent, remarks)
+    if not told:
+        work = _Work(plan, preset, domain, learned, given.X, items, config, tuple(listeners))
+        return work.fit(model, objective, folder, resume)
+    reporter = FitReporter(told, domain, learned, items)
+    work = _Work(
+        plan, preset, domain, learned, given.X, items, config, (*listeners, reporter), reporter
+    )
+    with told.fitting(fit_start(plan, preset, domain, items, config, model, folder)):
+        fitted = work.fit(model, objective, folder, resume)
+        reporter.finish(fitted.trained.model, fitted.health)
+    return fitted
+
+
+def fit_start(
+    plan: Plan,
+    preset: Preset,
+    domain: Domain,
+    items: TrainingSet,
+    config: TrainConfig,
+    model: Model,
+    folder: str | Path | None,
+) -> FitStart:
+    """Return what callbacks hear of a fit before it begins."""
+    _, latent_dim = plan.resolve(domain)
+    stages: list[Stage] = [] if is_frozen(model) else ["model"]
+    stages += ["prior"] if isinstance(model, VAE) else []
+    chosen = {f.name: getattr(plan, f.name) for f in fields(plan)} | {"latent_dim": latent_dim}
+    options = {**chosen, **asdict(config), "preset": preset.name}
+    plain = {k: v for k, v in options.items() if isinstance(v, str | int | float | None)}
+    own = {f"option.{name}": _plain(value) for name, value in preset.options.items()}
+    place = None if folder is None else Path(folder)
+    return FitStart(
+        preset.name, type(domain).__name__, len(items), plain | own, tuple(stages), place
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a fit needs once the data are read."""
+
+    plan: Plan
+    preset: Preset
+    domain: Domain
+    learned: Context | None
+    X: Any
+    items: TrainingSet
+    config: TrainConfig
+    listeners: tuple[Listener, ...]
+    reporter: FitReporter | None = None
+
+    def fit(
+        self, model: Model, objective: Objective, folder: str | Path | None, resume: bool
+    ) -> Fitted:
+        """Train, fit the sampling prior, and examine the latents."""
+        domain, items, config = self.domain, self.items, self.config
+        listeners, preview = self.listeners, None
+        if folder is not None and domain.draws_images:
+            preview = Preview(domain, self.learned, items, folder)
+            listeners = (*listeners, preview)
+        learned_from = items.count_for_training(config.held_out)
+        if is_frozen(model):
+            result = measure(model, items, config)
+            seconds = time_left(config, result.seconds)
+            steps = planned_steps(config, learned_from, MOST_STEPS)
+        else:
+            training, seconds = _shared_time(config, self.preset.prior, learned_from)
+            with stage_of(self.reporter, "model"):
+                result = train(
+                    model,
+                    objective,
+                    items,
+                    training,
+                    folder=folder,
+                    resume=resume,
+                    callbacks=listeners,
+                )
+            steps = int(result.history[-1]["step"])
+        trained = TrainedModel(model.eval(), domain, self.learned)
+        calibrate(trained, items, config)
+        trained = domain.finished(trained, items, config)
+        with stage_of(self.reporter, "prior", is_there=isinstance(model, VAE)):
+            spent = fit_prior(
+                trained, items, config, self.preset.prior, steps, seconds, preview, self.reporter
+            )
+        if preview is not None:
+            preview.finish(trained.model)
+        health = examine(trained, items, config)
+        remarks = {} if self.X is None else domain.remarks(trained, self.X)
+        return Fitted(self.preset, trained, result, health, result.seconds + spent, remarks)
 
 
 def weighted(items: Items, sample_weight: Any) -> Items:
@@ -539,7 +616,11 @@ def weighted(items: Items, sample_weight: Any) -> Items:
 
 
 def continue_training(
-    trained: TrainedModel, plan: Plan, items: Items, config: TrainConfig
+    trained: TrainedModel,
+    plan: Plan,
+    items: Items,
+    config: TrainConfig,
+    listeners: Sequence[Listener] = (),
 ) -> TrainResult:
     """Go on training a model, on other items of the same kind.
 
@@ -552,6 +633,7 @@ def continue_training(
         plan: How it was built, for its objective.
         items: What to train on: old items among the new ones, or the old will be forgotten.
         config: How to train.
+        listeners: Called with each `Event` of the training.
 
     Raises:
         NonFiniteLossError: As of `train`; the model is then of no use.
@@ -573,7 +655,7 @@ def continue_training(
     objective = plan.assembled(trained.domain, trained.context, items.rows, config.seed).objective
     if set(objective.groups(trained.model)) == {"model"}:
         objective = FixedSchedule(objective)
-    result = train(trained.model.train(), objective, items, config)
+    result = train(trained.model.train(), objective, items, config, callbacks=listeners)
     trained.model.eval()
     calibrate(trained, items, config)
     return result

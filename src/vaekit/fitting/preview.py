@@ -9,6 +9,7 @@ import torch
 
 from vaekit.domains.base import Domain
 from vaekit.domains.context import Context
+from vaekit.fitting.callbacks import FitReporter
 from vaekit.fitting.trained import TrainedModel
 from vaekit.models.vae import VAE, Model
 from vaekit.priors.base import FittedPrior
@@ -98,12 +99,18 @@ class PriorProgress:
         prior: Which.
         shows: Whether there is a bar; ``None`` for one where there is a terminal.
         preview: To draw into; ``None`` for none.
+        reporter: To report to; ``None`` for nobody.
     """
 
     def __init__(
-        self, model: VAE, prior: FittedPrior, shows: bool | None, preview: Preview | None
+        self,
+        model: VAE,
+        prior: FittedPrior,
+        shows: bool | None,
+        preview: Preview | None,
+        reporter: FitReporter | None = None,
     ) -> None:
-        self.model, self.prior, self.preview = model, prior, preview
+        self.model, self.prior, self.preview, self.reporter = model, prior, preview, reporter
         self.bar = ProgressBar("prior") if wants_bar(shows) else None
 
     def __enter__(self) -> "PriorProgress":
@@ -117,13 +124,14 @@ class PriorProgress:
         if self.bar is not None:
             self.bar.close()
 
-    def _see(self, done: float) -> None:
+    def _see(self, done: float) -> bool:
         if self.bar is not None:
             self.bar(Event("step", round(_PARTS * done), _PARTS, {}, self.model))
         if self.preview is not None:
             self.prior.watch = None  # copies of it are drawn from
             self.preview.of_prior(self.model, self.prior)
             self.prior.watch = self._see
+        return self.reporter is not None and self.reporter.prior_step(done)
 
 
 _PARTS = 1000

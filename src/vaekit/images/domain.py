@@ -420,6 +420,11 @@ class ImageDomain(Domain):
         return "bernoulli"
 
     @property
+    def tuning_objective(self) -> str:
+        """Samples are looked at, and densities of different likelihoods do not compare."""
+        return "Frechet distance, samples"
+
+    @property
     def default_preset(self) -> str:
         """What keeps images sharp."""
         return "image_vae"

@@ -61,7 +61,8 @@ class Prior(nn.Module, abc.ABC):
         """
 
 
-Watch = Callable[[float], None]
+Watch = Callable[[float], bool | None]
+"""Called with the share that is done; `True` ends the fit."""
 
 
 class FittedPrior(Prior, abc.ABC):
@@ -70,7 +71,8 @@ class FittedPrior(Prior, abc.ABC):
     Attributes:
         deadline: Reading of `time.monotonic` at which a fit stops early, its learning rate having
             come down in time; ``None`` for none. Those that take seconds pay no heed. Not stored.
-        watch: Called with the share that is done after each step of a fit; ``None`` for nothing.
+        watch: Called with the share that is done after each step of a fit, which `True` ends;
+            ``None`` for nothing.
             Those that take seconds pay no heed. Not stored.
     """
 
@@ -320,7 +322,7 @@ def train(
         batch_size: Rows per step.
         learning_rate: Adam's first step size; it falls to 0 along a cosine.
         deadline: Reading of `time.monotonic` at which to stop, if there are steps left.
-        watch: Called with the share that is done after each step.
+        watch: Called with the share that is done after each step; `True` ends the fit.
     """
     held_out, rest = _split(len(rows[0]))
     net.train()
@@ -336,8 +338,8 @@ def train(
             clip_grad_norm_(net.parameters(), _LARGEST_GRADIENT)
             optimizer.step()
         done = progress(step)
-        if watch is not None:
-            watch(done)
+        if watch is not None and watch(done):
+            done = 1.0
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * (1 + math.cos(math.pi * done)) / 2
         if step % max(1, steps // _LOOKS) == 0 or done >= 1:

@@ -314,8 +314,14 @@ def _build_model(
 
 
 def options_to_json(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of an estimator; the user's own modules, which live in the model, left out."""
-    return {name: _option(value) for name, value in options.items()}
+    """The options of an estimator, without callbacks.
+
+    The user's own modules, which live in the model, are left out.
+    """
+    return {k: _option(value) for k, value in options.items() if k not in _NOT_STORED}
+
+
+_NOT_STORED = ("callbacks",)
 
 
 def _option(value: Any) -> Any:
@@ -343,7 +349,7 @@ def options_from_json(
         SpecError: An option that this version does not have.
         FormatError: One is of the wrong type, or a part asks for more than options may.
     """
-    known = inspect.signature(estimator).parameters
+    known = inspect.signature(estimator).parameters.keys() - set(_NOT_STORED)
     if not isinstance(stored, dict):
         raise FormatError(f"{place} must be an object; got {shown(stored)}.")
     for name in stored:

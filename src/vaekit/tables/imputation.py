@@ -1,6 +1,6 @@
 """Filling missing cells of tables: over a trained model, and the scikit-learn imputer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -37,6 +37,7 @@ from vaekit.tables.columns import Column
 from vaekit.tables.dates import DatetimeColumn
 from vaekit.tables.domain import TableDomain
 from vaekit.tables.numbers import NumericColumn
+from vaekit.training.callbacks import Callback, CallbackList
 from vaekit.types import Batch
 
 ESTIMATES = ("mean", "draw")
@@ -252,6 +253,8 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         draws: Latents that each row is filled from.
         seed: Seed of everything random.
         progress: Show a bar; ``None`` does so on a terminal.
+        callbacks: `Callback` objects, called during the fit: to log it, look at it, stop it. They
+            are neither stored nor copied.
 
     Attributes:
         autoencoder_: The fitted `Autoencoder`.
@@ -278,6 +281,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         draws: int = 100,
         seed: int = 0,
         progress: bool | None = None,
+        callbacks: Sequence[Callback] | None = None,
     ) -> None:
         self.estimate = estimate
         self.preset = preset
@@ -288,6 +292,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         self.draws = draws
         self.seed = seed
         self.progress = progress
+        self.callbacks = callbacks
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from rows, with their missing cells.
@@ -308,8 +313,11 @@ class VAEImputer(TransformerMixin, BaseEstimator):
             max_epochs=self.max_epochs,
             seed=self.seed,
             progress=self.progress,
+            callbacks=self.callbacks,
         )
-        self.autoencoder_ = model.fit(frame, sample_weight=sample_weight)
+        model.fit_inner(frame, sample_weight=sample_weight)
+        with CallbackList(self.callbacks).ending(self, model.save):
+            self.autoencoder_ = model
         return self
 
     def transform(self, X: Any) -> Any:

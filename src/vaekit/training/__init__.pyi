@@ -1,4 +1,14 @@
-from .trainer import Callback as Callback, Event as Event
+from .callbacks import (
+    Callback as Callback,
+    CallbackList as CallbackList,
+    EpochMetrics as EpochMetrics,
+    FitEnd as FitEnd,
+    FitStart as FitStart,
+    Samples as Samples,
+    StepMetrics as StepMetrics,
+    StopTraining as StopTraining,
+)
+from .trainer import Event as Event, Listener as Listener
 from .config import TrainConfig as TrainConfig
 from .config import Items as Items
 from .weights import item_weights as item_weights

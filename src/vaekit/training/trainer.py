@@ -21,6 +21,7 @@ from vaekit.files import atomic_write, expanded_path, hold
 from vaekit.models.vae import VAE, Model
 from vaekit.objectives.base import Objective, WarmUpCosine, check_composition, overrunning
 from vaekit.randomness import drawing_nothing, seeded
+from vaekit.training.callbacks import StopTraining
 from vaekit.training.config import TrainConfig, TrainingSet, count_batches
 from vaekit.training.state import Machinery, State, kept_memory, refuse_to_discard
 from vaekit.training.stopping import StopRequest, finishing_steps
@@ -46,7 +47,7 @@ class Event:
     model: Model
 
 
-Callback = Callable[[Event], None]
+Listener = Callable[[Event], None]
 
 
 HISTORY_NAME = "history.csv"
@@ -102,8 +103,8 @@ _NOT_IN_THE_BAR = ("epoch", "step", "learning_rate", "validation")
 
 @contextmanager
 def listening(
-    callbacks: Sequence[Callback], state: State, config: TrainConfig
-) -> Iterator[Callback]:
+    callbacks: Sequence[Listener], state: State, config: TrainConfig
+) -> Iterator[Listener]:
     """Yield all listeners of a run as one: the caller's, and those that the options ask for."""
     if not state.machinery.fabric.is_global_zero:
         yield lambda event: None
@@ -123,7 +124,7 @@ def listening(
             bar.close()
 
 
-def _tell_all(listeners: Sequence[Callback], event: Event) -> None:
+def _tell_all(listeners: Sequence[Listener], event: Event) -> None:
     for listener in listeners:
         listener(event)
 
@@ -148,7 +149,7 @@ def history_csv(history: Sequence[Mapping[str, float]]) -> bytes:
     return text.getvalue().encode()
 
 
-def write_csv(path: Path, history: Sequence[Mapping[str, float]]) -> Callback:
+def write_csv(path: Path, history: Sequence[Mapping[str, float]]) -> Listener:
     """Rewrite the history file after each epoch, after the rows of a run that is resumed."""
     rows = list(history)
 
@@ -164,7 +165,7 @@ TENSORBOARD_NAME = "tensorboard"
 """The folder within a run that TensorBoard reads."""
 
 
-def tensorboard(folder: Path) -> Callback:
+def tensorboard(folder: Path) -> Listener:
     """Log each epoch for TensorBoard, into this folder.
 
     Raises:
@@ -216,7 +217,7 @@ def train(
     *,
     folder: str | Path | None = None,
     resume: bool = False,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[Listener] = (),
 ) -> TrainResult:
     """Train a model; it ends with the weights of the best validation loss.
 
@@ -228,7 +229,8 @@ def train(
         folder: Where checkpoints and ``history.csv`` go; ``None`` writes nothing.
         resume: Go on from the checkpoint in ``folder``, if there is one. Without it, a checkpoint
             there is an error: it would be lost; `discard_checkpoint` removes it.
-        callbacks: Called with each `Event`.
+        callbacks: Functions that are called with each `Event`, in the first process only. One that
+            raises `StopTraining` ends the training after this step.
 
     Raises:
         CompositionError: The objective needs what the model does not provide.
@@ -300,7 +302,7 @@ class _Loop:
         training: TrainingSet,
         validation: TrainingSet | None,
         config: TrainConfig,
-        notify: Callback,
+        notify: Listener,
         request: StopRequest,
     ) -> None:
         self.machinery, self.state, self.config, self.notify = machinery, state, config, notify
@@ -312,6 +314,9 @@ class _Loop:
         self.per_epoch = count_batches(len(training), config.items_per_step)
         self.planned = int(min(self.epochs * self.per_epoch, config.most_steps))
         self.rate = WarmUpCosine(config.peak_rate(machinery.model), config.warm_up)
+        self.alone = machinery.fabric.world_size == 1
+        self.stopping = False
+        self.failure: Exception | None = None
 
     def run(self) -> None:
         """Train until the epochs, the time or the patience are used up."""
@@ -319,7 +324,7 @@ class _Loop:
         self._warn_of_overruns()
         state.start_clock()
         self._read_clock()
-        while state.epoch < self.epochs and not self._is_over() and not self._out_of_patience():
+        while state.epoch < self.epochs and not self._is_done():
             self._epoch()
         state.finish()
         self._tell("end", state.history[-1])
@@ -361,6 +366,7 @@ class _Loop:
         }
         state.end_epoch(row, is_checkpointable=self.machinery.objective.is_checkpointable)
         self._tell("epoch", row)
+        self._agree()
 
     def _read_clock(self) -> None:
         """Look at the time; of several processes all go by the first one's clock."""
@@ -369,7 +375,25 @@ class _Loop:
 
     def _tell(self, kind: Literal["step", "epoch", "end"], values: Mapping[str, float]) -> None:
         total = self._clock().total
-        self.notify(Event(kind, self.state.step, total, values, self.machinery.current))
+        try:
+            self.notify(Event(kind, self.state.step, total, values, self.machinery.current))
+        except StopTraining:
+            self.stopping = True
+        except Exception as error:
+            if self.alone:
+                raise
+            self.failure = self.failure or error  # the other processes still work on the epoch
+
+    def _agree(self) -> None:
+        """Let all processes know what the listeners of the first one asked for."""
+        if self.alone:
+            return
+        asked = self.stopping, None if self.failure is None else str(self.failure)
+        self.stopping, failure = self.machinery.fabric.broadcast(asked)
+        if self.failure is not None:
+            raise self.failure
+        if failure is not None:
+            raise TrainingError(f"the first process must not fail; it did: {failure}")
 
     def _step(
         self, training: TrainingSet, index: Tensor, progress: TrainingProgress
@@ -440,8 +464,13 @@ class _Loop:
             planned = min(planned, max(step, int(step / max(spent, 1e-9))))
         return TrainingProgress(step, planned, len(self.training))
 
+    def _is_done(self) -> bool:
+        return self.stopping or self._is_over() or self._out_of_patience()
+
     def _is_over(self) -> bool:
         """Return whether the time or the steps are used up, within a pass or after it."""
+        if self.stopping and self.alone:  # several processes agree on it after each epoch
+            return True
         return self._out_of_time() or self.state.step >= self.config.most_steps
 
     def _out_of_time(self) -> bool:

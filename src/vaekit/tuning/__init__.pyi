@@ -1,0 +1,12 @@
+from .objectives import Objective as Objective, known_objectives as known_objectives
+from .pruning import PruningCallback as PruningCallback
+from .result import TuningResult as TuningResult
+from .search import tune as tune
+from .settings import TuningSettings as TuningSettings
+from .space import (
+    Choice as Choice,
+    Integer as Integer,
+    Real as Real,
+    default_space as default_space,
+    read_space as read_space,
+)
