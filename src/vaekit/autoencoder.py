@@ -93,7 +93,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         seed: Seed of everything random.
         checkpoint_seconds: Time between checkpoints.
         tensorboard: Also log for TensorBoard.
-        progress: Show a bar; ``None`` does so on a terminal.
+        progress: Show a bar on a terminal, and lines elsewhere; ``None`` the bar alone.
         callbacks: `Callback` objects, called during the fit: to log it, look at it, stop it. They
             are neither stored nor copied.
 

@@ -251,7 +251,7 @@ def fit(
     if captions:
         _check_captions(context, options)
     model = vaekit.Autoencoder(
-        preset, domain=domain, checkpoint_dir=run, callbacks=callbacks, **options
+        preset, domain=domain, checkpoint_dir=run, callbacks=callbacks, progress=True, **options
     )
     with training.held(run), saying_what_is_kept(run, training.CHECKPOINT_NAME):
         given = None

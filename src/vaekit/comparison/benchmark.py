@@ -36,7 +36,7 @@ from vaekit.models.vae import VAE, Model
 from vaekit.networks.context import ValueReader
 from vaekit.randomness import make_generator
 from vaekit.training.config import TrainConfig
-from vaekit.training.trainer import Event
+from vaekit.training.progress import Event
 
 
 class Snapshots:

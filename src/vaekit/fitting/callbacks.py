@@ -23,7 +23,7 @@ from vaekit.training.callbacks import (
     StopTraining,
 )
 from vaekit.training.config import TrainingSet
-from vaekit.training.trainer import Event
+from vaekit.training.progress import Event
 
 _SHOWN = 24
 _PARTS = 1000

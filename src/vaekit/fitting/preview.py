@@ -15,7 +15,8 @@ from vaekit.models.vae import VAE, Model
 from vaekit.priors.base import FittedPrior
 from vaekit.randomness import make_generator, seeded
 from vaekit.training.config import TrainingSet
-from vaekit.training.trainer import PREVIEW_NAME, Event, ProgressBar, wants_bar
+from vaekit.training.progress import Event, progress_display
+from vaekit.training.trainer import PREVIEW_NAME
 
 _SHOWN = 8
 _SECONDS = 60.0
@@ -111,7 +112,7 @@ class PriorProgress:
         reporter: FitReporter | None = None,
     ) -> None:
         self.model, self.prior, self.preview, self.reporter = model, prior, preview, reporter
-        self.bar = ProgressBar("prior") if wants_bar(shows) else None
+        self.bar = progress_display(shows, "prior")
 
     def __enter__(self) -> "PriorProgress":
         """Watch the fit."""

@@ -4,11 +4,13 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +25,13 @@ from vaekit.errors import DataError, FormatError, InUseError
 from vaekit.files import expanded_path, hold, parse_json, to_json
 from vaekit.spec import build, describe
 from vaekit.streams.base import Stream
+from vaekit.training.progress import wants_bar
 from vaekit.training.streamed import RowWriter, StreamedItems, read_rows
-from vaekit.training.trainer import wants_bar
 
 _MOST_HELD_OUT = 50_000
 _SCHEMA, _SIDES = "schema.json", "sides.npy"
 _POLL_SECONDS = 0.2
-_REFRESH_SECONDS = 0.25
+_REFRESH_SECONDS, _SECONDS_BETWEEN_LINES = 0.25, 30.0
 
 
 @dataclass(frozen=True)
@@ -199,13 +201,24 @@ class _Reading:
         return StreamedData(domain, items, labels, outside)
 
 
+def _said(what: str, pieces: Iterator[ShardPiece]) -> Iterator[ShardPiece]:
+    """Pass pieces on, and write now and then to standard error how many items have come."""
+    count, said = 0, time.monotonic()
+    for piece in pieces:
+        yield piece
+        count += len(piece.items)
+        if time.monotonic() - said > _SECONDS_BETWEEN_LINES:
+            said = time.monotonic()
+            sys.stderr.write(f"{what}: {count:,} items\n")
+
+
 @contextmanager
 def _counting(
     what: str, progress: bool | None
 ) -> Iterator[Callable[[Iterator[ShardPiece]], Iterator[ShardPiece]]]:
     """Yield what passes pieces on and shows how many items have come."""
     if not wants_bar(progress):
-        yield lambda pieces: pieces
+        yield partial(_said, what) if progress else lambda pieces: pieces
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 

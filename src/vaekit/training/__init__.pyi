@@ -8,7 +8,8 @@ from .callbacks import (
     StepMetrics as StepMetrics,
     StopTraining as StopTraining,
 )
-from .trainer import Event as Event, Listener as Listener
+from .progress import Event as Event
+from .trainer import Listener as Listener
 from .config import TrainConfig as TrainConfig
 from .config import Items as Items
 from .weights import item_weights as item_weights

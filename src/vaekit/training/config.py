@@ -71,7 +71,8 @@ class TrainConfig:
         seed: Seed of weights, order and noise.
         checkpoint_seconds: Time between checkpoints, where a folder for them is given.
         tensorboard: Also log for TensorBoard (extra ``tensorboard``).
-        progress: Show a progress bar; ``None`` does so on a terminal.
+        progress: Show how far it is: a bar on a terminal, a line every half a minute elsewhere;
+            ``None`` shows the bar alone.
     """
 
     max_epochs: int | None = None

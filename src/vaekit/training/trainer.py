@@ -4,7 +4,6 @@ import csv
 import functools
 import io
 import math
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -23,29 +22,10 @@ from vaekit.objectives.base import Objective, WarmUpCosine, check_composition, o
 from vaekit.randomness import drawing_nothing, seeded
 from vaekit.training.callbacks import StopTraining
 from vaekit.training.config import TrainConfig, TrainingSet, count_batches
+from vaekit.training.progress import Event, progress_display
 from vaekit.training.state import Machinery, State, kept_memory, refuse_to_discard
 from vaekit.training.stopping import StopRequest, finishing_steps
 from vaekit.types import TrainingProgress, Update
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened.
-
-    Attributes:
-        kind: ``"step"`` after each optimiser step, ``"epoch"`` after each epoch, ``"end"``.
-        step: Optimiser steps done.
-        total: Optimiser steps planned.
-        values: Loss terms of the step, or the history's row of the epoch.
-        model: The model as it is now; the averaged one where an average is kept.
-    """
-
-    kind: Literal["step", "epoch", "end"]
-    step: int
-    total: int
-    values: Mapping[str, float]
-    model: Model
-
 
 Listener = Callable[[Event], None]
 
@@ -53,52 +33,6 @@ Listener = Callable[[Event], None]
 HISTORY_NAME = "history.csv"
 PREVIEW_NAME = "preview.png"
 """What models of images have learned so far."""
-
-_REFRESH_SECONDS = 0.25
-
-
-class ProgressBar:
-    """A bar with the time left and the loss terms.
-
-    It is redrawn by the training loop itself, four times a second: the library's own refresh
-    thread would take the interpreter lock from the training step.
-    """
-
-    def __init__(self, description: str = "training") -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            TextColumn("{task.fields[terms]}"),
-            auto_refresh=False,
-        )
-        self._task = self._progress.add_task(description, total=None, terms="")
-        self._drawn = 0.0
-
-    def __call__(self, event: Event) -> None:
-        """Advance; at most four redraws a second."""
-        now = time.monotonic()
-        if event.kind != "end" and now - self._drawn < _REFRESH_SECONDS:
-            return
-        self._drawn = now
-        self._progress.start()
-        shown = {k: v for k, v in event.values.items() if not k.startswith(_NOT_IN_THE_BAR)}
-        terms = "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
-        self._progress.update(
-            self._task, completed=event.step, total=event.total, terms=terms, refresh=True
-        )
-        if event.kind == "end":
-            self._progress.stop()
-
-    def close(self) -> None:
-        """Give the terminal back."""
-        self._progress.stop()
-
-
-_NOT_IN_THE_BAR = ("epoch", "step", "learning_rate", "validation")
 
 
 @contextmanager
@@ -114,7 +48,7 @@ def listening(
         listeners.append(write_csv(state.folder / HISTORY_NAME, state.history))
     if config.tensorboard:
         listeners.append(tensorboard((state.folder or Path("runs")) / TENSORBOARD_NAME))
-    bar = ProgressBar() if wants_bar(config.progress) else None
+    bar = progress_display(config.progress, "training")
     if bar is not None:
         listeners.append(bar)
     try:
@@ -127,16 +61,6 @@ def listening(
 def _tell_all(listeners: Sequence[Listener], event: Event) -> None:
     for listener in listeners:
         listener(event)
-
-
-def wants_bar(chosen: bool | None) -> bool:
-    """Return whether progress is shown: as was chosen, and else where there is a terminal."""
-    if chosen is not None:
-        return chosen
-    from rich.console import Console
-
-    console = Console()
-    return console.is_terminal or console.is_jupyter
 
 
 def history_csv(history: Sequence[Mapping[str, float]]) -> bytes:
