@@ -160,9 +160,7 @@ def child(kind, folder, steps):
     source = vaekit.stream(folder) if kind == "stream" else pd.concat(
         [pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))], ignore_index=True
     )  # fmt: skip
-    model = vaekit.Autoencoder(
-        "table_vae", domain="table", steps=steps, max_epochs=1, progress=False
-    ).fit(source)
+    model = vaekit.Autoencoder("table_vae", domain="table", steps=steps, progress=False).fit(source)
     taken = time.monotonic() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     trained = model.history_[-1]["step"]
