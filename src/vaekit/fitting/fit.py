@@ -482,7 +482,7 @@ def _opened(
     learned = plan.context(data.context, preset)
     if learned is None:
         return _Given(data.domain, None, data.items)
-    rows = prepare_context(learned, data.context, len(data.is_held_out))
+    rows = prepare_context(learned, data.context, data.count)
     return _Given(data.domain, learned, data.with_context(rows))
 
 

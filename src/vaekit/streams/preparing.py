@@ -26,10 +26,10 @@ from vaekit.files import expanded_path, hold, parse_json, to_json
 from vaekit.spec import build, describe
 from vaekit.streams.base import Stream
 from vaekit.training.progress import wants_bar
-from vaekit.training.streamed import RowWriter, StreamedItems, read_rows
+from vaekit.training.streamed import SIDES_NAME, RowWriter, StreamedItems, read_rows
 
 _MOST_HELD_OUT = 50_000
-_SCHEMA, _SIDES = "schema.json", "sides.npy"
+_SCHEMA = "schema.json"
 _POLL_SECONDS = 0.2
 _REFRESH_SECONDS, _SECONDS_BETWEEN_LINES = 0.25, 30.0
 
@@ -41,18 +41,23 @@ class StreamedData:
     Attributes:
         domain: What was learned of the data.
         items: The training set, and the items held out of it.
+        folder: Where the rows are.
         context: The values that condition a model, in the order of the data; ``None`` without.
-        is_held_out: Which of them belong to items that are held out.
     """
 
     domain: Domain
     items: StreamedItems
-    context: list[Any] | None = None
-    is_held_out: Any = None
+    folder: Path
+    context: Any = None
+
+    @property
+    def count(self) -> int:
+        """Items in all."""
+        return (self.folder / SIDES_NAME).stat().st_size
 
     def with_context(self, rows: torch.Tensor) -> StreamedItems:
         """Return the training set with rows of context, given in the order of the data."""
-        outside = torch.from_numpy(self.is_held_out)
+        outside = torch.from_numpy(np.fromfile(self.folder / SIDES_NAME, dtype=bool))
         held_out = self.items.held_out
         if held_out is not None:
             held_out = replace(held_out, context=rows[outside])
@@ -163,8 +168,7 @@ class _Reading:
         items = read_rows(self.folder, domain.encode, domain.observed, self.note)
         if items is None:
             return None
-        outside = np.load(self.folder / _SIDES, allow_pickle=False)
-        return StreamedData(domain, items, stored["context"], outside)
+        return StreamedData(domain, items, self.folder, stored["context"])
 
     def _prepared(self) -> StreamedData:
         stream, learner = self.stream, self.chosen.learner()
@@ -180,11 +184,10 @@ class _Reading:
                     writer.write(domain.prepare(piece.items))
                     if labels is not None:
                         labels += piece.context or ()
-            outside = np.concatenate([np.empty(0, bool), *writer.sides])
-            if len(outside) != learner.count:
+            if writer.count != learner.count:
                 raise DataError(
                     f"a stream must yield the same items each time; got {learner.count} the first "
-                    f"time and {len(outside)} the second."
+                    f"time and {writer.count} the second."
                 )
             schema = {
                 "note": self.note,
@@ -194,11 +197,10 @@ class _Reading:
                 "context": labels,
             }
             (self.folder / _SCHEMA).write_bytes(to_json(schema))
-            np.save(self.folder / _SIDES, outside)
             writer.finish(self.note)
         items = read_rows(self.folder, domain.encode, domain.observed, self.note)
         assert items is not None
-        return StreamedData(domain, items, labels, outside)
+        return StreamedData(domain, items, self.folder, labels)
 
 
 def _said(what: str, pieces: Iterator[ShardPiece]) -> Iterator[ShardPiece]:

@@ -24,7 +24,7 @@ from vaekit.training.config import (
 )
 from vaekit.types import Batch
 
-_LANES = 8
+_LANES = 64
 """Parts of the file that a batch takes items of in turn; as many processes can share them."""
 
 _BLOCK_BYTES = 2**18
@@ -366,12 +366,12 @@ class RowWriter:
         self._files: list[Any] = []
         self._counts, self._sums = [0, 0], [0, 0]
         self._form: tuple[tuple[int, ...], str] | None = None
-        self.sides: list[NDArray[np.bool_]] = []
+        self.count = 0
 
     def __enter__(self) -> Self:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._files = [(self.folder / name).open("wb") for name in _NAMES]
+            self._files = [(self.folder / name).open("wb") for name in (*_NAMES, SIDES_NAME)]
         except OSError as error:
             raise self._full(error) from error
         return self
@@ -393,17 +393,21 @@ class RowWriter:
             raise DataError(f"rows must all be of one form, {self._form}; got {form}.")
         self._form = form
         outside = hashes_of(values) < np.uint64(int(self.share * 2**32))
-        self.sides.append(outside)
+        self.count += len(outside)
+        self._put(self._files[2], outside)
         for side, chosen in enumerate((~outside, outside)):
             some = np.ascontiguousarray(values[chosen])
             self._sums[side] = zlib.crc32(
                 some.data.cast("B") if some.size else b"", self._sums[side]
             )
             self._counts[side] += len(some)
-            try:
-                some.tofile(self._files[side])
-            except OSError as error:
-                raise self._full(error) from error
+            self._put(self._files[side], some)
+
+    def _put(self, file: Any, values: NDArray[Any]) -> None:
+        try:
+            values.tofile(file)
+        except OSError as error:
+            raise self._full(error) from error
 
     def _full(self, error: OSError) -> SaveError:
         return SaveError(
@@ -441,6 +445,8 @@ class RowWriter:
 
 
 _NAMES = ("training.rows", "held_out.rows")
+SIDES_NAME = "sides"
+"""The file that says of each row, in the order of the data, whether it is held out."""
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
