@@ -15,6 +15,7 @@ A message says what must be which rule, what was got, and what to do. The tree::
     │   ├── CallbackError   a callback of the user's own failed
     │   └── TrainingPruned  a callback gave the training up
     ├── SaveError           a file could not be written; the old one is unchanged
+    │   └── InUseError      another process works into a folder
     ├── HubError            the hub of models refuses something, or cannot be reached
     └── MissingExtraError   an optional dependency is not installed
 """

@@ -50,6 +50,7 @@ class Hub:
         self.requests = []
         self.large = (".safetensors",)
         self.is_down = False
+        self.refuses = None
 
     def bytes_sent(self):
         return [path for method, path in self.requests if method == "GET" and "/resolve/" in path]
@@ -258,6 +259,8 @@ class Call(BaseHTTPRequestHandler):
     def routed(self, path):
         if self.hub.is_down:
             raise Refusal(500, None, "on fire")
+        if self.hub.refuses is not None and self.hub.refuses in path:
+            raise Refusal(403, None, "not yours")
         wanted = "GET" if self.command == "HEAD" else self.command
         for method, pattern, function in ROUTES:
             if method == wanted and (found := pattern.fullmatch(path)):

@@ -1,6 +1,7 @@
 """Runs that are pushed and loaded again, over HTTP."""
 
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from huggingface_hub import constants
 from vaekit import Autoencoder, Scorer, load
 from vaekit import hub as sharing
 from vaekit.anomalies import VAEDetector, load_detector
-from vaekit.errors import FormatError, HubError, SaveError, SpecError
+from vaekit.errors import FormatError, HubError, MissingExtraError, SaveError, SpecError
 from vaekit.serving.service import load_services
 from vaekit.storage import load_model
 
@@ -318,3 +319,29 @@ def test_a_fit_forgets_the_source(hub, model, table):
     loaded = load("hf://mary/run").set_params(progress=False)
     assert loaded.source_ is not None
     assert loaded.fit(table).source_ is None
+
+
+def test_without_the_extra(hub, model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    for use in (lambda: load("hf://mary/run"), lambda: model.push_to_hub("mary/run")):
+        with pytest.raises(MissingExtraError, match=r"pip install 'vaekit\[hub\]'"):
+            use()
+    assert not hub.requests
+
+
+def test_an_upload_that_fails_leaves_the_repository_as_it_was(hub, model):
+    model.push_to_hub("mary/run")
+    commits = dict(hub.repositories["mary/run"].commits)
+    hub.refuses = "/objects/"
+    with pytest.raises(HubError, match="refuses it. Log in"):
+        model.push_to_hub("mary/run", licence="mit", revision="main")
+    hub.refuses = "/commit/"
+    with pytest.raises(HubError, match="refuses it. Log in"):
+        model.push_to_hub("mary/run", licence="mit")
+    assert hub.repositories["mary/run"].commits == commits
+
+
+def test_pickled_and_copied_models_keep_their_source(hub, model):
+    model.push_to_hub("mary/run")
+    loaded = load("hf://mary/run")
+    assert pickle.loads(pickle.dumps(loaded)).source_ == loaded.source_

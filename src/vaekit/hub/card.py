@@ -79,7 +79,7 @@ def model_card(run: Any, options: CardOptions | None = None) -> str:
         >>> from vaekit import Autoencoder
         >>> from vaekit.datasets import wine
         >>> model = Autoencoder(latent_dim=2, max_epochs=1, progress=False).fit(wine())
-        >>> print(model_card(model, CardOptions("mary/wine", "mit"))[:40])
+        >>> print(model_card(model, CardOptions("mary/wine", "mit"))[:37])
         ---
         license: mit
         library_name: vaekit
