@@ -294,6 +294,7 @@ def test_detectors(hub, monkeypatch):
     card = hub.repositories["mary/guard"].files()["README.md"].decode()
     assert '- "anomaly-detection"' in card
     assert "vaekit anomalies DATA --detector hf://mary/guard" in card
+    assert "besides those of the model hold some of the training items" in card
     detector.autoencoder_.push_to_hub("mary/guard")  # a model takes the detector's place
     assert isinstance(load("hf://mary/guard"), Autoencoder)
     assert "detector.json" not in hub.repositories["mary/guard"].files()

@@ -23,7 +23,7 @@ HOLDS = (
 )
 """What is read by whoever has the run, whatever the card leaves out."""
 
-HOLDS_ITEMS = "{kind}.safetensors holds some of the training items."
+HOLDS_ITEMS = "The files besides those of the model hold some of the training items."
 """The same, of what is more than a model: a detector for instance."""
 
 _MOST_ROWS = 60
@@ -235,7 +235,7 @@ def _data(facts: _Facts) -> Iterable[str]:
         yield f"Items of shape {domain.event_shape}."
     yield HOLDS
     if facts.kind != "model":
-        yield HOLDS_ITEMS.format(kind="The file besides: it")
+        yield HOLDS_ITEMS
 
 
 def _figures(facts: _Facts) -> Iterable[str]:

@@ -104,7 +104,7 @@ def published(run: Any) -> list[str]:
     """Return sentences on what of the data the files of a run hold."""
     with _folder_of(run) as folder:
         kind = stored_kind(folder)
-    return [HOLDS, *([] if kind == "model" else [HOLDS_ITEMS.format(kind=kind)])]
+    return [HOLDS, *([] if kind == "model" else [HOLDS_ITEMS])]
 
 
 @contextmanager
