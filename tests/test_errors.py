@@ -17,6 +17,8 @@ BASES = {
     "CallbackError": (errors.TrainingError,),
     "TrainingPruned": (errors.TrainingError,),
     "SaveError": (errors.VaekitError, OSError),
+    "InUseError": (errors.SaveError,),
+    "HubError": (errors.VaekitError, OSError),
     "MissingExtraError": (errors.VaekitError, ImportError),
     "VaekitError": (Exception,),
 }

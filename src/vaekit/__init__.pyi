@@ -11,6 +11,7 @@ from . import (
     errors as errors,
     evaluation as evaluation,
     explorer as explorer,
+    hub as hub,
     images as images,
     latents as latents,
     likelihoods as likelihoods,

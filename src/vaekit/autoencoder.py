@@ -21,6 +21,7 @@ from vaekit.fitting.fine_tuning import fine_tune_model
 from vaekit.fitting.fit import Fitted, Plan, fit_model
 from vaekit.fitting.sampling import SamplingRequest, interpolate_contexts, sampling_options
 from vaekit.fitting.trained import TrainedModel
+from vaekit.hub.shareable import Shareable
 from vaekit.likelihoods.base import Likelihood
 from vaekit.metrics.latents import Health
 from vaekit.presets.base import Preset
@@ -43,7 +44,7 @@ from vaekit.training.config import TrainConfig
 from vaekit.training.weights import item_weights
 
 
-class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Autoencoder(Shareable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Any model of this package, fitted to your data.
 
     Args:
@@ -103,6 +104,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         context_: What was learned about the context; ``None`` without one.
         history_: One dict per epoch, nats per item.
         health_: `Health` of the latent space; ``None`` for models without latents.
+        source_: Of a model that was loaded from the hub: its name there, with the commit; else
+            ``None``.
 
     Example:
         >>> from vaekit import Autoencoder
@@ -244,6 +247,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def from_trained(self, trained: TrainedModel, history: Any, notes: Mapping[str, Any]) -> Self:
         """Take over a model that was trained elsewhere, as `load` does."""
         self.trained_, self.history_, self.notes_ = trained, list(history), dict(notes)
+        self.source_: str | None = None
         self.model_, self.domain_, self.context_ = trained.model, trained.domain, trained.context
         self.n_features_in_ = self.domain_.num_features
         self._n_features_out = getattr(self.model_, "latent_dim", None)  # diffusion has none

@@ -15,6 +15,8 @@ A message says what must be which rule, what was got, and what to do. The tree::
     │   ├── CallbackError   a callback of the user's own failed
     │   └── TrainingPruned  a callback gave the training up
     ├── SaveError           a file could not be written; the old one is unchanged
+    │   └── InUseError      another process works into a folder
+    ├── HubError            the hub of models refuses something, or cannot be reached
     └── MissingExtraError   an optional dependency is not installed
 """
 
@@ -76,6 +78,10 @@ class SaveError(VaekitError, OSError):
 
 class InUseError(SaveError):
     """Another process works into a folder, and only one may."""
+
+
+class HubError(VaekitError, OSError):
+    """A run of the hub is not there, is not open to you, or the hub cannot be reached."""
 
 
 class MissingExtraError(VaekitError, ImportError):

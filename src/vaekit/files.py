@@ -394,7 +394,7 @@ def check_stored_file(path: Path) -> None:
         found = path.lstat()
         if stat.S_ISLNK(found.st_mode):
             real, folder = (Path(os.path.realpath(place)) for place in (path, path.parent))
-            if real.parent != folder:
+            if real.parent not in (folder, _blobs_of(folder)):
                 raise FormatError(f"{path} must lie in the run folder; it points to {real}.")
             found = real.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -406,6 +406,11 @@ def check_stored_file(path: Path) -> None:
             f"{path} must be a regular file; got a {_kind_of(found.st_mode)}. Get a sound copy of "
             "the folder."
         )
+
+
+def _blobs_of(folder: Path) -> Path | None:
+    """Return where the cache of the hub keeps the files that a snapshot there links to."""
+    return folder.parents[1] / "blobs" if folder.parent.name == "snapshots" else None
 
 
 def _kind_of(mode: int) -> str:

@@ -17,6 +17,16 @@ _SPECIAL = {
 }
 
 
+def is_hub_name(path: str | Path) -> bool:
+    """Return whether words name a run of the hub, and no folder of this machine.
+
+    Example:
+        >>> is_hub_name("hf://mary/digits"), is_hub_name(Path("hf://mary/digits")), is_hub_name("a")
+        (True, True, False)
+    """
+    return str(path).startswith(("hf:/", "hf:\\"))
+
+
 def is_there(path: str | Path) -> bool:
     """Return whether a path leads to something; words that can be no path lead to nothing.
 
@@ -100,6 +110,11 @@ def check_target(option: str, path: Path) -> None:
         ...
         vaekit.errors.SaveError: --out must have names of at most 241 bytes; got one of 300...
     """
+    if is_hub_name(path):
+        raise SaveError(
+            f"{option} must be a place on this machine; got a name of the hub, {path}. Write it "
+            "here, and publish a run by vaekit push RUN USER/MODEL."
+        )
     if "\0" in str(path):
         raise SaveError(f"{option} must not hold the character of number 0; mend its name.")
     for name in path.parts:

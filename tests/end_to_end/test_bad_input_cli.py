@@ -303,6 +303,8 @@ USING = {
     "anomalies": "anomalies {data} --detector {run} --out {new}.csv",
     "fit": "fit {data} {new} --start-from {run}",
     "serve": "serve {run}",
+    "card": "card {run} --out {new}.md",
+    "push": "push {run} mary/model",
 }
 
 
@@ -340,6 +342,7 @@ WRITING = {
     "predict": "predict moses {mols}",
     "analogues": "analogues moses CCO",
     "optimize": "optimize moses --oracle {oracle} --start {mols}",
+    "card": "card {table}",
 }
 OF_FOLDERS = ("evaluate", "compare", "cluster")
 

@@ -39,6 +39,8 @@ COMMANDS = (
     "export",
     "serve",
     "info",
+    "card",
+    "push",
 )
 
 

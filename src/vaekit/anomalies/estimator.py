@@ -39,6 +39,7 @@ from vaekit.errors import CompositionError
 from vaekit.exports.bundle import export_model
 from vaekit.exports.folders import ExportReport
 from vaekit.fitting.fit import Plan
+from vaekit.hub.shareable import Shareable
 from vaekit.places import is_there
 from vaekit.presets.base import Preset
 from vaekit.registry import get
@@ -73,7 +74,7 @@ def partial_fit_estimator(estimator: "VAEDetector", X: Any) -> tuple[Detector, T
 Floats = NDArray[np.float64]
 
 
-class VAEDetector(OutlierMixin, BaseEstimator):
+class VAEDetector(Shareable, OutlierMixin, BaseEstimator):
     """Learns what is usual, and tells what is not.
 
     By default the training items may hold anomalies (outlier detection): then what counts is how
@@ -112,6 +113,8 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         held_out_: Scores of the held-out items; ``None`` without a false-alarm rate.
         steps_: Of series: the fitted `vaekit.anomalies.StepScorer`; else ``None``.
         labels_: 1 for training items that are flagged, else 0, as PyOD has them.
+        source_: Of a detector that was loaded from the hub: its name there, with the commit; else
+            ``None``.
 
     Example:
         >>> X = np.random.default_rng(0).normal(size=(300, 3))
@@ -210,6 +213,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         """Take over what was learned elsewhere, as `load_detector` does, and find the threshold."""
         self.autoencoder_, self.detector_, self.held_out_rows_ = autoencoder, detector, rows
         self.domain_ = autoencoder.domain_
+        self.source_: str | None = None
         self.decision_scores_: Floats = detector.training
         self.held_out_ = None if rows is None else detector.score_rows(rows)
         rate, share = self.false_alarm_rate, self.contamination

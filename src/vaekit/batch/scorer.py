@@ -27,7 +27,7 @@ from vaekit.serving.operations import OPERATIONS
 from vaekit.serving.requests import Request
 from vaekit.serving.service import Service
 from vaekit.serving.warned import collecting_warnings
-from vaekit.storage.loading import load, locate_run
+from vaekit.storage.loading import load, locate_run, pinned_run
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,8 +76,8 @@ class Scorer:
     and the run is loaded once in each process.
 
     Args:
-        run: Folder of a run or detector, name of a model of the package, or a fitted `Autoencoder`
-            or `VAEDetector`.
+        run: Folder of a run or detector, name of the hub (of which the commit is kept) or of a
+            model of the package, or a fitted `Autoencoder` or `VAEDetector`.
         task: ``"encode"`` (columns ``z0``, ``z1``, ...: the posterior mean; with ``std`` also
             ``s0``, ...: the posterior's standard deviation), ``"score"`` (``log_p``, nats),
             ``"anomalies"`` (of a detector), ``"reconstruct"``, ``"impute"``, ``"predict"`` (of
@@ -125,7 +125,7 @@ class Scorer:
                 )
         if threads < 1:
             raise SpecError(f"threads must be at least 1; got {threads}.")
-        self.run = str(run) if isinstance(run, str | Path) else run
+        self.run = pinned_run(run) if isinstance(run, str | Path) else run
         self.task, self.options = task, dict(options or {})
         self.keep, self.context = tuple(keep), tuple(context)
         self.seed, self.threads = seed, threads

@@ -46,6 +46,8 @@ _ORDER = (
     "serve",
     "explore",
     "info",
+    "card",
+    "push",
 )
 """In the help; those of plug-ins follow, by name."""
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from vaekit import clustering, storage
 from vaekit.console.files import console, read_context, read_data
 from vaekit.console.options import ContextOption, Data, Run
-from vaekit.console.outputs import check_output_folder
+from vaekit.console.outputs import check_output_folder, within_run
 
 _MOST_SCORES = 5
 _ITEMS_SHOWN = 3
@@ -58,7 +58,7 @@ def cluster(
 
     vaekit cluster runs/vade digits --method model
     """
-    out = run / "clusters" if out is None else out
+    out = within_run(run, "clusters") if out is None else out
     model = storage.load_model(run)
     check_output_folder("--out", out, (run, data, labels, context))
     clustering.check_clustering_folder(out)

@@ -19,7 +19,13 @@ DATA_HELP = (
     "wine, breast_cancer, diabetes."
 )
 
-Run = Annotated[Path, typer.Argument(help="Folder written by vaekit fit.")]
+Run = Annotated[
+    Path,
+    typer.Argument(
+        help="Folder written by vaekit fit; or hf://USER/MODEL of the hub, with @REVISION for a "
+        "branch, a tag or a commit."
+    ),
+]
 Data = Annotated[str, typer.Argument(help=DATA_HELP)]
 ContextOption = Annotated[
     str | None,

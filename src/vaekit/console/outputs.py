@@ -9,12 +9,38 @@ import typer
 
 from vaekit.errors import SaveError
 from vaekit.files import expanded_path
-from vaekit.places import check_replaceable, check_target, is_there
+from vaekit.places import check_replaceable, check_target, is_hub_name, is_there
 
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that are there already.")]
 
 _RUN = "model.json"
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+
+
+def beside_run(run: Path, ending: str) -> Path:
+    """Return a name beside a run, that of the run and an ending; of the hub one in this folder.
+
+    Example:
+        >>> beside_run(Path("runs/mine"), "scores.csv").as_posix()
+        'runs/mine-scores.csv'
+        >>> beside_run(Path("hf://mary/digits@v1"), "scores.csv").as_posix()
+        'digits-scores.csv'
+    """
+    if not is_hub_name(run):
+        return run.with_name(f"{run.name}-{ending}")
+    from vaekit.storage.loading import run_name
+
+    return Path(f"{run_name(run)}-{ending}")
+
+
+def within_run(run: Path, name: str) -> Path:
+    """Return a name in a run; of the hub, where nothing can be written, one as of `beside_run`.
+
+    Example:
+        >>> within_run(Path("runs/mine"), "clusters").as_posix()
+        'runs/mine/clusters'
+    """
+    return beside_run(run, name) if is_hub_name(run) else run / name
 
 
 def check_outputs(

@@ -251,6 +251,15 @@ class Domain(abc.ABC):
         """Return what each column was taken for, by name; nothing for data without columns."""
         return {}
 
+    def column_kinds(self) -> Mapping[str, str]:
+        """Return the kind of each column by name, and nothing of what is in it."""
+        return dict.fromkeys(self.feature_names or (), "number")
+
+    @property
+    def hub_task(self) -> str:
+        """What samples of a model without context are for, as the hub of models calls it."""
+        return ""
+
     def reading_types(self) -> Mapping[str, str]:
         """Return the types with which columns of a file have to be read again, by name."""
         return {}

@@ -16,7 +16,7 @@ from vaekit import datasets, domains, storage
 from vaekit import evaluation as evaluation_lib
 from vaekit.console.files import console, read_context, read_data
 from vaekit.console.options import DATA_HELP, Run
-from vaekit.console.outputs import check_output_folder
+from vaekit.console.outputs import check_output_folder, within_run
 from vaekit.evaluation.settings import EvaluationSettings
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def evaluate(
 
     vaekit evaluate runs/drugs held-out.smi --training drugs.smi -n 10000
     """
-    out = run / "evaluation" if out is None else out
+    out = within_run(run, "evaluation") if out is None else out
     model = storage.load_model(run)
     check_output_folder("--out", out, (run, data, context, labels, factors, training))
     evaluation_lib.check_evaluation_folder(out)

@@ -297,6 +297,11 @@ class ImageDomain(Domain):
         return None
 
     @property
+    def hub_task(self) -> str:
+        """Images from nothing."""
+        return "unconditional-image-generation"
+
+    @property
     def event_shape(self) -> tuple[int, ...]:
         """(channels, height, width)."""
         return tuple(require_fitted(self.shape, self))

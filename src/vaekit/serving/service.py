@@ -21,7 +21,7 @@ from vaekit.serving.items import ready_items
 from vaekit.serving.operations import OPERATIONS, Operation
 from vaekit.serving.requests import Request, Result, merge_key
 from vaekit.serving.warned import collecting_warnings
-from vaekit.storage.loading import load, locate_run
+from vaekit.storage.loading import load, run_name
 from vaekit.tables.imputation import impute, is_weighted
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -253,7 +253,7 @@ def load_services(runs: Sequence[str | Path]) -> list[Service]:
     """Load runs, each under the name of its folder, or under that before an equals sign.
 
     Args:
-        runs: Folders, ``NAME=FOLDER``, or names of models of the package.
+        runs: Folders, ``NAME=FOLDER``, or names of the hub or of models of the package.
 
     Raises:
         SpecError: None, or two of one name.
@@ -265,7 +265,7 @@ def load_services(runs: Sequence[str | Path]) -> list[Service]:
     for text in map(str, runs):
         name, sign, path = text.partition("=")
         if not sign:
-            path, name = text, locate_run(text).resolve().name
+            path, name = text, run_name(text)
         if name in [service.name for service in services]:
             raise SpecError(
                 f"models must have different names; got {name!r} twice. Name them: NAME=RUN."

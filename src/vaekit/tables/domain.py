@@ -371,6 +371,10 @@ class TableDomain(Domain):
                 found[rule.high] += f" after {rule.low!r}, which it is never below"
         return found
 
+    def column_kinds(self) -> Mapping[str, str]:
+        """Return the kinds of all columns."""
+        return {column.name: column.kind for column in self.columns or ()}
+
     def _check_columns(self, frame: Any) -> None:
         wanted = {column.name for column in self.learned}
         lacking = [name for name in wanted if name not in frame.columns]
