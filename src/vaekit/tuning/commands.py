@@ -13,8 +13,6 @@ from vaekit.console.files import console, read_context, read_data
 from vaekit.console.options import DATA_HELP, parse_assignments
 from vaekit.console.outputs import check_output_folder
 from vaekit.console.stopping import saying_how_far
-from vaekit.tuning.report import summarize
-from vaekit.tuning.search import check_tuning_folder
 
 _SHOWN = 5
 
@@ -94,6 +92,8 @@ def tune(
     vaekit tune table.csv --space space.toml --trial-minutes 2
     """
     check_output_folder("--out", out, (data, context, space))
+    from vaekit.tuning.search import check_tuning_folder  # which imports what takes seconds
+
     check_tuning_folder(out)
     chosen = [name for name in models.split(",") if name]
     for name in chosen:
@@ -159,6 +159,8 @@ def _print(found: tuning.TuningResult) -> None:
         values = [f"{row[name]:.5g}" for name in names]
         table.add_row(str(row["number"]), *values, shown or "the default")
     console.print(table)
+    from vaekit.tuning.report import summarize
+
     for sentence in summarize(found):
         console.print(f"- {sentence}", highlight=False, markup=False)
 
