@@ -123,6 +123,7 @@ def test_the_whole_detector_leaves_python(detector, tmp_path):
         (np.sin(np.arange(640) / 7).reshape(20, 32), {"domain": "series", "novelty": True}),
         *((TABLE, {"method": name}) for name in ("margins", "bound", "code", "surprise")),
         *((TABLE, {"method": name}) for name in ("exemplars", "latent_neighbours")),
+        *((TABLE, {"method": name}) for name in ("cleaned", "dependencies", "relative_neighbours")),
     ],
 )
 def test_every_kind_of_detector_leaves_python(data, options, tmp_path):

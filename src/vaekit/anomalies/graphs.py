@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vaekit.anomalies.compositions import Ranked, Trimmed, Whitened
+from vaekit.anomalies.dependencies import ColumnDependencies
 from vaekit.anomalies.detector import Detector
 from vaekit.anomalies.inputs import AnomalyScore, ReferenceStatistics, learned, noise_of_draws
 from vaekit.anomalies.marginals import Forest, TailProbability
-from vaekit.anomalies.neighbors import NearestExemplars, NeighborDistance
+from vaekit.anomalies.neighbors import NearestExemplars, NeighborDistance, RelativeDistance
 from vaekit.anomalies.scores import Bound, CodeCost, Isolation, Margins, Surprise
 from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.domains.graphs import Interpolations, Port, count_below
@@ -225,15 +227,16 @@ class _ForestGraph(_ScoreGraph):
         return torch.exp2(-self.get_buffer("depth")[node].mean(1))
 
 
-def _deepest(forest: Forest) -> int:
+def _deepest(forest: Forest | ColumnDependencies) -> int:
     """Return how many cuts lead to the deepest leaf."""
-    deep = np.zeros(forest.feature.shape, dtype=np.int64)
+    feature, left, right = (learned(part) for part in (forest.feature, forest.left, forest.right))
+    deep = np.zeros(feature.shape, dtype=np.int64)
     trees = np.arange(len(deep))
-    for node in range(forest.feature.shape[1]):  # parents come before their children
-        inner = forest.feature[:, node] >= 0
-        for child in (forest.left, forest.right):
+    for node in range(feature.shape[1]):  # parents come before their children
+        inner = feature[:, node] >= 0
+        for child in (left, right):
             deep[trees[inner], child[inner, node]] = deep[inner, node] + 1
-    return int(deep.max())
+    return int(deep.max(initial=0))
 
 
 class _MarginsGraph(_ScoreGraph):
@@ -285,15 +288,124 @@ class _NeighborGraph(_ScoreGraph):
         return near.mean(1) if self.averaged else near[:, -1]
 
     def _distances(self, asked: Tensor) -> Tensor:
-        """Of differences, since products lose what tells a copy from a near one."""
-        known = self.get_buffer("known")
-        size = max(1, _BLOCK // known.shape[0])
-        total = asked.new_zeros(asked.shape[0], known.shape[0])
-        for start in range(0, known.shape[1], size):
-            part = slice(start, start + size)
-            apart = asked[:, None, part] - known[None, :, part]
-            total = total + (apart.square() if self.is_euclidean else apart.abs()).sum(-1)
-        return total.sqrt() if self.is_euclidean else total
+        return _apart(asked, self.get_buffer("known"), is_euclidean=self.is_euclidean)
+
+
+def _apart(asked: Tensor, known: Tensor, *, is_euclidean: bool = True) -> Tensor:
+    """Distances of differences, since products lose what tells a copy from a near one."""
+    size = max(1, _BLOCK // known.shape[0])
+    total = asked.new_zeros(asked.shape[0], known.shape[0])
+    for start in range(0, known.shape[1], size):
+        part = slice(start, start + size)
+        apart = asked[:, None, part] - known[None, :, part]
+        total = total + (apart.square() if is_euclidean else apart.abs()).sum(-1)
+    return total.sqrt() if is_euclidean else total
+
+
+class _RelativeGraph(_ScoreGraph):
+    """Distances in those of the neighbours."""
+
+    def __init__(self, score: RelativeDistance) -> None:
+        super().__init__()
+        usual = torch.from_numpy(learned(score.usual).copy())
+        self.register_buffer("known", torch.from_numpy(learned(score.positions).copy()))
+        self.register_buffer("usual", usual)
+        self.k = min(score.k, len(usual) - 1) or 1
+        self.least = _SAME * (float(usual.mean()) or 1.0)
+
+    def forward(self, items: Items) -> Tensor:
+        """Return the ratio."""
+        distances = _apart(items["points"], self.get_buffer("known"))
+        near = distances.topk(self.k, dim=1, largest=False, sorted=True)
+        usual = self.get_buffer("usual")[near.indices].mean(1)
+        return (near.values[:, -1] + self.least) / (usual + self.least)
+
+
+class _WhitenedGraph(_ScoreGraph):
+    """Another score of turned points."""
+
+    def __init__(self, score: Whitened, inner: _ScoreGraph) -> None:
+        super().__init__()
+        self.inner = inner
+        for name in ("centre", "spread", "turn"):
+            part = torch.from_numpy(np.array(learned(getattr(score, name)), dtype=np.float64))
+            self.register_buffer(name, part)
+
+    def forward(self, items: Items) -> Tensor:
+        """Return what the inner score says."""
+        away = (items["points"] - self.get_buffer("centre")) / self.get_buffer("spread")
+        turned = away.clamp(-10.0, 10.0) @ self.get_buffer("turn")
+        found: Tensor = self.inner({**items, "points": turned})
+        return found
+
+
+class _RankedGraph(_ScoreGraph):
+    """Another score of ranks."""
+
+    def __init__(self, score: Ranked, inner: _ScoreGraph) -> None:
+        super().__init__()
+        self.inner = inner
+        self.register_buffer("known", torch.from_numpy(learned(score.known).copy()))
+
+    def forward(self, items: Items) -> Tensor:
+        """Return what the inner score says."""
+        ranks = _mid_ranks(items["points"], self.get_buffer("known"))
+        found: Tensor = self.inner({**items, "points": ranks})
+        return found
+
+
+def _mid_ranks(points: Tensor, known: Tensor) -> Tensor:
+    below = count_below(points, known) + count_below(points, known, with_equal=True)
+    return below.double() / (2 * known.shape[1])
+
+
+class _DependencyGraph(_ScoreGraph):
+    """Walks down all trees at once, and compares ranks with what they say."""
+
+    def __init__(self, score: ColumnDependencies) -> None:
+        super().__init__()
+        feature = learned(score.feature)
+        trees, nodes = feature.shape
+        self.steps = _deepest(score)
+        told = learned(score.told)
+        for name in ("feature", "threshold", "left", "right"):
+            flat = torch.from_numpy(np.asarray(learned(getattr(score, name))).reshape(-1).copy())
+            self.register_buffer(name, flat)
+        value = torch.from_numpy(learned(score.value).copy())
+        self.register_buffer("value", value.flatten(0, 1))
+        self.register_buffer("first", torch.arange(trees) * nodes)
+        self.register_buffer("known", torch.from_numpy(learned(score.known).copy()))
+        self.register_buffer("scale", torch.from_numpy(learned(score.scale).copy()))
+        self.register_buffer("told", torch.from_numpy(told.copy()))
+        self.rounds, self.width = told.shape
+
+    def forward(self, items: Items) -> Tensor:
+        """Return the sum of squares."""
+        points, known = items["points"], self.get_buffer("known")
+        if not self.rounds:
+            return points.new_zeros(points.shape[0])
+        ranks = _mid_ranks(points, known)
+        single, first = ranks.float(), self.get_buffer("first")
+        node = first.unsqueeze(0) + single.new_zeros(single.shape[0], 1).long()
+        for _ in range(self.steps):
+            asked = self.get_buffer("feature")[node]
+            small = (
+                single.gather(1, asked.clamp_min(0)).double() <= self.get_buffer("threshold")[node]
+            )
+            child = torch.where(
+                small, self.get_buffer("left")[node], self.get_buffer("right")[node]
+            )
+            node = torch.where(asked >= 0, child + first, node)
+        said = self.get_buffer("value")[node].unflatten(1, (self.rounds, -1)).double().mean(2)
+        padded = torch.cat([ranks, ranks.new_zeros(ranks.shape[0], 1)], 1)
+        off = torch.zeros_like(padded)
+        for round_ in range(self.rounds):
+            places = self.get_buffer("told")[round_]
+            apart = (said[:, round_] - padded[:, places]).abs()
+            off = off.index_add(1, places, apart)
+        usual = off[:, :-1] / (self.rounds / 2) / self.get_buffer("scale")
+        total: Tensor = usual.clamp_max(30.0).square().sum(1)
+        return total
 
 
 class _ExemplarGraph(_ScoreGraph):
@@ -338,6 +450,8 @@ def _graph_of(score: AnomalyScore, inputs: _ScoringInputsGraph) -> _ScoreGraph:
     Raises:
         CompositionError: It has none.
     """
+    if isinstance(score, Trimmed):
+        return _graph_of(score.second, inputs)
     known: dict[type, tuple[str, Callable[[Any], _ScoreGraph]]] = {
         Bound: ("bound", lambda _: _Given("bound")),
         CodeCost: ("bound", lambda _: _Given("code_cost")),
@@ -345,6 +459,10 @@ def _graph_of(score: AnomalyScore, inputs: _ScoringInputsGraph) -> _ScoreGraph:
         Isolation: ("points", lambda one: _ForestGraph(learned(one.forest))),
         Margins: ("points", _MarginsGraph),
         NeighborDistance: (getattr(score, "where", ""), _NeighborGraph),
+        RelativeDistance: ("points", _RelativeGraph),
+        ColumnDependencies: ("points", _DependencyGraph),
+        Ranked: ("points", lambda one: _RankedGraph(one, _graph_of(one.inner, inputs))),
+        Whitened: ("points", lambda one: _WhitenedGraph(one, _graph_of(one.inner, inputs))),
         NearestExemplars: ("log_px", lambda one: _ExemplarGraph(one, inputs.vae)),
     }
     if type(score) not in known:

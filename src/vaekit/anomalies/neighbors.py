@@ -304,3 +304,82 @@ def _around(steps: int, times: Whole) -> int:
     """Within how many steps of a window it has no neighbours: fewer where windows are few."""
     fewer = (int(np.ptp(times)) - 5) // 2 - 1
     return min(steps, max(0, fewer))
+
+
+@dataclass(frozen=True)
+class RelativeDistance(AnomalyScore):
+    """Distance to the k-th nearest training item, in those that its neighbours have themselves.
+
+    Normal items of a sparse kind are far from each other, and no anomalies for that.
+
+    Attributes:
+        k: Which neighbour, and how many neighbours it is compared with; at least 1.
+        most: Training items at most.
+        positions: Where they are.
+        usual: The distance of each to its own k-th neighbour.
+
+    Source: Breunig et al. 2000, "LOF: identifying density-based local outliers", without the
+    reach of a neighbour, as Zhang, Hutter & Jin 2009, "A new local distance-based outlier
+    detection approach for scattered real-world data".
+    """
+
+    k: int = 20
+    most: int = 5000
+    positions: Floats | None = field(default=None, repr=False)
+    usual: Floats | None = field(default=None, repr=False)
+
+    def fit(self, training: ScoringInputs) -> Self:
+        """Choose the items to compare with."""
+        chosen = NeighborDistance(most=self.most).fit(training).positions
+        positions = learned(chosen)
+        own = replace(self, positions=positions)
+        distances, _ = own._near(positions, without_itself=True)
+        return replace(own, usual=distances[:, -1])
+
+    def of(self, seen: ScoringInputs) -> Floats:
+        """Above 1 where neighbours are nearer to each other."""
+        return self._ratio(seen.points, without_itself=False)
+
+    def of_training(self, training: ScoringInputs) -> Floats:
+        """Return each is its own nearest neighbour, which does not count."""
+        return self._ratio(training.points, without_itself=True)
+
+    def _ratio(self, points: Floats, *, without_itself: bool) -> Floats:
+        usual, known = learned(self.usual), learned(self.positions)
+        least = _SAME * (float(usual.mean()) or 1.0)  # copies have no distance
+        pieces = max(1, len(points) * len(known) // _AT_ONCE_NEIGHBOURS)
+        parts = []
+        for some in np.array_split(points, pieces):
+            distances, places = self._near(some, without_itself=without_itself)
+            parts.append((distances[:, -1] + least) / (usual[places].mean(1) + least))
+        return np.concatenate(parts)
+
+    def _near(self, asked: Floats, *, without_itself: bool) -> tuple[Floats, Whole]:
+        """Return distances to the k nearest, rising, and which they are."""
+        known = learned(self.positions)
+        k = min(self.k, len(known) - 1) or 1
+        pieces = max(1, len(asked) * len(known) // _AT_ONCE_NEIGHBOURS)
+        found = []
+        for some in np.array_split(asked, pieces):
+            distances = cdist(some, known)
+            if without_itself:
+                nearest_one = distances.argmin(1)
+                rows = np.arange(len(some))
+                itself = distances[rows, nearest_one] <= _SAME * usual_distance(some, known)
+                distances[rows[itself], nearest_one[itself]] = np.inf
+            places = np.argpartition(distances, k - 1, axis=1)[:, :k]
+            near = np.take_along_axis(distances, places, 1)
+            order = np.argsort(near, axis=1, kind="stable")
+            found.append(tuple(np.take_along_axis(part, order, 1) for part in (near, places)))
+        distances, places = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        there = np.isfinite(distances)
+        return np.where(there, distances, 0.0), places
+
+    @property
+    def arrays(self) -> Arrays:
+        """The training items, and how far their neighbours are."""
+        return {"places": learned(self.positions), "usual": learned(self.usual)}
+
+    def restored(self, arrays: Arrays) -> Self:
+        """With these training items."""
+        return replace(self, positions=arrays["places"], usual=arrays["usual"])

@@ -7,9 +7,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vaekit.anomalies.compositions import Ranked, Trimmed, Whitened
+from vaekit.anomalies.dependencies import ColumnDependencies
 from vaekit.anomalies.inputs import AnomalyScore, Arrays, ScoringInputs, learned
 from vaekit.anomalies.marginals import Forest
-from vaekit.anomalies.neighbors import NearestExemplars, NeighborDistance
+from vaekit.anomalies.neighbors import NearestExemplars, NeighborDistance, RelativeDistance
 
 Floats = NDArray[np.float64]
 
@@ -163,11 +165,20 @@ _NEAREST = NeighborDistance(3, averaged=True)
 _BY_BLOCKS = NeighborDistance(1, metric="cityblock")
 _BY_DEVIATIONS = NeighborDistance(1, where="weighted", metric="cityblock")
 _DENSE = NeighborDistance(share=0.05, where="weighted", metric="cityblock", most=1000)
+_CLEANED = (
+    Trimmed(_DENSE, Whitened(NeighborDistance(20))),
+    Trimmed(_DENSE, NeighborDistance(5, where="weighted", metric="cityblock")),
+)
 
 SCORES: dict[str, tuple[AnomalyScore, ...]] = {
     "contaminated": (_DENSE, Isolation()),
     "novelty": (_NEAREST, _BY_BLOCKS, _BY_DEVIATIONS, NearestExemplars()),
     "wide_novelty": (_NEAREST, Surprise()),
+    "cleaned": (_DENSE, *_CLEANED),
+    "relative_novelty": (
+        *(_NEAREST, _BY_BLOCKS, _BY_DEVIATIONS, NearestExemplars()),
+        *(RelativeDistance(), Ranked(RelativeDistance())),
+    ),
     "exemplars": (NearestExemplars(),),
     "series_contaminated": (Bound(), CodeCost(), Isolation(), NeighborDistance(5, where="codes")),
     "window_novelty": (
@@ -186,6 +197,9 @@ SCORES: dict[str, tuple[AnomalyScore, ...]] = {
     "neighbours": (_NEAREST,),
     "dense_neighbours": (_DENSE,),
     "latent_neighbours": (NeighborDistance(5, where="codes"),),
+    "relative_neighbours": (RelativeDistance(),),
+    "cleaned_neighbours": _CLEANED,
+    "dependencies": (ColumnDependencies(),),
     "isolation": (Isolation(),),
     "margins": (Margins(),),
 }

@@ -1,0 +1,189 @@
+"""How far each column is from what the other columns say."""
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaekit.anomalies.compositions import mid_ranks, some_sorted
+from vaekit.anomalies.inputs import AnomalyScore, Arrays, ScoringInputs, learned
+from vaekit.errors import FormatError
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+_ROUNDS, _TREES, _LEAF, _ROWS = 6, 20, 5, 1000
+_FEW_COLUMNS = 10
+_USUAL, _LEAST = 0.95, 1e-3
+_MOST = 30.0
+_AT_ONCE = 2**22  # predicted values that are in memory together
+
+
+@dataclass(frozen=True)
+class ColumnDependencies(AnomalyScore):
+    """Sum of squares of how far the rank of each column is from what trees say by the others.
+
+    Finds rows that break a rule between columns while each value is usual by itself. Columns are
+    parted into halves at random, several times; trees of random cuts tell one half from the other.
+    A training row is compared with what trees say that have not seen it. Each difference is
+    divided by its usual size, so that a column without a rule says little. Of a single column
+    nothing is known, and all rows score 0.
+
+    Attributes:
+        known: Some values of each column, rising, shape (columns, known).
+        told: Which columns each round's trees tell, shape (rounds, width); the number of columns
+            where there are fewer.
+        feature: Which column each node asks for, -1 in leaves; shape (trees, nodes).
+        threshold: At most so large goes to the left.
+        left: The node on the left; of a leaf itself.
+        right: The node on the right; of a leaf itself.
+        value: What each node says of the columns told, shape (trees, nodes, width).
+        scale: The usual difference of each column, shape (columns,).
+        own: The scores of the training items; not stored.
+
+    Source: Paulheim & Meusel 2015, "A decomposition of the outlier detection problem into a set of
+    supervised learning problems" (ALSO), with halves in place of single columns.
+    """
+
+    known: Floats | None = field(default=None, repr=False)
+    told: Whole | None = field(default=None, repr=False)
+    feature: Whole | None = field(default=None, repr=False)
+    threshold: Floats | None = field(default=None, repr=False)
+    left: Whole | None = field(default=None, repr=False)
+    right: Whole | None = field(default=None, repr=False)
+    value: NDArray[np.float32] | None = field(default=None, repr=False)
+    scale: Floats | None = field(default=None, repr=False)
+    own: Floats | None = field(default=None, repr=False)
+
+    def fit(self, training: ScoringInputs) -> Self:
+        """Grow the trees."""
+        points = training.points
+        rng, known = np.random.default_rng(0), some_sorted(points)
+        ranks = mid_ranks(known, points)
+        count = ranks.shape[1]
+        if count < 2 or len(ranks) < 2:
+            return self._of_nothing(known, len(points))
+        parts: list[tuple[Any, Whole]] = []
+        told, off = [], np.zeros(ranks.shape)
+        for round_ in range(_ROUNDS):
+            order = rng.permutation(count)
+            for some in (order[: count // 2], order[count // 2 :]):
+                given = np.setdiff1d(order, some)
+                model, said = _grown(ranks, given, some, round_)
+                off[:, some] += np.abs(said - ranks[:, some])
+                parts.extend((tree.tree_, given) for tree in model.estimators_)
+                told.append(some)
+        off /= _ROUNDS
+        bounded = np.minimum(off, np.quantile(off, _USUAL, axis=0))
+        scale = np.sqrt((bounded**2).mean(0)) + _LEAST
+        width, size = count - count // 2, max(tree.node_count for tree, _ in parts)
+        arrays = [_arrays(tree, given, size, width) for tree, given in parts]
+        feature, threshold, left, right, value = (np.stack(a) for a in zip(*arrays, strict=True))
+        places = np.stack([np.pad(s, (0, width - len(s)), constant_values=count) for s in told])
+        own = _total(off / scale)
+        return type(self)(known, places, feature, threshold, left, right, value, scale, own)
+
+    def of(self, seen: ScoringInputs) -> Floats:
+        """From 0."""
+        ranks = mid_ranks(learned(self.known), seen.points)
+        pieces = max(1, len(ranks) * learned(self.value)[:, 0].size // _AT_ONCE)
+        return np.concatenate([self._scores(piece) for piece in np.array_split(ranks, pieces)])
+
+    def of_training(self, training: ScoringInputs) -> Floats:
+        """By the trees that have not seen the row."""
+        return learned(self.own)
+
+    def _scores(self, ranks: Floats) -> Floats:
+        told, value = learned(self.told), learned(self.value)
+        if not len(told):
+            return np.zeros(len(ranks))
+        trees = np.arange(len(value))
+        said = value[trees, self._leaves(ranks, trees)]
+        mean = said.reshape(len(ranks), len(told), -1, value.shape[2]).mean(2, dtype=np.float64)
+        off = np.zeros((len(ranks), ranks.shape[1] + 1))
+        padded = np.pad(ranks, ((0, 0), (0, 1)))
+        for round_, places in enumerate(told):
+            off[:, places] += np.abs(mean[:, round_] - padded[:, places])
+        return _total(off[:, :-1] / _ROUNDS / learned(self.scale))
+
+    def _leaves(self, ranks: Floats, trees: Whole) -> Whole:
+        """Return where each row ends in each tree."""
+        feature, threshold = learned(self.feature), learned(self.threshold)
+        left, right = learned(self.left), learned(self.right)
+        single, rows = ranks.astype(np.float32), np.arange(len(ranks))[:, None]
+        node = np.zeros((len(ranks), len(trees)), dtype=np.int64)
+        while ((asked := feature[trees, node]) >= 0).any():
+            small = single[rows, asked] <= threshold[trees, node]
+            node = np.where(small, left[trees, node], right[trees, node])
+        return node
+
+    def _of_nothing(self, known: Floats, items: int) -> Self:
+        """Without trees."""
+        places, numbers = np.zeros((0, 1), dtype=np.int64), np.zeros((0, 1))
+        value = np.zeros((0, 1, 1), dtype=np.float32)
+        scale, own = np.ones(len(known)), np.zeros(items)
+        return type(self)(known, places, places, numbers, places, places, value, scale, own)
+
+    @property
+    def arrays(self) -> Arrays:
+        """The trees."""
+        return {name: learned(array) for name, array in vars(self).items() if name != "own"}
+
+    def restored(self, arrays: Arrays) -> Self:
+        """With these trees.
+
+        Raises:
+            FormatError: A node that points back or outside of its tree: it would never end.
+        """
+        found = type(self)(**arrays)
+        feature = learned(found.feature)
+        inner, nodes = feature >= 0, feature.shape[1]
+        for child in (learned(found.left), learned(found.right)):
+            if not ((child > np.arange(nodes)) & (child < nodes))[inner].all():
+                raise FormatError(
+                    "in stored trees each node must point to later ones of its tree; one does "
+                    "not, so the file is damaged."
+                )
+        return found
+
+
+def _grown(ranks: Floats, given: Whole, told: Whole, seed: int) -> tuple[Any, Floats]:
+    """Return trees, and what they say of the training rows that they have not seen."""
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    model = ExtraTreesRegressor(
+        _TREES,
+        min_samples_leaf=_LEAF,
+        max_features=1.0 if len(given) < _FEW_COLUMNS else 0.5,
+        bootstrap=True,
+        max_samples=min(len(ranks), _ROWS),
+        random_state=seed,
+    ).fit(ranks[:, given], ranks[:, told].squeeze(1) if len(told) == 1 else ranks[:, told])
+    said, times = np.zeros((len(ranks), len(told))), np.zeros((len(ranks), 1))
+    for tree, drawn in zip(model.estimators_, model.estimators_samples_, strict=True):
+        unseen = np.setdiff1d(np.arange(len(ranks)), drawn)
+        if len(unseen):
+            said[unseen] += tree.predict(ranks[np.ix_(unseen, given)]).reshape(len(unseen), -1)
+            times[unseen] += 1
+    whole = model.predict(ranks[:, given]).reshape(len(ranks), -1)
+    return model, np.where(times > 0, said / np.maximum(times, 1), whole)
+
+
+def _arrays(tree: Any, given: Whole, size: int, width: int) -> tuple[NDArray[Any], ...]:
+    """The nodes of a tree of scikit-learn, filled up to a size with leaves that none reaches."""
+    count, itself = tree.node_count, np.arange(size)
+    feature, threshold = np.full(size, -1), np.zeros(size)
+    left, right = itself.copy(), itself.copy()
+    value = np.zeros((size, width), dtype=np.float32)
+    inner = tree.children_left >= 0
+    feature[:count][inner], threshold[:count] = given[tree.feature[inner]], tree.threshold
+    left[:count][inner] = tree.children_left[inner]
+    right[:count][inner] = tree.children_right[inner]
+    value[:count, : tree.value.shape[1]] = tree.value[:, :, 0]
+    return feature, threshold, left, right, value
+
+
+def _total(off: Floats) -> Floats:
+    total: Floats = (np.minimum(off, _MOST) ** 2).sum(1)
+    return total
