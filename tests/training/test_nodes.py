@@ -158,6 +158,13 @@ def test_numbers_of_machines_are_checked():
         TrainConfig(num_nodes=0)
 
 
+def test_devices_are_those_that_fabric_knows():
+    with pytest.raises(SpecError, match="device must be one of auto, cpu, cuda, gpu, mps, or one"):
+        TrainConfig(device="npu")
+    with pytest.raises(SpecError, match="must name hardware of this machine"):
+        make_fabric(TrainConfig(device="tpu"))
+
+
 def test_launcher_and_options_must_agree(monkeypatch):
     told = {"TORCHELASTIC_RUN_ID": "none", "LOCAL_WORLD_SIZE": "2", "WORLD_SIZE": "4"}
     for name, value in told.items():

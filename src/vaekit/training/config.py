@@ -63,7 +63,8 @@ class TrainConfig:
             preset's choice, or 0.1.
         patience: Stop after so many epochs without a better validation loss; ``None`` never.
         precision: ``"fp32"``, ``"bf16"`` or ``"fp16"`` (mixed: weights stay in fp32).
-        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` (ROCm, too), ``"mps"``, or a name that Lightning
+            Fabric knows: ``"tpu"``, and ``"xpu"`` with the package that registers it.
         devices: How many devices of each machine, or processes on a CPU. A launcher such as
             ``torchrun`` has said how many there are, so that nothing need be said here.
         num_nodes: How many machines, each with as many devices.
@@ -183,6 +184,15 @@ _COUNT = f"a whole number from 1 to {_MOST}"
 _DEVICES = ("auto", "cpu", "cuda", "gpu", "mps")
 
 
+def _is_device(name: str) -> bool:
+    """Return whether it is known, or registered with Fabric, as packages for other hardware do."""
+    if name in _DEVICES:
+        return True
+    from lightning_fabric.accelerators import ACCELERATOR_REGISTRY
+
+    return name in ACCELERATOR_REGISTRY.available_accelerators()
+
+
 def _is_count(value: Any) -> bool:
     return bool(1 <= value <= _MOST and value == int(value))
 
@@ -199,7 +209,7 @@ _RULES: dict[str, tuple[str, Any]] = {
     "ema": ("None or in [0, 1)", lambda v: v is None or 0 <= v < 1),
     "validation": ("None or in [0, 1)", lambda v: v is None or 0 <= v < 1),
     "patience": (f"None or {_COUNT}", lambda v: v is None or _is_count(v)),
-    "device": (f"one of {', '.join(_DEVICES)}", lambda v: v in _DEVICES),
+    "device": (f"one of {', '.join(_DEVICES)}, or one that Fabric knows", _is_device),
     "devices": ("a whole number from 1 to 1024", lambda v: _is_count(v) and v <= 1024),
     "num_nodes": ("a whole number from 1 to 4096", lambda v: _is_count(v) and v <= 4096),
     "strategy": ("'auto' or 'ddp'", lambda v: v in ("auto", "ddp")),

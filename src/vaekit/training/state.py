@@ -224,7 +224,7 @@ def make_fabric(config: TrainConfig) -> Fabric:
                 strategy="ddp" if several else config.strategy,
                 precision=PRECISIONS[config.precision],  # type: ignore[arg-type]
             )
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, ImportError) as error:  # of a package for the hardware
         raise SpecError(
             f"device={config.device!r}, devices={devices}, num_nodes={nodes}, "
             f"strategy={config.strategy!r} must name hardware of this machine; {error}"
