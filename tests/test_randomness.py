@@ -10,7 +10,6 @@ from vaekit.errors import CompositionError
 from vaekit.randomness import (
     fresh_seed,
     make_generator,
-    reseed,
     restore_stream,
     seeded,
     stream_state,
@@ -157,16 +156,8 @@ def test_a_stream_goes_on_from_where_another_stood():
         assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_stream_can_be_seeded_anew():
-    with seeded(1):
-        reseed(5)
-        found = torch.rand(3)
-    assert torch.equal(found, drawn(5)[:3])
-
-
 def test_outside_of_blocks_there_is_no_stream():
     state = torch.get_rng_state()
-    reseed(3)
     restore_stream({})
     assert stream_state() == {}
     assert torch.equal(torch.get_rng_state(), state)

@@ -60,6 +60,8 @@ def command_line(name, folder):
         "interpolate": [run, table],
         "edit": [run, table, "--discover", 1],
         "score": [run, table],
+        "encode": [run, table],
+        "card": [run],
         "explore": [run, table],
         "anomalies": [table, "--window", "auto"],
         "predict": ["moses", smiles],
@@ -73,7 +75,8 @@ def command_line(name, folder):
 
 @pytest.mark.parametrize(("name", "option"), FILES)
 def test_a_file_that_is_there_is_replaced_only_by_force(name, option, folder, tmp_path):
-    ending = ".html" if name == "explore" else ENDINGS.get(option, ".csv")
+    own = {"explore": ".html", "card": ".md"}
+    ending = own.get(name) or ENDINGS.get(option, ".csv")
     mine = tmp_path / f"mine{ending}"
     mine.write_text("years of work")
     with pytest.raises(SaveError, match=r"is there already and would be lost.*add --force"):
@@ -130,7 +133,7 @@ def test_all_files_of_several_imputations_are_looked_at(folder, tmp_path):
 def test_folders_that_hold_what_is_read_are_not_replaced(name, folder, tmp_path):
     data = tmp_path / "clusters.csv"
     data.write_bytes((folder / "in.csv").read_bytes())
-    before = [folder / "run"] if name != "compare" else []
+    before = [folder / "run"] if name not in ("compare", "tune") else []
     with pytest.raises(SaveError, match="not be what the command reads"):
         call(name, *before, data, "--out", tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["clusters.csv"]

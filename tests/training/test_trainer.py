@@ -409,7 +409,8 @@ def test_the_learning_rate_goes_by_the_layers(layer, rate):
     assert TrainConfig(learning_rate=0.1).peak_rate(model) == 0.1
 
 
-def test_progress_bar_shows_the_terms(capsys):
+def test_progress_bar_shows_the_terms(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
     model, objective = make()
     train(model, objective, data(), replace(CONFIG, progress=True))
     shown = capsys.readouterr().out

@@ -9,6 +9,7 @@ import numpy as np
 
 from vaekit.errors import DataError, SpecError
 from vaekit.files import expanded_path
+from vaekit.places import is_there
 from vaekit.streams.base import Stream
 from vaekit.streams.files import FileStream, can_stream, found_files, holds_values, is_address
 from vaekit.streams.items import ItemStream, MappedStream
@@ -93,9 +94,10 @@ def is_stream(source: Any) -> bool:
         if is_address(text):
             return True
         path = expanded_path(source)
-        if path.is_dir():
+        there = is_there(path)
+        if there and path.is_dir():
             return _holds_shards(path)
-        return (glob.has_magic(text) and not path.exists()) or path.name.endswith(".tar")
+        return (glob.has_magic(text) and not there) or path.name.endswith(".tar")
     yields = hasattr(source, "__iter__") and not hasattr(source, "__len__")
     return yields and not isinstance(source, str | bytes)
 

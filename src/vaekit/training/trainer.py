@@ -168,6 +168,7 @@ def train(
 
     Example:
         >>> from vaekit import networks, likelihoods, presets
+        >>> from vaekit.training import Items
         >>> encoder, decoder, width = networks.make_networks("mlp", "small", (4,), 2, 1)
         >>> parts = presets.Parts(encoder, decoder, likelihoods.Gaussian(), width, 2)
         >>> model, objective = presets.vae().build(parts)
