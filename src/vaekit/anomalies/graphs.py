@@ -15,7 +15,12 @@ from vaekit.anomalies.dependencies import ColumnDependencies
 from vaekit.anomalies.detector import Detector
 from vaekit.anomalies.inputs import AnomalyScore, ReferenceStatistics, learned, noise_of_draws
 from vaekit.anomalies.marginals import Forest, TailProbability
-from vaekit.anomalies.neighbors import NearestExemplars, NeighborDistance, RelativeDistance
+from vaekit.anomalies.neighbors import (
+    NEARLY,
+    NearestExemplars,
+    NeighborDistance,
+    RelativeDistance,
+)
 from vaekit.anomalies.scores import Bound, CodeCost, Isolation, Margins, Surprise
 from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.domains.graphs import Interpolations, Port, count_below
@@ -316,9 +321,11 @@ class _RelativeGraph(_ScoreGraph):
     def forward(self, items: Items) -> Tensor:
         """Return the ratio."""
         distances = _apart(items["points"], self.get_buffer("known"))
-        near = distances.topk(self.k, dim=1, largest=False, sorted=True)
-        usual = self.get_buffer("usual")[near.indices].mean(1)
-        return (near.values[:, -1] + self.least) / (usual + self.least)
+        farthest = distances.topk(self.k, dim=1, largest=False, sorted=True).values[:, -1:]
+        # A product with 1 + NEARLY would be left out: the exporter takes it for one with 1.
+        near = (distances - farthest <= NEARLY * farthest).double()
+        usual = (near @ self.get_buffer("usual").double()) / near.sum(1)
+        return (farthest.squeeze(1) + self.least) / (usual + self.least)
 
 
 class _WhitenedGraph(_ScoreGraph):

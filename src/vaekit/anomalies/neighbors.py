@@ -1,7 +1,7 @@
 """Distances to the nearest items of training, in inputs and in latents."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -306,6 +306,10 @@ def _around(steps: int, times: Whole) -> int:
     return min(steps, max(0, fewer))
 
 
+NEARLY = 1e-6
+"""By how much distances of equal neighbours may differ, as a share of them."""
+
+
 @dataclass(frozen=True)
 class RelativeDistance(AnomalyScore):
     """Distance to the k-th nearest training item, in those that its neighbours have themselves.
@@ -333,8 +337,8 @@ class RelativeDistance(AnomalyScore):
         chosen = NeighborDistance(most=self.most).fit(training).positions
         positions = learned(chosen)
         own = replace(self, positions=positions)
-        distances, _ = own._near(positions, without_itself=True)
-        return replace(own, usual=distances[:, -1])
+        rounds = own._distances(positions, without_itself=True)
+        return replace(own, usual=np.concatenate([own._farthest(d) for d in rounds]))
 
     def of(self, seen: ScoringInputs) -> Floats:
         """Above 1 where neighbours are nearer to each other."""
@@ -345,21 +349,27 @@ class RelativeDistance(AnomalyScore):
         return self._ratio(training.points, without_itself=True)
 
     def _ratio(self, points: Floats, *, without_itself: bool) -> Floats:
-        usual, known = learned(self.usual), learned(self.positions)
+        usual = learned(self.usual)
         least = _SAME * (float(usual.mean()) or 1.0)  # copies have no distance
-        pieces = max(1, len(points) * len(known) // _AT_ONCE_NEIGHBOURS)
         parts = []
-        for some in np.array_split(points, pieces):
-            distances, places = self._near(some, without_itself=without_itself)
-            parts.append((distances[:, -1] + least) / (usual[places].mean(1) + least))
+        for distances in self._distances(points, without_itself=without_itself):
+            farthest = self._farthest(distances)
+            # All that are as near as the k-th: which of equal ones comes first would be chance.
+            near = distances - farthest[:, None] <= NEARLY * farthest[:, None]
+            expected = (near @ usual) / near.sum(1).clip(1)
+            parts.append((farthest + least) / (expected + least))
         return np.concatenate(parts)
 
-    def _near(self, asked: Floats, *, without_itself: bool) -> tuple[Floats, Whole]:
-        """Return distances to the k nearest, rising, and which they are."""
+    def _farthest(self, distances: Floats) -> Floats:
+        """Return the distance to the k-th nearest."""
+        k = min(self.k, distances.shape[1] - 1) or 1
+        found = np.partition(distances, k - 1, axis=1)[:, k - 1]
+        return np.where(np.isfinite(found), found, 0.0)
+
+    def _distances(self, asked: Floats, *, without_itself: bool) -> Iterator[Floats]:
+        """Yield distances to all training items, for some items at a time."""
         known = learned(self.positions)
-        k = min(self.k, len(known) - 1) or 1
         pieces = max(1, len(asked) * len(known) // _AT_ONCE_NEIGHBOURS)
-        found = []
         for some in np.array_split(asked, pieces):
             distances = cdist(some, known)
             if without_itself:
@@ -367,13 +377,7 @@ class RelativeDistance(AnomalyScore):
                 rows = np.arange(len(some))
                 itself = distances[rows, nearest_one] <= _SAME * usual_distance(some, known)
                 distances[rows[itself], nearest_one[itself]] = np.inf
-            places = np.argpartition(distances, k - 1, axis=1)[:, :k]
-            near = np.take_along_axis(distances, places, 1)
-            order = np.argsort(near, axis=1, kind="stable")
-            found.append(tuple(np.take_along_axis(part, order, 1) for part in (near, places)))
-        distances, places = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        there = np.isfinite(distances)
-        return np.where(there, distances, 0.0), places
+            yield distances
 
     @property
     def arrays(self) -> Arrays:
