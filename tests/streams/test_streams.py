@@ -287,6 +287,28 @@ def test_folder_of_pictures_streams_with_given_context(tmp_path):
         Autoencoder(**BRIEF).fit(stream(tmp_path))
 
 
+def test_tables_and_texts_beside_pictures_describe_them(tmp_path):
+    for place, image in enumerate(digits().images[:30]):
+        below = tmp_path / ("train" if place % 2 else "more")
+        below.mkdir(exist_ok=True)
+        (below / f"x{place:03}.png").write_bytes(png(image * 255))
+        (below / f"x{place:03}.txt").write_text("a digit")
+    (tmp_path / "a.csv").write_text("file_name,text\n")
+    assert not is_stream(tmp_path)  # a table stands first, and yet they are pictures
+    assert is_stream(tmp_path) == is_stream(tmp_path / "train")
+    model = Autoencoder(**BRIEF).fit(stream(tmp_path))
+    assert model.domain_.shape == (1, 16, 16)
+
+
+def test_what_spark_leaves_is_no_item(tmp_path):
+    shards(tmp_path, penguins())
+    (tmp_path / "_SUCCESS").write_text("")
+    (tmp_path / "_temporary").mkdir()
+    (tmp_path / "_temporary" / "half.parquet").write_bytes(b"half")
+    assert is_stream(tmp_path)
+    assert Autoencoder(**BRIEF).fit(tmp_path).domain_.num_rows == len(penguins())
+
+
 def test_damaged_archives_are_named(tmp_path):
     broken = tmp_path / "a.tar"
     broken.write_bytes(b"no archive at all" * 100)

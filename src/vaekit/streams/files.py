@@ -61,8 +61,8 @@ class FileStream(Stream):
     @property
     def signature(self) -> str:
         """Names, sizes and times of the files; of addresses the names alone."""
-        told = [repr((file, *_stamp(file))) for file in self.files]
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+        stamps = [repr((file, *_stamp(file))) for file in self.files]
+        return hashlib.sha256("\n".join(stamps).encode()).hexdigest()
 
 
 def holds_values(file: str) -> bool:
@@ -126,7 +126,7 @@ def _fetch(address: str, path: Path) -> None:
         ) from error
 
 
-def found_files(source: str | Path) -> tuple[list[str], Path | None]:
+def list_files(source: str | Path) -> tuple[list[str], Path | None]:
     """Return the files that a path, a glob or an address stands for, and the folder, if it is one.
 
     Args:
@@ -141,8 +141,10 @@ def found_files(source: str | Path) -> tuple[list[str], Path | None]:
         return _remote_files(text), None
     path = expanded_path(source)
     if path.is_dir():
-        listed = [p for p in sorted(path.rglob("*")) if p.is_file() and not _is_hidden(p, path)]
-        return [str(p) for p in listed if can_stream(p.name)], path
+        listed = [p for p in sorted(path.rglob("*")) if p.is_file() and not is_hidden(p, path)]
+        known = [str(p) for p in listed if can_stream(p.name)]
+        # Tables and texts beside pictures describe them.
+        return [file for file in known if not holds_values(file)] or known, path
     if glob.has_magic(text):
         anchor = Path(path.anchor or ".")
         matches = anchor.glob(str(path.relative_to(path.anchor)))
@@ -172,5 +174,7 @@ def can_stream(name: str) -> bool:
     return holds_values(name) or any(kind.streams_file(name) for kind in kinds)
 
 
-def _is_hidden(path: Path, below: Path) -> bool:
-    return any(part.startswith((".", "_")) for part in path.relative_to(below).parts)
+def is_hidden(path: Path, below: Path) -> bool:
+    """Return whether a file, or a folder that it is in, is hidden or being written by Spark."""
+    parts = path.relative_to(below).parts
+    return any(part.startswith(".") or part == "_temporary" for part in parts)

@@ -11,7 +11,14 @@ from vaekit.errors import DataError, SpecError
 from vaekit.files import expanded_path
 from vaekit.places import is_there
 from vaekit.streams.base import Stream
-from vaekit.streams.files import FileStream, can_stream, found_files, holds_values, is_address
+from vaekit.streams.files import (
+    FileStream,
+    can_stream,
+    holds_values,
+    is_address,
+    is_hidden,
+    list_files,
+)
 from vaekit.streams.items import ItemStream, MappedStream
 
 
@@ -56,7 +63,7 @@ def stream(
     if isinstance(source, Stream):
         raise SpecError("a stream must not be made of a stream; pass it as it is.")
     if isinstance(source, str | Path):
-        files, root = found_files(source)
+        files, root = list_files(source)
         if not files or not can_stream(files[0]):
             raise DataError(
                 f"data that stream must be files of tables, arrays, pictures or text; got "
@@ -66,7 +73,7 @@ def stream(
     if isinstance(source, np.ndarray):
         return MappedStream(array=source, **options)
     if isinstance(source, Iterable) or hasattr(source, "__getitem__"):
-        if iter_once(source):
+        if is_used_up_once(source):
             raise DataError(
                 "data that stream must yield the same items each time they are begun; got "
                 f"{type(source).__name__}, which is used up after once. Pass an object with "
@@ -76,7 +83,7 @@ def stream(
     raise DataError(f"data that stream must yield items; got {type(source).__name__}.")
 
 
-def iter_once(source: Any) -> bool:
+def is_used_up_once(source: Any) -> bool:
     """Return whether something is used up after it was gone through once."""
     return hasattr(source, "__next__")
 
@@ -103,7 +110,19 @@ def is_stream(source: Any) -> bool:
 
 
 def _holds_shards(folder: Path) -> bool:
-    """Return whether the first file is of a table, of arrays, or an archive of pictures."""
-    files = (p for p in sorted(folder.iterdir()) if p.is_file() and p.name[0] not in "._")
-    first = next(files, None)
-    return first is not None and (holds_values(first.name) or first.name.endswith(".tar"))
+    """Return whether all files of a folder are of tables or arrays, or archives of pictures.
+
+    Beside pictures, tables describe them: then it is a folder of pictures, and read at once.
+    """
+    found = False
+    for path in folder.rglob("*"):
+        if path.is_dir() or is_hidden(path, folder) or path.name in _MARKS:
+            continue
+        if not (holds_values(path.name) or path.suffix == ".tar"):
+            return False
+        found = True
+    return found
+
+
+_MARKS = frozenset({"_SUCCESS", "_metadata", "_common_metadata"})
+"""Files of Spark and Arrow that say that a folder is complete, or what it holds."""

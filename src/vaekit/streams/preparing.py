@@ -106,8 +106,8 @@ def _few_held_out(data: StreamedData) -> StreamedData:
 
 
 def _note(stream: Stream, domain: Domain) -> str:
-    told = {"domain": describe(domain), "context": stream.context, "data": stream.signature}
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    identity = {"domain": describe(domain), "context": stream.context, "data": stream.signature}
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 @contextmanager
