@@ -15,7 +15,7 @@ import torch
 from vaekit.errors import SpecError
 from vaekit.randomness import BatchPart, drawing_for, seeded
 from vaekit.training.config import TrainConfig
-from vaekit.training.state import make_fabric
+from vaekit.training.launching import make_fabric
 
 SCRIPT = """
 import json, os, sys

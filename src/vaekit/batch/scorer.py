@@ -388,16 +388,16 @@ def _plain(table: "pa.Table", types: Mapping[str, Any]) -> "pa.Table":
     import pyarrow as pa
 
     for place, field in enumerate(table.schema):
-        kind = _settled(field.type)
+        kind = _common_type(field.type)
         column = table.column(place)
         column = column if kind == field.type else column.cast(kind)
-        if (asked := types.get(field.name)) is not None and _settled(asked) != kind:
-            column = _cast(column, _settled(asked))
+        if (asked := types.get(field.name)) is not None and _common_type(asked) != kind:
+            column = _cast(column, _common_type(asked))
         table = table.set_column(place, pa.field(field.name, column.type), column)
     return table
 
 
-def _settled(kind: Any) -> Any:
+def _common_type(kind: Any) -> Any:
     import pyarrow as pa
 
     if pa.types.is_dictionary(kind):

@@ -30,7 +30,7 @@ from vaekit.console.files import (
     write_table,
 )
 from vaekit.console.options import DATA_HELP, ContextOption, Data, Run
-from vaekit.console.outputs import ForceOption, beside_run, check_outputs
+from vaekit.console.outputs import ForceOption, check_outputs, default_output
 from vaekit.errors import DataError, SpecError, unknown_name
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ def interpolate(
     """
     model = storage.load_model(run)
     draw = model.domain_.interpolation_writer(model.trained_, out)
-    drawn = beside_run(run, "interpolation.svg")
+    drawn = default_output(run, "interpolation.svg")
     target = out or (_name(run, "interpolation", model) if draw is None else drawn)
     check_outputs({"--out": target}, (run, data, context), force=force)
     if prompt:
@@ -315,7 +315,7 @@ def encode(
 
     vaekit encode runs/table parts/ --out latents/ --keep id --processes 4
     """
-    path = out or beside_run(run, "latents.csv")
+    path = out or default_output(run, "latents.csv")
     check_outputs({"--out": path}, (run, data, context), force=force)
     model = storage.load_model(run)
     is_whole = not model.domain_.reads_one_by_one
@@ -356,7 +356,7 @@ def score(
 
     vaekit score runs/fashion fashion_mnist_test --out scores.csv
     """
-    path = out or beside_run(run, "scores.csv")
+    path = out or default_output(run, "scores.csv")
     check_outputs({"--out": path}, (run, data, context), force=force)
     model = storage.load_model(run)
     items = read_data(data, model.domain_)
@@ -411,7 +411,7 @@ def _name(run: Path, what: str, model: vaekit.Autoencoder) -> Path:
 
     Sampled molecules are reported on in a table.
     """
-    return beside_run(run, f"{what}.{model.domain_.file_ending(what)}")
+    return default_output(run, f"{what}.{model.domain_.file_ending(what)}")
 
 
 def _chunks(items: Any) -> list[Any]:

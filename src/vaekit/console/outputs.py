@@ -17,13 +17,13 @@ _RUN = "model.json"
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
 
-def beside_run(run: Path, ending: str) -> Path:
+def default_output(run: Path, ending: str) -> Path:
     """Return a name beside a run, that of the run and an ending; of the hub one in this folder.
 
     Example:
-        >>> beside_run(Path("runs/mine"), "scores.csv").as_posix()
+        >>> default_output(Path("runs/mine"), "scores.csv").as_posix()
         'runs/mine-scores.csv'
-        >>> beside_run(Path("hf://mary/digits@v1"), "scores.csv").as_posix()
+        >>> default_output(Path("hf://mary/digits@v1"), "scores.csv").as_posix()
         'digits-scores.csv'
     """
     if not is_hub_name(run):
@@ -34,13 +34,13 @@ def beside_run(run: Path, ending: str) -> Path:
 
 
 def within_run(run: Path, name: str) -> Path:
-    """Return a name in a run; of the hub, where nothing can be written, one as of `beside_run`.
+    """Return a name in a run; of the hub, where nothing can be written, one as of `default_output`.
 
     Example:
         >>> within_run(Path("runs/mine"), "clusters").as_posix()
         'runs/mine/clusters'
     """
-    return beside_run(run, name) if is_hub_name(run) else run / name
+    return default_output(run, name) if is_hub_name(run) else run / name
 
 
 def check_outputs(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -684,14 +683,6 @@ class Domain(abc.ABC):
                 f"which these data are not; use one of {', '.join(fitting) or 'your own'}."
             )
         return likelihood
-
-
-def batch_mean(domain: Domain, rows: Tensor, chunk: int = 512) -> Tensor:
-    """Return the mean of x over all rows, in bounded memory."""
-    total = torch.zeros(domain.event_shape, dtype=torch.float64)
-    for start in range(0, len(rows), chunk):
-        total += domain.encode(rows[start : start + chunk]).sum(0)
-    return (total / len(rows)).to(torch.get_default_dtype())
 
 
 def require_fitted(value: Any, domain: Domain) -> Any:

@@ -25,9 +25,9 @@ from vaekit.console.files import (
 from vaekit.console.options import ContextOption, Data, Run
 from vaekit.console.outputs import (
     ForceOption,
-    beside_run,
     check_outputs,
     check_picture_folder,
+    default_output,
 )
 from vaekit.errors import SpecError
 
@@ -127,7 +127,7 @@ def edit(
     """
     _check_one_of(attribute=attribute, like=like, discover=discover, prompt=prompt)
     model = storage.load_model(run)
-    path = out or beside_run(run, f"edited.{'png' if _draws(model) else 'csv'}")
+    path = out or default_output(run, f"edited.{'png' if _draws(model) else 'csv'}")
     _check_outputs(path, curve, (run, data, labels, like, context), force)
     items = read_data(data, model.domain_)
     if prompt is not None:

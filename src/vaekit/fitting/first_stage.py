@@ -24,7 +24,7 @@ from vaekit.schema import shown
 from vaekit.spec import Source, build
 from vaekit.tensor_files import put_weights, read_header, read_tensors
 from vaekit.training.config import TrainConfig, TrainingSet
-from vaekit.training.state import make_fabric
+from vaekit.training.launching import make_fabric
 from vaekit.training.trainer import TrainResult
 from vaekit.types import Batch, TrainingProgress
 

@@ -412,7 +412,7 @@ def fit_model(
         >>> fit_model(Plan(latent_dim=4), digits().images, None, config).result.best_epoch
         1
     """
-    told = CallbackList(callbacks)
+    observers = CallbackList(callbacks)
     if plan.first_stage is not None:
         check_first_stage(plan.first_stage)
     with ExitStack() as opened:
@@ -421,7 +421,7 @@ def fit_model(
             given = _opened(opened, plan, streamed, context, sample_weight, config)
         else:
             given = _in_memory(plan, X, context, sample_weight)
-        return _fit(plan, given, config, folder, resume, told, listeners)
+        return _fit(plan, given, config, folder, resume, observers, listeners)
 
 
 @dataclass(frozen=True)
@@ -492,7 +492,7 @@ def _fit(
     config: TrainConfig,
     folder: str | Path | None,
     resume: bool,
-    told: CallbackList,
+    observers: CallbackList,
     listeners: Sequence[Listener],
 ) -> Fitted:
     domain, learned, items = given.domain, given.learned, given.items
@@ -505,14 +505,14 @@ def _fit(
             stacklevel=3,
         )
     model, objective = plan.assembled(domain, learned, items.examples(), config.seed)
-    if not told:
+    if not observers:
         work = _Work(plan, preset, domain, learned, given.X, items, config, tuple(listeners))
         return work.fit(model, objective, folder, resume)
-    reporter = FitReporter(told, domain, learned, items)
+    reporter = FitReporter(observers, domain, learned, items)
     work = _Work(
         plan, preset, domain, learned, given.X, items, config, (*listeners, reporter), reporter
     )
-    with told.fitting(fit_start(plan, preset, domain, items, config, model, folder)):
+    with observers.fitting(fit_start(plan, preset, domain, items, config, model, folder)):
         fitted = work.fit(model, objective, folder, resume)
         reporter.finish(fitted.trained.model, fitted.health)
     return fitted

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vaekit.domains.base import Domain, batch_mean, require_fitted
+from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import as_numbers, check_finite, check_rows, is_foreign_table, is_frame
 from vaekit.domains.collecting import collect_items
 from vaekit.domains.context import Labels
@@ -460,7 +460,7 @@ class ImageDomain(Domain):
         sizes = (features_dim, latent_dim, context_dim)
         if network in OWN_SCALE:
             return Parts(encoder, decoder, chosen, *sizes, denoiser=denoiser)
-        mean = batch_mean(self, rows)
+        mean = _batch_mean(self, rows)
         before, after = Offset(mean.shape), Offset((chosen.features_per_value, *mean.shape))
         before.value.copy_(-mean)
         after.value.copy_(chosen.initial_features(mean))
@@ -564,3 +564,11 @@ def _size(text: str | None) -> tuple[int, int] | None:
     if len(numbers) not in (1, 2) or min(numbers, default=0) < 1:
         raise DataError(f"--size must be like 64 or 48x64 (height x width); got {text!r}.")
     return numbers[0], numbers[-1]
+
+
+def _batch_mean(domain: Domain, rows: Tensor, chunk: int = 512) -> Tensor:
+    """Return the mean of x over all rows, in bounded memory."""
+    total = torch.zeros(domain.event_shape, dtype=torch.float64)
+    for start in range(0, len(rows), chunk):
+        total += domain.encode(rows[start : start + chunk]).sum(0)
+    return (total / len(rows)).to(torch.get_default_dtype())

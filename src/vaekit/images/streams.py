@@ -116,8 +116,8 @@ def picture_pieces(
             if not pairs:
                 continue
             array = stacked([(path, image) for path, image, _ in pairs])
-            told = None if context is None else [label for _, _, label in pairs]
-            yield ShardPiece(in_color(array) if wants_color else array, told)
+            labels = None if context is None else [label for _, _, label in pairs]
+            yield ShardPiece(in_color(array) if wants_color else array, labels)
     if animated:
         warnings.warn(
             f"{len(animated)} files are animated, and only their first frames are read: "

@@ -13,7 +13,7 @@ from rich.table import Table
 from vaekit import domains, molecules, plots, storage
 from vaekit.console.files import console, read_context, write_frame
 from vaekit.console.options import ContextOption, Run
-from vaekit.console.outputs import ForceOption, beside_run, check_outputs
+from vaekit.console.outputs import ForceOption, check_outputs, default_output
 from vaekit.errors import DataError, SpecError
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def predict(
 
     vaekit predict runs/assay new.csv --out predicted.csv
     """
-    path = out or beside_run(run, "predicted.csv")
+    path = out or default_output(run, "predicted.csv")
     _check_endings(path, plot)
     check_outputs({"--out": path, "--plot": plot}, (run, data, context), force=force)
     model = storage.load_model(run)

@@ -206,7 +206,7 @@ def hub_errors(name: HubName) -> Iterator[None]:
     except VaekitError:
         raise
     except Exception as error:
-        told = next((t for each in _chain(error) if (t := _told(each, errors, name))), None)
+        told = next((t for each in _chain(error) if (t := _explanation(each, errors, name))), None)
         if told is None:
             raise
         raise HubError(told) from error
@@ -219,7 +219,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-def _told(error: BaseException, errors: Any, name: HubName) -> str | None:
+def _explanation(error: BaseException, errors: Any, name: HubName) -> str | None:
     """Return what to say of an error; ``None`` of one that is none of the hub."""
     for kind, text in _by_kind(errors):
         if isinstance(error, kind):

@@ -18,7 +18,6 @@ from vaekit.bounds import Amount
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import (
     as_form,
-    check_column_names,
     check_rows,
     is_foreign_table,
     is_frame,
@@ -57,6 +56,7 @@ from vaekit.tables.constraints import (
 )
 from vaekit.tables.dates import read_times
 from vaekit.tables.dtypes import from_plain, plain_columns
+from vaekit.tables.frames import all_numbers, checked_frame, possible_dtypes
 from vaekit.tables.infer import learn_column
 from vaekit.tables.numbers import SCALES, NumericColumn
 from vaekit.tables.views import dropped_row, page_columns
@@ -67,44 +67,6 @@ if TYPE_CHECKING:
     from vaekit.evaluation.measures import Measure
     from vaekit.evaluation.subject import EvaluationContext
     from vaekit.fitting.trained import TrainedModel
-
-
-def possible_dtypes(frame: Any, dtypes: Mapping[str, str]) -> dict[str, str]:
-    """Return the dtypes, but for whole numbers and truth values of which some are missing now."""
-    plain = ("int", "uint", "bool")
-    return {
-        name: dtype
-        for name, dtype in dtypes.items()
-        if not (dtype.startswith(plain) and frame[name].isna().any())
-    }
-
-
-def checked_frame(raw: Any) -> Any:
-    """Return a data frame with names that are text and differ."""
-    frame = _as_frame(raw)
-    names = list(frame.columns)
-    if not names:
-        raise DataError("a table must have at least one column; got none.")
-    check_column_names(frame)
-    odd = next((name for name in names if not isinstance(name, str)), None)
-    if odd is not None:
-        raise DataError(
-            f"names of columns must be text; got {odd!r}. Rename them with "
-            "frame.columns = frame.columns.astype(str)."
-        )
-    return frame
-
-
-def _as_frame(raw: Any) -> Any:
-    """Return a pandas data frame, from one of polars or pyarrow as well."""
-    raw = as_pandas(raw)
-    if isinstance(raw, np.ndarray) and raw.dtype.names:
-        import pandas as pd
-
-        return pd.DataFrame.from_records(raw)
-    if not is_frame(raw):
-        raise DataError(f"a table must be a data frame; got {type(raw).__name__}.")
-    return raw
 
 
 class UnseenValueWarning(UserWarning):
@@ -515,7 +477,7 @@ class TableDomain(Domain):
         """Return half for data frames, unless all of their columns are numbers without gaps."""
         if isinstance(raw, Path) or not (is_foreign_table(raw) or is_frame(raw)):
             return 0.0
-        return 0.1 if is_frame(raw) and _all_numbers(raw) else 0.5
+        return 0.1 if is_frame(raw) and all_numbers(raw) else 0.5
 
     def reading_types(self) -> Mapping[str, str]:
         """Return text for columns of text labels, as they were in training."""
@@ -697,14 +659,6 @@ class TableDomain(Domain):
         ]
         logits = torch.cat([(count / count.sum()).log() for count in counts])
         return torch.cat([logits, torch.zeros(self._num_numbers)])
-
-
-def _all_numbers(frame: Any) -> bool:
-    import pandas.api.types as kinds
-
-    dtypes = frame.dtypes
-    plain = all(kinds.is_numeric_dtype(t) and not kinds.is_bool_dtype(t) for t in dtypes)
-    return plain and not frame.isna().any(axis=None)
 
 
 def _read_cell(column: Column, text: str) -> Any:

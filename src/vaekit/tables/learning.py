@@ -20,8 +20,9 @@ from vaekit.tables.columns import (
 )
 from vaekit.tables.constraints import Constraint, Inequality
 from vaekit.tables.dates import DatetimeColumn, seconds_of, unit_of
-from vaekit.tables.domain import TableDomain, checked_frame
+from vaekit.tables.domain import TableDomain
 from vaekit.tables.dtypes import plain_columns
+from vaekit.tables.frames import checked_frame
 from vaekit.tables.infer import (
     EXACT,
     FEWEST_KEYS,
@@ -182,7 +183,7 @@ class ColumnLearner:
         known = values.dropna()
         self.rows += len(values)
         self.known += len(known)
-        self._join_dtype(str(values.dtype), _family(values, known), len(known))
+        self._merge_dtype(str(values.dtype), _family(values, known), len(known))
         if not len(known) or self.kind == "text":
             return
         if self.kind == "category" or self.family == "label":
@@ -192,7 +193,7 @@ class ColumnLearner:
         else:
             self._update_numbers(known)
 
-    def _join_dtype(self, dtype: str, family: str, known: int) -> None:
+    def _merge_dtype(self, dtype: str, family: str, known: int) -> None:
         """Keep the type that all cells have room in, as if they had been read at once."""
         if not self.dtype or (not self.family and family):
             gaps = bool(self.rows > known and self.dtype)
@@ -200,10 +201,10 @@ class ColumnLearner:
         elif not family:
             self.dtype = _with_gaps(self.dtype)
         elif dtype != self.dtype:
-            self.dtype = self._joined(dtype, family)
+            self.dtype = self._common_dtype(dtype, family)
         self.family = self.family or family
 
-    def _joined(self, dtype: str, family: str) -> str:
+    def _common_dtype(self, dtype: str, family: str) -> str:
         if family != self.family:
             raise DataError(
                 f"column {self.name!r} must hold values of one kind in all files; it holds "
@@ -250,7 +251,7 @@ class ColumnLearner:
         texts = counts.index.to_numpy(dtype=object)
         self.distinct.update(texts)
         if self.is_key:
-            self.key = _joined_keys(self.key, key_of(self.name, self.dtype, texts.tolist()))
+            self.key = _merged_keys(self.key, key_of(self.name, self.dtype, texts.tolist()))
             self.is_key = self.key is not None
         if self.values.is_exact:
             self._count(texts, counts.to_numpy())
@@ -305,7 +306,7 @@ class ColumnLearner:
         known = other.known
         self.rows += other.rows
         self.known += known
-        self._join_dtype(other.dtype, other.family, known)
+        self._merge_dtype(other.dtype, other.family, known)
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
         nones = self.decimals is None or other.decimals is None
         self.decimals = None if nones else max(self.decimals or 0, other.decimals or 0)
@@ -315,7 +316,7 @@ class ColumnLearner:
         self.unit = min(self.unit, other.unit)
         self.is_key = self.is_key and other.is_key
         if other.key is not None or self.key is not None:
-            self.key = other.key if self.key is None else _joined_keys(self.key, other.key)
+            self.key = other.key if self.key is None else _merged_keys(self.key, other.key)
             self.is_key = self.is_key and self.key is not None
         self.distinct.merge(other.distinct)
         self._merge_counts(other)
@@ -481,7 +482,7 @@ def _with_gaps(dtype: str) -> str:
     return "object" if dtype == "bool" else dtype
 
 
-def _joined_keys(one: KeyColumn | None, other: KeyColumn | None) -> KeyColumn | None:
+def _merged_keys(one: KeyColumn | None, other: KeyColumn | None) -> KeyColumn | None:
     if one is None or other is None:
         return other if one is None else None
     if (one.before, one.after) != (other.before, other.after):

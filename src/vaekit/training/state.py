@@ -1,11 +1,9 @@
 """The state of a training: devices, optimizers, averaged weights, and the checkpoint file."""
 
-import atexit
 import copy
 import ctypes
 import itertools
 import json
-import logging
 import math
 import os
 import textwrap
@@ -17,14 +15,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, parameters_to_vector, vector_to_parameters
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from vaekit.bounds import Amount
 from vaekit.distributed import restarts
-from vaekit.errors import FormatError, SpecError, TrainingError, VaekitError
+from vaekit.errors import FormatError, TrainingError, VaekitError
 from vaekit.files import atomic_file, expanded_path, hold, parse_json
 from vaekit.models.vae import Model
 from vaekit.objectives.base import Objective
@@ -32,7 +29,8 @@ from vaekit.randomness import BatchPart, drawing_for, restore_stream, stream_sta
 from vaekit.schema import check_document, shown
 from vaekit.spec import describe, with_defaults
 from vaekit.tensor_files import check_kinds, put_weights, read_header, read_tensors, tensor_pieces
-from vaekit.training.config import PRECISIONS, TrainConfig, TrainingSet
+from vaekit.training.config import TrainConfig, TrainingSet
+from vaekit.training.launching import make_fabric
 from vaekit.types import Batch, TrainingProgress, Update
 
 # Parameters of glibc's mallopt.
@@ -205,71 +203,6 @@ class Machinery:
         finally:
             self.current.train()
             self.objective.train()
-
-
-def make_fabric(config: TrainConfig) -> Fabric:
-    """Fabric for these options, launched.
-
-    Raises:
-        SpecError: The device is not there.
-    """
-    devices, nodes = _launched(config)
-    several = devices * nodes > 1 and config.strategy == "auto"
-    try:
-        with _quiet():
-            fabric = Fabric(
-                accelerator=config.device,
-                devices=devices,
-                num_nodes=nodes,
-                strategy="ddp" if several else config.strategy,
-                precision=PRECISIONS[config.precision],  # type: ignore[arg-type]
-            )
-    except (RuntimeError, ValueError, ImportError) as error:  # of a package for the hardware
-        raise SpecError(
-            f"device={config.device!r}, devices={devices}, num_nodes={nodes}, "
-            f"strategy={config.strategy!r} must name hardware of this machine; {error}"
-        ) from error
-    fabric.launch()
-    if fabric.world_size > 1:
-        atexit.register(_leave_group)
-    return fabric
-
-
-def _launched(config: TrainConfig) -> tuple[int, int]:
-    """Return devices of a machine, and machines: as torchrun says where it launched this process.
-
-    Raises:
-        SpecError: Other numbers were asked for.
-    """
-    if not torch.distributed.is_torchelastic_launched():
-        return config.devices, config.num_nodes
-    local, world = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
-    found = local, world // local
-    asked = config.devices, config.num_nodes
-    if any(a not in (1, b) for a, b in zip(asked, found, strict=True)):
-        raise SpecError(
-            f"devices and num_nodes must be those of the launcher, {found[0]} and {found[1]}; got "
-            f"{asked[0]} and {asked[1]}. Leave them out."
-        )
-    return found
-
-
-def _leave_group() -> None:
-    """End the group in order; left to the interpreter's end, gloo's threads may abort it."""
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Fabric announces what the caller has just asked for."""
-    logger = logging.getLogger("lightning_fabric")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _average(model: Model, decay: float) -> AveragedModel:

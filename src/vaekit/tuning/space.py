@@ -212,10 +212,10 @@ def _document(path: Path) -> Any:
         raise SpecError(f"a space must be a file; there is none at {path}.") from error
     except ValueError as error:  # of both formats, and of other encodings
         raise SpecError(f"{path} must be sound {path.suffix[1:].upper()}: {error}.") from error
-    return _joined(found)
+    return _merged(found)
 
 
-def _joined(found: Any) -> Any:
+def _merged(found: Any) -> Any:
     """Return ``[option.beta]`` of TOML, which is a table within a table, as one name."""
     if not isinstance(found, dict) or not isinstance(found.get("option"), dict):
         return found

@@ -24,7 +24,7 @@ LOST, RETRY, DEFAULT, REASON = "lost", "retry_of", "default", "reason"
 
 
 @dataclass(frozen=True)
-class Claim:
+class LeasedTrial:
     """A trial that this process has taken.
 
     Attributes:
@@ -111,7 +111,7 @@ class SharedStudy:
             return pruners.HyperbandPruner()
         return pruners.MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=1)
 
-    def claim(self) -> Claim | None:
+    def take_trial(self) -> LeasedTrial | None:
         """Take the next trial; ``None`` where as many as wanted are taken."""
         with self.locked():
             self._reap()
@@ -129,7 +129,7 @@ class SharedStudy:
             lease = Lease(self._lease(trial.number))
         finished = [t for t in trials if t.user_attrs.get("measures")]
         gave = tuple(finished[0].user_attrs["measures"]) if finished else ()
-        return Claim(trial.number, params, trial, lease, gave)
+        return LeasedTrial(trial.number, params, trial, lease, gave)
 
     def _sampler(self, number: int) -> Any:
         seed = (self.settings.seed * 1_000_003 + number) % 2**32
@@ -167,7 +167,7 @@ class SharedStudy:
 
     def finish(
         self,
-        claim: Claim,
+        taken: LeasedTrial,
         state: str,
         values: Sequence[float] | None = None,
         attributes: Mapping[str, Any] | None = None,
@@ -176,7 +176,7 @@ class SharedStudy:
         """Say how a trial ended.
 
         Args:
-            claim: The trial.
+            taken: The trial.
             state: ``"COMPLETE"``, ``"PRUNED"`` or ``"FAIL"``.
             values: The objectives, of a complete one.
             attributes: What else is worth keeping.
@@ -186,30 +186,30 @@ class SharedStudy:
             Whether it counts: not if others held the process for dead and took the trial over.
         """
         with self.locked():
-            if not self._is_ours(claim):
-                claim.lease.release()
+            if not self._is_ours(taken):
+                taken.lease.release()
                 return False
             for name, value in (attributes or {}).items():
-                claim.trial.set_user_attr(name, value)
+                taken.trial.set_user_attr(name, value)
             if save is not None and values is not None and self._is_best(values):
-                save(self.folder / RUNS / f"{claim.number:06d}")
+                save(self.folder / RUNS / f"{taken.number:06d}")
             chosen = self.optuna.trial.TrialState[state]
-            self.study.tell(claim.number, None if values is None else list(values), state=chosen)
+            self.study.tell(taken.number, None if values is None else list(values), state=chosen)
             self._forget_others()
-        claim.lease.release()
+        taken.lease.release()
         return True
 
-    def abandon(self, claim: Claim, why: str) -> None:
+    def abandon(self, taken: LeasedTrial, why: str) -> None:
         """Hand a trial back that was interrupted; another process takes it, now or later."""
         with self.locked():
-            if self._is_ours(claim):
-                frozen = self.trials()[claim.number]
+            if self._is_ours(taken):
+                frozen = self.trials()[taken.number]
                 attrs = {k: v for k, v in frozen.user_attrs.items() if k != RETRY}
-                self._hand_back(claim.number, frozen.params, attrs, why)
-        claim.lease.release()
+                self._hand_back(taken.number, frozen.params, attrs, why)
+        taken.lease.release()
 
-    def _is_ours(self, claim: Claim) -> bool:
-        return bool(self.trials()[claim.number].state.name == "RUNNING")
+    def _is_ours(self, taken: LeasedTrial) -> bool:
+        return bool(self.trials()[taken.number].state.name == "RUNNING")
 
     def trials(self) -> list[Any]:
         """Return all trials, lost ones included, by number."""

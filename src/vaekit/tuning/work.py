@@ -15,7 +15,7 @@ from vaekit.tuning.objectives import measure
 from vaekit.tuning.pruning import PruningCallback
 from vaekit.tuning.settings import TuningSettings
 from vaekit.tuning.space import PRIOR, chosen_preset, estimator_options
-from vaekit.tuning.study import REASON, Claim, SharedStudy, seconds_of
+from vaekit.tuning.study import REASON, LeasedTrial, SharedStudy, seconds_of
 
 _POLL = 0.5
 _LEAST = 1e-3
@@ -89,11 +89,11 @@ def work(task: Task, watch: Watch = lambda done, of, news: None) -> SharedStudy:
     """
     study = SharedStudy(task.folder, task.settings, task.fingerprint)
     while _has_time(task, study):
-        claim = study.claim()
+        taken = study.take_trial()
         done = len(study.complete())
-        if claim is not None:
-            watch(done, task.settings.trials, f"trial {claim.number}")
-            _run(task, study, claim)
+        if taken is not None:
+            watch(done, task.settings.trials, f"trial {taken.number}")
+            _run(task, study, taken)
         elif study.is_waiting():
             watch(done, task.settings.trials, "waiting for others")
             time.sleep(_POLL)
@@ -126,7 +126,7 @@ def refit_seconds(task: Task, study: SharedStudy) -> float:
     return max(usual, _REFIT_SHARE * 60 * task.settings.minutes) if cut else usual
 
 
-def _run(task: Task, study: SharedStudy, claim: Claim) -> None:
+def _run(task: Task, study: SharedStudy, taken: LeasedTrial) -> None:
     started = time.monotonic()
 
     def notes(**more: Any) -> dict[str, Any]:
@@ -134,40 +134,40 @@ def _run(task: Task, study: SharedStudy, claim: Claim) -> None:
 
     try:
         with warnings.catch_warnings():
-            if claim.params:  # the default has said what there is to say of the data
+            if taken.params:  # the default has said what there is to say of the data
                 warnings.simplefilter("ignore")
-            model, values, gave = _judged(task, study, claim)
+            model, values, gave = _judged(task, study, taken)
     except TrainingPruned as pruned:
-        study.finish(claim, "PRUNED", attributes=notes(**{REASON: str(pruned)}))
+        study.finish(taken, "PRUNED", attributes=notes(**{REASON: str(pruned)}))
     except Exception as error:  # of whatever kind: the search goes on, and the page says why
         kind = "" if isinstance(error, VaekitError) else f"{type(error).__name__}: "
-        study.finish(claim, "FAIL", attributes=notes(**{REASON: f"{kind}{error}"[:2000]}))
+        study.finish(taken, "FAIL", attributes=notes(**{REASON: f"{kind}{error}"[:2000]}))
     except BaseException:
-        study.abandon(claim, "it was interrupted")
+        study.abandon(taken, "it was interrupted")
         raise
     else:
         spent, given = model.notes_["seconds"], 60 * float(model.max_minutes or 0)
         more = notes(measures=gave, epochs=len(model.history_), cut=spent > _CUT * given)
-        study.finish(claim, "COMPLETE", values, more, model.save)
+        study.finish(taken, "COMPLETE", values, more, model.save)
 
 
 def _judged(
-    task: Task, study: SharedStudy, claim: Claim
+    task: Task, study: SharedStudy, taken: LeasedTrial
 ) -> tuple[Autoencoder, list[float], list[str]]:
     """Train the model of a trial, and return it with its objectives and what gave them."""
     settings = task.settings
     reserve = refit_seconds(task, study) if settings.refit else 0.0
     seconds = min(settings.seconds_of_trial, task.left() - reserve)
-    callbacks = [PruningCallback(claim.trial)] if settings.prunes and claim.params else []
-    model = task.estimator(claim.params, seconds, callbacks=callbacks)
-    fit_with_prior(model, claim.params, task.training, task.training_context)
+    callbacks = [PruningCallback(taken.trial)] if settings.prunes and taken.params else []
+    model = task.estimator(taken.params, seconds, callbacks=callbacks)
+    fit_with_prior(model, taken.params, task.training, task.training_context)
     values, gave = measure(
         model.trained_,
         task.held_out,
         task.held_out_context,
         task.training,
         settings.objectives,
-        claim.gave,
+        taken.gave,
     )
     return model, values, gave
 
