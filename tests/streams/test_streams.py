@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from vaekit import Autoencoder, stream
+from vaekit.anomalies import VAEDetector
 from vaekit.datasets import digits, penguins
 from vaekit.domains import ArrayDomain
 from vaekit.errors import DataError, SpecError
@@ -386,6 +387,15 @@ def test_wrong_options():
         stream(stream([1]))
     with pytest.raises(SpecError, match="have no weights"):
         Autoencoder(**BRIEF).fit(stream(np.ones((20, 3))), sample_weight=np.ones(20))
+
+
+@pytest.mark.parametrize("whole", [lambda p: p, stream], ids=["folder", "stream"])
+def test_what_reads_at_once_says_what_to_pass(whole, tmp_path):
+    source = whole(shards(tmp_path, penguins()))
+    model = Autoencoder(**BRIEF).fit(tmp_path)
+    for call in (model.transform, VAEDetector(**BRIEF).fit):
+        with pytest.raises(DataError, match=r"Autoencoder\.fit.*--out FOLDER/"):
+            call(source)
 
 
 class Changing:

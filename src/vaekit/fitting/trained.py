@@ -24,6 +24,7 @@ from vaekit.priors.base import FittedPrior
 from vaekit.priors.mixture import Vamp
 from vaekit.randomness import make_generator, seeded
 from vaekit.seeds import check_seed
+from vaekit.streams.base import Stream
 from vaekit.training.config import Items, TrainingSet
 from vaekit.types import AS_LEARNED, Batch, SamplingOptions
 
@@ -400,6 +401,8 @@ def as_items(
     all_captions: bool = False,
 ) -> Items:
     """Raw data and context, checked, as a training set; or for encoding alone."""
+    if isinstance(raw, Stream):
+        np.asarray(raw)  # which says what to pass
     context = resolve_context(domain, raw, context)
     rows = domain.prepare_input(raw) if is_input else domain.prepare(raw)
     prepared = _prepared(learned, context, len(rows))

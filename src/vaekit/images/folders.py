@@ -29,6 +29,7 @@ from vaekit.images.depth import (
     to_bytes,
 )
 from vaekit.memory import check_memory, memory_limit
+from vaekit.reading.tables import is_table_file
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 _MOST_BYTES = 8 * 2**30
@@ -212,6 +213,12 @@ def _listed(folder: str | Path, on_bad: str) -> list[Path]:
     files = sorted(p for p in found if p.is_file() and not is_no_item(p.relative_to(folder)))
     if on_bad == "skip":
         files = [p for p in files if p.suffix.lower() in IMAGE_SUFFIXES]
+    if files and all(is_table_file(path) for path in files):
+        raise DataError(
+            f"a folder of images must hold some; {folder} holds tables ({files[0].name}). "
+            "Autoencoder.fit (vaekit fit) reads such a folder, and commands with --out FOLDER/ work "
+            "on one; else pass one file, or a data frame."
+        )
     if not files:
         raise DataError(
             f"{folder} must hold image files ({', '.join(sorted(IMAGE_SUFFIXES))}); got none."

@@ -8,6 +8,7 @@ from typing import Any
 
 from vaekit.domains.base import Domain
 from vaekit.domains.hooks import ShardPiece
+from vaekit.errors import DataTypeError
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,18 @@ class Stream(abc.ABC):
     rows: int = 65_536
     cache: str | Path | None = None
     context: str | None = None
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        """Refuse to become an array, which would be read at once.
+
+        Raises:
+            DataTypeError: Always.
+        """
+        raise DataTypeError(
+            "data must be in memory here; got a stream, which Autoencoder.fit reads. Pass an array "
+            "or a data frame; for scores of data sets see vaekit.Scorer, or vaekit score RUN DATA "
+            "--out FOLDER/."
+        )
 
     @abc.abstractmethod
     def pieces(self, domain: Domain) -> Iterator[ShardPiece]:
