@@ -216,8 +216,8 @@ def _listed(folder: str | Path, on_bad: str) -> list[Path]:
     if files and all(is_table_file(path) for path in files):
         raise DataError(
             f"a folder of images must hold some; {folder} holds tables ({files[0].name}). "
-            "Autoencoder.fit (vaekit fit) reads such a folder, and commands with --out FOLDER/ work "
-            "on one; else pass one file, or a data frame."
+            "Autoencoder.fit (vaekit fit) reads such a folder, and commands with --out FOLDER/ "
+            "work on one; else pass one file, or a data frame."
         )
     if not files:
         raise DataError(
