@@ -90,7 +90,7 @@ class Autoencoder(Shareable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         devices: Number of devices of each machine.
         num_nodes: Number of machines; with ``torchrun`` both are known.
-        strategy: ``"auto"`` or ``"ddp"``.
+        strategy: ``"auto"``, ``"ddp"``, or ``"fsdp"`` for models beyond one card.
         seed: Seed of everything random.
         checkpoint_seconds: Time between checkpoints.
         tensorboard: Also log for TensorBoard.

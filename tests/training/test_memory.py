@@ -4,8 +4,8 @@ import platform
 
 import pytest
 
-from vaekit.training import state as memory
-from vaekit.training.state import kept_memory
+from vaekit import memory
+from vaekit.memory import kept_memory
 
 TRIM, MMAP = -1, -3  # glibc's numbers
 

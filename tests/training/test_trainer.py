@@ -363,7 +363,7 @@ def test_rows_keep_their_dtype_and_are_encoded_by_batch():
         ("ema", 1.0),
         ("max_minutes", -1),
         ("patience", 0),
-        ("strategy", "fsdp"),
+        ("strategy", "zero"),
         ("seed", -1),
     ],
 )

@@ -68,7 +68,9 @@ class TrainConfig:
         devices: How many devices of each machine, or processes on a CPU. A launcher such as
             ``torchrun`` has said how many there are, so that nothing need be said here.
         num_nodes: How many machines, each with as many devices.
-        strategy: ``"auto"`` or ``"ddp"``; how several devices work together.
+        strategy: How several devices work together: ``"auto"`` and ``"ddp"`` keep the model whole
+            on each; ``"fsdp"`` spreads large layers over them, for models beyond one card. Not
+            with ``precision="fp16"``.
         seed: Seed of weights, order and noise.
         checkpoint_seconds: Time between checkpoints, where a folder for them is given.
         tensorboard: Also log for TensorBoard (extra ``tensorboard``).
@@ -104,6 +106,11 @@ class TrainConfig:
             value = getattr(self, name)
             if not _holds(holds, value):
                 raise SpecError(f"{name} must be {rule}; got {_shown(value)}.")
+        if self.strategy == "fsdp" and self.precision == "fp16":
+            raise SpecError(
+                "precision must be 'fp32' or 'bf16' with strategy='fsdp'; got 'fp16', whose "
+                "scaled losses are not spread."
+            )
         object.__setattr__(self, "seed", int(self.seed))  # of NumPy, which overflows
 
     @property
@@ -212,7 +219,7 @@ _RULES: dict[str, tuple[str, Any]] = {
     "device": (f"one of {', '.join(_DEVICES)}, or one that Fabric knows", _is_device),
     "devices": ("a whole number from 1 to 1024", lambda v: _is_count(v) and v <= 1024),
     "num_nodes": ("a whole number from 1 to 4096", lambda v: _is_count(v) and v <= 4096),
-    "strategy": ("'auto' or 'ddp'", lambda v: v in ("auto", "ddp")),
+    "strategy": ("'auto', 'ddp' or 'fsdp'", lambda v: v in ("auto", "ddp", "fsdp")),
     "seed": (SEED_RULE, is_seed),
     "checkpoint_seconds": ("at least 0", lambda v: v >= 0),
 }

@@ -5,9 +5,12 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 from lightning_fabric import Fabric
+from torch._C._distributed_c10d import TCPStore
+from torch.distributed import DistNetworkError
 
 from vaekit.errors import SpecError
 from vaekit.training.config import PRECISIONS, TrainConfig
@@ -20,14 +23,15 @@ def make_fabric(config: TrainConfig) -> Fabric:
         SpecError: The device is not there.
     """
     devices, nodes = _launched(config)
-    several = devices * nodes > 1 and config.strategy == "auto"
+    # Fabric's strategy starts the processes; how weights are spread is ours (see `shard`).
+    strategy = "ddp" if devices * nodes > 1 or config.strategy == "fsdp" else config.strategy
     try:
         with _quiet():
             fabric = Fabric(
                 accelerator=config.device,
                 devices=devices,
                 num_nodes=nodes,
-                strategy="ddp" if several else config.strategy,
+                strategy=strategy,
                 precision=PRECISIONS[config.precision],  # type: ignore[arg-type]
             )
     except (RuntimeError, ValueError, ImportError) as error:  # of a package for the hardware
@@ -35,6 +39,8 @@ def make_fabric(config: TrainConfig) -> Fabric:
             f"device={config.device!r}, devices={devices}, num_nodes={nodes}, "
             f"strategy={config.strategy!r} must name hardware of this machine; {error}"
         ) from error
+    if devices * nodes > 1 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        _meet(fabric.device)
     fabric.launch()
     if fabric.world_size > 1:
         atexit.register(_leave_group)
@@ -58,6 +64,40 @@ def _launched(config: TrainConfig) -> tuple[int, int]:
             f"{asked[0]} and {asked[1]}. Leave them out."
         )
     return found
+
+
+_PORT = "vaekit/port"
+_PATIENCE = timedelta(seconds=2)
+"""How long a process that may be gone is called, before its successor is looked for."""
+
+
+def _meet(device: torch.device) -> None:
+    """Form the group, by a store of addresses that the first process opens.
+
+    The launcher's store outlives its processes: when it begins anew after a loss, it still has
+    the addresses of those that are gone, and who is quick would call them.
+    """
+    rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    known = TCPStore(host, port, is_master=False)
+    if rank == 0:
+        store = TCPStore(host, 0, is_master=True, wait_for_workers=False)
+        known.set(_PORT, str(store.port))
+    else:
+        store = _store_of_first(known, host)
+    store.set_timeout(torch.distributed.default_pg_timeout)
+    torch.distributed.init_process_group(
+        "nccl" if device.type == "cuda" else "gloo", store=store, rank=rank, world_size=world
+    )
+
+
+def _store_of_first(known: TCPStore, host: str) -> TCPStore:
+    known.wait([_PORT])
+    while True:  # the launcher ends a process whose first one never comes
+        try:
+            return TCPStore(host, int(known.get(_PORT)), is_master=False, timeout=_PATIENCE)
+        except DistNetworkError:
+            continue
 
 
 def _leave_group() -> None:

@@ -1,7 +1,6 @@
 """The state of a training: devices, optimizers, averaged weights, and the checkpoint file."""
 
 import copy
-import ctypes
 import itertools
 import json
 import math
@@ -31,40 +30,16 @@ from vaekit.spec import describe, with_defaults
 from vaekit.tensor_files import check_kinds, put_weights, read_header, read_tensors, tensor_pieces
 from vaekit.training.config import TrainConfig, TrainingSet
 from vaekit.training.launching import make_fabric
+from vaekit.training.sharding import (
+    clip_gradients,
+    is_part,
+    local,
+    part_like,
+    parts_like,
+    shard,
+    whole,
+)
 from vaekit.types import Batch, TrainingProgress, Update
-
-# Parameters of glibc's mallopt.
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-_NEVER = 2**31 - 1
-_LARGEST = 32 * 2**20  # bytes; glibc refuses more
-_AFTERWARDS = 2 * _LARGEST  # what glibc's own rule ends at
-
-
-@contextmanager
-def kept_memory() -> Iterator[None]:
-    """Within the block, freed memory stays with the process; afterwards it is given back.
-
-    A step of a convolutional network allocates and frees the same hundred megabytes every time.
-    The C library returns them to the system at once and asks for them again, and for each page
-    anew the system has to find, clear and map one: a tenth of a training's time, and a quarter
-    for wide feature maps. Where the C library is not glibc, nothing is done.
-    """
-    tune = _tuner()
-    tune(_MMAP_THRESHOLD, _LARGEST)
-    tune(_TRIM_THRESHOLD, _NEVER)
-    try:
-        yield
-    finally:
-        tune(_TRIM_THRESHOLD, _AFTERWARDS)
-
-
-def _tuner() -> Callable[[int, int], int]:
-    try:
-        tune: Callable[[int, int], int] = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # macOS, musl, Windows
-        return lambda parameter, value: 0
-    return tune
-
 
 _FUSED_DEVICES = ("cpu", "cuda")
 
@@ -74,20 +49,40 @@ class Machinery:
 
     Several devices each take their part of every batch; gradients are averaged by one
     all-reduce after ``backward``. That, unlike the hooks of DistributedDataParallel, holds for
-    objectives with several groups and several passes through the model.
+    objectives with several groups and several passes through the model. With
+    ``strategy="fsdp"`` large layers are spread over the devices as well, each of which gathers
+    one when it is called (see `shard`).
+
+    Attributes:
+        model: What is trained.
+        whole: The caller's model: the same one, or, where its weights are spread, one that gets
+            them after each epoch.
     """
 
     def __init__(self, model: Model, objective: Objective, config: TrainConfig) -> None:
         self.config = config
         self.fabric = make_fabric(config)
-        self.model = cast(Model, self.fabric.to_device(model))
-        self.objective = cast(Objective, self.fabric.to_device(objective))
+        self.is_sharded = config.strategy == "fsdp" and self.fabric.world_size > 1
         if self.fabric.world_size > 1:
-            self.model.load_state_dict(self.fabric.broadcast(self.model.state_dict()))
-        self.groups = {name: list(group) for name, group in objective.groups(model).items()}
+            model.load_state_dict(self.fabric.broadcast(model.state_dict()))
+        self.whole = model
+        self.model = copy.deepcopy(model) if self.is_sharded else model
+        if self.is_sharded:  # before any of it moves: a card may not hold it all
+            shard(self.model, self.fabric.device)
+        self.fabric.to_device(self.model)
+        self.objective = cast(Objective, self.fabric.to_device(objective))
+        self.groups = {name: list(group) for name, group in objective.groups(self.model).items()}
         self.paces = {name: objective.pace(name) for name in self.groups}
         self.optimizers = {name: self._optimizer(name) for name in self.groups}
-        self.averaged = _average(self.model, config.ema) if config.ema else None
+        self.averaged = self._average(config.ema) if config.ema else None
+
+    def _average(self, decay: float) -> AveragedModel:
+        average = AveragedModel(self.whole, multi_avg_fn=_moving_average(decay), use_buffers=True)
+        average.module.train(self.model.training)
+        if self.is_sharded:
+            shard(average.module, self.fabric.device)
+            self.fabric.to_device(average.module)
+        return average
 
     def _optimizer(self, group: str) -> torch.optim.Optimizer:
         optimizer = torch.optim.AdamW(
@@ -95,7 +90,9 @@ class Machinery:
             lr=self.config.peak_rate(self.model),
             betas=self.paces[group].betas,
             weight_decay=self.config.weight_decay,
-            fused=self.fabric.device.type in _FUSED_DEVICES,
+            # Parts of weights and whole ones cannot be stepped by one call.
+            foreach=False if self.is_sharded else None,
+            fused=not self.is_sharded and self.fabric.device.type in _FUSED_DEVICES,
         )
         if self.config.precision == "fp16":
             return self.fabric.setup_optimizers(optimizer)  # type: ignore[return-value]
@@ -146,7 +143,7 @@ class Machinery:
         model = self.current if evaluate else self.model
         losses = self.objective.losses(model, batch, progress)
         while True:
-            with self.fabric.autocast():
+            with self.fabric.autocast(), self._spread():
                 update = next(losses, None)
             if update is None:
                 return
@@ -161,7 +158,8 @@ class Machinery:
         for name in update.losses:
             self._reduce(self.groups[name])
             if self.config.gradient_clip is not None:
-                clip_grad_norm_(self.groups[name], self.config.gradient_clip)
+                clip = clip_gradients if self.is_sharded else clip_grad_norm_
+                clip(self.groups[name], self.config.gradient_clip)
             optimizer = self.optimizers[name]
             for options in optimizer.param_groups:
                 options["lr"] = rate * self.paces[name].rate
@@ -174,16 +172,48 @@ class Machinery:
             inputs = None if len(self.groups) == 1 else self.groups[name]
             scaled = loss if share == 1.0 else loss * share
             retain = number < last
+            if self.is_sharded:
+                with self._kept_out(name), self._spread():
+                    scaled.backward(retain_graph=retain)
+                continue
             if self.config.precision == "fp16":  # only then is there a loss scale to apply
                 self.fabric.backward(scaled, inputs=inputs, retain_graph=retain)
             else:
                 scaled.backward(inputs=inputs, retain_graph=retain)
 
+    @contextmanager
+    def _spread(self) -> Iterator[None]:
+        """Say in our words that a computation found weights that are elsewhere."""
+        try:
+            yield
+        except RuntimeError as error:
+            if not self.is_sharded or isinstance(error, VaekitError):
+                raise
+            raise TrainingError(
+                "strategy='fsdp' must train with layers that gather their weights once forwards "
+                f"and once backwards; {type(self.objective).__name__} of "
+                f"{type(self.model).__name__} asks for more, as gradients of gradients do. Use "
+                f"strategy='ddp'. PyTorch says: {shown(str(error))}"
+            ) from error
+
+    @contextmanager
+    def _kept_out(self, group: str) -> Iterator[None]:
+        """Keep gradients of other groups as they are; parts of weights are no inputs of a graph."""
+        others = [p for name, ps in self.groups.items() if name != group for p in ps]
+        before = [p.grad for p in others]
+        for parameter in others:
+            parameter.grad = None
+        yield
+        for parameter, gradient in zip(others, before, strict=True):
+            parameter.grad = gradient
+
     def _reduce(self, group: list[nn.Parameter]) -> None:
         """Sum gradients over the processes; each has weighted its own by its share."""
         if self.fabric.world_size == 1:
             return
-        gradients = [p.grad for p in group if p.grad is not None]
+        gradients = [p.grad for p in group if p.grad is not None and not is_part(p.grad)]
+        if not gradients:
+            return
         total = self.fabric.all_reduce(parameters_to_vector(gradients), reduce_op="sum")
         assert isinstance(total, Tensor)
         vector_to_parameters(total, gradients)
@@ -192,6 +222,11 @@ class Machinery:
         """Move the averaged weights towards the current ones."""
         if self.averaged is not None:
             self.averaged.update_parameters(self.model)
+
+    def gather(self, weights: Mapping[str, Tensor] | None = None) -> None:
+        """Put weights, by default the present ones to evaluate, into the caller's model."""
+        given = self.current.state_dict() if weights is None else weights
+        put_weights(self.whole, whole(given))
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
@@ -205,12 +240,6 @@ class Machinery:
             self.objective.train()
 
 
-def _average(model: Model, decay: float) -> AveragedModel:
-    average = AveragedModel(model, multi_avg_fn=_moving_average(decay), use_buffers=True)
-    average.module.train(model.training)
-    return average
-
-
 _Weights = tuple[Tensor, ...] | list[Tensor]
 
 
@@ -220,7 +249,8 @@ def _moving_average(decay: float) -> Callable[[_Weights, _Weights, Tensor | int]
     def update(averages: _Weights, now: _Weights, steps: Tensor | int) -> None:
         done = int(steps)
         early = (1 + done) / (10 + done)
-        get_ema_multi_avg_fn(min(decay, early))(averages, now, steps)
+        mean, latest = [local(tensor) for tensor in averages], [local(tensor) for tensor in now]
+        get_ema_multi_avg_fn(min(decay, early))(mean, latest, steps)
 
     return update
 
@@ -329,7 +359,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
             got = f"{tuple(value.shape)} of {value.dtype}"
             rule = f"have shape {tuple(own.shape)} of {own.dtype}; got {got}; these are its"
             raise _foreign_state(key, rule)
-        state.setdefault(int(number), {})[name] = value
+        state.setdefault(int(number), {})[name] = part_like(value, own)
     for place, slots in state.items():
         if set(slots) != set(_SLOTS):
             raise _foreign_state(str(place), f"have all of {', '.join(_SLOTS)}")
@@ -420,22 +450,29 @@ class State:
         """Put the best weights into the model and write the last checkpoint."""
         if self.folder is not None and self._saved_step != self.step:
             self.save()
-        put_weights(self.machinery.model, self._best or self.machinery.current.state_dict())
+        self.machinery.gather(self._best or None)
         self.seconds = self.elapsed()
         self._since = time.monotonic()
 
     def is_due(self) -> bool:
         """Return whether it is time for a checkpoint."""
-        return (
-            self.folder is not None
-            and time.monotonic() - self._saved >= self.config.checkpoint_seconds
-        )
+        if self.folder is None:
+            return False
+        is_time = time.monotonic() - self._saved >= self.config.checkpoint_seconds
+        if self.machinery.is_sharded:  # each process has a part of what is written
+            return bool(self.machinery.of_first(float(is_time)))
+        return is_time
 
     def save(self) -> None:
         """Write a checkpoint (by the first process only)."""
         self._saved, self._saved_step = time.monotonic(), self.step
-        if self.folder is not None and self.machinery.fabric.is_global_zero:
-            write_checkpoint(self.folder, self._tensors(), self._place())
+        if self.folder is None:
+            return
+        tensors: Mapping[str, Mapping[str, Tensor]] = self._tensors()
+        if self.machinery.is_sharded:
+            tensors = {name: whole(part) for name, part in tensors.items()}
+        if self.machinery.fabric.is_global_zero:
+            write_checkpoint(self.folder, tensors, self._place())
 
     def last_good(self) -> str:
         """Return where the last checkpoint is, in a sentence for an error."""
@@ -477,7 +514,7 @@ class State:
         """Return what a resumed run must share with the one it goes on with."""
         return {
             "options": self.config.schedule_identity(),
-            "model": describe(self.machinery.model),
+            "model": describe(self.machinery.whole),
             "objective": describe(self.machinery.objective),
             "data": self.items.fingerprint(),
         }
@@ -540,13 +577,13 @@ class State:
             states["averaged"] = machinery.averaged.state_dict()
         for name, state in states.items():
             self._check_state(name, tensors.get(name, {}), state)
-        put_weights(machinery.model, tensors["model"])
+        put_weights(machinery.model, parts_like(tensors["model"], states["model"]))
         machinery.objective.load_state_dict(tensors.get("objective", {}))
-        self._best = tensors.get("best", {})
+        self._best = parts_like(tensors.get("best", {}), machinery.current.state_dict())
         for name, optimizer in machinery.optimizers.items():
             restore_optimizer(optimizer, tensors.get(f"optimiser:{name}", {}))
         if machinery.averaged is not None:
-            machinery.averaged.load_state_dict(tensors["averaged"])
+            machinery.averaged.load_state_dict(parts_like(tensors["averaged"], states["averaged"]))
         restore_stream(tensors["random"])
 
     def _check_state(

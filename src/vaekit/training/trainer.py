@@ -17,13 +17,14 @@ from torch import Tensor
 from vaekit.distributed import is_first_process, restarts
 from vaekit.errors import DataError, MissingExtraError, NonFiniteLossError, TrainingError
 from vaekit.files import atomic_write, expanded_path, hold
+from vaekit.memory import kept_memory
 from vaekit.models.vae import VAE, Model
 from vaekit.objectives.base import Objective, WarmUpCosine, check_composition, overrunning
 from vaekit.randomness import drawing_nothing, seeded
 from vaekit.training.callbacks import StopTraining
 from vaekit.training.config import TrainConfig, TrainingSet, count_batches
 from vaekit.training.progress import Event, progress_display
-from vaekit.training.state import Machinery, State, kept_memory, refuse_to_discard
+from vaekit.training.state import Machinery, State, refuse_to_discard
 from vaekit.training.stopping import StopRequest, finishing_steps
 from vaekit.types import TrainingProgress, Update
 
@@ -290,6 +291,8 @@ class _Loop:
             **self._validate(),
         }
         state.end_epoch(row, is_checkpointable=self.machinery.objective.is_checkpointable)
+        if self.machinery.is_sharded:
+            self.machinery.gather()
         self._tell("epoch", row)
         self._agree()
 
@@ -301,13 +304,18 @@ class _Loop:
     def _tell(self, kind: Literal["step", "epoch", "end"], values: Mapping[str, float]) -> None:
         total = self._clock().total
         try:
-            self.notify(Event(kind, self.state.step, total, values, self.machinery.current))
+            self.notify(Event(kind, self.state.step, total, values, self._shown()))
         except StopTraining:
             self.stopping = True
         except Exception as error:
             if self.alone:
                 raise
             self.failure = self.failure or error  # the other processes still work on the epoch
+
+    def _shown(self) -> Model:
+        """Return the model for listeners, who work in one process and so need all weights."""
+        machinery = self.machinery
+        return machinery.whole if machinery.is_sharded else machinery.current
 
     def _agree(self) -> None:
         """Let all processes know what the listeners of the first one asked for."""
