@@ -120,9 +120,8 @@ def test_the_whole_detector_leaves_python(detector, tmp_path):
         (np.random.default_rng(0).normal(size=(200, 5)), {"novelty": True}),
         (IMAGES, {}),
         (np.sin(np.arange(400) / 7), {"domain": SeriesDomain(window=32), "novelty": True}),
-        (np.sin(np.arange(640) / 7).reshape(20, 32), {"domain": "series", "novelty": True}),
         *((TABLE, {"method": name}) for name in ("margins", "bound", "code", "surprise")),
-        *((TABLE, {"method": name}) for name in ("exemplars", "latent_neighbours")),
+        (TABLE, {"method": "exemplars"}),
         *((TABLE, {"method": name}) for name in ("cleaned", "dependencies", "relative_neighbours")),
     ],
 )
@@ -143,10 +142,16 @@ def test_every_kind_of_detector_leaves_python(data, options, tmp_path):
     [
         (IMAGES, {"novelty": True}),
         (np.sin(np.arange(400) / 7), {"domain": SeriesDomain(window=32)}),
+        (np.sin(np.arange(3200) / 7).reshape(100, 32), {"domain": "series", "novelty": True}),
+        (TABLE, {"method": "latent_neighbours"}),
     ],
 )
-def test_scores_of_likelihoods_are_the_same_and_their_ranks_nearly(data, options, tmp_path):
-    """Likelihoods are of single precision, whose last bits may turn the order of two around."""
+def test_scores_by_networks_are_the_same_and_their_ranks_nearly(data, options, tmp_path):
+    """Likelihoods and latents are of single precision, whose last bits may turn ranks around.
+
+    Some processors round otherwise than PyTorch does on them: distances between latents then
+    differ by 2e-7, and where scores lie close together that is a part of a rank.
+    """
     detector = VAEDetector(max_epochs=1, progress=False, **options).fit(data)
     inner = detector.detector_
     trained = bundle.on_cpu(inner.trained)

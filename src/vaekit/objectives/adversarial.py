@@ -247,7 +247,9 @@ class Adversarial(Objective):
                 terms["steepness"] = steepness.detach()
             yield Update({"critic": judged}, terms)
         made = gan.generate(gan.noise(len(x), x), told)
-        fooling = please(self.critic(made, told))
+        # The context that the critic sees stays as it is: what reads it learns by what is made of
+        # it, and would otherwise please the critic by ever longer vectors.
+        fooling = please(self.critic(made, context))
         yield Update({"model": fooling}, {"generator": fooling.detach()})
 
     def _steepness(self, x: Tensor, made: Tensor, context: Tensor | None) -> Tensor:
