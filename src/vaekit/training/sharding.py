@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, fully_shard, share_comm_ctx
-from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.modules.conv import _ConvNd
+
+if TYPE_CHECKING:
+    from torch.distributed.tensor import DTensor
 
 SMALLEST_SHARD = 2**14
 """Numbers that a layer must have to be spread; below, a message costs more than it saves."""
@@ -35,12 +36,15 @@ def shard(model: nn.Module, device: torch.device, smallest: int = SMALLEST_SHARD
     Source: Zhao et al. 2023, "PyTorch FSDP", https://arxiv.org/abs/2304.11277; Rajbhandari et al.
     2020, "ZeRO", stage 3.
     """
-    layers = {name: layer for name, layer in model.named_modules() if _is_spread(layer, smallest)}
+    # Here and below: PyTorch brings its compiler along, which a trained model never asks for.
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import FSDPModule, fully_shard, share_comm_ctx
+
     shared = _in_several(model)
     layers = {
         name: layer
-        for name, layer in layers.items()
-        if not any(id(parameter) in shared for parameter in layer.parameters())
+        for name, layer in model.named_modules()
+        if _is_spread(layer, smallest) and not any(id(p) in shared for p in layer.parameters())
     }
     mesh = init_device_mesh(device.type, (torch.distributed.get_world_size(),))
     spread: list[FSDPModule] = []
@@ -72,18 +76,18 @@ def _in_several(model: nn.Module) -> set[int]:
 
 def is_part(tensor: Tensor) -> bool:
     """Return whether this process holds only a part of it."""
-    return isinstance(tensor, DTensor)
+    return hasattr(tensor, "to_local")  # as DTensor has
 
 
 def local(tensor: Tensor) -> Tensor:
     """Return what of it this process holds, in the same memory."""
-    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+    return cast("DTensor", tensor).to_local() if is_part(tensor) else tensor
 
 
 def whole(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Gather tensors, in the memory of the computer; all processes must take part."""
     return {
-        name: tensor.full_tensor().cpu() if isinstance(tensor, DTensor) else tensor
+        name: cast("DTensor", tensor).full_tensor().cpu() if is_part(tensor) else tensor
         for name, tensor in tensors.items()
     }
 
@@ -95,10 +99,12 @@ def parts_like(tensors: Mapping[str, Tensor], examples: Mapping[str, Tensor]) ->
 
 def part_like(tensor: Tensor, example: Tensor) -> Tensor:
     """Return this process's part of a whole tensor, if the example is a part."""
-    if not isinstance(example, DTensor):
+    if not is_part(example):
         return tensor
-    there = tensor.to(example.device)
-    return distribute_tensor(there, example.device_mesh, example.placements, src_data_rank=None)
+    from torch.distributed.tensor import distribute_tensor
+
+    there, place = tensor.to(example.device), cast("DTensor", example)
+    return distribute_tensor(there, place.device_mesh, place.placements, src_data_rank=None)
 
 
 def clip_gradients(parameters: Iterable[Tensor], most: float) -> None:
