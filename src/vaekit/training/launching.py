@@ -5,20 +5,25 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 
 from vaekit.errors import SpecError
 from vaekit.training.config import PRECISIONS, TrainConfig
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
-def make_fabric(config: TrainConfig) -> Fabric:
+
+def make_fabric(config: TrainConfig) -> "Fabric":
     """Fabric for these options, launched.
 
     Raises:
         SpecError: The device is not there.
     """
+    from lightning_fabric import Fabric  # here: it takes a second, which a trained model never asks
+
     devices, nodes = _launched(config)
     several = devices * nodes > 1 and config.strategy == "auto"
     try:
