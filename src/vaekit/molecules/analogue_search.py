@@ -13,6 +13,7 @@ from torch import Tensor
 from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
 from vaekit.fitting.trained import TrainedModel, check_vectors
+from vaekit.molecules.applicability import Applicability, measure_applicability
 from vaekit.molecules.domain import MoleculeDomain
 from vaekit.molecules.fingerprints import morgan_fingerprints, tanimoto
 from vaekit.molecules.properties import PROPERTIES, compute_properties
@@ -138,6 +139,7 @@ class Analogues:
         rings: What was tried.
         candidates: Different molecules that were as similar as asked and had what must stay; the
             best of them are here.
+        applicability: How far each analogue is from what the model learned, and last the lead.
     """
 
     lead: Lead
@@ -146,6 +148,7 @@ class Analogues:
     radius: NDArray[np.float64]
     rings: Sequence[Ring]
     candidates: int
+    applicability: Applicability
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -164,11 +167,21 @@ class Analogues:
                 f"  at {ring.radius:.2f} sigma: {share:.0f} % valid, mean similarity "
                 f"{ring.mean_similarity:.2f}, {ring.similar} similar enough"
             )
-        return "\n".join([*lines, self.lead.note])
+        lines += [self._usual.summary(), self.lead.note]
+        if self.applicability.rank is not None:
+            lines.append(self.applicability.at([len(self)], [0], 1).remark("the lead"))
+        return "\n".join(lines)
+
+    @property
+    def _usual(self) -> Applicability:
+        """Of the analogues alone."""
+        everyone = list(range(len(self)))
+        return self.applicability.at(everyone, everyone, len(self))
 
     def also(self) -> dict[str, Any]:
         """Return columns beside those of the report."""
-        return {"similarity_to_lead": self.similarity_to_lead, "radius": self.radius}
+        own = {"similarity_to_lead": self.similarity_to_lead, "radius": self.radius}
+        return self._usual.columns() | own
 
     def frame(self) -> Any:
         """Return a pandas data frame with a row for each."""
@@ -253,6 +266,7 @@ def find_analogues(
         np.array([radii[place] for place in best]),
         rings,
         len(chosen),
+        measure_applicability(trained, [*names, start.smiles], context),
     )
 
 

@@ -100,7 +100,7 @@ def analogues(
         console.print(f"wrote {grid}", highlight=False)
 
 
-_COMPARED = ("known", "R2", "mean error")
+_COMPARED = ("known", "R2", "mean error", "inside")
 
 
 def predict(
@@ -131,7 +131,10 @@ def predict(
 ) -> None:
     """Predict the properties that a model of molecules was taught.
 
-    One row for each molecule. Columns of the file that are named as properties are compared with.
+    One row for each molecule: each property with the interval in which it lies nine times of ten,
+    and how far the molecule is from what the model learned (whether it is given back, how probable
+    it is among held-out molecules, its similarity to training). Columns of the file that are named
+    as properties are compared with.
 
     Examples:
 
@@ -162,6 +165,10 @@ def predict(
         )
     write_frame(path, found.frame())
     _say(found)
+    if found.applicability is not None:
+        console.print(found.applicability.summary(), highlight=False)
+    if remark := molecules.missing_material(trained):
+        console.print(remark, highlight=False)
     if plot is not None:
         plots.save_figure(molecules.prediction_scatter(_pairs(found)), plot)
         console.print(f"wrote {plot}", highlight=False)
@@ -179,10 +186,11 @@ def _say(found: molecules.Predictions) -> None:
     predicted = len(found) - len(found.reasons)
     title = f"predicted of {predicted} of {len(found)} molecules"
     table = Table(title=title, title_justify="left")
-    known = found.agreement()
+    known, inside = found.agreement(), found.coverage()
     headings = [
         "mean",
         *(["held-out error"] if found.errors else []),
+        *(["90 % in +-"] if found.intervals else []),
         *(_COMPARED if known else ()),
     ]
     table.add_column("property")
@@ -192,9 +200,13 @@ def _say(found: molecules.Predictions) -> None:
         cells = [f"{np.nanmean(values):.4g}"]
         if found.errors:
             cells.append(f"{found.errors[name]:.2g}" if name in found.errors else "")
+        if found.intervals:
+            ends = found.intervals.get(name)
+            cells.append("" if ends is None else f"{np.nanmedian(ends[1] - ends[0]) / 2:.2g}")
         if name in known:
             each = known[name]
             cells += [str(each.count), f"{each.r2:.3f}", f"{each.error:.2g}"]
+            cells.append(f"{inside[name]:.0%}" if name in inside else "")
         table.add_row(name + _unit(name), *cells)
     console.print(table)
 

@@ -43,6 +43,7 @@ from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TOKENS, Support
 from vaekit.molecules.properties import PROPERTIES, compute_properties
 from vaekit.molecules.reading import Molecules, read_molecules
+from vaekit.molecules.reference import ApplicabilityReference
 from vaekit.molecules.standardize import (
     Standardized,
     Standardizer,
@@ -181,6 +182,8 @@ class MoleculeDomain(Domain):
         tokenizer: Learned; splits the written molecule.
         vocabulary: Learned tokens and longest length.
         scales: Learned means and deviations of the targets.
+        reference: Held-out molecules in numbers, measured after training; ``None`` of models of
+            earlier versions.
 
     Example:
         >>> domain = MoleculeDomain("smiles").fit(["OCC", "CCCl"])
@@ -199,6 +202,7 @@ class MoleculeDomain(Domain):
     tokenizer: Tokenizer | None = None
     vocabulary: Vocabulary | None = None
     scales: Targets | None = None
+    reference: ApplicabilityReference | None = None
 
     def fit(self, raw: Any) -> Self:
         """Learn merges, tokens and longest length."""
@@ -213,7 +217,9 @@ class MoleculeDomain(Domain):
         tokenizer = learn_tokenizer(chosen, texts)
         vocabulary = Vocabulary.of(tokenizer.split(texts), tokens_of(tokenizer))
         scales = Targets.of(self.targets, found) if self.targets else None
-        return replace(self, tokenizer=tokenizer, vocabulary=vocabulary, scales=scales)
+        return replace(
+            self, tokenizer=tokenizer, vocabulary=vocabulary, scales=scales, reference=None
+        )
 
     @property
     def _in_selfies(self) -> bool:
@@ -257,7 +263,7 @@ class MoleculeDomain(Domain):
 
     def _cure_of_stereo(self, found: Standardized) -> str:
         """Return what to do if marks of stereochemistry alone are what training had not."""
-        from vaekit.molecules.predictions import STEREO_CURE
+        from vaekit.molecules.readable import STEREO_CURE
 
         marked = [smiles for smiles in found.smiles if has_stereo(smiles)]
         if not marked or any(has_stereo(token) for token in self.vocabulary_tokens):
@@ -350,6 +356,8 @@ class MoleculeDomain(Domain):
             fields.length("scales.args.deviations", self.scales.deviations, count)
             if self.scales.errors:
                 fields.length("scales.args.errors", self.scales.errors, count)
+        if self.reference is not None:
+            self.reference.check_stored(fields, count)
 
     @classmethod
     def confidence(cls, raw: Any) -> float:
@@ -372,7 +380,7 @@ class MoleculeDomain(Domain):
 
     def readable(self, raw: Any) -> tuple[Any, int]:
         """Return the molecules whose tokens and length training had, and how many others."""
-        from vaekit.molecules.predictions import readable_molecules
+        from vaekit.molecules.readable import readable_molecules
 
         return readable_molecules(self, raw)
 
@@ -383,7 +391,7 @@ class MoleculeDomain(Domain):
 
     def usable(self, raw: Any) -> UsableItems:
         """Return the molecules that no rule rejects, and whose tokens and length training had."""
-        from vaekit.molecules.predictions import judged_molecules
+        from vaekit.molecules.readable import judged_molecules
 
         return judged_molecules(self, raw).usable
 
@@ -472,15 +480,16 @@ class MoleculeDomain(Domain):
 
     def unlearned(self) -> Self:
         """Return the options alone, without what was learned of the data."""
-        return replace(self, tokenizer=None, vocabulary=None, scales=None)
+        return replace(self, tokenizer=None, vocabulary=None, scales=None, reference=None)
 
     def finished(
         self, trained: "TrainedModel", items: "TrainingSet", config: "TrainConfig"
     ) -> "TrainedModel":
-        """Return a model that knows the errors of its predictions of held-out molecules."""
+        """Return a model that knows how it fares with held-out molecules."""
+        from vaekit.molecules.applicability import with_reference
         from vaekit.molecules.predictions import with_errors
 
-        return with_errors(trained, items, config)
+        return with_reference(with_errors(trained, items, config), items, config)
 
     def evaluation_reference(self, training: Any) -> Sequence[str]:
         """Return canonical SMILES of the training molecules."""
