@@ -240,6 +240,8 @@ def test_stereo_can_be_dropped(place):
     chiral.write_text("C[C@H](O)c1ccc(CO)cc1\nCCOc1ccc(CO)cc1\n")
     call("predict", "moses", chiral, "--out", place / "chiral.csv", "--drop-stereo")
     assert pd.read_csv(place / "chiral.csv")["qed"].notna().all()
+    with pytest.raises(SpecError, match="--scaffold-split is for molecules"):
+        call("fit", "digits", place / "no", "--scaffold-split")
     with pytest.raises(SpecError, match="--drop-stereo is for molecules"):
         call("fit", "digits", place / "no", "--drop-stereo")
 

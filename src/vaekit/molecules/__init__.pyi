@@ -31,6 +31,7 @@ from .metrics import (
     novelty as novelty,
     property_distance as property_distance,
     property_distances as property_distances,
+    murcko_scaffolds as murcko_scaffolds,
     scaffold_counts as scaffold_counts,
     similarity_to_nearest as similarity_to_nearest,
     uniqueness as uniqueness,

@@ -192,6 +192,7 @@ def _say(found: molecules.Predictions) -> None:
         *(["held-out error"] if found.errors else []),
         *(["90 % in +-"] if found.intervals else []),
         *(_COMPARED if known else ()),
+        *(["AUROC"] if any(each.auroc is not None for each in known.values()) else []),
     ]
     table.add_column("property")
     for heading in headings:
@@ -207,6 +208,7 @@ def _say(found: molecules.Predictions) -> None:
             each = known[name]
             cells += [str(each.count), f"{each.r2:.3f}", f"{each.error:.2g}"]
             cells.append(f"{inside[name]:.0%}" if name in inside else "")
+            cells += [] if each.auroc is None else [f"{each.auroc:.3f}"]
         table.add_row(name + _unit(name), *cells)
     console.print(table)
 

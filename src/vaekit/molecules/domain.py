@@ -162,6 +162,7 @@ def _columns(names: Sequence[str], found: Standardized, own: Sequence[str] = ())
     return np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
 
 
+_SPLITS = ("random", "scaffold")
 _REPRESENTATIONS = ("bpe-smiles", "smiles", "selfies", "bpe-selfies")
 
 
@@ -179,6 +180,9 @@ class MoleculeDomain(Domain):
         targets: Properties that the latents are to tell as well: columns of numbers that come with
             the molecules, which may be missing in some, or of `PROPERTIES`, which are computed.
         on_bad: ``"raise"`` where a molecule is rejected, or ``"skip"`` it with a warning.
+        split: How molecules are held out of training: ``"random"``, or by ``"scaffold"``: those of
+            one Bemis-Murcko scaffold together, so that what is measured of them is what may be
+            expected of new chemistry. Molecules without rings are one scaffold.
         tokenizer: Learned; splits the written molecule.
         vocabulary: Learned tokens and longest length.
         scales: Learned means and deviations of the targets.
@@ -199,6 +203,7 @@ class MoleculeDomain(Domain):
     column: str | None = None
     targets: Sequence[str] = ()
     on_bad: str = "raise"
+    split: str = "random"
     tokenizer: Tokenizer | None = None
     vocabulary: Vocabulary | None = None
     scales: Targets | None = None
@@ -208,6 +213,8 @@ class MoleculeDomain(Domain):
         """Learn merges, tokens and longest length."""
         if self.representation not in _REPRESENTATIONS:
             raise unknown_name("representation", self.representation, _REPRESENTATIONS)
+        if self.split not in _SPLITS:
+            raise unknown_name("split", self.split, _SPLITS)
         found = self.read(raw)
         check_several(found.smiles)
         texts = self._written(found)
@@ -345,6 +352,7 @@ class MoleculeDomain(Domain):
         fields = StoredFields(place)
         fields.one_of("representation", self.representation, _REPRESENTATIONS)
         fields.one_of("on_bad", self.on_bad, ("raise", "skip"))
+        fields.one_of("split", self.split, _SPLITS)
         fields.require(self.tokenizer is not None, "tokenizer", "be given", self.tokenizer)
         check_vocabulary(fields, self.vocabulary, model)
         fields.names("targets", self.targets)
@@ -376,7 +384,8 @@ class MoleculeDomain(Domain):
         rules = self.standardizer
         rules = replace(rules, stereo="drop") if options.drop_stereo else rules
         on_bad = "skip" if options.skip_bad else self.on_bad
-        return replace(self, targets=targets, on_bad=on_bad, standardizer=rules)
+        split = "scaffold" if options.scaffold_split else self.split
+        return replace(self, targets=targets, on_bad=on_bad, standardizer=rules, split=split)
 
     def readable(self, raw: Any) -> tuple[Any, int]:
         """Return the molecules whose tokens and length training had, and how many others."""
@@ -481,6 +490,26 @@ class MoleculeDomain(Domain):
     def unlearned(self) -> Self:
         """Return the options alone, without what was learned of the data."""
         return replace(self, tokenizer=None, vocabulary=None, scales=None, reference=None)
+
+    def split_groups(self, items: Any) -> Tensor | None:
+        """Return the number of each molecule's scaffold, where these are held out together.
+
+        Raises:
+            DataError: All have the same.
+        """
+        if self.split == "random":
+            return None
+        from vaekit.molecules.metrics import murcko_scaffolds
+
+        scaffolds = murcko_scaffolds(self.read(items).smiles)
+        numbers = {scaffold: number for number, scaffold in enumerate(dict.fromkeys(scaffolds))}
+        if len(numbers) < 2:
+            raise DataError(
+                "molecules must have several scaffolds to be split by them; all have "
+                f"{scaffolds[0] or 'no ring'!r}. Take split='random', or leave out "
+                "--scaffold-split."
+            )
+        return torch.tensor([numbers[scaffold] for scaffold in scaffolds])
 
     def finished(
         self, trained: "TrainedModel", items: "TrainingSet", config: "TrainConfig"

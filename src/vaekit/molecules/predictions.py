@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from sklearn.metrics import mean_absolute_error, r2_score
+from sklearn.metrics import mean_absolute_error, r2_score, roc_auc_score
 from torch import Tensor
 
 from vaekit.distributions.wrappers import Concatenated
@@ -275,11 +275,13 @@ class PredictionAgreement:
         count: Molecules of which it is known.
         r2: Share of the variance that is told; NaN where there is none to tell.
         error: Mean absolute error, in the property's unit.
+        auroc: Area under the ROC curve, of properties that are 0 or 1 and both; ``None`` of others.
     """
 
     count: int
     r2: float
     error: float
+    auroc: float | None = None
 
 
 @dataclass(frozen=True)
@@ -357,7 +359,9 @@ class Predictions:
                 pair = known[there], self.values[name][there]
                 r2 = float(r2_score(*pair)) if np.ptp(pair[0]) else np.nan
                 error = float(mean_absolute_error(*pair))
-                found[name] = PredictionAgreement(int(there.sum()), r2, error)
+                is_binary = set(pair[0]) == {0.0, 1.0}
+                auroc = float(roc_auc_score(*pair)) if is_binary else None
+                found[name] = PredictionAgreement(int(there.sum()), r2, error, auroc)
         return found
 
 
