@@ -51,6 +51,11 @@ from .applicability import (
     missing_material as missing_material,
     prediction_intervals as prediction_intervals,
 )
+from .attachment import (
+    OpenScaffold as OpenScaffold,
+    has_attachment_points as has_attachment_points,
+    read_open_scaffold as read_open_scaffold,
+)
 from .predictions import (
     PredictionAgreement as PredictionAgreement,
     ConditionedMolecules as ConditionedMolecules,

@@ -24,7 +24,9 @@ else:
 
 def analogues(
     run: Run,
-    lead: Annotated[str, typer.Argument(help="SMILES of the molecule to start from.")],
+    lead: Annotated[
+        str, typer.Argument(help="SMILES of the molecule to start from; [*] marks open places.")
+    ],
     n: Annotated[int, typer.Option("--n", "-n", min=1, help="The most to write.")] = 50,
     similarity: Annotated[
         float, typer.Option(help="The least Tanimoto similarity to the lead, 0 to 1.")
@@ -56,13 +58,16 @@ def analogues(
     """Propose molecules like a given one.
 
     Decodes points around the lead's code at growing distance, and keeps different valid molecules
-    that are as similar as asked and have the substructure that must stay.
+    that are as similar as asked and have the substructure that must stay. A lead with [*] is a
+    scaffold that gets substituents there, and nowhere else.
 
     Examples:
 
     vaekit analogues runs/drugs "CC(=O)Nc1ccc(O)cc1" --similarity 0.5 --out a.csv --grid a.png
 
     vaekit analogues runs/drugs "CC(=O)Nc1ccc(O)cc1" --keep "c1ccccc1" --rank sa --lowest
+
+    vaekit analogues moses "O=C(N[*])c1ccc([*])cc1" --similarity 0.2
     """
     molecules.check_molecule_path(out)
     check_outputs({"--out": out, "--grid": grid}, (run, training, context), force=force)

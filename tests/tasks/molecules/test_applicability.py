@@ -166,7 +166,8 @@ def test_analogues_and_their_lead_are_told(model):
     assert frame["round_trip"].tolist() == alone.round_trip.tolist()
     np.testing.assert_allclose(frame["log_density"], alone.log_density, atol=1e-4)
     assert "of 5 back exactly" in found.summary()
-    assert "the lead back exactly" in found.summary()
+    assert "back" in found.summary().splitlines()[-1]  # or not, and how usual it is
+    assert "of held-out molecules are less probable than the lead" in found.summary()
 
 
 def test_designed_molecules_have_the_ends_of_their_predictions(model):
