@@ -115,3 +115,13 @@ def test_help_and_lists_import_no_torch(arguments):
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_to_load_a_model_imports_neither_trainer_nor_compiler():
+    code = (
+        "import sys, vaekit\n"
+        "vaekit.load('moses')\n"
+        "sys.exit(str({'lightning_fabric', 'torch._dynamo', 'sympy'} & set(sys.modules) or ''))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr == "\n", done.stderr[-2000:]

@@ -5,7 +5,7 @@ sound is known beforehand: the stored tensors say how many there are, and how la
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn.modules import module as torch_module
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves, tree_map
 
 from vaekit.errors import FormatError
 
@@ -178,7 +179,11 @@ torch_module.register_module_module_registration_hook(_module_registered)
 
 
 class _Unfilled(TorchFunctionMode):
-    """Leaves out what fills tensors, which have no memory here: it takes most of the time."""
+    """Leaves out what fills tensors, which have no memory here: it takes most of the time.
+
+    Small constants stay on the CPU: on the meta device PyTorch works out what becomes of them in
+    Python, and imports its compiler for that, which takes longer than to load most models.
+    """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         named = kwargs or {}
@@ -186,9 +191,34 @@ class _Unfilled(TorchFunctionMode):
             filled = args[0] if args else named.get("tensor")
             if isinstance(filled, torch.Tensor) and filled.is_meta:
                 return filled
+        if func in _CONSTANTS and named.get("device") is None and _is_small(args, named):
+            return func(*args, **{**named, "device": "cpu"})
+        try:
+            return func(*args, **named)
+        except RuntimeError:
+            if not _are_mixed(args, named):
+                raise
+        args, named = tree_map(_without_memory, (args, named))  # a constant met a parameter
         return func(*args, **named)
 
 
+def _is_small(args: Sequence[Any], named: Mapping[str, Any]) -> bool:
+    """Return whether no number is large, and there is no step, which might be tiny."""
+    numbers = [value for value in (*args, *named.values()) if isinstance(value, int | float)]
+    return len(args) <= 2 and all(abs(number) <= _SMALL for number in numbers)
+
+
+def _are_mixed(args: Sequence[Any], named: Mapping[str, Any]) -> bool:
+    tensors = [each for each in tree_leaves((args, named)) if isinstance(each, torch.Tensor)]
+    return len({tensor.is_meta for tensor in tensors}) > 1
+
+
+def _without_memory(value: Any) -> Any:
+    return value.to("meta") if isinstance(value, torch.Tensor) else value
+
+
+_SMALL = 1024
+_CONSTANTS = frozenset({torch.arange, torch.eye, torch.tensor})
 _FILLS = frozenset(
     {
         torch.Tensor.fill_,

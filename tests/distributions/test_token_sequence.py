@@ -191,3 +191,14 @@ def test_a_sequence_that_fills_every_place_ends_there(network):
         (row,) = TokenSequence(never, features(1), beams=beams).mode
         assert row[-1] == END
         assert (row[:-1] > END).all()
+
+
+def test_many_sequences_are_scored_as_each_alone(network, monkeypatch):
+    rows = sequences()
+    px = TokenSequence(network(), features(len(rows)).expand(2, -1, 5))
+    with torch.no_grad():
+        together = px.log_prob(rows)
+        monkeypatch.setattr("vaekit.networks.tokens._PLACES_AT_ONCE", 7)
+        torch.testing.assert_close(px.log_prob(rows), together)
+    learning = px.log_prob(rows)  # in one piece, so that its gradients cost no more
+    torch.testing.assert_close(learning, together)

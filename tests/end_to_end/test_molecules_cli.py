@@ -187,6 +187,8 @@ def test_properties_are_predicted_from_a_file(place):
     with pytest.warns(UserWarning, match=r"1 of 3 were rejected: line 4 \('Q': not a valid SMILES"):
         said = call("predict", "moses", file, "--out", place / "p.csv", "--plot", place / "p.png")
     assert "predicted of 2 of 3 molecules" in said
+    assert "inside" in said  # of the intervals
+    assert "of 3 back exactly" in said
     frame = pd.read_csv(place / "p.csv")
     assert list(frame["qed_known"][:2]) == [0.6, 0.6]  # the file's own
     with pytest.warns(UserWarning, match="1 of 3 were rejected"):
@@ -201,7 +203,11 @@ def test_properties_are_predicted_from_a_file(place):
     bare = place / "bare.smi"
     bare.write_text("CCOc1ccc(CO)cc1\n")
     call("predict", "moses", bare, "--out", place / "bare.csv")
-    assert list(pd.read_csv(place / "bare.csv")) == ["line", "smiles", "qed", "logp", "tpsa"]
+    told = ["qed", "logp", "tpsa"]
+    ends = [f"{name}_{end}" for name in told for end in ("low", "high")]
+    far = ["round_trip", "log_density", "log_density_rank", "similarity_to_training"]
+    names = ["line", "smiles", *told, *ends, *far]
+    assert list(pd.read_csv(place / "bare.csv")) == names
 
 
 def test_reconstructions_keep_a_line_for_each_molecule(place):
@@ -234,6 +240,8 @@ def test_stereo_can_be_dropped(place):
     chiral.write_text("C[C@H](O)c1ccc(CO)cc1\nCCOc1ccc(CO)cc1\n")
     call("predict", "moses", chiral, "--out", place / "chiral.csv", "--drop-stereo")
     assert pd.read_csv(place / "chiral.csv")["qed"].notna().all()
+    with pytest.raises(SpecError, match="--scaffold-split is for molecules"):
+        call("fit", "digits", place / "no", "--scaffold-split")
     with pytest.raises(SpecError, match="--drop-stereo is for molecules"):
         call("fit", "digits", place / "no", "--drop-stereo")
 

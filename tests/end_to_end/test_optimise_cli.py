@@ -102,7 +102,7 @@ def test_a_column_that_the_model_was_taught_is_searched_by_its_prediction(place,
 
 def test_a_lead_and_rules_are_kept(place, tmp_path):
     out = tmp_path / "near.csv"
-    call(
+    said = call(
         "optimise", place / "run", "--maximise", "qed", "--like", "CCOc1ccccc1",
         "--similarity", 0.3, "--keep", "c1ccccc1", "--forbid", "N", "--bound", "mw=..300",
         "--no-alerts", "--budget", 20, "--method", "evolution", "--out", out,
@@ -111,6 +111,8 @@ def test_a_lead_and_rules_are_kept(place, tmp_path):
     assert (rows["lead_similarity"] >= 0.3).all()
     assert not rows["smiles"].str.contains("N").any()
     assert rows["alerts"].isna().all()
+    assert "the lead back exactly" in said
+    assert {"round_trip", "log_density", "similarity_to_training"} <= set(rows)
 
 
 @pytest.mark.parametrize("listed", [False, True])

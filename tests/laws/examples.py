@@ -132,6 +132,11 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
         "tokens": example("likelihoods.Tokens"),
         "num_targets": 2,
     },
+    "components.ApplicabilityReference": lambda: {
+        "log_densities": (-3.0, -1.0),
+        "quantiles": (0.5, None),
+        "fingerprints": (),
+    },
     "components.Targets": lambda: {"names": ("mw",), "means": (1.0,), "deviations": (2.0,)},
     "networks.TokenGRU": lambda: {"steps": 4},
     "networks.TokenTransformer": lambda: {"steps": 4, "layers": 1, "heads": 2},

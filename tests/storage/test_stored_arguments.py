@@ -128,3 +128,14 @@ def test_a_loop_without_end_is_stopped_by_what_it_makes():
     with pytest.raises(FormatError, match="must fit the stored weights"):
         build_as_loading_does(spec, Budget.of(shapes_of(example("priors.FittedFlow"))))
     assert time.perf_counter() - start < SECONDS
+
+
+def test_small_constants_are_computed_and_give_way_to_what_has_no_memory():
+    with metered(Budget.of([]), "model.json"):
+        small, large = 2 * torch.arange(1.0, 4), torch.arange(10**9)
+        both = torch.eye(3) + torch.zeros(3, 3)
+    assert small.tolist() == [2.0, 4.0, 6.0]
+    assert large.is_meta
+    assert both.is_meta
+    with pytest.raises(RuntimeError), metered(Budget.of([]), "model.json"):
+        torch.eye(3) @ torch.eye(4)  # a fault of the part, which is not hidden

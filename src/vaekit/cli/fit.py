@@ -127,6 +127,14 @@ def fit(
             help="Of molecules: leave out what they say of centres and double bonds.",
         ),
     ] = False,
+    scaffold_split: Annotated[
+        bool,
+        typer.Option(
+            "--scaffold-split",
+            help="Of molecules: hold out those of other scaffolds than are learned from; see "
+            "--validation.",
+        ),
+    ] = False,
     start_from: Annotated[
         str | None,
         typer.Option(
@@ -217,7 +225,9 @@ def fit(
         fitting.check_first_stage(options["first_stage"])
     callbacks = trackers.make_trackers(track or (), track_project, run)
     if start_from is not None:
-        asked = domains.ReadOptions(skip_bad=skip_bad, drop_stereo=drop_stereo)
+        asked = domains.ReadOptions(
+            skip_bad=skip_bad, drop_stereo=drop_stereo, scaffold_split=scaffold_split
+        )
         _keep(_further(start_from, data, context, targets, asked, options, callbacks), run)
         return
     names = None if targets is None else tuple(targets.split(","))
@@ -235,6 +245,7 @@ def fit(
         tuple(unique or ()),
         tuple(fixed or ()),
         refuse_unseen,
+        scaffold_split,
     )
     streamed = streamed or streams.is_stream(data)
     if cache is not None and not streamed:
@@ -324,10 +335,9 @@ def _further(
     reading = first.domain_
     if asked != domains.ReadOptions():
         reading = reading.with_options(asked)
-    if asked.drop_stereo:  # so that molecules are read like that from now on
-        trained = replace(
-            first.trained_, domain=first.domain_.with_options(domains.ReadOptions(drop_stereo=True))
-        )
+    if asked.of_molecules:  # so that molecules are read, or split, like that from now on
+        lasting = replace(asked, skip_bad=False)
+        trained = replace(first.trained_, domain=first.domain_.with_options(lasting))
         first.from_trained(trained, first.history_, first.notes_)
     items = read_data(data, reading)
     names = () if targets is None else tuple(targets.split(","))

@@ -229,9 +229,9 @@ class Domain(abc.ABC):
                 "--require, --unique, --fixed and --refuse-unseen are for tables of several kinds "
                 f"of columns; got {type(self).__name__}. Add --domain table, or leave them out."
             )
-        if options.drop_stereo:
+        if options.of_molecules:
             raise SpecError(
-                f"--drop-stereo is for molecules; got {type(self).__name__}. Add --domain "
+                f"{options.of_molecules} is for molecules; got {type(self).__name__}. Add --domain "
                 "molecules, or leave it out."
             )
         if options.id is not None or options.time is not None:
@@ -624,6 +624,10 @@ class Domain(abc.ABC):
         for path in paths:
             for piece in read_pieces(path, rows):
                 yield parted(piece, context)
+
+    def split_groups(self, items: Any) -> Tensor | None:
+        """Return a number for each item, the same for those held out together; ``None``: alone."""
+        return None
 
     def finished(
         self, trained: "TrainedModel", items: "TrainingSet", config: "TrainConfig"

@@ -119,6 +119,7 @@ class ReadOptions:
         unique: Columns that are different in each row.
         fixed: Columns, separated by commas, of which only combinations of training occur.
         refuse_unseen: Refuse later values that training did not know.
+        scaffold_split: Hold out molecules of other scaffolds than are learned from.
     """
 
     size: str | None = None
@@ -134,11 +135,18 @@ class ReadOptions:
     unique: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
     refuse_unseen: bool = False
+    scaffold_split: bool = False
 
     @property
     def of_tables(self) -> bool:
         """Whether any of them is for tables of several kinds of columns only."""
         return bool(self.require or self.unique or self.fixed or self.refuse_unseen)
+
+    @property
+    def of_molecules(self) -> str:
+        """The first of them that is for molecules only, as it is given; empty without one."""
+        chosen = {"--drop-stereo": self.drop_stereo, "--scaffold-split": self.scaffold_split}
+        return next((name for name, is_given in chosen.items() if is_given), "")
 
 
 class SampleOptions(NamedTuple):

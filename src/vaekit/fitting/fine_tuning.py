@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from vaekit.errors import CompositionError, DataError
@@ -63,6 +64,7 @@ def fine_tune_model(
         with seeded(config.seed):
             trained = trained.domain.taught(trained, targets, found)
     items = as_items(trained.domain, trained.context, found, context, all_captions=True)
+    items = replace(items, groups=trained.domain.split_groups(found))
     preset, _ = plan.resolve(trained.domain)
     config = config.suggested(preset.training_for(len(items), trained.domain.event_shape))
     if not told:

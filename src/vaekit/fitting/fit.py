@@ -448,7 +448,8 @@ def _in_memory(plan: Plan, X: Any, context: Any, sample_weight: Any) -> _Given:
     domain = domain.fit(X)
     preset, _ = plan.resolve(domain)
     learned = plan.context(context, preset)
-    items = weighted(as_items(domain, learned, X, context, all_captions=True), sample_weight)
+    items = as_items(domain, learned, X, context, all_captions=True)
+    items = weighted(replace(items, groups=domain.split_groups(X)), sample_weight)
     return _Given(domain, learned, items, X)
 
 
@@ -610,9 +611,10 @@ def weighted(items: Items, sample_weight: Any) -> Items:
     if weights is None:
         return items
     kept = weights.nonzero().squeeze(1)
-    parts = (items.context, items.observed, items.lengths)
-    context, observed, lengths = (None if part is None else part[kept] for part in parts)
-    return Items(items.rows[kept], items.encode, context, observed, lengths, weights=weights[kept])
+    parts = (items.context, items.observed, items.lengths, items.groups)
+    context, observed, lengths, groups = (None if part is None else part[kept] for part in parts)
+    rows = items.rows[kept]
+    return Items(rows, items.encode, context, observed, lengths, None, weights[kept], groups)
 
 
 def continue_training(

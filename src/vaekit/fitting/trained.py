@@ -201,6 +201,10 @@ class TrainedModel:
         some = None if prepared is None else prepared[torch.as_tensor(found.positions)]
         return Items(rows, domain.encode, some, domain.observed(rows), domain.lengths(rows))
 
+    def usable_batches(self, found: UsableItems, context: Any = None) -> Iterator[Batch]:
+        """Return inputs of the items that can be read; arguments as of `encode_usable`."""
+        return batches_of(self._items_of(found, context), self.device)
+
     @torch.no_grad()
     def encode_usable(
         self, found: UsableItems, context: Any = None

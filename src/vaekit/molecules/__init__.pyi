@@ -31,6 +31,7 @@ from .metrics import (
     novelty as novelty,
     property_distance as property_distance,
     property_distances as property_distances,
+    murcko_scaffolds as murcko_scaffolds,
     scaffold_counts as scaffold_counts,
     similarity_to_nearest as similarity_to_nearest,
     uniqueness as uniqueness,
@@ -43,15 +44,25 @@ from .plots import (
     prediction_scatter as prediction_scatter,
     search_curves as search_curves,
 )
+from .applicability import (
+    Applicability as Applicability,
+    learn_reference as learn_reference,
+    measure_applicability as measure_applicability,
+    missing_material as missing_material,
+    prediction_intervals as prediction_intervals,
+)
+from .attachment import (
+    OpenScaffold as OpenScaffold,
+    has_attachment_points as has_attachment_points,
+    read_open_scaffold as read_open_scaffold,
+)
 from .predictions import (
     PredictionAgreement as PredictionAgreement,
     ConditionedMolecules as ConditionedMolecules,
     Predictions as Predictions,
     expected_errors as expected_errors,
-    is_readable as is_readable,
     predict_molecules as predict_molecules,
     predict_targets as predict_targets,
-    readable_molecules as readable_molecules,
     require_targets as require_targets,
 )
 from .properties import (
@@ -68,12 +79,17 @@ from .rdkit_tools import (
     as_pattern as as_pattern,
     canonical as canonical,
 )
+from .readable import (
+    is_readable as is_readable,
+    readable_molecules as readable_molecules,
+)
 from .reading import (
     Entry as Entry,
     Molecules as Molecules,
     Report as Report,
     read_molecules as read_molecules,
 )
+from .reference import ApplicabilityReference as ApplicabilityReference
 from .report import (
     FILE_ENDINGS as FILE_ENDINGS,
     KnownMolecules as KnownMolecules,

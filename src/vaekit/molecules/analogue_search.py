@@ -13,6 +13,13 @@ from torch import Tensor
 from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
 from vaekit.fitting.trained import TrainedModel, check_vectors
+from vaekit.molecules.applicability import Applicability, measure_applicability
+from vaekit.molecules.attachment import (
+    USUAL_GROUPS,
+    OpenScaffold,
+    has_attachment_points,
+    read_open_scaffold,
+)
 from vaekit.molecules.domain import MoleculeDomain
 from vaekit.molecules.fingerprints import morgan_fingerprints, tanimoto
 from vaekit.molecules.properties import PROPERTIES, compute_properties
@@ -138,6 +145,7 @@ class Analogues:
         rings: What was tried.
         candidates: Different molecules that were as similar as asked and had what must stay; the
             best of them are here.
+        applicability: How far each analogue is from what the model learned, and last the lead.
     """
 
     lead: Lead
@@ -146,6 +154,7 @@ class Analogues:
     radius: NDArray[np.float64]
     rings: Sequence[Ring]
     candidates: int
+    applicability: Applicability
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -164,11 +173,23 @@ class Analogues:
                 f"  at {ring.radius:.2f} sigma: {share:.0f} % valid, mean similarity "
                 f"{ring.mean_similarity:.2f}, {ring.similar} similar enough"
             )
-        return "\n".join([*lines, self.lead.note])
+        note = self.lead.note
+        if self.applicability.rank is not None:
+            share = self.applicability.rank[-1]
+            note += f" {share:.0%} of held-out molecules are less probable than the lead."
+        lines += [self._usual.summary(), note]
+        return "\n".join(lines)
+
+    @property
+    def _usual(self) -> Applicability:
+        """Of the analogues alone."""
+        everyone = list(range(len(self)))
+        return self.applicability.at(everyone, everyone, len(self))
 
     def also(self) -> dict[str, Any]:
         """Return columns beside those of the report."""
-        return {"similarity_to_lead": self.similarity_to_lead, "radius": self.radius}
+        own = {"similarity_to_lead": self.similarity_to_lead, "radius": self.radius}
+        return self._usual.columns() | own
 
     def frame(self) -> Any:
         """Return a pandas data frame with a row for each."""
@@ -208,7 +229,9 @@ def find_analogues(
 
     Args:
         trained: A model of molecules, ``Autoencoder(...).fit(X).trained_``.
-        lead: SMILES.
+        lead: SMILES. With ``[*]`` where something is to be put it is a scaffold, which stays as it
+            is at all other places; the search begins around it with usual substituents, and
+            similarity is that to the first of these that the model can read.
         n: The most to give back.
         similarity: The least Tanimoto similarity of Morgan fingerprints to the lead, 0 to 1.
         keep: SMARTS of a substructure that must stay; the lead has to have it.
@@ -233,15 +256,22 @@ def find_analogues(
     seed = check_seed(seed)
     _check(n, similarity, rank, draws)
     pattern = None if keep is None else as_pattern(keep)
-    start = read_lead(trained, lead, context)
+    scaffold = read_open_scaffold(lead) if has_attachment_points(lead) else None
+    starts = (
+        [read_lead(trained, lead, context)]
+        if scaffold is None
+        else _decorated(trained, scaffold, lead, context)
+    )
+    start = starts[0]
     if pattern is not None and not start.molecule.HasSubstructMatch(pattern):
         raise DataError(
             f"the lead must have the substructure that is to stay; {start.smiles} has no {keep!r}."
         )
     decode = partial(trained.decode, context=context)
-    smiles, radii, rings = _search(decode, start, similarity, draws, seed)
+    smiles, radii, rings = _search(decode, starts, similarity, draws, seed)
     molecules = as_molecules(smiles)
-    stays = [pattern is None or m.HasSubstructMatch(pattern) for m in molecules]
+    patterns = [each for each in (pattern, scaffold and scaffold.pattern) if each is not None]
+    stays = [all(map(m.HasSubstructMatch, patterns)) for m in molecules]
     chosen = [place for place, does_stay in enumerate(stays) if does_stay]
     order = _best([smiles[place] for place in chosen], start, rank, lowest)[:n]
     best = [chosen[place] for place in order]
@@ -253,6 +283,7 @@ def find_analogues(
         np.array([radii[place] for place in best]),
         rings,
         len(chosen),
+        measure_applicability(trained, [*names, start.smiles], context),
     )
 
 
@@ -267,15 +298,37 @@ def _check(n: int, similarity: float, rank: str, draws: int) -> None:
         raise unknown_name("property to rank by", rank, ["similarity", *PROPERTIES])
 
 
+def _decorated(
+    trained: TrainedModel, scaffold: OpenScaffold, lead: str, context: Any
+) -> list[Lead]:
+    """Return the scaffold with usual substituents, those that the model can read.
+
+    Raises:
+        DataError: It can read none.
+    """
+    found, why = [], ""
+    for group in USUAL_GROUPS:
+        try:
+            found.append(read_lead(trained, scaffold.filled(group), context))
+        except DataError as error:
+            why = why or str(error)
+    if not found:
+        raise DataError(
+            f"the scaffold must be one that the model can read with a substituent; of {lead!r} it "
+            f"reads none of {len(USUAL_GROUPS)} tried. The first: {why}"
+        )
+    return found
+
+
 def _search(
-    decode: _Decode, lead: Lead, least: float, draws: int, seed: int
+    decode: _Decode, starts: Sequence[Lead], least: float, draws: int, seed: int
 ) -> tuple[list[str], list[float], list[Ring]]:
     """Different molecules that are similar enough, the radius of each, and what was tried."""
     found: dict[str, float] = {}
-    rings = []
+    rings, lead = [], starts[0]
     with seeded(seed):
         for radius in _RADII:
-            made = _around(decode, lead, radius, draws // len(_RADII))
+            made = _around(decode, starts, radius, draws // len(_RADII))
             valid = [smiles for smiles in canonical(made) if smiles is not None]
             similar = _similarity(valid, lead)
             near = [
@@ -290,9 +343,12 @@ def _search(
     return list(found), list(found.values()), rings
 
 
-def _around(decode: _Decode, lead: Lead, radius: float, count: int) -> list[str]:
-    noise = torch.randn(count, len(lead.code))
-    points = lead.code + radius * lead.spread * noise
+def _around(decode: _Decode, starts: Sequence[Lead], radius: float, count: int) -> list[str]:
+    """Decode points around each start in turn."""
+    noise = torch.randn(count, len(starts[0].code))
+    turn = torch.arange(count) % len(starts)
+    code, spread = (torch.stack([getattr(s, k) for s in starts]) for k in ("code", "spread"))
+    points = code[turn] + radius * spread[turn] * noise
     return decode(points.numpy())
 
 

@@ -24,7 +24,9 @@ else:
 
 def analogues(
     run: Run,
-    lead: Annotated[str, typer.Argument(help="SMILES of the molecule to start from.")],
+    lead: Annotated[
+        str, typer.Argument(help="SMILES of the molecule to start from; [*] marks open places.")
+    ],
     n: Annotated[int, typer.Option("--n", "-n", min=1, help="The most to write.")] = 50,
     similarity: Annotated[
         float, typer.Option(help="The least Tanimoto similarity to the lead, 0 to 1.")
@@ -56,13 +58,16 @@ def analogues(
     """Propose molecules like a given one.
 
     Decodes points around the lead's code at growing distance, and keeps different valid molecules
-    that are as similar as asked and have the substructure that must stay.
+    that are as similar as asked and have the substructure that must stay. A lead with [*] is a
+    scaffold that gets substituents there, and nowhere else.
 
     Examples:
 
     vaekit analogues runs/drugs "CC(=O)Nc1ccc(O)cc1" --similarity 0.5 --out a.csv --grid a.png
 
     vaekit analogues runs/drugs "CC(=O)Nc1ccc(O)cc1" --keep "c1ccccc1" --rank sa --lowest
+
+    vaekit analogues moses "O=C(N[*])c1ccc([*])cc1" --similarity 0.2
     """
     molecules.check_molecule_path(out)
     check_outputs({"--out": out, "--grid": grid}, (run, training, context), force=force)
@@ -100,7 +105,7 @@ def analogues(
         console.print(f"wrote {grid}", highlight=False)
 
 
-_COMPARED = ("known", "R2", "mean error")
+_COMPARED = ("known", "R2", "mean error", "inside")
 
 
 def predict(
@@ -131,7 +136,10 @@ def predict(
 ) -> None:
     """Predict the properties that a model of molecules was taught.
 
-    One row for each molecule. Columns of the file that are named as properties are compared with.
+    One row for each molecule: each property with the interval in which it lies nine times of ten,
+    and how far the molecule is from what the model learned (whether it is given back, how probable
+    it is among held-out molecules, its similarity to training). Columns of the file that are named
+    as properties are compared with.
 
     Examples:
 
@@ -162,6 +170,10 @@ def predict(
         )
     write_frame(path, found.frame())
     _say(found)
+    if found.applicability is not None:
+        console.print(found.applicability.summary(), highlight=False)
+    if remark := molecules.missing_material(trained):
+        console.print(remark, highlight=False)
     if plot is not None:
         plots.save_figure(molecules.prediction_scatter(_pairs(found)), plot)
         console.print(f"wrote {plot}", highlight=False)
@@ -179,11 +191,13 @@ def _say(found: molecules.Predictions) -> None:
     predicted = len(found) - len(found.reasons)
     title = f"predicted of {predicted} of {len(found)} molecules"
     table = Table(title=title, title_justify="left")
-    known = found.agreement()
+    known, inside = found.agreement(), found.coverage()
     headings = [
         "mean",
         *(["held-out error"] if found.errors else []),
+        *(["90 % in +-"] if found.intervals else []),
         *(_COMPARED if known else ()),
+        *(["AUROC"] if any(each.auroc is not None for each in known.values()) else []),
     ]
     table.add_column("property")
     for heading in headings:
@@ -192,9 +206,14 @@ def _say(found: molecules.Predictions) -> None:
         cells = [f"{np.nanmean(values):.4g}"]
         if found.errors:
             cells.append(f"{found.errors[name]:.2g}" if name in found.errors else "")
+        if found.intervals:
+            ends = found.intervals.get(name)
+            cells.append("" if ends is None else f"{np.nanmedian(ends[1] - ends[0]) / 2:.2g}")
         if name in known:
             each = known[name]
             cells += [str(each.count), f"{each.r2:.3f}", f"{each.error:.2g}"]
+            cells.append(f"{inside[name]:.0%}" if name in inside else "")
+            cells += [] if each.auroc is None else [f"{each.auroc:.3f}"]
         table.add_row(name + _unit(name), *cells)
     console.print(table)
 

@@ -319,6 +319,9 @@ def optimize(
         )
     rows = design.table(result)
     _print(result, rows)
+    if like is not None:
+        lead = molecules.measure_applicability(trained, [like], given)
+        console.print(lead.remark("the lead"), highlight=False)
     write_frame(out, rows)
     if report is not None:
         atomic_write(report, design.design_page(result))
@@ -389,7 +392,8 @@ def _print(result: design.Optimization, rows: Any) -> None:
     columns = result.value_columns
     best = Table("rank", *columns, "flags, alerts", "smiles", title=result.goal.words)
     for _, row in rows.head(_SHOWN).iterrows():
-        signs = "; ".join(filter(None, (row["flags"], row["alerts"])))
+        known = "" if row["round_trip"] else "not given back"
+        signs = "; ".join(filter(None, (known, row["flags"], row["alerts"])))
         best.add_row(
             str(row["rank"]), *(f"{row[n]:.4g}" for n in columns.values()), signs, row["smiles"]
         )
@@ -397,6 +401,11 @@ def _print(result: design.Optimization, rows: Any) -> None:
     console.print(beside)
     if any(isinstance(each.measure, design.Predicted) for each in result.goal.objectives):
         console.print("Predictions are the model's: measure the best before you believe them.")
+    given_back = int(rows["round_trip"].sum())
+    console.print(
+        f"The model gives {given_back} of {len(rows)} back exactly; of others it knows less.",
+        highlight=False,
+    )
     if result.starts.given:
         console.print(result.starts.words, highlight=False)
     if result.failures:

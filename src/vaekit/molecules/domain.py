@@ -43,6 +43,7 @@ from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TOKENS, Support
 from vaekit.molecules.properties import PROPERTIES, compute_properties
 from vaekit.molecules.reading import Molecules, read_molecules
+from vaekit.molecules.reference import ApplicabilityReference
 from vaekit.molecules.standardize import (
     Standardized,
     Standardizer,
@@ -161,6 +162,7 @@ def _columns(names: Sequence[str], found: Standardized, own: Sequence[str] = ())
     return np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
 
 
+_SPLITS = ("random", "scaffold")
 _REPRESENTATIONS = ("bpe-smiles", "smiles", "selfies", "bpe-selfies")
 
 
@@ -178,9 +180,14 @@ class MoleculeDomain(Domain):
         targets: Properties that the latents are to tell as well: columns of numbers that come with
             the molecules, which may be missing in some, or of `PROPERTIES`, which are computed.
         on_bad: ``"raise"`` where a molecule is rejected, or ``"skip"`` it with a warning.
+        split: How molecules are held out of training: ``"random"``, or by ``"scaffold"``: those of
+            one Bemis-Murcko scaffold together, so that what is measured of them is what may be
+            expected of new chemistry. Molecules without rings are one scaffold.
         tokenizer: Learned; splits the written molecule.
         vocabulary: Learned tokens and longest length.
         scales: Learned means and deviations of the targets.
+        reference: Held-out molecules in numbers, measured after training; ``None`` of models of
+            earlier versions.
 
     Example:
         >>> domain = MoleculeDomain("smiles").fit(["OCC", "CCCl"])
@@ -196,14 +203,18 @@ class MoleculeDomain(Domain):
     column: str | None = None
     targets: Sequence[str] = ()
     on_bad: str = "raise"
+    split: str = "random"
     tokenizer: Tokenizer | None = None
     vocabulary: Vocabulary | None = None
     scales: Targets | None = None
+    reference: ApplicabilityReference | None = None
 
     def fit(self, raw: Any) -> Self:
         """Learn merges, tokens and longest length."""
         if self.representation not in _REPRESENTATIONS:
             raise unknown_name("representation", self.representation, _REPRESENTATIONS)
+        if self.split not in _SPLITS:
+            raise unknown_name("split", self.split, _SPLITS)
         found = self.read(raw)
         check_several(found.smiles)
         texts = self._written(found)
@@ -213,7 +224,9 @@ class MoleculeDomain(Domain):
         tokenizer = learn_tokenizer(chosen, texts)
         vocabulary = Vocabulary.of(tokenizer.split(texts), tokens_of(tokenizer))
         scales = Targets.of(self.targets, found) if self.targets else None
-        return replace(self, tokenizer=tokenizer, vocabulary=vocabulary, scales=scales)
+        return replace(
+            self, tokenizer=tokenizer, vocabulary=vocabulary, scales=scales, reference=None
+        )
 
     @property
     def _in_selfies(self) -> bool:
@@ -257,7 +270,7 @@ class MoleculeDomain(Domain):
 
     def _cure_of_stereo(self, found: Standardized) -> str:
         """Return what to do if marks of stereochemistry alone are what training had not."""
-        from vaekit.molecules.predictions import STEREO_CURE
+        from vaekit.molecules.readable import STEREO_CURE
 
         marked = [smiles for smiles in found.smiles if has_stereo(smiles)]
         if not marked or any(has_stereo(token) for token in self.vocabulary_tokens):
@@ -339,6 +352,7 @@ class MoleculeDomain(Domain):
         fields = StoredFields(place)
         fields.one_of("representation", self.representation, _REPRESENTATIONS)
         fields.one_of("on_bad", self.on_bad, ("raise", "skip"))
+        fields.one_of("split", self.split, _SPLITS)
         fields.require(self.tokenizer is not None, "tokenizer", "be given", self.tokenizer)
         check_vocabulary(fields, self.vocabulary, model)
         fields.names("targets", self.targets)
@@ -350,6 +364,8 @@ class MoleculeDomain(Domain):
             fields.length("scales.args.deviations", self.scales.deviations, count)
             if self.scales.errors:
                 fields.length("scales.args.errors", self.scales.errors, count)
+        if self.reference is not None:
+            self.reference.check_stored(fields, count)
 
     @classmethod
     def confidence(cls, raw: Any) -> float:
@@ -368,11 +384,12 @@ class MoleculeDomain(Domain):
         rules = self.standardizer
         rules = replace(rules, stereo="drop") if options.drop_stereo else rules
         on_bad = "skip" if options.skip_bad else self.on_bad
-        return replace(self, targets=targets, on_bad=on_bad, standardizer=rules)
+        split = "scaffold" if options.scaffold_split else self.split
+        return replace(self, targets=targets, on_bad=on_bad, standardizer=rules, split=split)
 
     def readable(self, raw: Any) -> tuple[Any, int]:
         """Return the molecules whose tokens and length training had, and how many others."""
-        from vaekit.molecules.predictions import readable_molecules
+        from vaekit.molecules.readable import readable_molecules
 
         return readable_molecules(self, raw)
 
@@ -383,7 +400,7 @@ class MoleculeDomain(Domain):
 
     def usable(self, raw: Any) -> UsableItems:
         """Return the molecules that no rule rejects, and whose tokens and length training had."""
-        from vaekit.molecules.predictions import judged_molecules
+        from vaekit.molecules.readable import judged_molecules
 
         return judged_molecules(self, raw).usable
 
@@ -472,15 +489,36 @@ class MoleculeDomain(Domain):
 
     def unlearned(self) -> Self:
         """Return the options alone, without what was learned of the data."""
-        return replace(self, tokenizer=None, vocabulary=None, scales=None)
+        return replace(self, tokenizer=None, vocabulary=None, scales=None, reference=None)
+
+    def split_groups(self, items: Any) -> Tensor | None:
+        """Return the number of each molecule's scaffold, where these are held out together.
+
+        Raises:
+            DataError: All have the same.
+        """
+        if self.split == "random":
+            return None
+        from vaekit.molecules.metrics import murcko_scaffolds
+
+        scaffolds = murcko_scaffolds(self.read(items).smiles)
+        numbers = {scaffold: number for number, scaffold in enumerate(dict.fromkeys(scaffolds))}
+        if len(numbers) < 2:
+            raise DataError(
+                "molecules must have several scaffolds to be split by them; all have "
+                f"{scaffolds[0] or 'no ring'!r}. Take split='random', or leave out "
+                "--scaffold-split."
+            )
+        return torch.tensor([numbers[scaffold] for scaffold in scaffolds])
 
     def finished(
         self, trained: "TrainedModel", items: "TrainingSet", config: "TrainConfig"
     ) -> "TrainedModel":
-        """Return a model that knows the errors of its predictions of held-out molecules."""
+        """Return a model that knows how it fares with held-out molecules."""
+        from vaekit.molecules.applicability import with_reference
         from vaekit.molecules.predictions import with_errors
 
-        return with_errors(trained, items, config)
+        return with_reference(with_errors(trained, items, config), items, config)
 
     def evaluation_reference(self, training: Any) -> Sequence[str]:
         """Return canonical SMILES of the training molecules."""

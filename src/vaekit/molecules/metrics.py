@@ -249,6 +249,28 @@ def scaffold_counts(molecules: Iterable[Any], least_rings: int = 2) -> Counter[s
     return _counted(molecules, lambda molecule: _scaffold(molecule, least_rings))
 
 
+def murcko_scaffolds(molecules: Iterable[Any]) -> list[str]:
+    """Return the scaffold of each molecule: its rings, what links them, and what doubles on these.
+
+    Args:
+        molecules: SMILES or RDKit molecules.
+
+    Returns:
+        SMILES; empty for what has no ring, is no molecule, or RDKit cannot reduce.
+
+    Raises:
+        MissingExtraError: RDKit is not installed.
+
+    Source: as of `scaffold_counts`.
+
+    Example:
+        >>> murcko_scaffolds(["CCc1ccccc1", "CCO"])
+        ['c1ccccc1', '']
+    """
+    found = [[] if each is None else _scaffold(each, 1) for each in as_molecules(molecules)]
+    return [scaffold[0] if scaffold else "" for scaffold in found]
+
+
 def cosine_of_counts(a: Mapping[str, int], b: Mapping[str, int]) -> float:
     """Cosine of two vectors of counts: 1 where shares are the same, 0 where nothing is shared.
 

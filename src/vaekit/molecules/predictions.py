@@ -2,27 +2,31 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from sklearn.metrics import mean_absolute_error, r2_score
+from sklearn.metrics import mean_absolute_error, r2_score, roc_auc_score
 from torch import Tensor
 
 from vaekit.distributions.wrappers import Concatenated
 from vaekit.domains.checks import disambiguate_names
-from vaekit.domains.hooks import UsableItems
 from vaekit.errors import CompositionError, DataError, unknown_name
 from vaekit.fitting.trained import TrainedModel, batches_of
 from vaekit.likelihoods.tokens import TargetedTokens, tokens_part
 from vaekit.models.vae import VAE
+from vaekit.molecules.applicability import (
+    Applicability,
+    measure_usable,
+    prediction_intervals,
+)
 from vaekit.molecules.domain import MoleculeDomain, Targets
 from vaekit.molecules.properties import PROPERTIES, compute_properties
-from vaekit.molecules.reading import Report
-from vaekit.molecules.standardize import Standardized, has_stereo, standardize
+from vaekit.molecules.readable import JudgedMolecules, judged_molecules
+from vaekit.molecules.standardize import Standardized
 from vaekit.networks.tokens import TokenEncoder
 from vaekit.networks.wrappers import ParallelDecoders, with_numbers
 from vaekit.randomness import make_generator
@@ -260,123 +264,6 @@ def expected_errors(trained: TrainedModel) -> dict[str, float]:
     return {name: e for name, e in zip(known.names, errors, strict=True) if e is not None}
 
 
-UNREADABLE = "tokens or a length that training had not"
-"""What molecules have that a model cannot encode."""
-
-STEREO_CURE = (
-    "standardize(X, Standardizer(stereo='drop')), or --drop-stereo of vaekit fit, predict and "
-    "reconstruct, takes them off"
-)
-"""What to do about marks of stereochemistry."""
-
-_STEREO = f"marks of stereochemistry that training had not; {STEREO_CURE}"
-
-
-def is_readable(domain: MoleculeDomain, smiles: str) -> bool:
-    """Return whether a molecule has only tokens that training had, and no more of them.
-
-    Args:
-        domain: Fitted.
-        smiles: Standardised.
-    """
-    return _are_readable(domain, Standardized((smiles,), (0,), {}, Report(())))
-
-
-def _are_readable(domain: MoleculeDomain, found: Standardized) -> bool:
-    try:
-        domain.prepare_input(found)
-    except DataError:
-        return False
-    return True
-
-
-@dataclass(frozen=True)
-class JudgedMolecules:
-    """Molecules that were given, and which of them a model can encode.
-
-    Attributes:
-        found: Those that no rule rejects, with the report of all.
-        kept: Those of them that the model can encode.
-        unreadable: Why it cannot encode others, by their row.
-        usable: ``kept``, by where each stood among all that were given.
-    """
-
-    found: Standardized
-    kept: Standardized
-    unreadable: Mapping[int, str]
-    usable: UsableItems
-
-
-def judged_molecules(domain: MoleculeDomain, raw: Any) -> JudgedMolecules:
-    """Read molecules, and tell those that a model can encode from others.
-
-    Args:
-        domain: Fitted.
-        raw: What it reads; molecules that are standardised already are given all at once, so that
-            those that were rejected do not count among them.
-    """
-    is_given = isinstance(raw, Standardized)
-    found = (
-        raw
-        if is_given
-        else standardize(raw, domain.standardizer, column=domain.column, keep_duplicates=True)
-    )
-    fine = [True] * len(found)
-    if len(found) and not _are_readable(domain, found):
-        fine = [is_readable(domain, smiles) for smiles in found.smiles]
-    entries = [] if is_given else found.report.entries
-    places = [place for place, entry in enumerate(entries) if entry.smiles is not None]
-    places = list(range(len(found))) if is_given else places
-    positions = [place for place, is_fine in zip(places, fine, strict=True) if is_fine]
-    unreadable = {
-        row: _why_unreadable(domain, smiles)
-        for row, smiles, is_fine in zip(found.rows, found.smiles, fine, strict=True)
-        if not is_fine
-    }
-    count = len(found) if is_given else len(entries)
-    kept = found if all(fine) else found[np.flatnonzero(fine)]
-    rejected = [] if is_given or not found.report.rejected else [found.report.rejected_words]
-    words = [*rejected, *_words_of(unreadable, found.report.place)]
-    return JudgedMolecules(
-        found, kept, unreadable, UsableItems(kept, positions, count, "; ".join(words))
-    )
-
-
-def _why_unreadable(domain: MoleculeDomain, smiles: str) -> str:
-    """Return the cure where a molecule could be encoded but for its stereochemistry."""
-    if has_stereo(smiles):
-        flat = standardize([smiles], replace(domain.standardizer, stereo="drop"))
-        if len(flat) and is_readable(domain, flat.smiles[0]):
-            return _STEREO
-    return UNREADABLE
-
-
-def _words_of(unreadable: Mapping[int, str], place: str) -> list[str]:
-    """Return for each reason how many there are, and the first."""
-    rows: dict[str, list[int]] = {}
-    for row, why in unreadable.items():
-        rows.setdefault(why, []).append(row)
-    return [f"{len(at)} have {why} (the first in {place} {at[0]})" for why, at in rows.items()]
-
-
-def readable_molecules(domain: MoleculeDomain, raw: Any) -> tuple[Standardized, int]:
-    """Read molecules; those that the model has no tokens for are left out.
-
-    Args:
-        domain: Fitted.
-        raw: What it reads.
-
-    Returns:
-        The others, and how many were left out.
-
-    Raises:
-        DataError: The source cannot be read, or a rule rejects a molecule.
-    """
-    found = domain.read(raw)
-    kept = judged_molecules(domain, found).kept
-    return kept, len(found) - len(kept)
-
-
 Floats = NDArray[np.float64]
 
 
@@ -388,11 +275,13 @@ class PredictionAgreement:
         count: Molecules of which it is known.
         r2: Share of the variance that is told; NaN where there is none to tell.
         error: Mean absolute error, in the property's unit.
+        auroc: Area under the ROC curve, of properties that are 0 or 1 and both; ``None`` of others.
     """
 
     count: int
     r2: float
     error: float
+    auroc: float | None = None
 
 
 @dataclass(frozen=True)
@@ -408,6 +297,9 @@ class Predictions:
         errors: By how much predictions were off of molecules held out of training, by name: root
             mean squares; those that were measured.
         reasons: Why nothing could be predicted, by place; others are not there.
+        applicability: How far each molecule is from what the model learned.
+        intervals: Ends within which a property lies nine times of ten, by name; targets without
+            enough held-out molecules, and models of earlier versions, have none.
     """
 
     place: str
@@ -417,26 +309,46 @@ class Predictions:
     known: Mapping[str, Floats]
     errors: Mapping[str, float]
     reasons: Mapping[int, str]
+    applicability: Applicability | None = None
+    intervals: Mapping[str, tuple[Floats, Floats]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return how many molecules there are."""
         return len(self.smiles)
 
     def frame(self) -> Any:
-        """Return a data frame of pandas: predictions, then ``NAME_known``, then ``reason``.
+        """Return a data frame of pandas.
 
-        A property that is called as one of the other columns, as ``smiles``, is ``NAME_value``.
+        Its columns are predictions, ``NAME_known``, ends of the intervals ``NAME_low`` and
+        ``NAME_high``, those of `Applicability.columns`, and ``reason``. A property that is called
+        as one of the other columns, as ``smiles``, is ``NAME_value``.
         """
         import pandas as pd
 
-        taken = [self.place, "smiles", "reason", *(f"{name}_known" for name in self.known)]
+        far = {} if self.applicability is None else self.applicability.columns()
+        taken = [self.place, "smiles", "reason", *far, *(f"{name}_known" for name in self.known)]
+        taken += [f"{name}_{end}" for name in self.intervals for end in ("low", "high")]
         named = disambiguate_names(self.values, taken)
         columns: dict[str, Any] = {self.place: self.rows, "smiles": self.smiles}
         columns |= {named[name]: values for name, values in self.values.items()}
         columns |= {f"{name}_known": values for name, values in self.known.items()}
+        for name, (low, high) in self.intervals.items():
+            columns |= {f"{name}_low": low, f"{name}_high": high}
+        columns |= far
         if self.reasons:
             columns["reason"] = [self.reasons.get(place, "") for place in range(len(self))]
         return pd.DataFrame(columns)
+
+    def coverage(self) -> dict[str, float]:
+        """Return which share of the known values lies in the intervals, by name."""
+        found = {}
+        for name, (low, high) in self.intervals.items():
+            known = self.known.get(name, np.array([]))
+            there = ~np.isnan(known)
+            if there.any():
+                inside = (known >= low)[there] & (known <= high)[there]
+                found[name] = float(inside.mean())
+        return found
 
     def agreement(self) -> dict[str, PredictionAgreement]:
         """By name, of properties that are known of two molecules at least."""
@@ -447,7 +359,9 @@ class Predictions:
                 pair = known[there], self.values[name][there]
                 r2 = float(r2_score(*pair)) if np.ptp(pair[0]) else np.nan
                 error = float(mean_absolute_error(*pair))
-                found[name] = PredictionAgreement(int(there.sum()), r2, error)
+                is_binary = set(pair[0]) == {0.0, 1.0}
+                auroc = float(roc_auc_score(*pair)) if is_binary else None
+                found[name] = PredictionAgreement(int(there.sum()), r2, error, auroc)
         return found
 
 
@@ -457,8 +371,10 @@ def predict_molecules(
     """Predict the targets of a list or file of molecules, one row for each.
 
     Molecules that a rule rejects, or that the model has no tokens for, keep their row, with the
-    reason, and one warning counts them. Columns of the file that are named as targets are taken for
-    what is known.
+    reason, and one warning counts them. Beside each prediction stands the interval in which the
+    property lies nine times of ten, wider for molecules that the model knows less well, and how far
+    the molecule is from what it learned; see `Predictions`. Columns of the file that are named as
+    targets are taken for what is known.
 
     Args:
         trained: A model fitted with `MoleculeDomain(targets=...)`.
@@ -479,8 +395,8 @@ def predict_molecules(
         >>> domain = MoleculeDomain(targets=("mw",))
         >>> model = Autoencoder(latent_dim=4, domain=domain, max_epochs=1, progress=False)
         >>> found = predict_molecules(model.fit(smiles).trained_, ["CCCO", "CCN"])
-        >>> found.frame().columns.tolist(), found.reasons
-        (['row', 'smiles', 'mw'], {})
+        >>> found.frame().columns[:4].tolist(), found.reasons
+        (['row', 'smiles', 'mw', 'round_trip'], {})
     """
     targets, domain = require_targets(trained.domain), trained.domain
     assert isinstance(domain, MoleculeDomain)  # as of `require_targets`
@@ -499,7 +415,7 @@ def predict_molecules(
             f"{usable.words}.",
             stacklevel=2,
         )
-    return _in_order(judged, predicted, known, expected_errors(trained))
+    return _in_order(judged, predicted, known, trained, measure_usable(trained, usable, context))
 
 
 def _known(found: Standardized, targets: Targets, *, compute: bool) -> dict[str, Floats]:
@@ -521,7 +437,8 @@ def _in_order(
     judged: JudgedMolecules,
     predicted: Mapping[str, Floats],
     known: Mapping[str, Floats],
-    errors: Mapping[str, float],
+    trained: TrainedModel,
+    far: Applicability,
 ) -> Predictions:
     """Return rows of what could be predicted and of what could not, as they were given."""
     found = judged.found
@@ -532,14 +449,21 @@ def _in_order(
     rows = sorted(texts)
     positions = {row: place for place, row in enumerate(rows)}
     there = [positions[row] for row in judged.kept.rows]
+    given = list(judged.usable.positions)
+    ends = prediction_intervals(trained, predicted, far.cost[given])
     return Predictions(
         found.report.place,
         rows,
         [texts[row] for row in rows],
         {name: _spread(values, there, len(rows)) for name, values in predicted.items()},
         {name: _spread(values, there, len(rows)) for name, values in known.items()},
-        errors,
+        expected_errors(trained),
         {positions[row]: reason for row, reason in sorted(why.items())},
+        far.at(given, there, len(rows)),
+        {
+            n: (_spread(a, there, len(rows)), _spread(b, there, len(rows)))
+            for n, (a, b) in ends.items()
+        },
     )
 
 
@@ -578,4 +502,6 @@ def with_targets(
     decoder = with_numbers(first, vae.latent_dim + vae.context_dim, len(targets))
     vae.decoder = decoder.to(trained.device)
     vae.likelihood = TargetedTokens(tokens, len(targets)).to(trained.device)
-    return replace(trained, domain=replace(domain, targets=tuple(targets), scales=scales))
+    return replace(
+        trained, domain=replace(domain, targets=tuple(targets), scales=scales, reference=None)
+    )

@@ -303,6 +303,8 @@ class Items(TrainingSet):
         index: Which rows these items are; ``None`` means all. A split shares its rows.
         weights: How much each row counts, above 0; ``None`` for all alike. An epoch has as many
             items as without, but each as often as its weight says.
+        groups: A number for each row; rows of one number are held out together. ``None``: each row
+            by itself.
     """
 
     rows: Tensor
@@ -312,6 +314,7 @@ class Items(TrainingSet):
     lengths: Tensor | None = None
     index: Tensor | None = None
     weights: Tensor | None = None
+    groups: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.rows) if self.index is None else len(self.index)
@@ -385,12 +388,39 @@ class Items(TrainingSet):
         return weighted_places(own, offset)
 
     def split(self, share: float, generator: torch.Generator) -> tuple[Self, Self | None]:
-        """Hold out a share of the items, at random; ``None`` where that is less than one."""
+        """Hold out a share of the items, at random; ``None`` where that is less than one.
+
+        Of items with groups, whole ones are held out, in random order as long as they fit.
+
+        Example:
+            >>> items = Items(torch.zeros(6, 1), groups=torch.tensor([0, 0, 1, 1, 2, 2]))
+            >>> learned, held_out = items.split(0.4, torch.Generator().manual_seed(0))
+            >>> held_out.index.tolist()
+            [4, 5]
+        """
         count = int(len(self) * share)
         if count == 0:
             return self, None
+        if self.groups is not None:
+            return self._split_groups(self.groups, count, generator)
         order = torch.randperm(len(self), generator=generator)
         return self.subset(_sorted(order[count:])), self.subset(_sorted(order[:count]))
+
+    def _split_groups(
+        self, groups: Tensor, count: int, generator: torch.Generator
+    ) -> tuple[Self, Self | None]:
+        own = groups if self.index is None else groups[self.index]
+        kinds, of_kind = own.unique(return_inverse=True)
+        sizes = of_kind.bincount().tolist()
+        is_held = torch.zeros(len(kinds), dtype=torch.bool)
+        for kind in torch.randperm(len(kinds), generator=generator).tolist():
+            if sizes[kind] <= count:
+                is_held[kind] = True
+                count -= sizes[kind]
+        held = is_held[of_kind]
+        if not held.any():
+            return self, None
+        return self.subset((~held).nonzero().squeeze(1)), self.subset(held.nonzero().squeeze(1))
 
     def count_for_training(self, share: float) -> int:
         """Return how many are left for training when a share is held out."""
@@ -402,7 +432,7 @@ class Items(TrainingSet):
 
     def fingerprint(self) -> str:
         """Shape, dtype and checksum of all rows: tells other data from the same."""
-        parts = [self.rows, self.context, self.observed, self.weights]
+        parts = [self.rows, self.context, self.observed, self.weights, self.groups]
         sums = [_checksum(part) for part in parts if part is not None]
         return f"{tuple(self.rows.shape)} {self.rows.dtype} {sums}"
 

@@ -6,22 +6,26 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
-from torch._C._distributed_c10d import TCPStore
-from torch.distributed import DistNetworkError
 
 from vaekit.errors import SpecError
 from vaekit.training.config import PRECISIONS, TrainConfig
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from torch._C._distributed_c10d import TCPStore
 
-def make_fabric(config: TrainConfig) -> Fabric:
+
+def make_fabric(config: TrainConfig) -> "Fabric":
     """Fabric for these options, launched.
 
     Raises:
         SpecError: The device is not there.
     """
+    from lightning_fabric import Fabric  # here: it takes a second, which a trained model never asks
+
     devices, nodes = _launched(config)
     # Fabric's strategy starts the processes; how weights are spread is ours (see `shard`).
     strategy = "ddp" if devices * nodes > 1 or config.strategy == "fsdp" else config.strategy
@@ -77,6 +81,8 @@ def _meet(device: torch.device) -> None:
     The launcher's store outlives its processes: when it begins anew after a loss, it still has
     the addresses of those that are gone, and who is quick would call them.
     """
+    from torch._C._distributed_c10d import TCPStore
+
     rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     known = TCPStore(host, port, is_master=False)
@@ -91,12 +97,14 @@ def _meet(device: torch.device) -> None:
     )
 
 
-def _store_of_first(known: TCPStore, host: str) -> TCPStore:
+def _store_of_first(known: "TCPStore", host: str) -> "TCPStore":
+    from torch._C._distributed_c10d import TCPStore
+
     known.wait([_PORT])
     while True:  # the launcher ends a process whose first one never comes
         try:
             return TCPStore(host, int(known.get(_PORT)), is_master=False, timeout=_PATIENCE)
-        except DistNetworkError:
+        except torch.distributed.DistNetworkError:
             continue
 
 

@@ -90,7 +90,10 @@ def test_a_file_is_predicted_row_by_row_beside_what_is_known(model, tmp_path):
     assert agreement.error == pytest.approx(np.abs(predicted["logp"] - logp)[1:].mean(), rel=1e-4)
     assert agreement.r2 > 0.7
     frame = found.frame()
-    assert list(frame) == ["line", "smiles", "heavy_atoms", "logp", "logp_known", "reason"]
+    ends = [f"{name}_{end}" for name in ("heavy_atoms", "logp") for end in ("low", "high")]
+    far = ["round_trip", "log_density", "log_density_rank", "similarity_to_training"]
+    names = ["line", "smiles", "heavy_atoms", "logp", "logp_known", *ends, *far, "reason"]
+    assert list(frame) == names
     assert frame["smiles"][0] == "C1CC"
 
     with pytest.raises(
@@ -180,7 +183,8 @@ def test_columns_of_predictions_are_told_apart():
     domain = MoleculeDomain(targets=("reason",))
     own = Autoencoder(latent_dim=2, domain=domain, max_epochs=1, progress=False).fit(frame)
     table = predict_molecules(own.trained_, frame).frame()
-    assert list(table) == ["row", "smiles", "reason_value", "reason_known"]
+    far = ["round_trip", "log_density", "similarity_to_training"]  # no molecule was held out
+    assert list(table) == ["row", "smiles", "reason_value", "reason_known", *far]
 
 
 def test_it_knows_how_far_off_it_was_where_it_did_not_learn(model, tmp_path):

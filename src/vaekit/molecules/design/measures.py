@@ -12,8 +12,9 @@ import torch
 from vaekit.errors import DataTypeError, VaekitError, unknown_name
 from vaekit.fitting.trained import TrainedModel
 from vaekit.molecules.design.space import MoleculeSpace
-from vaekit.molecules.predictions import UNREADABLE, predict_from_latents, require_targets
+from vaekit.molecules.predictions import predict_from_latents, require_targets
 from vaekit.molecules.properties import PROPERTIES, compute_properties
+from vaekit.molecules.readable import UNREADABLE
 
 _MOST_LEFT = 4  # calls that were given up and still go on
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from vaekit.domains.checks import disambiguate_names
 from vaekit.errors import DataError, MissingExtraError, SpecError
 from vaekit.fitting.trained import TrainedModel
+from vaekit.molecules.applicability import measure_applicability, prediction_intervals
 from vaekit.molecules.design.constraints import DesignConstraint, ReferenceSet, Similar
 from vaekit.molecules.design.evaluator import (
     Record,
@@ -19,6 +20,7 @@ from vaekit.molecules.design.evaluator import (
     pareto_set,
     values_of,
 )
+from vaekit.molecules.design.measures import Predicted
 from vaekit.molecules.design.objectives import DesignObjective, Goal
 from vaekit.molecules.design.search_loop import SearchResult, Watch, search
 from vaekit.molecules.design.settings import SearchSettings, Starts, find_starts, round_of
@@ -351,7 +353,30 @@ def optimize(
     with seeded(seed):
         usual = ReferenceSet.of(_references(MoleculeSpace(trained, context), starts.given, seed))
     columns = described(smiles, starts.given, leads_of(constraints), usual)
+    columns = {**columns, **_known_to_model(trained, found, context)}
     return Optimization(found, starts, budget, tuple(constraints), others, columns)
+
+
+def _known_to_model(
+    trained: TrainedModel, found: SearchResult, context: Any
+) -> dict[str, list[Any]]:
+    """Return how far each molecule is from training, and the ends of what was predicted of it."""
+    smiles = [record.smiles for record in found.records]
+    far = measure_applicability(trained, smiles, context)
+    columns: dict[str, list[Any]] = {name: v.tolist() for name, v in far.columns().items()}
+    for place, objective in enumerate(found.goal.objectives):
+        measure = objective.measure
+        if isinstance(measure, Predicted):
+            own = measure.trained, measure.context
+            cost = (
+                far if own[0] is trained else measure_applicability(own[0], smiles, own[1])
+            ).cost
+            values = np.array([record.values[place] for record in found.records], np.float64)
+            ends = prediction_intervals(own[0], {measure.name: values}, cost)
+            for low, high in ends.values():
+                columns[f"{measure.name}_low"] = low.tolist()
+                columns[f"{measure.name}_high"] = high.tolist()
+    return columns
 
 
 def _check_calls(found: SearchResult) -> None:
