@@ -29,6 +29,7 @@ from .feature_extractors import (
     Features as Features,
     classifier_features as classifier_features,
     efficientnet_features as efficientnet_features,
+    efficientnet_maps as efficientnet_maps,
     module_features as module_features,
     raw_features as raw_features,
     reduced_features as reduced_features,
