@@ -390,7 +390,8 @@ def _anomalous_table() -> dict[str, Any]:
 @case("task/anomalies of patches")
 def _anomalous_patches() -> dict[str, Any]:
     large = images(60).repeat(6, 1).repeat(6, 2)
-    detector = VAEDetector(novelty=True, max_epochs=1, progress=False).fit(large)
+    options = {"novelty": True, "method": "patches", "max_epochs": 1, "progress": False}
+    detector = VAEDetector(**options).fit(large)
     return _detector(detector, large[:20]) | flat("heat", detector.heat_maps(large[:3]))
 
 

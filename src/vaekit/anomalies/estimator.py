@@ -93,8 +93,10 @@ class VAEDetector(Shareable, OutlierMixin, BaseEstimator):
         false_alarm_rate: In place of a contamination: the share of new normal items that may be
             flagged, above 0, below 1. It needs clean training items, of which a fifth is held out
             to compare with, and is met in finite samples.
-        method: ``"auto"`` takes what suits; or one of `vaekit.anomalies.SCORES`; or a score of
-            your own, as ``PatchDistance(network)``, with which it cannot be saved.
+        method: ``"auto"`` takes what suits (of images of 48 pixels a side or more ``"patches"``, or
+            ``"patches_efficientnet"`` where its packages are installed); or one of
+            `vaekit.anomalies.SCORES`; or a score of your own, as ``PatchDistance(network)``, with
+            which it cannot be saved.
         preset: The model, by name or with options, one with a density; ``"auto"`` takes a VAE, of
             clean numbers one that compresses less.
         domain: The kind of items, ``"auto"``, a name or a `Domain`; of series

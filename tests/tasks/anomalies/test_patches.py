@@ -9,8 +9,9 @@ import torch
 import vaekit
 from vaekit.anomalies import PatchDistance, VAEDetector, fit_detector, load_detector
 from vaekit.anomalies.patch_features import FilterBank, averaging, interpolating, smoothing
-from vaekit.anomalies.patches import PatchMaps
+from vaekit.anomalies.patches import PatchMaps, distances_to_others
 from vaekit.errors import CompositionError, DataError
+from vaekit.metrics import has_efficientnet
 from vaekit.types import Batch
 
 QUICK = {"max_epochs": 1, "progress": False}
@@ -44,11 +45,14 @@ def with_spots(images, seed=0):
 
 @pytest.fixture(scope="module")
 def detector():
-    return VAEDetector(novelty=True, **QUICK).fit(parts(120, 0))
+    return VAEDetector(novelty=True, method="patches", **QUICK).fit(parts(120, 0))
 
 
 def test_images_that_are_large_enough_are_told_by_their_patches(detector):
-    assert detector.detector_.name == "patches"
+    taken = VAEDetector(novelty=True, **QUICK).fit(parts(30, 0)).detector_.name
+    assert taken == ("patches_efficientnet" if has_efficientnet() else "patches")
+    four = np.repeat(parts(30, 0)[..., None], 4, -1)  # which no network of photographs takes
+    assert VAEDetector(**QUICK).fit(four).detector_.name == "patches"
     small = parts(60, 0)[:, ::2, ::2]
     assert VAEDetector(novelty=True, **QUICK).fit(small).detector_.name == "wide_novelty"
     assert VAEDetector(**QUICK).fit(small).detector_.name == "contaminated"
@@ -81,7 +85,7 @@ def test_the_reason_of_an_image_is_where_it_is_unusual(detector):
 
 def test_what_was_in_training_is_scored_as_if_it_had_not_been():
     mixed, _ = with_spots(parts(6, 4))
-    found = VAEDetector(0.05, **QUICK).fit(np.concatenate([parts(114, 3), mixed]))
+    found = VAEDetector(0.05, method="patches", **QUICK).fit(np.concatenate([parts(114, 3), mixed]))
     assert found.labels_[-6:].all()
     fresh = -found.score_samples(parts(40, 5))
     inner = found.detector_
@@ -93,11 +97,23 @@ def test_gaussians_without_an_image_are_as_if_it_were_left_out():
     score = PatchDistance().fit(seen(images))
     maps = score.maps
     patches = maps.patches(images)
-    alone, _ = score._training_distances(maps, patches, np.arange(200))
+    alone, _ = distances_to_others(maps, patches, np.zeros(len(maps.memory), int))
     others = PatchMaps(maps.features, {**score.arrays, **gaussians(patches[1:])}, (SIDE, SIDE))
     wanted = others.to_gaussian(patches[:1])
     assert torch.allclose(alone[:1], wanted, rtol=0.03)
     assert (maps.to_gaussian(patches[:1]) < wanted).all()
+
+
+def test_images_beyond_those_that_fit_into_memory_are_scored_as_new_ones(monkeypatch):
+    monkeypatch.setattr("vaekit.anomalies.patches._MOST_VALUES", 0)
+    images = torch.from_numpy(parts(130, 0))[:, None].float() / 255
+    score = PatchDistance().fit(seen(images))
+    chosen, peaks = score.training
+    assert len(chosen) == 100
+    found = score.of_training(seen(images))
+    assert (found[chosen] == peaks).all()
+    others = np.setdiff1d(np.arange(130), chosen)
+    assert found[others] == pytest.approx(score.of(seen(images))[others], abs=1e-4)
 
 
 def gaussians(patches):
@@ -130,7 +146,7 @@ def test_it_is_stored_with_its_maps(detector, tmp_path):
 
 
 def test_rates_of_false_alarms():
-    guard = VAEDetector(false_alarm_rate=0.1, **QUICK).fit(parts(150, 0))
+    guard = VAEDetector(false_alarm_rate=0.1, method="patches", **QUICK).fit(parts(150, 0))
     spoiled, _ = with_spots(parts(10, 1))
     assert (guard.predict(spoiled) == -1).all()
     assert (guard.p_values(spoiled) <= 0.1).all()
@@ -148,7 +164,8 @@ def test_it_goes_on_learning(method):
 
 def test_colour_and_shapes_that_are_no_squares():
     images = parts(60, 0, channels=3)[:, :, 4:]
-    found = VAEDetector(novelty=True, **QUICK).fit(np.pad(images, ((0, 0), (8, 8), (2, 2), (0, 0))))
+    found = VAEDetector(novelty=True, method="patches", **QUICK)
+    found.fit(np.pad(images, ((0, 0), (8, 8), (2, 2), (0, 0))))
     reddish = np.pad(parts(8, 1, channels=3)[:, :, 4:], ((0, 0), (8, 8), (2, 2), (0, 0)))
     usual = found.score_samples(reddish)
     reddish[:, 30:36, 20:26, 0] = np.minimum(reddish[:, 30:36, 20:26, 0] + 20, 255)
