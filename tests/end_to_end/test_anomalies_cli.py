@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 pd = pytest.importorskip("pandas")
 
 from vaekit.cli.app import app  # noqa: E402
+from vaekit.datasets import shapes  # noqa: E402
 from vaekit.errors import DataError, SpecError, VaekitError  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -137,6 +138,29 @@ def test_images_get_a_page_with_heat_maps(tmp_path):
     options = ("--max-epochs", 3, "--report", page)
     call("anomalies", "digits", "-o", tmp_path / "a.csv", *options)
     assert "The most unusual images, and where they are so" in page.read_text()
+
+
+def test_flagged_images_say_where_they_are_unusual(tmp_path):
+    """From good ones to a kept detector, the table, the page, and the detector again."""
+    parts = shapes(80, size=48).images
+    odd = parts[60:].copy()
+    odd[:3, 4:9, 6:11] = 255
+    for name, images in (("good", parts[:60]), ("today", odd)):
+        np.savez(tmp_path / f"{name}.npz", images=images)
+    page, out, guard = (tmp_path / name for name in ("page.html", "a.csv", "guard"))
+    call(
+        "anomalies", tmp_path / "today.npz", "--normal", tmp_path / "good.npz", "-o", out,
+        "--max-epochs", 1, "--report", page, "--save", guard,
+    )  # fmt: skip
+    found = pd.read_csv(out, keep_default_na=False)
+    assert found["is_anomaly"][:3].all()
+    assert found["reasons"][:3].str.contains(r"rows \d+-\d+, columns \d+-\d+: deviation").all()
+    assert (found["reasons"][~found["is_anomaly"]] == "").all()
+    assert "where they are so" in page.read_text()
+    assert ": deviation" in page.read_text()
+    call("anomalies", tmp_path / "today.npz", "--detector", guard, "-o", tmp_path / "b.csv")
+    again = pd.read_csv(tmp_path / "b.csv", keep_default_na=False)
+    pd.testing.assert_frame_equal(again, found)
 
 
 @pytest.mark.parametrize(

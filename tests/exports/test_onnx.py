@@ -119,6 +119,7 @@ def test_the_whole_detector_leaves_python(detector, tmp_path):
         (np.random.default_rng(0).normal(size=(200, 5)), {}),
         (np.random.default_rng(0).normal(size=(200, 5)), {"novelty": True}),
         (IMAGES, {}),
+        (IMAGES.repeat(6, 1).repeat(6, 2)[:60], {"method": "patches"}),
         (np.sin(np.arange(400) / 7), {"domain": SeriesDomain(window=32), "novelty": True}),
         *((TABLE, {"method": name}) for name in ("margins", "bound", "code", "surprise")),
         (TABLE, {"method": "exemplars"}),

@@ -374,7 +374,7 @@ def _score(name: str) -> dict[str, Any]:
 
 
 for _name in SCORES:
-    if "window" not in _name:
+    if "window" not in _name and "patches" not in _name:
         case(f"task/anomaly score {_name}")(partial(_score, _name))
 
 
@@ -385,6 +385,14 @@ def _anomalous_table() -> dict[str, Any]:
     found = _detector(detector, frame[:40]) | _reasons(detector, frame[:6])
     page = report_page(detector.detector_, detector.decision_scores_, -detector.offset_, [], "")
     return found | {"page": str(page[:15])} | flat("drift", detector.drift(frame[:50]))
+
+
+@case("task/anomalies of patches")
+def _anomalous_patches() -> dict[str, Any]:
+    large = images(60).repeat(6, 1).repeat(6, 2)
+    options = {"novelty": True, "method": "patches", "max_epochs": 1, "progress": False}
+    detector = VAEDetector(**options).fit(large)
+    return _detector(detector, large[:20]) | flat("heat", detector.heat_maps(large[:3]))
 
 
 @case("task/anomalies of images")

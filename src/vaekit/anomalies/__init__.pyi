@@ -7,7 +7,8 @@ from .detector import (
 )
 from .drift import Drift as Drift, Moved as Moved, find_drift as find_drift
 from .estimator import VAEDetector as VAEDetector, load_detector as load_detector
-from .reasons import Reason as Reason
+from .patches import NETWORKS as NETWORKS, PatchDistance as PatchDistance
+from .reasons import Reason as Reason, region_reasons as region_reasons
 from .report import (
     FlaggedItem as FlaggedItem,
     reason_words as reason_words,

@@ -117,7 +117,8 @@ class _ScoredRun:
     def _reasons(self, items: Any, flagged: Any) -> dict[int, list[anomalies_lib.Reason]]:
         positions = np.flatnonzero(flagged)
         is_rows = domains.is_frame(items) or np.ndim(items) == 2
-        if not (self.reasons and is_rows and len(positions)):
+        has_reasons = is_rows or self.judge.detector_.localizes
+        if not (self.reasons and has_reasons and len(positions)):
             return {}
         found = self.judge.explain(_some(items, positions), self.reasons)
         return dict(zip(positions.tolist(), found, strict=True))
@@ -218,7 +219,7 @@ def anomalies(
     method: Annotated[
         str, typer.Option(help="auto, or a name of vaekit.anomalies.SCORES.")
     ] = "auto",
-    reasons: Annotated[int, typer.Option(min=0, help="Reasons for each flagged row, at most.")] = 3,
+    reasons: Annotated[int, typer.Option(min=0, help="Reasons of each flagged item, at most.")] = 3,
     window: Annotated[
         str | None,
         typer.Option(
@@ -239,7 +240,8 @@ def anomalies(
     Learns from the data themselves, in which anomalies are expected, or with --normal from data
     that are known to be normal. Writes a score for each item (how rare it is, in nats), how sure
     it is that it is unusual, whether it is flagged, and for flagged rows of tables the columns
-    that make it so, with what was expected there. A detector that is kept scores files of any
+    that make it so, with what was expected there; for flagged images of 48 pixels a side or more
+    the regions that do. A detector that is kept scores files of any
     length, a piece at a time, and says if they are no longer as what it learned from.
 
     Examples:

@@ -21,7 +21,14 @@ from vaekit.anomalies.inputs import (
     reference_statistics,
 )
 from vaekit.anomalies.marginals import TailProbability
-from vaekit.anomalies.reasons import Reason, find_reasons, heat_maps, usual_heat
+from vaekit.anomalies.patches import PatchDistance
+from vaekit.anomalies.reasons import (
+    Reason,
+    find_reasons,
+    heat_maps,
+    region_reasons,
+    usual_heat,
+)
 from vaekit.anomalies.scores import SCORES
 from vaekit.bounds import Amount
 from vaekit.errors import CompositionError, DataError, FormatError, unknown_name
@@ -33,6 +40,7 @@ from vaekit.tensor_files import read_header, read_tensors
 from vaekit.training.config import Items, TrainConfig
 
 _MOST_ROWS, _MOST_VALUES = 10_000, 2**25
+_OWN = "own"  # the name of a score that has none
 
 
 @dataclass(frozen=True)
@@ -165,31 +173,59 @@ class Detector:
         """Return the columns of each row that make it unusual, the strongest first.
 
         Each column in turn is replaced by what the model expects there; those whose replacement
-        makes the row more usual are the reasons.
+        makes the row more usual are the reasons. Of images whose patches are compared they are
+        the regions that are unusual; see `vaekit.anomalies.region_reasons`.
 
         Args:
-            X: Rows of an array or a table.
+            X: Rows of an array or a table, or images.
             context: Their labels or properties, for conditional models.
             top: How many at most.
 
         Raises:
-            CompositionError: Items are no rows of columns.
+            CompositionError: Items are no rows of columns, nor images whose patches are compared.
         """
+        if self.localizes:
+            return region_reasons(self._pixels(X, context), float(np.median(self._peaks)), top)
         return find_reasons(self.trained, self.frame, self.usual_cost, X, context, top)
 
     def heat_maps(self, X: Any) -> Floats:
-        """Return where images are unusual: what each pixel costs above the usual, smoothed.
+        """Return where images are unusual: their anomaly maps.
+
+        Where patches are compared (methods ``"patches"`` and ``"patches_efficientnet"``), it is
+        how far the patch around each pixel is from usual ones, in standard deviations; the largest
+        makes the score. Else it is what each pixel costs above the usual, smoothed, in nats.
 
         Args:
             X: Images.
 
         Returns:
-            Shape (images, height, width), nats per pixel, at least 0.
+            Shape (images, height, width), at least 0.
 
         Raises:
             CompositionError: Items are no images, or their pixels are not told one by one.
         """
+        if self.localizes:
+            return np.maximum(0.0, self._pixels(X))
         return heat_maps(self.trained, self.usual_heat, X)
+
+    @property
+    def localizes(self) -> bool:
+        """Whether the score itself says where an image is unusual."""
+        return any(isinstance(score, PatchDistance) for score in self.scores)
+
+    def _pixels(self, X: Any, context: Any = None) -> Floats:
+        """Return the mean of the maps of those scores that have some."""
+        seen = self.prepare_inputs(X, context)
+        maps = [score.pixels(seen) for score in self.scores if isinstance(score, PatchDistance)]
+        mean: Floats = np.mean(maps, axis=0)
+        return mean
+
+    @property
+    def _peaks(self) -> Floats:
+        """Largest values of the maps of training images."""
+        pairs = zip(self.scores, self.rarities, strict=True)
+        found: Floats = np.mean([r.known for s, r in pairs if isinstance(s, PatchDistance)], axis=0)
+        return found
 
     def drift(self, rows: Tensor, scores: Floats, reference: Floats | None = None) -> Drift:
         """Return whether items are as unusual as those of training were, and which columns moved.
@@ -207,7 +243,11 @@ class Detector:
 
 
 def fit_detector(
-    trained: TrainedModel, X: Any, context: Any = None, *, score: str = "contaminated"
+    trained: TrainedModel,
+    X: Any,
+    context: Any = None,
+    *,
+    score: str | AnomalyScore = "contaminated",
 ) -> Detector:
     """Learn how training items score.
 
@@ -215,7 +255,7 @@ def fit_detector(
         trained: A model of items like these, with a density.
         X: The training items, some of which may be anomalies.
         context: Their labels or properties, for conditional models.
-        score: One of `SCORES`.
+        score: One of `SCORES`, or a score of your own, as ``PatchDistance(network)``.
 
     Raises:
         SpecError: No score has that name; suggests the nearest.
@@ -235,17 +275,20 @@ def fit_detector(
     return detector_of(trained, items, Memory.of(items.rows, seed=0), score)
 
 
-def detector_of(trained: TrainedModel, items: Items, memory: Memory, score: str) -> Detector:
+def detector_of(
+    trained: TrainedModel, items: Items, memory: Memory, score: str | AnomalyScore
+) -> Detector:
     """`fit_detector` of items that are prepared.
 
     Args:
         trained: The model.
         items: What it learns from.
         memory: What it keeps of them, and of those before.
-        score: One of `SCORES`.
+        score: One of `SCORES`, or a score of your own.
     """
-    if score not in SCORES:
+    if isinstance(score, str) and score not in SCORES:
         raise unknown_name("score", score, SCORES)
+    name, asked = (score, SCORES[score]) if isinstance(score, str) else (_OWN, (score,))
     if missing := {"density", "normalised"} - trained.vae.provides:
         raise CompositionError(
             f"anomalies are told by a density, and this model lacks {sorted(missing)}. Use preset "
@@ -257,18 +300,20 @@ def detector_of(trained: TrainedModel, items: Items, memory: Memory, score: str)
     frame = reference_statistics(trained.vae, trained.domain, shown)
     times = trained.domain.starts(len(items))
     seen = prepare_inputs(trained.vae, frame, batches_of(items, trained.device), times)
-    fitted = [part.fit(seen) for part in SCORES[score]]
+    fitted = [part.fit(seen) for part in asked]
     values = [part.of_training(seen) for part in fitted]
     rarities = [TailProbability.of(value) for value in values]
+    # Only reasons of rows ask for the cost, whose draws would cost more than patches altogether.
+    is_local = all(isinstance(part, PatchDistance) for part in asked)
     return Detector(
         trained,
-        score,
+        name,
         frame,
         fitted,
         rarities,
         _mean(values, rarities),
         memory,
-        float(np.median(seen.cost)),
+        0.0 if is_local else float(np.median(seen.cost)),
         usual_heat(trained, items),
     )
 
@@ -314,7 +359,8 @@ def partial_fit_detector(
     )
     memory = old.with_more(rows, config.seed + old.seen)
     kept = Items(memory.rows, domain.encode, None, domain.observed(memory.rows))
-    return detector_of(trained, kept, memory, detector.name)
+    score = detector.scores[0] if detector.name == _OWN else detector.name
+    return detector_of(trained, kept, memory, score)
 
 
 _FORMAT = 1
@@ -322,6 +368,19 @@ _JSON, _ARRAYS = DETECTOR_FILES = ("detector.json", "detector.safetensors")
 _WITH_HOLES = ("memory", "held_out", "steps.training")  # NaN where a cell is missing
 _PLACES = ("low", "span", "mean", "deviation", "noise")
 Arrays = dict[str, NDArray[Any]]
+
+
+def check_storable(detector: Detector) -> None:
+    """Refuse a detector that could not be read again.
+
+    Raises:
+        CompositionError: Its score is one of your own.
+    """
+    if detector.name not in SCORES:
+        raise CompositionError(
+            "stored files hold no code, and this detector's score is an object of your own. Fit "
+            "it with a name of vaekit.anomalies.SCORES as its method to store it."
+        )
 
 
 def detector_files(
@@ -336,7 +395,11 @@ def detector_files(
         detector: What to keep.
         notes: What else, as JSON.
         arrays: What else, as arrays; their names must not start as those of a detector.
+
+    Raises:
+        CompositionError: Its score is one of your own.
     """
+    check_storable(detector)
     frame = detector.frame
     document = {
         "format": _FORMAT,

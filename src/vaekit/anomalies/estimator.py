@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vaekit.anomalies.detector import (
     Detector,
+    check_storable,
     detector_files,
     fit_detector,
     partial_fit_detector,
@@ -21,6 +22,7 @@ from vaekit.anomalies.detector import (
 from vaekit.anomalies.drift import Drift
 from vaekit.anomalies.estimator_parts import PARTS, parted, resolve_defaults, split_off
 from vaekit.anomalies.graphs import detector_extra
+from vaekit.anomalies.inputs import AnomalyScore
 from vaekit.anomalies.reasons import Reason
 from vaekit.anomalies.steps import AnomalousEvent, StepScorer
 from vaekit.anomalies.threshold import (
@@ -91,7 +93,10 @@ class VAEDetector(Shareable, OutlierMixin, BaseEstimator):
         false_alarm_rate: In place of a contamination: the share of new normal items that may be
             flagged, above 0, below 1. It needs clean training items, of which a fifth is held out
             to compare with, and is met in finite samples.
-        method: ``"auto"`` takes what suits; or one of `vaekit.anomalies.SCORES`.
+        method: ``"auto"`` takes what suits (of images of 48 pixels a side or more ``"patches"``, or
+            ``"patches_efficientnet"`` where its packages are installed); or one of
+            `vaekit.anomalies.SCORES`; or a score of your own, as ``PatchDistance(network)``, with
+            which it cannot be saved.
         preset: The model, by name or with options, one with a density; ``"auto"`` takes a VAE, of
             clean numbers one that compresses less.
         domain: The kind of items, ``"auto"``, a name or a `Domain`; of series
@@ -129,7 +134,7 @@ class VAEDetector(Shareable, OutlierMixin, BaseEstimator):
         *,
         novelty: bool = False,
         false_alarm_rate: float | None = None,
-        method: str = "auto",
+        method: str | AnomalyScore = "auto",
         preset: str | Preset = "auto",
         domain: str | Domain = "auto",
         latent_dim: int | None = None,
@@ -170,10 +175,10 @@ class VAEDetector(Shareable, OutlierMixin, BaseEstimator):
         X = _read(X) if domain is None else X
         domain = infer_domain(X, self.domain).with_source(X) if domain is None else domain
         X, held_out = split_off(domain.read(X), domain, self.false_alarm_rate, self.seed)
-        defaults = resolve_defaults(domain, self._clean, X)
+        defaults = resolve_defaults(domain, self._clean, X, self.method)
         autoencoder = self._autoencoder(defaults).fit_inner(X)
         with CallbackList(self.callbacks).ending(self, self.save):
-            score = defaults.score if self.method == "auto" else self.method
+            score = defaults.score if isinstance(self.method, str) else self.method
             detector = fit_detector(autoencoder.trained_, X, score=score)
             rows = None if held_out is None else autoencoder.domain_.prepare(held_out)
             steps = autoencoder.domain_.fit_step_detector(detector, X)
@@ -230,8 +235,10 @@ class VAEDetector(Shareable, OutlierMixin, BaseEstimator):
 
         Raises:
             SaveError: Disk full, or the folder holds something else; nothing is changed.
+            CompositionError: The method is a score of your own.
         """
         require_trained(self, "save")
+        check_storable(self.detector_)
         options = options_to_json(self.get_params(deep=False))
         rows = self.held_out_rows_
         arrays = {} if rows is None else {"held_out": rows.numpy()}
@@ -333,7 +340,7 @@ class VAEDetector(Shareable, OutlierMixin, BaseEstimator):
         return conformal_p_values(scores, self.held_out_)
 
     def explain(self, X: Any, top: int = 3) -> list[list[Reason]]:
-        """Return the columns that make each row unusual; see `Detector.reasons`."""
+        """Return the columns, or regions, that make items unusual; see `Detector.reasons`."""
         require_trained(self, "explain")
         return self.detector_.reasons(X, top=top)
 

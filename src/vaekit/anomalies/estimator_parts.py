@@ -7,21 +7,41 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vaekit.anomalies.inputs import AnomalyScore
+from vaekit.anomalies.patches import PatchDistance
+from vaekit.anomalies.scores import SCORES
 from vaekit.domains.base import Domain
 from vaekit.domains.checks import as_numbers, is_frame
 from vaekit.domains.hooks import DetectorDefaults
 from vaekit.errors import CompositionError, SpecError
 
 
-def resolve_defaults(domain: Domain, clean: bool, X: Any) -> DetectorDefaults:
+def resolve_defaults(
+    domain: Domain, clean: bool, X: Any, method: str | AnomalyScore = "auto"
+) -> DetectorDefaults:
     """Return what suits items of a kind.
 
     Args:
         domain: The kind.
         clean: Whether the training items are known to be normal.
         X: The training items.
+        method: What tells anomalies: ``"auto"``, one of `SCORES`, or a score of your own.
+
+    Raises:
+        CompositionError: Patches of items that are no images.
     """
-    found = domain.detector_defaults(clean, X)
+    parts = SCORES.get(method, ()) if isinstance(method, str) else (method,)
+    is_local = any(isinstance(part, PatchDistance) for part in parts)
+    if is_local and not domain.draws_images:
+        raise CompositionError(
+            f"patches are of images; these items are none, but {type(domain).__name__}. Use "
+            "another method, or method='auto'."
+        )
+    if method == "auto":
+        found = domain.detector_defaults(clean, X)
+    else:
+        found = domain.defaults_of_method(is_local, clean, X)
+        found = found._replace(score=method) if isinstance(method, str) else found
     # Nobody draws new items from a detector: a density that takes no time to fit will do.
     return found._replace(preset=replace(found.preset, prior="gaussian"))
 

@@ -21,6 +21,7 @@ from vaekit.anomalies.neighbors import (
     NeighborDistance,
     RelativeDistance,
 )
+from vaekit.anomalies.patches import PatchDistance
 from vaekit.anomalies.scores import Bound, CodeCost, Isolation, Margins, Surprise
 from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.domains.graphs import Interpolations, Port, count_below
@@ -144,7 +145,7 @@ class _ScoringInputsGraph(nn.Module):
             found["surprise"] = _finite(found["novelty"] - self._weight(batch) * log_px)
         if "bound" in self.needs:
             found["bound"], found["code_cost"] = self._bound(batch, found["novelty"])
-        if "log_px" in self.needs:
+        if self.needs & {"x", "log_px"}:
             found["x"] = batch.x
             if batch.observed is not None:
                 found["observed"] = batch.observed
@@ -305,6 +306,23 @@ def _apart(asked: Tensor, known: Tensor, *, is_euclidean: bool = True) -> Tensor
         apart = asked[:, None, part] - known[None, :, part]
         total = total + (apart.square() if is_euclidean else apart.abs()).sum(-1)
     return total.sqrt() if is_euclidean else total
+
+
+class _PatchGraph(_ScoreGraph):
+    """The largest value of a map of deviations."""
+
+    def __init__(self, score: PatchDistance) -> None:
+        super().__init__()
+        if score.network is not None:
+            raise CompositionError(
+                "features of a network have no graph. Use method='patches', whose filters have."
+            )
+        self.maps = learned(score.maps)
+
+    def forward(self, items: Items) -> Tensor:
+        """Return deviations."""
+        maps: Tensor = self.maps(items["x"])
+        return maps.flatten(1).amax(1).double()
 
 
 class _RelativeGraph(_ScoreGraph):
@@ -468,6 +486,7 @@ def _graph_of(score: AnomalyScore, inputs: _ScoringInputsGraph) -> _ScoreGraph:
         NeighborDistance: (getattr(score, "where", ""), _NeighborGraph),
         RelativeDistance: ("points", _RelativeGraph),
         ColumnDependencies: ("points", _DependencyGraph),
+        PatchDistance: ("x", _PatchGraph),
         Ranked: ("points", lambda one: _RankedGraph(one, _graph_of(one.inner, inputs))),
         Whitened: ("points", lambda one: _WhitenedGraph(one, _graph_of(one.inner, inputs))),
         NearestExemplars: ("log_px", lambda one: _ExemplarGraph(one, inputs.vae)),

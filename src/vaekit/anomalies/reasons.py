@@ -23,10 +23,10 @@ _SMALLEST = 1e-6
 
 @dataclass(frozen=True)
 class Reason:
-    """Why an item is unusual: one column.
+    """Why an item is unusual: one column, or one region of an image.
 
     Attributes:
-        column: Its name; of arrays without names its place.
+        column: Its name; of arrays without names its place; of images which rows and columns.
         found: The value.
         expected: What the model would have it be, given the others.
         share: Of what the row costs above the usual, how much goes away if it were so as well as
@@ -245,3 +245,46 @@ def heat_maps(trained: TrainedModel, usual: Floats | None, X: Any) -> Floats:
     sigma = max(0.5, min(usual.shape) * _BLUR)
     found: Floats = np.maximum(0.0, gaussian_filter(excess, (0, sigma, sigma)))
     return found
+
+
+def region_reasons(maps: Floats, usual: float, top: int = 3) -> list[list[Reason]]:
+    """Return the regions of each image that are unusual, the strongest first.
+
+    A region is what hangs together above half of the image's peak, or above what is usual if that
+    is more; one at least.
+
+    Args:
+        maps: Of the images, shape (images, height, width), in deviations.
+        usual: The peak of the map of a usual image.
+        top: How many regions at most.
+
+    Returns:
+        Of each image its regions: the first and the last row and column, the peak, the usual peak,
+        and the share of what is above half of the image's peak.
+
+    Example:
+        >>> maps = np.zeros((1, 8, 8))
+        >>> maps[0, 2:4, 5] = 9.0
+        >>> region_reasons(maps, 3.0)[0][0].column
+        'rows 2-3, columns 5-5: deviation'
+    """
+    return [_regions(heat, usual, top) for heat in maps]
+
+
+def _regions(heat: Floats, usual: float, top: int) -> list[Reason]:
+    from scipy.ndimage import find_objects, label, maximum, sum_labels
+
+    peak = float(heat.max())
+    level = max(peak / 2, min(usual, peak))
+    parts, count = label(heat >= level)
+    places = np.arange(1, count + 1)
+    peaks = np.atleast_1d(maximum(heat, parts, places))
+    shares = np.atleast_1d(sum_labels(heat, parts, places)) / heat[parts > 0].sum()
+    boxes = find_objects(parts)
+    reasons = []
+    for place in np.argsort(-peaks, kind="stable")[:top]:
+        rows, columns = boxes[place]
+        where = f"rows {rows.start}-{rows.stop - 1}, columns {columns.start}-{columns.stop - 1}"
+        found, share = float(peaks[place]), float(shares[place])
+        reasons.append(Reason(f"{where}: deviation", found, float(usual), share))
+    return reasons

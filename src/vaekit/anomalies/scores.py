@@ -12,6 +12,7 @@ from vaekit.anomalies.dependencies import ColumnDependencies
 from vaekit.anomalies.inputs import AnomalyScore, Arrays, ScoringInputs, learned
 from vaekit.anomalies.marginals import Forest
 from vaekit.anomalies.neighbors import NearestExemplars, NeighborDistance, RelativeDistance
+from vaekit.anomalies.patches import PatchDistance
 
 Floats = NDArray[np.float64]
 
@@ -202,5 +203,7 @@ SCORES: dict[str, tuple[AnomalyScore, ...]] = {
     "dependencies": (ColumnDependencies(),),
     "isolation": (Isolation(),),
     "margins": (Margins(),),
+    "patches": (PatchDistance(),),
+    "patches_efficientnet": (PatchDistance("efficientnet"),),
 }
 """Scores by name: of several, the mean of how rare each is among the training items."""

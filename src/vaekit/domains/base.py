@@ -514,6 +514,16 @@ class Domain(abc.ABC):
         """
         return DetectorDefaults(self, vae(), None, "auto", "novelty" if clean else "contaminated")
 
+    def defaults_of_method(self, is_local: bool, clean: bool, X: Any) -> DetectorDefaults:
+        """Return what suits a method that was chosen, but for the method: as for any.
+
+        Args:
+            is_local: Whether it compares the patches of images, and the model tells nothing.
+            clean: Whether the training items are known to be normal.
+            X: The training items.
+        """
+        return self.detector_defaults(clean, X)
+
     def fit_step_detector(self, detector: "Detector", X: Any) -> "StepScorer | None":
         """Return what scores single steps; ``None`` where items have none."""
         return None

@@ -16,7 +16,13 @@ from vaekit.domains.checks import as_numbers, check_finite, check_rows, is_forei
 from vaekit.domains.collecting import collect_items
 from vaekit.domains.context import Labels
 from vaekit.domains.graphs import ItemReader, ItemWriter, Port, ScaledReader, ScaledWriter
-from vaekit.domains.hooks import DetectorDefaults, ItemForm, ReadOptions, ShardPiece
+from vaekit.domains.hooks import (
+    DetectorDefaults,
+    ItemForm,
+    ReadOptions,
+    ShardPiece,
+    TrainingBudget,
+)
 from vaekit.domains.learning import SchemaLearner
 from vaekit.domains.sources import read_source
 from vaekit.domains.stored import StoredFields
@@ -39,9 +45,10 @@ from vaekit.images.streams import ImageLearner, picture_pieces
 from vaekit.images.views import dropped_image, pixel_bytes
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import IMAGE, REAL, UNIT, Support
+from vaekit.metrics.feature_extractors import has_efficientnet
 from vaekit.networks.conv import Chain, Offset
 from vaekit.networks.sizes import OWN_SCALE, make_denoiser, make_networks
-from vaekit.presets.autoencoders import beta_vae
+from vaekit.presets.autoencoders import beta_vae, vae
 from vaekit.presets.base import Parts
 from vaekit.reading.tables import is_table_file
 
@@ -51,6 +58,8 @@ if TYPE_CHECKING:
     from vaekit.evaluation.subject import EvaluationContext
 
 _BETA = 0.1  # of detectors: clean images need not be compressed
+_LEAST_SIDE = 48  # pixels from which on patches are compared: smaller images differ as wholes
+_PATCH_STEPS, _PATCH_BATCH = 100, 32  # of a model that only draws what is expected
 _LAYOUTS = {"NHW": 3, "NHWC": 4, "NCHW": 4}
 _COLOURS = (1, 3, 4)
 _MLP_LIMIT = 32 * 32  # beyond this many values a fully connected net is the slower learner
@@ -401,12 +410,37 @@ class ImageDomain(Domain):
         return x.clamp(0, 1)
 
     def detector_defaults(self, clean: bool, X: Any) -> DetectorDefaults:
-        """Return a noise for each pixel and little compression where training images are clean."""
+        """Return patches where images are large enough, and a brief training; else the model.
+
+        The model does not tell defects from what is usual, and so is not worth its time there.
+        Features are those of EfficientNet, if it is installed and the channels are those of
+        photographs.
+        """
+        channels, *sides = self._shape_of(X)
+        found = self.defaults_of_method(min(sides) >= _LEAST_SIDE, clean, X)
+        if found.score == "patches" and channels in (1, 3) and has_efficientnet():
+            return found._replace(score="patches_efficientnet")
+        return found
+
+    def defaults_of_method(self, is_local: bool, clean: bool, X: Any) -> DetectorDefaults:
+        """Return a brief training for patches, else a noise for each pixel of clean images.
+
+        Those are compressed little.
+        """
+        if is_local:
+            epochs = max(1, round(_PATCH_STEPS * _PATCH_BATCH / max(1, len(X))))
+            budget = TrainingBudget(_PATCH_STEPS, _PATCH_BATCH, None, epochs)
+            return DetectorDefaults(self, vae(), None, "auto", "patches", budget)
         if not clean:
-            return super().detector_defaults(clean, X)
+            return DetectorDefaults(self, vae(), None, "auto", "contaminated")
         return DetectorDefaults(
             self, beta_vae(beta=_BETA), None, "learned_gaussian", "wide_novelty"
         )
+
+    def _shape_of(self, X: Any) -> tuple[int, ...]:
+        """Return channels, height and width of images that nothing was learned from yet."""
+        array = as_numbers(X)
+        return _event_shape(array, _layout(array, self.layout if self.shape is None else None))
 
     def evaluation_pictures(self, subject: "EvaluationContext") -> "dict[str, Figure]":
         """Return sheets of real and sampled images, and pairs of images and reconstructions."""

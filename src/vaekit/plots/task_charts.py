@@ -114,13 +114,13 @@ def unusual_map(usual: Any, unusual: Any, *, projection: str = "pca") -> Figure:
 def heat_sheets(
     images: Any, expected: Any, heat: Any, *, columns: int = 8, title: str | None = None
 ) -> Figure:
-    """Draw images, what was expected in their place, and where they are unusual, in red.
+    """Draw images, what was expected in their place, if known, and where they are unusual, in red.
 
     Red is full at the largest heat of an image, or at that of all if it has less than a tenth.
 
     Args:
         images: Of any usual layout.
-        expected: As many.
+        expected: As many; ``None`` where nothing is known of it.
         heat: Shape (n, height, width), at least 0.
         columns: Images in a row.
         title: Above the images.
@@ -139,7 +139,8 @@ def heat_sheets(
             f"heat must be at least 0 and of shape {found.shape[:3]}, as the images; got shape "
             f"{maps.shape} and a least value of {maps.min():g}."
         )
-    sheets = {"found": found, "expected": expected, "where": _reddened(found, maps)}
+    between = {} if expected is None else {"expected": expected}
+    sheets = {"found": found, **between, "where": _reddened(found, maps)}
     return image_sheets(sheets, columns=columns, title=title)
 
 

@@ -38,7 +38,10 @@ def trained():
     return model.fit(plane(800, 0)).trained_
 
 
-@pytest.mark.parametrize("score", SCORES)
+OF_ROWS = [name for name in SCORES if "patches" not in name]
+
+
+@pytest.mark.parametrize("score", OF_ROWS)
 def test_every_score_finds_what_is_far_away(trained, score):
     detector = fit_detector(trained, plane(800, 0), score=score)
     usual = detector.score(plane(300, 5))
@@ -46,7 +49,7 @@ def test_every_score_finds_what_is_far_away(trained, score):
     assert (detector.score(50 * ODD) > np.quantile(usual, 0.99)).all()
 
 
-@pytest.mark.parametrize("score", [name for name in SCORES if name != "code"])
+@pytest.mark.parametrize("score", [name for name in OF_ROWS if name != "code"])
 @pytest.mark.parametrize("far", [1e12, 1e25])
 def test_what_single_precision_cannot_hold_is_as_odd_as_can_be(trained, score, far):
     detector = fit_detector(trained, plane(800, 0), score=score)
