@@ -312,6 +312,8 @@ def _search_items(
             known = judge.decision_scores_ if is_training else -judge.score_samples(asked)
             scored = write_scored(judge, iter([asked]), write, reasons, known)
     _print(scored)
+    if learned_from is not None and judge.method == "auto":
+        console.print(f"scored by {judge.method_!r}, which suits such data", highlight=False)
     if report is not None:
         page = anomalies_lib.report_page(
             judge.detector_, scored.scores, -judge.offset_, scored.found, scored.how

@@ -112,6 +112,7 @@ class VAEDetector(Shareable, OutlierMixin, BaseEstimator):
         detector_: The fitted `vaekit.anomalies.Detector`.
         autoencoder_: The fitted `Autoencoder`.
         domain_: What was learned about the data.
+        method_: What ``method="auto"`` took, of a detector that was fitted here.
         offset_: `score_samples` below it means an anomaly.
         decision_scores_: The scores of the training items, the higher the more unusual, as PyOD
             has them; with a false-alarm rate of those that were learned from.
@@ -179,6 +180,7 @@ class VAEDetector(Shareable, OutlierMixin, BaseEstimator):
         autoencoder = self._autoencoder(defaults).fit_inner(X)
         with CallbackList(self.callbacks).ending(self, self.save):
             score = defaults.score if isinstance(self.method, str) else self.method
+            self.method_ = score if isinstance(score, str) else type(score).__name__
             detector = fit_detector(autoencoder.trained_, X, score=score)
             rows = None if held_out is None else autoencoder.domain_.prepare(held_out)
             steps = autoencoder.domain_.fit_step_detector(detector, X)
