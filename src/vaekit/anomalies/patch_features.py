@@ -38,6 +38,15 @@ def grid_shape(height: int, width: int) -> tuple[int, int]:
     return rows, columns
 
 
+def as_tensor(values: Tensor | NDArray[Any]) -> Tensor:
+    """Return values in single precision, row by row, in memory that PyTorch has aligned.
+
+    On both hangs how products are rounded, and so whether a stored detector gives the same scores.
+    """
+    given = values if isinstance(values, Tensor) else torch.from_numpy(np.array(values))
+    return torch.empty(given.shape).copy_(given)
+
+
 def averaging(count: int, size: int) -> Float[Tensor, "count size"]:
     """Return the matrix that takes means over equal parts of an axis, cut pixels by their share.
 
@@ -106,7 +115,7 @@ class FilterBank:
         generator = torch.Generator().manual_seed(0)
         some = images[torch.randperm(len(images), generator=generator)[:_SOME_IMAGES].sort().values]
         learned = [_components(level, generator) for level in _levels(some)]
-        return cls(*(tuple(part) for part in zip(*learned, strict=True)))
+        return cls(*(tuple(map(as_tensor, part)) for part in zip(*learned, strict=True)))
 
     def __call__(
         self, images: Float[Tensor, "images channels height width"]
@@ -132,7 +141,7 @@ class FilterBank:
         """From what `arrays` gave; others are let be."""
         count = sum(name.startswith("filters.") for name in arrays)
         parts = (
-            tuple(torch.from_numpy(arrays[f"{name}.{i}"].copy()) for i in range(count))
+            tuple(as_tensor(arrays[f"{name}.{i}"]) for i in range(count))
             for name in ("filters", "offsets")
         )
         return cls(*parts)
@@ -213,7 +222,8 @@ class NetworkFeatures:
         raw = cls(maps, torch.zeros(1, 1, 1), torch.ones(1, 1, 1))
         found = raw(images[:_SOME_IMAGES])
         mean, deviation = found.mean((0, 2, 3)), found.std((0, 2, 3))
-        return cls(maps, mean[:, None, None], deviation.clamp_min(1e-6)[:, None, None])
+        deviation = deviation.clamp_min(1e-6)
+        return cls(maps, *(as_tensor(found[:, None, None]) for found in (mean, deviation)))
 
     @torch.no_grad()
     def __call__(
@@ -235,8 +245,7 @@ class NetworkFeatures:
     @classmethod
     def of(cls, maps: FeatureMaps, arrays: dict[str, NDArray[Any]]) -> "NetworkFeatures":
         """From what `arrays` gave; others are let be."""
-        mean, deviation = (torch.from_numpy(arrays[n].copy()) for n in ("mean", "deviation"))
-        return cls(maps, mean, deviation)
+        return cls(maps, *(as_tensor(arrays[name]) for name in ("mean", "deviation")))
 
 
 def checked_maps(found: Any, count: int) -> list[Tensor]:

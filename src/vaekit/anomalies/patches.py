@@ -15,6 +15,7 @@ from vaekit.anomalies.patch_features import (
     FeatureMaps,
     FilterBank,
     NetworkFeatures,
+    as_tensor,
     grid_shape,
     interpolating,
     smoothing,
@@ -61,7 +62,7 @@ class PatchMaps(nn.Module):
         super().__init__()
         self.features, self.grid = features, grid_shape(*shape)
         for name in ("mean", "whitening", "memory", "scale"):
-            self.register_buffer(name, torch.from_numpy(np.array(arrays[name], dtype=np.float32)))
+            self.register_buffer(name, as_tensor(arrays[name]))
         deviation = max(0.5, min(shape) * _BLUR)
         for name, size, cells in zip(("down", "across"), shape, self.grid, strict=True):
             self.register_buffer(name, smoothing(size, deviation) @ interpolating(size, cells))
