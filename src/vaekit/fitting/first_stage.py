@@ -23,7 +23,7 @@ from vaekit.randomness import seeded
 from vaekit.schema import shown
 from vaekit.spec import Source, build
 from vaekit.tensor_files import put_weights, read_header, read_tensors
-from vaekit.training.config import TrainConfig, TrainingSet
+from vaekit.training.config import TrainConfig, TrainingSet, spread_places
 from vaekit.training.launching import make_fabric
 from vaekit.training.trainer import TrainResult
 from vaekit.types import Batch, TrainingProgress
@@ -368,7 +368,7 @@ def measure(model: Model, items: TrainingSet, config: TrainConfig) -> TrainResul
     model.eval()
     training, _ = items.split(config.held_out, torch.Generator().manual_seed(config.seed))
     training = training.resampled()
-    places = torch.linspace(0, len(training) - 1, min(_MEASURED, len(training))).long()
+    places = spread_places(len(training), _MEASURED)
     some = training.subset(places)
     with seeded(config.seed):
         batches = list(batches_of(some, fabric.device))

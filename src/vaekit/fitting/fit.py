@@ -51,7 +51,7 @@ from vaekit.streams.base import Stream
 from vaekit.streams.opening import is_stream, stream
 from vaekit.streams.preparing import prepare_stream
 from vaekit.training.callbacks import Callback, CallbackList, FitStart, Stage
-from vaekit.training.config import Items, TrainConfig, TrainingSet
+from vaekit.training.config import Items, TrainConfig, TrainingSet, spread_places
 from vaekit.training.trainer import Listener, TrainResult, train
 from vaekit.training.weights import item_weights
 
@@ -143,8 +143,7 @@ def _reader(preset: Preset, context: Context) -> ContextReader | None:
 
 def _examples(domain: Domain, rows: Tensor) -> Tensor:
     """Return items spread evenly over the data, for parts that start from some."""
-    chosen = torch.linspace(0, len(rows) - 1, min(len(rows), _EXAMPLES)).long()
-    return domain.encode(rows[chosen])
+    return domain.encode(rows[spread_places(len(rows), _EXAMPLES)])
 
 
 _HEALTH_ITEMS = 2000
@@ -250,7 +249,7 @@ def _some(items: TrainingSet, most: int) -> TrainingSet:
     items = items.resampled()
     if len(items) <= most:
         return items
-    return items.subset(torch.linspace(0, len(items) - 1, most).long())
+    return items.subset(spread_places(len(items), most))
 
 
 _UNTOLD = 0.1  # Ho & Salimans 2022: .1 and .2 are alike, .5 is worse

@@ -116,7 +116,7 @@ class Vamp(Prior):
                 f"a Vamp prior of {self.num_components} components needs as many items; got "
                 f"{len(x)}. Use fewer components."
             )
-        chosen = torch.linspace(0, len(x) - 1, self.num_components).long()
+        chosen = torch.linspace(0, len(x) - 1, self.num_components).long().clamp_max(len(x) - 1)
         self.pseudo_inputs.copy_(x[chosen])
         self.logits.zero_()
 

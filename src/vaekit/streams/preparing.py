@@ -25,6 +25,7 @@ from vaekit.errors import DataError, FormatError, InUseError
 from vaekit.files import expanded_path, hold, parse_json, to_json
 from vaekit.spec import build, describe
 from vaekit.streams.base import Stream
+from vaekit.training.config import spread_places
 from vaekit.training.progress import wants_bar
 from vaekit.training.streamed import SIDES_NAME, RowWriter, StreamedItems, read_rows
 
@@ -101,7 +102,7 @@ def _few_held_out(data: StreamedData) -> StreamedData:
     held_out = data.items.held_out
     if held_out is None or len(held_out) <= _MOST_HELD_OUT:
         return data
-    some = held_out.subset(torch.linspace(0, len(held_out) - 1, _MOST_HELD_OUT).long())
+    some = held_out.subset(spread_places(len(held_out), _MOST_HELD_OUT))
     return replace(data, items=replace(data.items, held_out=some))
 
 

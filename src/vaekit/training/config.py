@@ -229,6 +229,21 @@ _POOL = 50
 """Batches that are drawn at random before their items are sorted by length, at most."""
 
 
+_EXACT = 2**24
+"""Up to here single precision counts every place."""
+
+
+def spread_places(count: int, most: int) -> Tensor:
+    """Return places spread evenly over so many items, all of them where there are no more.
+
+    Example:
+        >>> spread_places(7, 3).tolist(), spread_places(2, 3).tolist()
+        ([0, 3, 6], [0, 1])
+    """
+    dtype = torch.float32 if count <= _EXACT else torch.float64
+    return torch.linspace(0, count - 1, min(count, most), dtype=dtype).long()
+
+
 def _as_they_are(rows: Tensor) -> Tensor:
     return rows
 

@@ -21,6 +21,7 @@ from vaekit.training.config import (
     TrainingSet,
     count_batches,
     epoch_generator,
+    spread_places,
 )
 from vaekit.types import Batch
 
@@ -345,8 +346,7 @@ class StreamedItems(TrainingSet):
     def examples(self) -> Tensor:
         """Rows spread evenly over the file, 100,000 at most."""
         most = min(_MOST_EXAMPLES, max(1000, _EXAMPLE_BYTES // max(1, self.rows.row_bytes)))
-        count = min(most, self.rows.count)
-        return self.rows.gather(torch.linspace(0, self.rows.count - 1, count).long())
+        return self.rows.gather(spread_places(self.rows.count, most))
 
     def fingerprint(self) -> str:
         """Shape, dtype and checksum of all rows."""
