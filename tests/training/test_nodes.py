@@ -56,10 +56,15 @@ def free_port():
 
 
 def start(folder, name, kind, *launcher, epochs=4):
-    command = [sys.executable, *launcher, str(folder / "script.py"), str(folder), name, kind]
+    return start_script(folder, name, kind, epochs, launcher=launcher)
+
+
+def start_script(folder, name, *words, launcher=()):
+    """Begin the folder's script, alone or by a launcher, into a log of that name."""
+    said = [str(word) for word in (folder / "script.py", folder, name, *words)]
     with (folder / f"{name}.log").open("a") as log:
         return subprocess.Popen(
-            [*command, str(epochs)],
+            [sys.executable, *launcher, *said],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             stdout=log,
             stderr=log,

@@ -3,15 +3,13 @@
 import copy
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 import torch
 from torch import nn
 
-from tests.training.test_nodes import TORCHRUN, ended, read
+from tests.training.test_nodes import TORCHRUN, ended, read, start_script
 from vaekit.errors import SpecError
 from vaekit.training.config import TrainConfig
 from vaekit.training.sharding import clip_gradients, is_part, local, parts_like, shard, whole
@@ -62,15 +60,7 @@ def folder(tmp_path):
 
 
 def start(folder, name, strategy, *launcher, preset="vae", epochs=3):
-    script = (str(folder / "script.py"), str(folder), name, strategy, preset)
-    command = [sys.executable, *launcher, *script]
-    with (folder / f"{name}.log").open("a") as log:
-        return subprocess.Popen(
-            [*command, str(epochs)],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            stdout=log,
-            stderr=log,
-        )
+    return start_script(folder, name, strategy, preset, epochs, launcher=launcher)
 
 
 @pytest.mark.slow

@@ -1,9 +1,7 @@
 from .arrays import ArrayDomain as ArrayDomain
-from .base import (
-    Domain as Domain,
-    likelihood_names as likelihood_names,
-    make_likelihood as make_likelihood,
-)
+from .base import Domain as Domain
+from .likelihoods import likelihood_names as likelihood_names
+from .likelihoods import make_likelihood as make_likelihood
 from .choice import infer_and_read as infer_and_read
 from .choice import infer_domain as infer_domain
 from .context import Context as Context
