@@ -191,6 +191,8 @@ class _Unfilled(TorchFunctionMode):
             filled = args[0] if args else named.get("tensor")
             if isinstance(filled, torch.Tensor) and filled.is_meta:
                 return filled
+        if func in _DRAWS and named.get("device") is None:
+            return torch.empty(*args, **named)
         if func in _CONSTANTS and named.get("device") is None and _is_small(args, named):
             return func(*args, **{**named, "device": "cpu"})
         try:
@@ -218,6 +220,7 @@ def _without_memory(value: Any) -> Any:
 
 
 _SMALL = 1024
+_DRAWS = frozenset({torch.rand, torch.randn})
 _CONSTANTS = frozenset({torch.arange, torch.eye, torch.tensor})
 _FILLS = frozenset(
     {

@@ -8,12 +8,12 @@ from .detector import (
 from .drift import Drift as Drift, Moved as Moved, find_drift as find_drift
 from .estimator import VAEDetector as VAEDetector, load_detector as load_detector
 from .patches import NETWORKS as NETWORKS, PatchDistance as PatchDistance
-from .reasons import Reason as Reason, region_reasons as region_reasons
-from .report import (
-    FlaggedItem as FlaggedItem,
+from .reasons import (
+    Reason as Reason,
     reason_words as reason_words,
-    report_page as report_page,
+    region_reasons as region_reasons,
 )
+from .report import FlaggedItem as FlaggedItem, report_page as report_page
 from .steps import AnomalousEvent as AnomalousEvent, StepScorer as StepScorer
 from .scores import SCORES as SCORES
 from .threshold import (

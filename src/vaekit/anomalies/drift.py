@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2_contingency, ks_2samp, mannwhitneyu
 from torch import Tensor
 
 from vaekit.anomalies.reasons import columns_of
@@ -87,6 +86,8 @@ def find_drift(domain: Domain, before: Tensor, now: Tensor, known: Floats, score
     Raises:
         DataError: Fewer than 20 items.
     """
+    from scipy.stats import mannwhitneyu  # slow to import
+
     check_least(scores, _FEWEST, "drift needs more items to tell it from chance")
     test = mannwhitneyu(scores, known)
     odds = float(test.statistic) / (len(scores) * len(known))
@@ -110,6 +111,8 @@ def _moved(domain: Domain, before: Tensor, now: Tensor) -> tuple[Moved, ...]:
 
 def _compared(a: NDArray[Any], b: NDArray[Any], labels: bool) -> tuple[float, float]:
     """Return a difference and its p-value; cells that are not there do not count."""
+    from scipy.stats import chi2_contingency, ks_2samp  # slow to import
+
     a, b = a[~np.isnan(a)], b[~np.isnan(b)]
     if not (len(a) and len(b)):
         return 0.0, 1.0

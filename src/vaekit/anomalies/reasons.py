@@ -288,3 +288,20 @@ def _regions(heat: Floats, usual: float, top: int) -> list[Reason]:
         found, share = float(peaks[place]), float(shares[place])
         reasons.append(Reason(f"{where}: deviation", found, float(usual), share))
     return reasons
+
+
+def reason_words(reason: Reason) -> str:
+    """Return a reason in a few words.
+
+    Example:
+        >>> reason_words(Reason("age", 130.0, 41.256, 0.8))
+        'age 130, expected 41.26'
+    """
+    found, expected = (_short(value) for value in (reason.found, reason.expected))
+    return f"{reason.column} {found}, expected {expected}"
+
+
+def _short(value: Any) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return "missing"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vaekit.anomalies.detector import Detector
 from vaekit.anomalies.inputs import prepare_inputs
-from vaekit.anomalies.reasons import Reason
+from vaekit.anomalies.reasons import Reason, reason_words
 from vaekit.fitting.trained import batches_of
 from vaekit.plots.task_charts import heat_sheets, score_histogram, unusual_map
 from vaekit.reports import figure_html, lines, render, table_row
@@ -72,28 +72,9 @@ def report_page(
     )
 
 
-def reason_words(reason: Reason) -> str:
-    """Return a reason in a few words.
-
-    Example:
-        >>> reason_words(Reason("age", 130.0, 41.256, 0.8))
-        'age 130, expected 41.26'
-    """
-    found, expected = (_short(value) for value in (reason.found, reason.expected))
-    return f"{reason.column} {found}, expected {expected}"
-
-
-def _short(value: Any) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return "missing"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 def _pictures(
     detector: Detector, scores: Floats, threshold: float, found: Sequence[FlaggedItem]
 ) -> list[tuple[str, "Figure"]]:
-    # matplotlib costs half a second
-
     drawn = [("How unusual the items are", score_histogram(scores, threshold))]
     if not found:
         return drawn
@@ -114,7 +95,6 @@ def _codes(detector: Detector, rows: Any) -> Floats:
 
 
 def _sheet(detector: Detector, found: Sequence[FlaggedItem]) -> "Figure":
-
     images = _stacked([one.item for one in found[:_IMAGES]])
     # Where patches tell, the model is trained briefly, and what it draws is not what is expected.
     expected = None if detector.localizes else detector.trained.reconstruct(images)

@@ -11,6 +11,7 @@ from vaekit.batch.outputs import manifest_of, write_shard
 from vaekit.batch.scorer import Scorer, run_digest
 from vaekit.batch.shards import Shard, read_slices
 from vaekit.errors import DataError, SpecError, VaekitError
+from vaekit.memory import kept_memory
 from vaekit.reading.records import TableOptions, use_options
 from vaekit.serving.warned import collecting_warnings
 
@@ -81,7 +82,7 @@ class Job:
         shard, started = self.shards[number], time.monotonic()
         walk = _Walk(self.scorer, shard, say)
         try:
-            with use_options(self.table_options):
+            with use_options(self.table_options), kept_memory():
                 manifest = manifest_of(shard, self.made_by)
                 rows = write_shard(self.path(shard), walk.tables(), manifest, walk.empty)
         except Exception as error:

@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from vaekit.anomalies.reasons import Reason
-from vaekit.anomalies.report import reason_words
+from vaekit.anomalies.reasons import Reason, reason_words
 from vaekit.batch.rows import Rows, rows_of
 from vaekit.domains.base import Domain
 from vaekit.domains.checks import is_frame

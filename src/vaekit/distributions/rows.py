@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Normal, constraints
 
-from vaekit.distributions.wrappers import Categories
+from vaekit.distributions.wrappers import Categories, broadcast_shape
 from vaekit.errors import CompositionError
 from vaekit.randomness import drawing_nothing
 
@@ -119,7 +119,7 @@ class Cells(RowDistribution):
         count = len(self.num_codes)
         codes, numbers = value[..., :count], value[..., count:]
         place = (codes.long() - 1).clamp_min(0) + self._starts
-        batch = torch.broadcast_shapes(value.shape[:-1], self.logits.shape[:-1])
+        batch = broadcast_shape(value.shape[:-1], self.logits.shape[:-1])
         log_odds = self.log_odds.expand(*batch, -1).gather(-1, place.expand(*batch, -1))
         return torch.cat([log_odds, self.numbers.log_prob(numbers).expand(*batch, -1)], -1)
 
@@ -204,7 +204,7 @@ class BinnedNormal(Distribution):
         shares = self.log_shares.exp()
         ends = shares.cumsum(-1)
         ends = ends / ends[..., -1:]
-        batch = torch.broadcast_shapes(value.shape, self.batch_shape)
+        batch = broadcast_shape(value.shape, self.batch_shape)
         ends, value = ends.expand(*batch, -1).contiguous(), value.expand(batch).unsqueeze(-1)
         place = torch.searchsorted(ends, value.contiguous()).clamp_max(self.bins - 1).squeeze(-1)
         share = _at(shares, place).clamp_min(_SMALLEST_WEIGHT)
@@ -223,7 +223,7 @@ class BinnedNormal(Distribution):
 
 def _at(table: Tensor, place: Tensor) -> Tensor:
     """Return the entry of each row at a place."""
-    batch = torch.broadcast_shapes(table.shape[:-1], place.shape)
+    batch = broadcast_shape(table.shape[:-1], place.shape)
     return table.expand(*batch, -1).gather(-1, place.expand(batch).unsqueeze(-1)).squeeze(-1)
 
 

@@ -55,7 +55,7 @@ class Table(Likelihood):
             )
         self.num_codes: tuple[int, ...] = tuple(num_codes)
         self.num_numbers: int = num_numbers
-        start = torch.full((num_numbers,), _START).expm1().log()
+        start = torch.full((num_numbers,), torch.tensor(_START).expm1().log().item())
         self.raw_scale = nn.Parameter(start)
 
     @property

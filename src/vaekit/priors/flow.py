@@ -13,6 +13,7 @@ from torch.distributions import AffineTransform, Distribution, TransformedDistri
 
 from vaekit.bounds import Side, Steps
 from vaekit.distributions.gaussian import DiagonalNormal
+from vaekit.distributions.wrappers import broadcast_shape
 from vaekit.errors import unknown_name
 from vaekit.priors.base import (
     FEWEST_ROWS,
@@ -65,7 +66,7 @@ class Rows(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats."""
-        shape = torch.broadcast_shapes(value.shape[:-1], self.batch_shape)
+        shape = broadcast_shape(value.shape[:-1], self.batch_shape)
         rows = value.expand(*shape, -1).reshape(-1, value.shape[-1]).split(self.part)
         contexts = self._contexts(shape)
         scores = [self._score(u, c) for u, (_, c) in zip(rows, contexts, strict=True)]
