@@ -104,8 +104,9 @@ def kept_memory() -> Iterator[None]:
 
     A step of a convolutional network allocates and frees the same hundred megabytes every time.
     The C library returns them to the system at once and asks for them again, and for each page
-    anew the system has to find, clear and map one: a tenth of a training's time, and a quarter
-    for wide feature maps, a sixth of the time of scoring rows. Where the C library is not glibc, nothing is done.
+    anew the system has to find, clear and map one: a tenth of a training's time, a quarter for
+    wide feature maps, a sixth of the time of scoring rows. Where the C library is not glibc,
+    nothing is done.
     """
     tune = _tuner()
     tune(_MMAP_THRESHOLD, _LARGEST)

@@ -21,8 +21,9 @@ from vaekit import Autoencoder, stream
 from vaekit.anomalies import VAEDetector
 from vaekit.datasets import digits, penguins
 from vaekit.domains import ArrayDomain
-from vaekit.errors import DataError, SpecError
+from vaekit.errors import DataError, SaveError, SpecError
 from vaekit.images import ImageDomain
+from vaekit.images.folders import ImageReader
 from vaekit.sequences import SequenceDomain
 from vaekit.streams import is_stream
 from vaekit.tables import TableDomain
@@ -286,6 +287,32 @@ def test_folder_of_pictures_streams_with_given_context(tmp_path):
     (tmp_path / "500.png").write_bytes(b"none")
     with pytest.raises(DataError, match=r"500\.png is not"):
         Autoencoder(**BRIEF).fit(stream(tmp_path))
+
+
+def test_pictures_are_decoded_once(tmp_path, monkeypatch):
+    for place, image in enumerate(digits().images[:30]):
+        below = tmp_path / "pictures"
+        below.mkdir(exist_ok=True)
+        (below / f"{place:03}.png").write_bytes(png(image * 255))
+    read, known = [], ImageReader.__call__
+
+    def counted(self, path, file):
+        read.append(path.name)
+        return known(self, path, file)
+
+    monkeypatch.setattr(ImageReader, "__call__", counted)
+    source = stream(tmp_path / "pictures", rows=8, cache=tmp_path / "cache")
+    Autoencoder(domain="images", **BRIEF).fit(source)
+    assert sorted(read) == [f"{place:03}.png" for place in range(30)]
+    in_all = sum(path.stat().st_size for path in (tmp_path / "cache").iterdir())
+    assert in_all < 1.5 * 30 * 16 * 16 + 4096  # rows and schema, no pictures
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vaekit.streams.kept.np.save", full)
+    with pytest.raises(SaveError, match="decoded items must fit on the disk.*No space left"):
+        Autoencoder(domain="images", **BRIEF).fit(stream(tmp_path / "pictures"))
 
 
 def test_tables_and_texts_beside_pictures_describe_them(tmp_path):

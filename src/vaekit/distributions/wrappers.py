@@ -24,7 +24,7 @@ def broadcast_shape(*shapes: Size) -> Size:
         torch.Size([3, 4])
     """
     if torch.compiler.is_compiling():  # sizes may be symbols
-        return torch.broadcast_shapes(*shapes)
+        return Size(torch.broadcast_shapes(*shapes))
     return Size(np.broadcast_shapes(*shapes))
 
 

@@ -167,7 +167,9 @@ class ShardPiece(NamedTuple):
     Attributes:
         items: As `Domain.read` gives them.
         context: One value for each; ``None`` without a context.
+        decoded: Whether they are an array that took work to make, as that of compressed pictures.
     """
 
     items: Any
     context: Sequence[Any] | None = None
+    decoded: bool = False

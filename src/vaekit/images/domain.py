@@ -41,7 +41,7 @@ from vaekit.images.folders import (
     write_images,
 )
 from vaekit.images.metadata import metadata_columns
-from vaekit.images.streams import ImageLearner, picture_pieces
+from vaekit.images.streams import ImageLearner, in_color, picture_pieces
 from vaekit.images.views import dropped_image, pixel_bytes
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import IMAGE, REAL, UNIT, Support
@@ -156,6 +156,10 @@ class ImageDomain(Domain):
             yield from super().shard_pieces(paths, rows, context)
             return
         yield from picture_pieces(paths, self, rows, context)
+
+    def read_again(self, items: Any) -> Any:
+        """Return images with three channels where those of training have them."""
+        return in_color(items) if self.shape is not None and self.shape[0] == 3 else items
 
     def prepare(self, raw: Any) -> Tensor:
         """Check; uint8 stays uint8, floats become float32 from 0 to 1, the layout stays."""

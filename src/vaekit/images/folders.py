@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -283,6 +284,11 @@ class ImageReader:
                 "Remove it, or pass on_bad='skip' (CLI: --skip-bad) to leave such files out."
             ) from error
 
+    @cached_property
+    def _most(self) -> int:
+        """The largest number of bytes to take, asked for once: it takes as long as to open one."""
+        return min(_MOST_BYTES, memory_limit())
+
     def _look_at(self, path: Path, opened: Any) -> None:
         """Before any pixel is read."""
         if getattr(opened, "n_frames", 1) > 1:
@@ -295,7 +301,7 @@ class ImageReader:
             opened.draft(None, (2 * max(self.size),) * 2)
             return
         wanted = 4 * opened.width * opened.height * self.files
-        if wanted > min(_MOST_BYTES, memory_limit()):
+        if wanted > self._most:
             raise DataError(
                 f"the images must fit in memory; {path} is {opened.height}x{opened.width}, and "
                 f"{self.files} such files take {wanted / 2**30:.0f} GB. Pass size=(height, width) "

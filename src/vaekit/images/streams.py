@@ -7,6 +7,7 @@ import tarfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from vaekit.images.domain import ImageDomain
 
 _THREADS = 4
-_AT_ONCE = 1024
+_AT_ONCE, _OF_A_TASK = 1024, 16
 
 
 @final
@@ -106,18 +107,19 @@ def picture_pieces(
     wants_color = domain.shape is not None and domain.shape[0] == 3
     entries = _entries(paths, context)
     with ThreadPoolExecutor(_THREADS) as threads:
-        while some := list(itertools.islice(entries, size)):
-            images = list(threads.map(lambda entry: entry[1](read), some))
-            pairs = [
-                (entry[0], image, entry[2])
-                for entry, image in zip(some, images, strict=True)
-                if image is not None
-            ]
+        while True:
+            # Threads decode while more is read; some at a time, since a task costs as much as half
+            # a small picture.
+            tasks = _in_tasks(itertools.islice(entries, size))
+            done = [each for task in threads.map(partial(_decoded, read), tasks) for each in task]
+            if not done:
+                break
+            pairs = [(path, image, label) for path, image, label in done if image is not None]
             if not pairs:
                 continue
             array = stacked([(path, image) for path, image, _ in pairs])
             labels = None if context is None else [label for _, _, label in pairs]
-            yield ShardPiece(in_color(array) if wants_color else array, labels)
+            yield ShardPiece(in_color(array) if wants_color else array, labels, decoded=True)
     if animated:
         warnings.warn(
             f"{len(animated)} files are animated, and only their first frames are read: "
@@ -127,6 +129,17 @@ def picture_pieces(
 
 
 _Entry = tuple[Path, Callable[[ImageReader], NDArray[np.uint8] | None], Any]
+
+
+def _in_tasks(entries: Iterator[_Entry]) -> Iterator[list[_Entry]]:
+    while task := list(itertools.islice(entries, _OF_A_TASK)):
+        yield task
+
+
+def _decoded(
+    read: ImageReader, entries: Sequence[_Entry]
+) -> list[tuple[Path, NDArray[np.uint8] | None, Any]]:
+    return [(path, decode(read), label) for path, decode, label in entries]
 
 
 def _entries(paths: Sequence[Path], context: str | None) -> Iterator[_Entry]:

@@ -25,6 +25,7 @@ from vaekit.errors import DataError, FormatError, InUseError
 from vaekit.files import expanded_path, hold, parse_json, to_json
 from vaekit.spec import build, describe
 from vaekit.streams.base import Stream
+from vaekit.streams.kept import KeptPieces
 from vaekit.training.config import spread_places
 from vaekit.training.progress import wants_bar
 from vaekit.training.streamed import SIDES_NAME, RowWriter, StreamedItems, read_rows
@@ -172,16 +173,21 @@ class _Reading:
         return StreamedData(domain, items, self.folder, stored["context"])
 
     def _prepared(self) -> StreamedData:
+        with KeptPieces(self.folder) as kept:
+            return self._two_passes(kept)
+
+    def _two_passes(self, kept: KeptPieces) -> StreamedData:
         stream, learner = self.stream, self.chosen.learner()
         with _counting("learning the schema", self.progress) as count:
-            for piece in count(stream.pieces(self.chosen)):
+            for piece in count(kept.passing(stream.pieces(self.chosen))):
                 learner.update(piece.items)
         domain = learner.learned()
+        pieces = kept.again(domain) if kept.has_all else stream.pieces(domain)
         share = self.held_out(domain, learner.count)
         labels: list[Any] | None = None if stream.context is None else []
         with RowWriter(self.folder, share) as writer:
             with _counting("preparing rows", self.progress) as count:
-                for piece in count(stream.pieces(domain)):
+                for piece in count(pieces):
                     writer.write(domain.prepare(piece.items))
                     if labels is not None:
                         labels += piece.context or ()
