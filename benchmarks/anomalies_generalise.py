@@ -47,6 +47,7 @@ PARTS = {
             DENSE, NeighborDistance(5, where="weighted", metric="cityblock")
         ),
         "cleaned": Trimmed(DENSE, NeighborDistance(20), 0.7),
+        "cleaned_and_rules": SCORES["cleaned_and_rules"][0],
     },
     "B": {
         "nearest": NEAREST,
@@ -56,6 +57,7 @@ PARTS = {
         "relative": RelativeDistance(),
         "ranked relative": Ranked(RelativeDistance()),
         "whitened relative": Whitened(RelativeDistance()),
+        "novelty_and_rules": SCORES["novelty_and_rules"][0],
     },
 }
 NOVELTY = ("nearest", "blocks", "deviations", "exemplars")
@@ -69,6 +71,7 @@ FUSIONS = {
         "cleaned_neighbours": ("cleaned whitened", "cleaned weighted"),
         "cleaned, in ranges": ("dense", "cleaned whitened", "cleaned"),
         "dense, cleaned weighted": ("dense", "cleaned weighted"),
+        "cleaned_and_rules": ("cleaned_and_rules",),
     },
     "B": {
         "novelty": NOVELTY,
@@ -77,6 +80,7 @@ FUSIONS = {
         "relative, three spaces": (*NOVELTY, "relative", "ranked relative", "whitened relative"),
         "relative, no exemplars": (*NOVELTY[:3], "relative", "ranked relative"),
         "nearest, blocks, relative": ("nearest", "blocks", "relative", "ranked relative"),
+        "novelty_and_rules": ("novelty_and_rules",),
     },
 }
 PEERS = ("IForest", "kNN 1", "kNN 5", "kNN 20", "LOF", "ECOD", "COPOD", "HBOS")
@@ -133,7 +137,8 @@ def peers(train, test, protocol, seed):
 
 def parts(train, test, protocol, seed):
     """How rare each part finds the scored rows among the training rows."""
-    detector = VAEDetector(novelty=protocol == "B", seed=seed, progress=False).fit(train).detector_
+    options = {"novelty": protocol == "B", "seed": seed, "progress": False}
+    detector = VAEDetector(method="neighbours", **options).fit(train).detector_
     known, asked = detector.prepare_inputs(train), detector.prepare_inputs(test)
     found = {}
     for name, part in PARTS[protocol].items():
@@ -294,8 +299,8 @@ def broken(rows, rng):
 
 def rules(options):
     methods = {
-        "A": ("contaminated", "cleaned", "dependencies"),
-        "B": ("novelty", "relative_novelty", "dependencies"),
+        "A": ("contaminated", "cleaned", "cleaned_and_rules", "dependencies", "broken_rules"),
+        "B": ("novelty", "relative_novelty", "novelty_and_rules", "dependencies", "broken_rules"),
     }
     print("rows that break a rule, % found at 10 % false alarms")
     for protocol, names in methods.items():

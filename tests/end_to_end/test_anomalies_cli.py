@@ -34,7 +34,7 @@ def test_the_table_comes_back_with_scores_flags_and_reasons(payments, tmp_path):
     text = call("anomalies", path, "-o", out, "--max-epochs", 20, "--contamination", 0.02)
     scored = pd.read_csv(out)
     assert "6 of 300 flagged" in text
-    assert "scored by 'contaminated', which suits such data" in text
+    assert "scored by 'cleaned_and_rules', which suits such data" in text
     assert scored["is_anomaly"].sum() == 6
     assert scored.loc[7, "is_anomaly"]
     assert scored["anomaly_score"].idxmax() == 7

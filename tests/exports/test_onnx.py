@@ -124,6 +124,8 @@ def test_the_whole_detector_leaves_python(detector, tmp_path):
         *((TABLE, {"method": name}) for name in ("margins", "bound", "code", "surprise")),
         (TABLE, {"method": "exemplars"}),
         *((TABLE, {"method": name}) for name in ("cleaned", "dependencies", "relative_neighbours")),
+        *((TABLE, {"method": name}) for name in ("cleaned_and_rules", "broken_rules")),
+        *((TABLE, {"method": name}) for name in ("contaminated",)),
     ],
 )
 def test_every_kind_of_detector_leaves_python(data, options, tmp_path):

@@ -362,6 +362,8 @@ for _name, _options in {
     "auto": {},
     "contamination": {"contamination": 0.05},
     "novelty": {"novelty": True},
+    "the former default": {"method": "contaminated"},
+    "the former default of clean rows": {"method": "novelty", "novelty": True},
     "a false-alarm rate": {"false_alarm_rate": 0.1},
 }.items():
     case(f"task/anomalies of rows by {_name}")(partial(_search, _options))

@@ -1,7 +1,7 @@
 """How far each column is from what the other columns say."""
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +70,7 @@ class ColumnDependencies(AnomalyScore):
             order = rng.permutation(count)
             for some in (order[: count // 2], order[count // 2 :]):
                 given = np.setdiff1d(order, some)
-                model, said = _grown(ranks, given, some, round_)
+                model, said = grow_trees(ranks, given, some, round_)
                 off[:, some] += np.abs(said - ranks[:, some])
                 parts.extend((tree.tree_, given) for tree in model.estimators_)
                 told.append(some)
@@ -78,7 +78,7 @@ class ColumnDependencies(AnomalyScore):
         bounded = np.minimum(off, np.quantile(off, _USUAL, axis=0))
         scale = np.sqrt((bounded**2).mean(0)) + _LEAST
         width, size = count - count // 2, max(tree.node_count for tree, _ in parts)
-        arrays = [_arrays(tree, given, size, width) for tree, given in parts]
+        arrays = [tree_arrays(tree, given, size, width) for tree, given in parts]
         feature, threshold, left, right, value = (np.stack(a) for a in zip(*arrays, strict=True))
         places = np.stack([np.pad(s, (0, width - len(s)), constant_values=count) for s in told])
         own = _total(off / scale)
@@ -99,24 +99,13 @@ class ColumnDependencies(AnomalyScore):
         if not len(told):
             return np.zeros(len(ranks))
         trees = np.arange(len(value))
-        said = value[trees, self._leaves(ranks, trees)]
+        said = value[trees, find_leaves(self, ranks)]
         mean = said.reshape(len(ranks), len(told), -1, value.shape[2]).mean(2, dtype=np.float64)
         off = np.zeros((len(ranks), ranks.shape[1] + 1))
         padded = np.pad(ranks, ((0, 0), (0, 1)))
         for round_, places in enumerate(told):
             off[:, places] += np.abs(mean[:, round_] - padded[:, places])
         return _total(off[:, :-1] / _ROUNDS / learned(self.scale))
-
-    def _leaves(self, ranks: Floats, trees: Whole) -> Whole:
-        """Return where each row ends in each tree."""
-        feature, threshold = learned(self.feature), learned(self.threshold)
-        left, right = learned(self.left), learned(self.right)
-        single, rows = ranks.astype(np.float32), np.arange(len(ranks))[:, None]
-        node = np.zeros((len(ranks), len(trees)), dtype=np.int64)
-        while ((asked := feature[trees, node]) >= 0).any():
-            small = single[rows, asked] <= threshold[trees, node]
-            node = np.where(small, left[trees, node], right[trees, node])
-        return node
 
     def _of_nothing(self, known: Floats, items: int) -> Self:
         """Without trees."""
@@ -137,23 +126,79 @@ class ColumnDependencies(AnomalyScore):
             FormatError: A node that points back or outside of its tree: it would never end.
         """
         found = type(self)(**arrays)
-        feature = learned(found.feature)
-        inner, nodes = feature >= 0, feature.shape[1]
-        for child in (learned(found.left), learned(found.right)):
-            if not ((child > np.arange(nodes)) & (child < nodes))[inner].all():
-                raise FormatError(
-                    "in stored trees each node must point to later ones of its tree; one does "
-                    "not, so the file is damaged."
-                )
+        check_trees(found)
         return found
 
 
-def _grown(ranks: Floats, given: Whole, told: Whole, seed: int) -> tuple[Any, Floats]:
-    """Return trees, and what they say of the training rows that they have not seen."""
+class Trees(Protocol):
+    """Trees as arrays, each of shape (trees, nodes); see `ColumnDependencies`."""
+
+    @property
+    def feature(self) -> Whole | None:
+        """Which column each node asks for, -1 in leaves."""
+
+    @property
+    def threshold(self) -> Floats | None:
+        """At most so large goes to the left."""
+
+    @property
+    def left(self) -> Whole | None:
+        """The node on the left; of a leaf itself."""
+
+    @property
+    def right(self) -> Whole | None:
+        """The node on the right; of a leaf itself."""
+
+
+def find_leaves(grown: Trees, ranks: Floats) -> Whole:
+    """Return where each row ends in each tree, shape (rows, trees).
+
+    Args:
+        grown: The trees.
+        ranks: Shape (rows, columns).
+    """
+    feature, threshold = learned(grown.feature), learned(grown.threshold)
+    left, right = learned(grown.left), learned(grown.right)
+    trees, single, rows = np.arange(len(feature)), ranks.astype(np.float32), np.arange(len(ranks))
+    node = np.zeros((len(ranks), len(trees)), dtype=np.int64)
+    while ((asked := feature[trees, node]) >= 0).any():
+        small = single[rows[:, None], asked] <= threshold[trees, node]
+        node = np.where(small, left[trees, node], right[trees, node])
+    return node
+
+
+def check_trees(grown: Trees) -> None:
+    """Refuse trees of a file that would never end.
+
+    Raises:
+        FormatError: A node that points back or outside of its tree.
+    """
+    feature = learned(grown.feature)
+    inner, nodes = feature >= 0, feature.shape[1]
+    for child in (learned(grown.left), learned(grown.right)):
+        if not ((child > np.arange(nodes)) & (child < nodes))[inner].all():
+            raise FormatError(
+                "in stored trees each node must point to later ones of its tree; one does "
+                "not, so the file is damaged."
+            )
+
+
+def grow_trees(
+    ranks: Floats, given: Whole, told: Whole, seed: int, trees: int = _TREES
+) -> tuple[Any, Floats]:
+    """Return trees of scikit-learn, and what they say of the training rows that they have not seen.
+
+    Args:
+        ranks: Shape (rows, columns).
+        given: Which columns the trees ask for.
+        told: Which columns they tell.
+        seed: Of the cuts.
+        trees: How many.
+    """
     from sklearn.ensemble import ExtraTreesRegressor
 
     model = ExtraTreesRegressor(
-        _TREES,
+        trees,
         min_samples_leaf=_LEAF,
         max_features=1.0 if len(given) < _FEW_COLUMNS else 0.5,
         bootstrap=True,
@@ -170,8 +215,18 @@ def _grown(ranks: Floats, given: Whole, told: Whole, seed: int) -> tuple[Any, Fl
     return model, np.where(times > 0, said / np.maximum(times, 1), whole)
 
 
-def _arrays(tree: Any, given: Whole, size: int, width: int) -> tuple[NDArray[Any], ...]:
-    """The nodes of a tree of scikit-learn, filled up to a size with leaves that none reaches."""
+def tree_arrays(tree: Any, given: Whole, size: int, width: int) -> tuple[NDArray[Any], ...]:
+    """Return the nodes of a tree of scikit-learn, filled up with leaves that none reaches.
+
+    Args:
+        tree: Its ``tree_``.
+        given: Which columns it asks for.
+        size: Nodes to fill up to.
+        width: How many columns it may tell.
+
+    Returns:
+        Feature, threshold, left and right, shape (nodes,), and value, shape (nodes, width).
+    """
     count, itself = tree.node_count, np.arange(size)
     feature, threshold = np.full(size, -1), np.zeros(size)
     left, right = itself.copy(), itself.copy()

@@ -22,6 +22,7 @@ from vaekit.anomalies.neighbors import (
     RelativeDistance,
 )
 from vaekit.anomalies.patches import PatchDistance
+from vaekit.anomalies.rules import CEILING, DISCOUNT, TIE, BrokenRules, WithRules
 from vaekit.anomalies.scores import Bound, CodeCost, Isolation, Margins, Surprise
 from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.domains.graphs import Interpolations, Port, count_below
@@ -233,7 +234,7 @@ class _ForestGraph(_ScoreGraph):
         return torch.exp2(-self.get_buffer("depth")[node].mean(1))
 
 
-def _deepest(forest: Forest | ColumnDependencies) -> int:
+def _deepest(forest: Forest | ColumnDependencies | BrokenRules) -> int:
     """Return how many cuts lead to the deepest leaf."""
     feature, left, right = (learned(part) for part in (forest.feature, forest.left, forest.right))
     deep = np.zeros(feature.shape, dtype=np.int64)
@@ -384,10 +385,10 @@ def _mid_ranks(points: Tensor, known: Tensor) -> Tensor:
     return below.double() / (2 * known.shape[1])
 
 
-class _DependencyGraph(_ScoreGraph):
-    """Walks down all trees at once, and compares ranks with what they say."""
+class _TreesGraph(nn.Module):
+    """How far ranks are from what trees say, by group of trees, walking down all at once."""
 
-    def __init__(self, score: ColumnDependencies) -> None:
+    def __init__(self, score: ColumnDependencies | BrokenRules) -> None:
         super().__init__()
         feature = learned(score.feature)
         trees, nodes = feature.shape
@@ -399,17 +400,11 @@ class _DependencyGraph(_ScoreGraph):
         value = torch.from_numpy(learned(score.value).copy())
         self.register_buffer("value", value.flatten(0, 1))
         self.register_buffer("first", torch.arange(trees) * nodes)
-        self.register_buffer("known", torch.from_numpy(learned(score.known).copy()))
-        self.register_buffer("scale", torch.from_numpy(learned(score.scale).copy()))
         self.register_buffer("told", torch.from_numpy(told.copy()))
-        self.rounds, self.width = told.shape
+        self.rounds = len(told)
 
-    def forward(self, items: Items) -> Tensor:
-        """Return the sum of squares."""
-        points, known = items["points"], self.get_buffer("known")
-        if not self.rounds:
-            return points.new_zeros(points.shape[0])
-        ranks = _mid_ranks(points, known)
+    def forward(self, ranks: Tensor) -> Tensor:
+        """Return distances, shape (items, groups, width)."""
         single, first = ranks.float(), self.get_buffer("first")
         node = first.unsqueeze(0) + single.new_zeros(single.shape[0], 1).long()
         for _ in range(self.steps):
@@ -423,14 +418,83 @@ class _DependencyGraph(_ScoreGraph):
             node = torch.where(asked >= 0, child + first, node)
         said = self.get_buffer("value")[node].unflatten(1, (self.rounds, -1)).double().mean(2)
         padded = torch.cat([ranks, ranks.new_zeros(ranks.shape[0], 1)], 1)
-        off = torch.zeros_like(padded)
-        for round_ in range(self.rounds):
-            places = self.get_buffer("told")[round_]
-            apart = (said[:, round_] - padded[:, places]).abs()
-            off = off.index_add(1, places, apart)
-        usual = off[:, :-1] / (self.rounds / 2) / self.get_buffer("scale")
+        return torch.stack(
+            [
+                (said[:, round_] - padded[:, self.get_buffer("told")[round_]]).abs()
+                for round_ in range(self.rounds)
+            ],
+            1,
+        )
+
+
+class _DependencyGraph(_ScoreGraph):
+    """Distances of each column from what trees say, over all rounds."""
+
+    def __init__(self, score: ColumnDependencies) -> None:
+        super().__init__()
+        self.trees = _TreesGraph(score)
+        self.register_buffer("known", torch.from_numpy(learned(score.known).copy()))
+        self.register_buffer("scale", torch.from_numpy(learned(score.scale).copy()))
+
+    def forward(self, items: Items) -> Tensor:
+        """Return the sum of squares."""
+        points, rounds = items["points"], self.trees.rounds
+        if not rounds:
+            return points.new_zeros(points.shape[0])
+        apart = self.trees(_mid_ranks(points, self.get_buffer("known")))
+        off = points.new_zeros(points.shape[0], points.shape[1] + 1)
+        for round_ in range(rounds):
+            off = off.index_add(1, self.trees.get_buffer("told")[round_], apart[:, round_])
+        usual = off[:, :-1] / (rounds / 2) / self.get_buffer("scale")
         total: Tensor = usual.clamp_max(30.0).square().sum(1)
         return total
+
+
+class _RulesGraph(_ScoreGraph):
+    """Distances from what trees say, of what they tell well."""
+
+    def __init__(self, score: BrokenRules) -> None:
+        super().__init__()
+        weight = torch.from_numpy(learned(score.weight).copy())
+        self.trees, self.count = _TreesGraph(score), max(1, int((weight > 0).sum()))
+        self.register_buffer("known", torch.from_numpy(learned(score.known).copy()))
+        self.register_buffer("weight", weight)
+
+    def forward(self, items: Items) -> Tensor:
+        """Return the root of the mean square."""
+        points = items["points"]
+        if not self.trees.rounds:
+            return points.new_zeros(points.shape[0])
+        apart = self.trees(_mid_ranks(points, self.get_buffer("known")))
+        squares = (apart * self.get_buffer("weight")).clamp_max(30.0).square()
+        total: Tensor = (squares.sum((1, 2)) / self.count).sqrt()
+        return total
+
+
+class _WithRulesGraph(_ScoreGraph):
+    """The larger one of how rare scores are together, and how rare a broken rule is."""
+
+    def __init__(self, score: WithRules, inner: Callable[[AnomalyScore], _ScoreGraph]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(inner(part) for part in score.parts)
+        self.rarities = nn.ModuleList(_Rarity(rarity) for rarity in score.rarities)
+        self.rules, self.together = inner(score.rules), _Rarity(learned(score.together))
+        self.tail = learned(score.tail)
+
+    def forward(self, items: Items) -> Tensor:
+        """Return nats."""
+        pairs = zip(self.parts, self.rarities, strict=True)
+        mean = torch.stack([rarity(part(items)) for part, rarity in pairs]).mean(0)
+        rule = self._rule(self.rules(items))
+        larger = torch.maximum(self.together(mean), (rule - DISCOUNT).clamp_max(CEILING))
+        found: Tensor = larger + TIE * mean
+        return found
+
+    def _rule(self, broken: Tensor) -> Tensor:
+        if self.tail.is_silent:
+            return broken * 0.0
+        beyond = (broken.clamp_min(self.tail.start) / self.tail.start).log()
+        return self.tail.power * beyond + self.tail.least
 
 
 class _ExemplarGraph(_ScoreGraph):
@@ -477,6 +541,8 @@ def _graph_of(score: AnomalyScore, inputs: _ScoringInputsGraph) -> _ScoreGraph:
     """
     if isinstance(score, Trimmed):
         return _graph_of(score.second, inputs)
+    if isinstance(score, WithRules):
+        return _WithRulesGraph(score, partial(_graph_of, inputs=inputs))
     known: dict[type, tuple[str, Callable[[Any], _ScoreGraph]]] = {
         Bound: ("bound", lambda _: _Given("bound")),
         CodeCost: ("bound", lambda _: _Given("code_cost")),
@@ -486,6 +552,7 @@ def _graph_of(score: AnomalyScore, inputs: _ScoringInputsGraph) -> _ScoreGraph:
         NeighborDistance: (getattr(score, "where", ""), _NeighborGraph),
         RelativeDistance: ("points", _RelativeGraph),
         ColumnDependencies: ("points", _DependencyGraph),
+        BrokenRules: ("points", _RulesGraph),
         PatchDistance: ("x", _PatchGraph),
         Ranked: ("points", lambda one: _RankedGraph(one, _graph_of(one.inner, inputs))),
         Whitened: ("points", lambda one: _WhitenedGraph(one, _graph_of(one.inner, inputs))),

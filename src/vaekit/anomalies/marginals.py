@@ -210,3 +210,59 @@ class RobustDeviation:
         spread = _TO_DEVIATION * float(np.median(np.abs(self.known - middle)))
         standing: Floats = (scores - middle) / (spread or float(self.known.std()) or 1.0)
         return standing
+
+
+_ENDS = (0.75, 0.9)
+_SHORTEST = 0.1  # logarithm of their ratio: a tail has some length
+_SILENT = 1e-9
+
+
+@dataclass(frozen=True)
+class ParetoTail:
+    """Minus the log of the share of items with a score so high, if the tail is a power, in nats.
+
+    It is told by the upper quartile and the highest tenth of the training scores, not by those
+    beyond: these may be the anomalies themselves, which a `TailProbability` finds no rarer than
+    they are. Below the quartile all is as usual.
+
+    Attributes:
+        start: The upper quartile.
+        power: How fast the share falls.
+
+    Source: Hill 1975, "A simple general approach to inference about the tail of a distribution",
+    with two quantiles in place of all that is beyond the first.
+
+    Example:
+        >>> tail = ParetoTail.of(1 / np.linspace(0.01, 1, 100) ** 0.5)
+        >>> [round(float(1 / np.exp(-tail(np.array([x]))[0]))) for x in (1.0, 10.0, 100.0)]
+        [4, 98, 9799]
+    """
+
+    start: float
+    power: float
+
+    @classmethod
+    def of(cls, training: Any) -> Self:
+        """Learn from training scores, at least 0."""
+        first, second = (float(end) for end in np.quantile(training, _ENDS))
+        start = max(first, _SILENT)
+        length = max(float(np.log(max(second, start) / start)), _SHORTEST)
+        return cls(first, float(np.log((1 - _ENDS[0]) / (1 - _ENDS[1]))) / length)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether most training scores are 0, so that nothing is known of a tail."""
+        return self.start <= _SILENT
+
+    @property
+    def least(self) -> float:
+        """What it says at the quartile and below, nats."""
+        return -float(np.log(1 - _ENDS[0]))
+
+    def __call__(self, scores: Floats) -> Floats:
+        """In nats; 0 for all where it is silent."""
+        if self.is_silent:
+            return np.zeros(len(scores))
+        beyond = np.log(np.maximum(scores, self.start) / self.start)
+        found: Floats = self.power * beyond + self.least
+        return found

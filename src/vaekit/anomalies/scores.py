@@ -13,6 +13,7 @@ from vaekit.anomalies.inputs import AnomalyScore, Arrays, ScoringInputs, learned
 from vaekit.anomalies.marginals import Forest
 from vaekit.anomalies.neighbors import NearestExemplars, NeighborDistance, RelativeDistance
 from vaekit.anomalies.patches import PatchDistance
+from vaekit.anomalies.rules import BrokenRules, WithRules
 
 Floats = NDArray[np.float64]
 
@@ -170,16 +171,19 @@ _CLEANED = (
     Trimmed(_DENSE, Whitened(NeighborDistance(20))),
     Trimmed(_DENSE, NeighborDistance(5, where="weighted", metric="cityblock")),
 )
+_RELATIVE = (
+    *(_NEAREST, _BY_BLOCKS, _BY_DEVIATIONS, NearestExemplars()),
+    *(RelativeDistance(), Ranked(RelativeDistance())),
+)
 
 SCORES: dict[str, tuple[AnomalyScore, ...]] = {
     "contaminated": (_DENSE, Isolation()),
     "novelty": (_NEAREST, _BY_BLOCKS, _BY_DEVIATIONS, NearestExemplars()),
     "wide_novelty": (_NEAREST, Surprise()),
     "cleaned": (_DENSE, *_CLEANED),
-    "relative_novelty": (
-        *(_NEAREST, _BY_BLOCKS, _BY_DEVIATIONS, NearestExemplars()),
-        *(RelativeDistance(), Ranked(RelativeDistance())),
-    ),
+    "relative_novelty": _RELATIVE,
+    "cleaned_and_rules": (WithRules((_DENSE, *_CLEANED), BrokenRules()),),
+    "novelty_and_rules": (WithRules(_RELATIVE, BrokenRules()),),
     "exemplars": (NearestExemplars(),),
     "series_contaminated": (Bound(), CodeCost(), Isolation(), NeighborDistance(5, where="codes")),
     "window_novelty": (
@@ -201,6 +205,7 @@ SCORES: dict[str, tuple[AnomalyScore, ...]] = {
     "relative_neighbours": (RelativeDistance(),),
     "cleaned_neighbours": _CLEANED,
     "dependencies": (ColumnDependencies(),),
+    "broken_rules": (BrokenRules(),),
     "isolation": (Isolation(),),
     "margins": (Margins(),),
     "patches": (PatchDistance(),),

@@ -17,7 +17,7 @@ from vaekit.domains.blocks import blocks, deviation
 from vaekit.domains.checks import as_numbers, check_column_names, check_finite, check_rows
 from vaekit.domains.collecting import collect_items
 from vaekit.domains.graphs import ItemReader, ItemWriter, Port, ScaledReader, ScaledWriter
-from vaekit.domains.hooks import DetectorDefaults, TrainingBudget
+from vaekit.domains.hooks import DetectorDefaults, TrainingBudget, score_of_rows
 from vaekit.domains.learning import SchemaLearner
 from vaekit.domains.sources import read_source
 from vaekit.domains.stored import StoredFields
@@ -223,13 +223,16 @@ class ArrayDomain(Domain):
     def detector_defaults(self, clean: bool, X: Any) -> DetectorDefaults:
         """Return a noise for each column, and a short training with large steps."""
         shape = tuple(X.shape) if isinstance(X, Tensor) else np.asarray(X).shape
+        is_wide = math.prod(shape[1:]) >= _WIDE
         if not clean:
-            return DetectorDefaults(self, vae(), None, "auto", "contaminated", _brief(shape))
+            score = "contaminated" if is_wide else score_of_rows(clean)
+            return DetectorDefaults(self, vae(), None, "auto", score, _brief(shape))
         # One noise for columns of one range: else the model explains the easy ones only.
         domain, noise = replace(self, scaling="range"), "learned_gaussian"
-        if math.prod(shape[1:]) >= _WIDE:
+        if is_wide:
             return DetectorDefaults(domain, beta_vae(beta=_LEAST), None, noise, "wide_novelty")
-        return DetectorDefaults(domain, beta_vae(beta=_LESS), None, noise, "novelty", _brief(shape))
+        preset, score = beta_vae(beta=_LESS), score_of_rows(clean)
+        return DetectorDefaults(domain, preset, None, noise, score, _brief(shape))
 
     @classmethod
     def confidence(cls, raw: Any) -> float:

@@ -57,6 +57,19 @@ class DetectorDefaults(NamedTuple):
     budget: TrainingBudget = TrainingBudget()
 
 
+def score_of_rows(clean: bool) -> str:
+    """Return what tells anomalies among rows of a table; see `vaekit.anomalies.SCORES`.
+
+    Args:
+        clean: Whether the training rows are known to be normal.
+
+    Example:
+        >>> score_of_rows(clean=True)
+        'novelty_and_rules'
+    """
+    return "novelty_and_rules" if clean else "cleaned_and_rules"
+
+
 @dataclass(frozen=True)
 class UsableItems:
     """Items that a model can read, among all that were given.

@@ -30,6 +30,7 @@ from vaekit.domains.hooks import (
     Proposals,
     ReadOptions,
     ShardPiece,
+    score_of_rows,
 )
 from vaekit.domains.learning import SchemaLearner
 from vaekit.domains.sources import parted, read_pieces, read_source
@@ -514,7 +515,8 @@ class TableDomain(Domain):
     def detector_defaults(self, clean: bool, X: Any) -> DetectorDefaults:
         """Return standard scaling, since among ranks the largest is never far away."""
         domain = replace(self, scale="standard", unseen="missing")
-        return super(TableDomain, domain).detector_defaults(clean, X)
+        found = super(TableDomain, domain).detector_defaults(clean, X)
+        return found._replace(score=score_of_rows(clean))
 
     def conditions(self) -> Conditions:
         """Return readers of the cells of each column."""

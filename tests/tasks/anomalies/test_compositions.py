@@ -12,7 +12,10 @@ from vaekit.anomalies.neighbors import NeighborDistance, RelativeDistance
 from vaekit.anomalies.scores import Isolation
 from vaekit.errors import FormatError, NotFittedError
 
-NAMES = ("cleaned", "cleaned_neighbours", "relative_novelty", "relative_neighbours", "dependencies")
+NAMES = (
+    *("cleaned", "cleaned_neighbours", "relative_novelty", "relative_neighbours", "dependencies"),
+    *("cleaned_and_rules", "novelty_and_rules", "broken_rules"),
+)
 
 
 def rows(count, seed):

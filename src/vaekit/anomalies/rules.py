@@ -1,0 +1,257 @@
+"""Rows that break a rule between columns, and how that is joined with other scores."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaekit.anomalies.compositions import mid_ranks, some_sorted
+from vaekit.anomalies.dependencies import check_trees, find_leaves, grow_trees, tree_arrays
+from vaekit.anomalies.inputs import AnomalyScore, Arrays, ScoringInputs, learned
+from vaekit.anomalies.marginals import ParetoTail, TailProbability
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+_ALONE, _ROUNDS, _TREES = 12, 6, 10
+_USUAL, _LEAST, _TOLD = 0.75, 1e-3, 0.5
+_MOST = 30.0
+_AT_ONCE = 2**22  # predicted values that are in memory together
+
+
+@dataclass(frozen=True)
+class BrokenRules(AnomalyScore):
+    """How far columns that the others tell well are from what these say, in usual differences.
+
+    Trees of random cuts tell ranks of columns by the others: each column by all others where there
+    are at most 12, else random halves of the columns by each other, six times. A training row is
+    compared with what trees say that have not seen it. A column that trees tell by less than half
+    of its spread has no rule, and no say; where there is none, all rows score 0.
+
+    Attributes:
+        known: Some values of each coordinate, rising, shape (coordinates, known).
+        told: Which coordinates each group of trees tells, shape (groups, width); the number of
+            coordinates where there are fewer.
+        feature: Which coordinate each node asks for, -1 in leaves; shape (trees, nodes).
+        threshold: At most so large goes to the left.
+        left: The node on the left; of a leaf itself.
+        right: The node on the right; of a leaf itself.
+        value: What each node says of the coordinates told, shape (trees, nodes, width).
+        weight: The share of the spread that is told, over the usual difference; 0 where there is no
+            rule; shape (groups, width).
+        own: The scores of the training items; not stored.
+
+    Source: Paulheim & Meusel 2015, "A decomposition of the outlier detection problem into a set of
+    supervised learning problems" (ALSO), with trees on ranks, and each group of trees in units of
+    its own usual difference.
+    """
+
+    known: Floats | None = field(default=None, repr=False)
+    told: Whole | None = field(default=None, repr=False)
+    feature: Whole | None = field(default=None, repr=False)
+    threshold: Floats | None = field(default=None, repr=False)
+    left: Whole | None = field(default=None, repr=False)
+    right: Whole | None = field(default=None, repr=False)
+    value: NDArray[np.float32] | None = field(default=None, repr=False)
+    weight: Floats | None = field(default=None, repr=False)
+    own: Floats | None = field(default=None, repr=False)
+
+    def fit(self, training: ScoringInputs) -> Self:
+        """Grow the trees."""
+        points = training.points
+        known = some_sorted(points)
+        ranks = mid_ranks(known, points)
+        groups = _groups(_columns(training.frame.num_codes, ranks.shape[1]))
+        if not groups or len(ranks) < 2:
+            return self._of_nothing(known, len(points))
+        width, parts, off = max(len(told) for told in groups), list[tuple[Any, Whole]](), []
+        for place, told in enumerate(groups):
+            given = np.setdiff1d(np.arange(ranks.shape[1]), told)
+            model, said = grow_trees(ranks, given, told, place, _TREES)
+            parts.extend((tree.tree_, given) for tree in model.estimators_)
+            off.append(np.abs(said - ranks[:, told]))
+        size, count = max(tree.node_count for tree, _ in parts), ranks.shape[1]
+        arrays = [tree_arrays(tree, given, size, width) for tree, given in parts]
+        feature, threshold, left, right, value = (np.stack(a) for a in zip(*arrays, strict=True))
+        places = _filled(groups, width, count)
+        weight = _filled([_weight(o, ranks[:, t]) for o, t in zip(off, groups, strict=True)], width)
+        own = type(self)(known, places, feature, threshold, left, right, value, weight)
+        apart = np.stack([_filled(o, width) for o in off], 1)
+        return replace(own, own=own._total(apart))
+
+    def of(self, seen: ScoringInputs) -> Floats:
+        """From 0, at most 30."""
+        ranks = mid_ranks(learned(self.known), seen.points)
+        pieces = max(1, len(ranks) * learned(self.value)[:, 0].size // _AT_ONCE)
+        return np.concatenate([self._scores(piece) for piece in np.array_split(ranks, pieces)])
+
+    def of_training(self, training: ScoringInputs) -> Floats:
+        """By the trees that have not seen the row."""
+        return learned(self.own)
+
+    def _scores(self, ranks: Floats) -> Floats:
+        told, value = learned(self.told), learned(self.value)
+        if not len(told):
+            return np.zeros(len(ranks))
+        said = value[np.arange(len(value)), find_leaves(self, ranks)]
+        mean = said.reshape(len(ranks), len(told), -1, value.shape[2]).mean(2, dtype=np.float64)
+        return self._total(np.abs(mean - np.pad(ranks, ((0, 0), (0, 1)))[:, told]))
+
+    def _total(self, apart: Floats) -> Floats:
+        """Return the root of the mean square over what is told well, shape (items,)."""
+        weight = learned(self.weight)
+        squares = np.minimum(apart * weight, _MOST) ** 2
+        total: Floats = np.sqrt(squares.sum((1, 2)) / max(1, np.count_nonzero(weight)))
+        return total
+
+    def _of_nothing(self, known: Floats, items: int) -> Self:
+        """Without trees."""
+        places, numbers = np.zeros((0, 1), dtype=np.int64), np.zeros((0, 1))
+        value = np.zeros((0, 1, 1), dtype=np.float32)
+        nothing = (known, places, places, numbers, places, places, value, numbers)
+        return type(self)(*nothing, np.zeros(items))
+
+    @property
+    def arrays(self) -> Arrays:
+        """The trees."""
+        return {name: learned(array) for name, array in vars(self).items() if name != "own"}
+
+    def restored(self, arrays: Arrays) -> Self:
+        """With these trees.
+
+        Raises:
+            FormatError: A node that points back or outside of its tree: it would never end.
+        """
+        found = type(self)(**arrays)
+        check_trees(found)
+        return found
+
+
+def _columns(num_codes: Sequence[int], coordinates: int) -> list[Whole]:
+    """Return the coordinates of each column: of labels there is one for each label.
+
+    Those of one column tell each other, which is no rule between columns.
+    """
+    ends = np.cumsum([*num_codes, *np.ones(coordinates - sum(num_codes), dtype=np.int64)])
+    return [np.arange(*span) for span in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def _groups(columns: Sequence[Whole]) -> list[Whole]:
+    """Return which coordinates are told together by all others; none of a single column."""
+    count, rng = len(columns), np.random.default_rng(0)
+    if count < 2:
+        return []
+    if count <= _ALONE:
+        return list(columns)
+    orders = [rng.permutation(count) for _ in range(_ROUNDS)]
+    halves = [half for order in orders for half in (order[: count // 2], order[count // 2 :])]
+    return [np.concatenate([columns[place] for place in half]) for half in halves]
+
+
+def _weight(off: Floats, ranks: Floats) -> Floats:
+    """Return the share of the spread that is told, over the usual difference; 0 where it is low."""
+    usual = _size(off)
+    told = 1 - (usual / _size(np.abs(ranks - np.median(ranks, axis=0)))) ** 2
+    return np.where(told >= _TOLD, told, 0.0) / usual
+
+
+def _size(off: Floats) -> Floats:
+    """Return the usual size of differences, whatever a quarter of them is like."""
+    bounded = np.minimum(off, np.quantile(off, _USUAL, axis=0))
+    usual: Floats = np.sqrt((bounded**2).mean(0)) + _LEAST
+    return usual
+
+
+def _filled(rows: Sequence[NDArray[Any]] | NDArray[Any], width: int, value: int = 0) -> Any:
+    return np.stack([np.pad(row, (0, width - len(row)), constant_values=value) for row in rows])
+
+
+DISCOUNT, CEILING, TIE = 1.5, 3.5, 0.01
+"""How much rarer a broken rule must be than the rest, and at most counts for, nats."""
+
+
+@dataclass(frozen=True)
+class WithRules(AnomalyScore):
+    """How rare other scores find an item, or how rare it is that a rule is so broken, if rarer.
+
+    A broken rule has to be rarer by 1.5 nats, and counts for 3.5 nats at most, as one item in
+    thirty does: it makes an item one of the most unusual ones, and what is far away stays before
+    it. The mean of both would cost the others' order; the larger one hardly does.
+
+    Attributes:
+        parts: The other scores: the mean of how rare each is.
+        rules: Finds broken rules.
+        rarities: What makes each part comparable.
+        together: How rare their mean is.
+        tail: How rare a broken rule is.
+        own: The scores of the training items; not stored.
+    """
+
+    parts: tuple[AnomalyScore, ...]
+    rules: AnomalyScore
+    rarities: tuple[TailProbability, ...] = field(default=(), repr=False)
+    together: TailProbability | None = field(default=None, repr=False)
+    tail: ParetoTail | None = field(default=None, repr=False)
+    own: Floats | None = field(default=None, repr=False)
+
+    def fit(self, training: ScoringInputs) -> Self:
+        """Fit all of them."""
+        parts, rules = tuple(part.fit(training) for part in self.parts), self.rules.fit(training)
+        values, broken = [p.of_training(training) for p in parts], rules.of_training(training)
+        rarities = tuple(TailProbability.of(value) for value in values)
+        mean, tail = _mean(rarities, values), ParetoTail.of(broken)
+        own = type(self)(parts, rules, rarities, TailProbability.of(mean), tail)
+        return replace(own, own=own._larger(mean, broken))
+
+    def of(self, seen: ScoringInputs) -> Floats:
+        """Nats."""
+        mean = _mean(self.rarities, [part.of(seen) for part in self.parts])
+        return self._larger(mean, self.rules.of(seen))
+
+    def of_training(self, training: ScoringInputs) -> Floats:
+        """Of each as if it had not been one of them."""
+        return learned(self.own)
+
+    def _larger(self, mean: Floats, broken: Floats) -> Floats:
+        rule = np.minimum(learned(self.tail)(broken) - DISCOUNT, CEILING)
+        # Of those that break a rule, the one that is farther away is the more unusual.
+        return np.maximum(learned(self.together)(mean), rule) + TIE * mean
+
+    @property
+    def arrays(self) -> Arrays:
+        """Those of all scores, and their training values."""
+        tail = learned(self.tail)
+        found = {
+            "together": learned(self.together).known,
+            "tail": np.array([tail.start, tail.power]),
+            **{f"rules.{name}": array for name, array in self.rules.arrays.items()},
+        }
+        for i, (part, rarity) in enumerate(zip(self.parts, self.rarities, strict=True)):
+            found[f"rarity.{i}"] = rarity.known
+            found |= {f"part.{i}.{name}": array for name, array in part.arrays.items()}
+        return found
+
+    def restored(self, arrays: Arrays) -> Self:
+        """With what all had learned."""
+        parts = [p.restored(_below(arrays, f"part.{i}.")) for i, p in enumerate(self.parts)]
+        rarities = [TailProbability.of(arrays[f"rarity.{i}"]) for i in range(len(parts))]
+        start, power = (float(number) for number in arrays["tail"])
+        return type(self)(
+            tuple(parts),
+            self.rules.restored(_below(arrays, "rules.")),
+            tuple(rarities),
+            TailProbability.of(arrays["together"]),
+            ParetoTail(start, power),
+        )
+
+
+def _mean(rarities: Sequence[TailProbability], values: Sequence[Floats]) -> Floats:
+    rare = [rarity(value) for rarity, value in zip(rarities, values, strict=True)]
+    mean: Floats = np.mean(rare, axis=0)
+    return mean
+
+
+def _below(arrays: Arrays, start: str) -> Arrays:
+    return {n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)}
