@@ -134,6 +134,25 @@ def test_weights_of_rows_reach_the_regressions():
     assert np.corrcoef(filled["linear"][:60], whole["linear"][:60])[0, 1] > 0.9
 
 
+@pytest.mark.parametrize("estimate", ["mean", "draw"])
+def test_types_of_columns_come_back(estimate):
+    a = np.random.default_rng(0).normal(size=60)
+    whole = pd.DataFrame(
+        {
+            "single": a.astype(np.float32),
+            "lasting": pd.to_timedelta(np.round(100 + 10 * a), unit="s"),
+            "month": pd.period_range("2020-01", periods=60, freq="M"),
+            "zoned": pd.Timestamp("2020-01-01", tz="UTC") + pd.to_timedelta(np.round(9 * a), "D"),
+            "known": pd.array(a > 0, dtype="boolean"),
+            "binned": pd.cut(a, 3),
+            "text": pd.array(np.where(a > 0, "u", "v"), dtype="string"),
+        }
+    )
+    filled = VAEImputer(estimate, **QUICK | {"max_epochs": 1}).fit_transform(holed(whole))
+    assert filled.dtypes.equals(whole.dtypes)
+    assert not filled.isna().any(axis=None)
+
+
 def layout(frame):
     return Layout.of(TableDomain(missing="unobserved").fit(frame), frame)
 

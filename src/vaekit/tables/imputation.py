@@ -140,7 +140,7 @@ def impute(
         values = np.concatenate([part[column.name].to_numpy() for part in chosen])[holes]
         if column.name in shifts:
             values = _shifted(values, shifts[column.name], frame[column.name])
-        filled.loc[holes, column.name] = values
+        filled.loc[holes, column.name] = _as_precise(values, frame[column.name])
     return filled
 
 
@@ -158,6 +158,12 @@ def _shifted(values: Any, by: float, known: Any) -> Any:
     """Moved by so many standard deviations of the known values; whole numbers stay whole."""
     moved = values + by * float(known.std())
     return np.round(moved) if "int" in str(known.dtype).lower() else moved
+
+
+def _as_precise(values: Any, known: Any) -> Any:
+    """Return numbers as precise as those known: pandas puts none of 64 bits beside those of 32."""
+    is_float = isinstance(known.dtype, np.dtype) and known.dtype.kind == "f"
+    return np.asarray(values, dtype=known.dtype) if is_float else values
 
 
 def _drawn(
@@ -327,7 +333,8 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         frame = self._frame(X, reset=True)
         if not isinstance(self.stacking, bool):
             raise SpecError(f"stacking must be True or False; got {self.stacking!r}.")
-        model = self._model(self.callbacks, self.progress)
+        domain = TableDomain(missing="unobserved", scale=self.scale)
+        model = self._model(domain, self.callbacks, self.progress)
         model.fit_inner(frame, sample_weight=sample_weight)
         with CallbackList(self.callbacks).ending(self, model.save):
             self.autoencoder_ = model
@@ -336,6 +343,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
 
     def _model(
         self,
+        domain: TableDomain,
         callbacks: Sequence[Callback] | None,
         progress: bool | None,
         steps: int | None = None,
@@ -343,7 +351,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         return Autoencoder(
             self.preset,
             self.latent_dim,
-            domain=TableDomain(missing="unobserved", scale=self.scale),
+            domain=domain,
             max_epochs=self.max_epochs,
             steps=steps,
             seed=self.seed,
@@ -366,7 +374,10 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         if sum(block.told for block in layout.blocks) < 2 or not hidden.any():
             return None
         weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        other = self._model(None, False, _FEWER_STEPS if self.max_epochs is None else None)
+        # Of the values that it was not shown it knows nothing, which is no news to the user.
+        domain = TableDomain(missing="unobserved", scale=self.scale, unseen="missing")
+        steps = _FEWER_STEPS if self.max_epochs is None else None
+        other = self._model(domain, None, False, steps)
         other.fit(layout.without(frame, hidden), sample_weight=sample_weight)
 
         def told(model: TrainedModel, rows: Any) -> Told:
@@ -427,7 +438,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         for name, values in found.items():
             if name in shifts:
                 values = _shifted(values, shifts[name], frame[name])
-            filled.loc[gaps[name], name] = values
+            filled.loc[gaps[name], name] = _as_precise(values, frame[name])
         return filled
 
     def _frame(self, X: Any, *, reset: bool) -> Any:

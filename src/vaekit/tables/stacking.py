@@ -1,7 +1,7 @@
 """Missing cells by several regressions, weighted by how well each tells cells known but hidden."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from vaekit.tables.columns import Column
 from vaekit.tables.dates import DatetimeColumn
 from vaekit.tables.domain import TableDomain
+from vaekit.tables.dtypes import from_plain, plain_columns
 from vaekit.tables.numbers import NumericColumn
 
 Floats = NDArray[np.float64]
@@ -83,6 +84,7 @@ class Block:
 
     def encode(self, values: Any) -> Floats:
         """Return a matrix of the cells of a column, NaN where there is none."""
+        values = self.column.adapt(values)
         if self.is_number:
             if self.first is not None:
                 values = (values - self.first).dt.total_seconds()
@@ -115,21 +117,35 @@ class Layout:
 
     Attributes:
         blocks: One for each column.
+        originals: Types of columns that are learned as others; see `vaekit.tables.dtypes`.
     """
 
     blocks: tuple[Block, ...]
+    originals: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, domain: TableDomain, frame: Any) -> Self:
         """Learn from the rows of training."""
+        frame, _ = plain_columns(frame)
         blocks: list[Block] = []
         for column in domain.learned:
             start = blocks[-1].places.stop if blocks else 0
             blocks.append(Block.of(column, frame[column.name], start))
-        return cls(tuple(blocks))
+        return cls(tuple(blocks), domain.originals)
+
+    def decode(self, block: Block, cells: Floats) -> Any:
+        """Return values of a column, of the type that it came in."""
+        import pandas as pd
+
+        values, was = block.decode(cells), self.originals.get(block.column.name)
+        if was is None:
+            return values
+        plain = pd.Series(values, dtype="category" if was.startswith("bins ") else None)
+        return from_plain(plain, was).to_numpy()
 
     def encode(self, frame: Any) -> Floats:
         """Return a matrix of rows, NaN where nothing is known."""
+        frame, _ = plain_columns(frame)
         return np.concatenate([b.encode(frame[b.column.name]) for b in self.blocks], 1)
 
     def without(self, frame: Any, hidden: Bools) -> Any:
@@ -171,8 +187,10 @@ def summarize(layout: Layout, pieces: Iterator[tuple[Any, int]], frame: Any, see
         seed: Of the choice of one draw.
     """
     rng, parts = np.random.default_rng(seed), []
+    frame, _ = plain_columns(frame)
     for rows, draws in pieces:
         found = []
+        rows, _ = plain_columns(rows)
         for block in layout.blocks:
             name = block.column.name
             if name in rows:
@@ -494,7 +512,7 @@ class Stack:
                 cells = _possible(cells, block)
             elif estimate == "draw":
                 cells = _relabelled(told.draw[holes, places], told.mean[holes, places], cells, rng)
-            found[name] = block.decode(cells)
+            found[name] = self.layout.decode(block, cells)
         return found
 
 
