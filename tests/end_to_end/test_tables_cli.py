@@ -68,6 +68,16 @@ def test_holes_are_filled(people, tmp_path):
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "again.csv"), filled)
 
 
+def test_holes_are_filled_by_several_together(people, tmp_path):
+    table, out = write(people, tmp_path / "people.csv"), tmp_path / "filled.csv"
+    options = ("--out", out, "--max-epochs", 2, "--draws", 5, "--stacking")
+    assert f"{people['pay'].isna().sum()} of 300" in call("impute", table, *options)
+    assert not pd.read_csv(out).isna().any(axis=None)
+    for given in ("--run", "--save"):
+        with pytest.raises(SpecError, match=f"know the model alone; got {given}"):
+            call("impute", table, *options, "--force", given, tmp_path / "run")
+
+
 def test_several_fillings_differ_where_cells_were_missing(people, tmp_path):
     table, out = write(people, tmp_path / "people.csv"), tmp_path / "filled.parquet"
     call("impute", table, "--out", out, "--max-epochs", 5, "--estimate", "draw", "--count", 2)

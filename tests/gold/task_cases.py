@@ -245,9 +245,17 @@ def _impute() -> dict[str, Any]:
 def _imputer() -> dict[str, Any]:
     X = rows()
     X[::7, 2] = np.nan
-    found = VAEImputer(max_epochs=1, draws=5, progress=False).fit_transform(X)
-    frame = VAEImputer("draw", max_epochs=1, draws=5, progress=False).fit_transform(people())
+    alone = {"max_epochs": 1, "draws": 5, "stacking": False, "progress": False}
+    found = VAEImputer(**alone).fit_transform(X)
+    frame = VAEImputer("draw", **alone).fit_transform(people())
     return flat("array", found) | flat("frame", frame)
+
+
+@case("task/impute stacked")
+def _stacked_imputer() -> dict[str, Any]:
+    imputer = VAEImputer(max_epochs=1, draws=5, progress=False).fit(people())
+    found = flat("mean", imputer.transform(people()))
+    return found | flat("draw", imputer.set_params(estimate="draw", seed=1).transform(people()))
 
 
 @case("task/sample where")

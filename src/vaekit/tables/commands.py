@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +34,15 @@ def impute(
     ] = 1,
     draws: Annotated[int, typer.Option(min=1, max=1_000_000, help="Latents for each row.")] = 100,
     preset: Annotated[str, typer.Option(help="The model to train.")] = "masked_vae",
+    stacking: Annotated[
+        bool,
+        typer.Option(
+            "--stacking",
+            help="Let ridge regressions and trees join the model, weighted by what each tells of "
+            "known cells: nearer to the truth, and draws that are as spread as they should be. Not "
+            "with --run or --save, which know the model alone.",
+        ),
+    ] = False,
     shift: Annotated[
         list[str] | None,
         typer.Option(
@@ -53,6 +63,8 @@ def impute(
 
     vaekit impute patients.csv --out filled.csv
 
+    vaekit impute patients.csv --stacking --out filled.csv
+
     vaekit impute patients.csv --estimate draw --count 5 --out filled.parquet
 
     vaekit impute patients.csv --shift income=0.5 --out if-the-rich-keep-silent.csv
@@ -65,6 +77,12 @@ def impute(
         raise unknown_name("estimate", estimate, tables.ESTIMATES)
     if count > 1 and estimate != "draw":
         raise SpecError("several files need --estimate draw; the best guess is always the same.")
+    if stacking and (run is not None or save is not None):
+        given = "--run" if run is not None else "--save"
+        raise SpecError(
+            "--stacking must be without --run and --save, which know the model alone; got "
+            f"{given}. In Python fit a VAEImputer once, and fill as many tables as you like."
+        )
     paths = [out if count == 1 else out.with_stem(f"{out.stem}-{n + 1}") for n in range(count)]
     for path in paths:
         check_frame_path(path)
@@ -74,24 +92,50 @@ def impute(
     frame = read_data(data)
     if not domains.is_frame(frame):
         raise DataError(f"holes are filled in tables (.csv, .csv.gz, .parquet); got {data}.")
-    model = (
-        storage.load_model(run) if run is not None else _trained(frame, preset, max_epochs, seed)
-    )
-    if save is not None:
-        model.save(save)
     shifts = parse_assignments(shift or [])
-    for place, path in enumerate(paths):
-        filled = tables.impute(
-            model.trained_,
-            frame,
-            estimate=estimate,
-            draws=draws,
-            weighted=tables.is_weighted(model.preset),
+    if stacking:
+        imputer = tables.VAEImputer(
+            estimate,
+            preset=presets.choose_preset(preset, {}),
             shift=shifts,
-            seed=seed + place,
+            max_epochs=max_epochs,
+            draws=draws,
+            seed=seed,
         )
+        imputer.fit(frame)
+        fill = _by_imputer(imputer)
+    else:
+        model = (
+            storage.load_model(run)
+            if run is not None
+            else _trained(frame, preset, max_epochs, seed)
+        )
+        if save is not None:
+            model.save(save)
+        fill = _by_model(model, estimate, draws, shifts)
+    for place, path in enumerate(paths):
+        filled = fill(frame, seed + place)
         write_frame(path, filled)
     print_table("cells filled", _counts(frame, filled))
+
+
+def _by_imputer(imputer: tables.VAEImputer) -> Callable[[Any, int], Any]:
+    return lambda frame, seed: imputer.set_params(seed=seed).transform(frame)
+
+
+def _by_model(
+    model: vaekit.Autoencoder, estimate: str, draws: int, shifts: dict[str, float]
+) -> Callable[[Any, int], Any]:
+    weighted = tables.is_weighted(model.preset)
+    return lambda frame, seed: tables.impute(
+        model.trained_,
+        frame,
+        estimate=estimate,
+        draws=draws,
+        weighted=weighted,
+        shift=shifts,
+        seed=seed,
+    )
 
 
 def _trained(frame: Any, preset: str, max_epochs: int | None, seed: int) -> vaekit.Autoencoder:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -37,6 +38,15 @@ from vaekit.tables.columns import Column
 from vaekit.tables.dates import DatetimeColumn
 from vaekit.tables.domain import TableDomain
 from vaekit.tables.numbers import NumericColumn
+from vaekit.tables.stacking import (
+    FEWEST_ROWS,
+    Layout,
+    Stack,
+    Told,
+    fit_stack,
+    hidden_cells,
+    summarize,
+)
 from vaekit.training.callbacks import Callback, CallbackList
 from vaekit.types import Batch
 
@@ -44,6 +54,8 @@ ESTIMATES = ("mean", "draw")
 """What a hole is filled with: the mean of numbers and the most probable label, or a draw."""
 
 Floats = NDArray[np.float64]
+_FEWER_STEPS = 1200  # of the second model, which tells what the weights should be
+_DRAWS_OF_FIT = 30  # that weights and regressions are learnt from
 
 
 def is_weighted(preset: str | Preset) -> bool:
@@ -128,7 +140,7 @@ def impute(
         values = np.concatenate([part[column.name].to_numpy() for part in chosen])[holes]
         if column.name in shifts:
             values = _shifted(values, shifts[column.name], frame[column.name])
-        filled.loc[holes, column.name] = values
+        filled.loc[holes, column.name] = _as_precise(values, frame[column.name])
     return filled
 
 
@@ -146,6 +158,12 @@ def _shifted(values: Any, by: float, known: Any) -> Any:
     """Moved by so many standard deviations of the known values; whole numbers stay whole."""
     moved = values + by * float(known.std())
     return np.round(moved) if "int" in str(known.dtype).lower() else moved
+
+
+def _as_precise(values: Any, known: Any) -> Any:
+    """Return numbers as precise as those known: pandas puts none of 64 bits beside those of 32."""
+    is_float = isinstance(known.dtype, np.dtype) and known.dtype.kind == "f"
+    return np.asarray(values, dtype=known.dtype) if is_float else values
 
 
 def _drawn(
@@ -251,13 +269,18 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         latent_dim: Number of latents; ``None`` takes what suits the table.
         max_epochs: Passes over the rows; ``None`` takes as many as give about 2,400 steps.
         draws: Latents that each row is filled from.
+        stacking: Whether ridge regressions, kernels and trees on the rows that the model has
+            filled join it, each with the weight that it earns on cells of the training rows that
+            are hidden for that; see `Stack`. Takes a second, shorter training. ``False`` leaves
+            the model alone, and so do tables of fewer than 50 rows, or with one column to learn.
         seed: Seed of everything random.
         progress: Show a bar; ``None`` does so on a terminal.
-        callbacks: `Callback` objects, called during the fit: to log it, look at it, stop it. They
-            are neither stored nor copied.
+        callbacks: `Callback` objects, called during the fit of the model: to log it, look at it,
+            stop it. They are neither stored nor copied, and not called by the second training.
 
     Attributes:
         autoencoder_: The fitted `Autoencoder`.
+        stack_: The fitted `Stack`, or ``None`` where the model fills alone.
 
     Source: Ivanov et al. 2019, "Variational autoencoder with arbitrary conditioning"; Mattei &
     Frellsen 2019, "MIWAE: deep generative modelling and imputation of incomplete data sets".
@@ -279,6 +302,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         latent_dim: int | None = None,
         max_epochs: int | None = None,
         draws: int = 100,
+        stacking: bool = True,
         seed: int = 0,
         progress: bool | None = None,
         callbacks: Sequence[Callback] | None = None,
@@ -290,6 +314,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         self.latent_dim = latent_dim
         self.max_epochs = max_epochs
         self.draws = draws
+        self.stacking = stacking
         self.seed = seed
         self.progress = progress
         self.callbacks = callbacks
@@ -306,19 +331,73 @@ class VAEImputer(TransformerMixin, BaseEstimator):
             VaekitError: As of `Autoencoder.fit`.
         """
         frame = self._frame(X, reset=True)
-        model = Autoencoder(
-            self.preset,
-            self.latent_dim,
-            domain=TableDomain(missing="unobserved", scale=self.scale),
-            max_epochs=self.max_epochs,
-            seed=self.seed,
-            progress=self.progress,
-            callbacks=self.callbacks,
-        )
+        if not isinstance(self.stacking, bool):
+            raise SpecError(f"stacking must be True or False; got {self.stacking!r}.")
+        domain = TableDomain(missing="unobserved", scale=self.scale)
+        model = self._model(domain, self.callbacks, self.progress)
         model.fit_inner(frame, sample_weight=sample_weight)
         with CallbackList(self.callbacks).ending(self, model.save):
             self.autoencoder_ = model
+            self.stack_ = self._stacked(frame, sample_weight) if self.stacking else None
         return self
+
+    def _model(
+        self,
+        domain: TableDomain,
+        callbacks: Sequence[Callback] | None,
+        progress: bool | None,
+        steps: int | None = None,
+    ) -> Autoencoder:
+        return Autoencoder(
+            self.preset,
+            self.latent_dim,
+            domain=domain,
+            max_epochs=self.max_epochs,
+            steps=steps,
+            seed=self.seed,
+            progress=progress,
+            callbacks=callbacks,
+        )
+
+    def _stacked(self, frame: Any, sample_weight: Any) -> Stack | None:
+        """Return regressions beside the model, weighted by a model that was not shown some cells.
+
+        That model, and regressions on what it fills, never see those cells; they tell them a part
+        at a time, with the other parts shown, so that a row has about as many holes as it had.
+        """
+        trained = require_trained(self, "fit")
+        if len(frame) < FEWEST_ROWS:
+            return None
+        layout = Layout.of(_check(trained, self.estimate, self.draws), frame)
+        X = layout.encode(frame)
+        hidden = hidden_cells(layout, X, self.seed)
+        if sum(block.told for block in layout.blocks) < 2 or not hidden.any():
+            return None
+        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        # Of the values that it was not shown it knows nothing, which is no news to the user.
+        domain = TableDomain(missing="unobserved", scale=self.scale, unseen="missing")
+        steps = _FEWER_STEPS if self.max_epochs is None else None
+        other = self._model(domain, None, False, steps)
+        other.fit(layout.without(frame, hidden), sample_weight=sample_weight)
+
+        def told(model: TrainedModel, rows: Any) -> Told:
+            draws = min(self.draws, _DRAWS_OF_FIT)
+            return summarize(layout, self._pieces(model, rows, draws), frame, self.seed)
+
+        return fit_stack(
+            layout, frame, hidden, partial(told, trained), partial(told, other.trained_), weights
+        )
+
+    def _pieces(self, trained: TrainedModel, frame: Any, draws: int) -> Iterator[tuple[Any, int]]:
+        """Yield draws of some rows at a time, decoded, one draw after the other."""
+        domain = _check(trained, self.estimate, self.draws)
+        with torch.no_grad(), seeded(check_seed(self.seed)):
+            for x, weights in _drawn(trained, frame, None, draws, is_weighted(self.preset)):
+                chosen = x
+                if is_weighted(self.preset):  # drawn anew by their weights, so that all count alike
+                    places = torch.multinomial(weights.T, len(x), replacement=True).T
+                    chosen = x.gather(0, places[..., None].expand_as(x))
+                yield domain.decode(chosen.flatten(0, 1)), len(x)
 
     def transform(self, X: Any) -> Any:
         """Return the rows with their missing cells filled, in the form in which they came.
@@ -328,7 +407,15 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         """
         trained = require_trained(self, "transform")
         frame = self._frame(X, reset=False)
-        filled = impute(
+        stack = getattr(self, "stack_", None)  # imputers stored by earlier versions have none
+        fill = self._fill_alone if stack is None else partial(self._fill_stacked, stack)
+        filled = fill(trained, frame)
+        if is_frame(X) or is_foreign_table(X):
+            return frame_like(filled.set_axis(plain_frame(X).columns, axis=1), X)
+        return filled.to_numpy(dtype=frame.to_numpy().dtype)
+
+    def _fill_alone(self, trained: TrainedModel, frame: Any) -> Any:
+        return impute(
             trained,
             frame,
             estimate=self.estimate,
@@ -337,9 +424,22 @@ class VAEImputer(TransformerMixin, BaseEstimator):
             shift=self.shift,
             seed=self.seed,
         )
-        if is_frame(X) or is_foreign_table(X):
-            return frame_like(filled.set_axis(plain_frame(X).columns, axis=1), X)
-        return filled.to_numpy(dtype=frame.to_numpy().dtype)
+
+    def _fill_stacked(self, stack: Stack, trained: TrainedModel, frame: Any) -> Any:
+        """Fill by all; what regressions do not tell, such as one of many labels, by the model."""
+        seed = check_seed(self.seed)
+        domain = _check(trained, self.estimate, self.draws)
+        shifts = _shifts(domain, self.shift or {})
+        told = summarize(stack.layout, self._pieces(trained, frame, self.draws), frame, seed)
+        found = stack.fill(frame, told, self.estimate, seed)
+        gaps = {c.name: frame[c.name].isna().to_numpy() for c in domain.learned}
+        is_complete = all(name in found for name, holes in gaps.items() if holes.any())
+        filled = frame.copy() if is_complete else self._fill_alone(trained, frame)
+        for name, values in found.items():
+            if name in shifts:
+                values = _shifted(values, shifts[name], frame[name])
+            filled.loc[gaps[name], name] = _as_precise(values, frame[name])
+        return filled
 
     def _frame(self, X: Any, *, reset: bool) -> Any:
         """Return a data frame; arrays are checked as scikit-learn does."""
