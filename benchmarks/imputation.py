@@ -157,7 +157,7 @@ def tell(rows, options):
             for method, row in means.iterrows():
                 shown = {f: v for f, v in row.items() if not np.isnan(v)}
                 targets = {}
-                if kind is None and method == OURS and beside:
+                if kind != "table" and method == OURS and beside:
                     targets[ERROR] = (f"below the best peer, {best:.3f}", bool(row[ERROR] < best))
                     if not np.isnan(right):
                         met = bool(row[LABELS] > right)
