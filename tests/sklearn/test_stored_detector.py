@@ -69,7 +69,7 @@ def change_arrays(run, change):
 
 
 def endless(arrays):
-    arrays["score.1.left"][0, 0] = 0
+    arrays["score.0.rules.left"][0, 0] = 0
 
 
 def infinite(arrays):
@@ -81,7 +81,7 @@ def narrow(arrays):
 
 
 def outside(arrays):
-    arrays["score.1.feature"][:, 0] = 99
+    arrays["score.0.rules.feature"][:, 0] = 99
 
 
 @pytest.mark.parametrize("change", [endless, infinite, narrow, outside, dict.clear])

@@ -134,6 +134,10 @@ class Trees(Protocol):
     """Trees as arrays, each of shape (trees, nodes); see `ColumnDependencies`."""
 
     @property
+    def known(self) -> Floats | None:
+        """Some values of each column, in a row of its own."""
+
+    @property
     def feature(self) -> Whole | None:
         """Which column each node asks for, -1 in leaves."""
 
@@ -157,30 +161,36 @@ def find_leaves(grown: Trees, ranks: Floats) -> Whole:
         grown: The trees.
         ranks: Shape (rows, columns).
     """
-    feature, threshold = learned(grown.feature), learned(grown.threshold)
-    left, right = learned(grown.left), learned(grown.right)
-    trees, single, rows = np.arange(len(feature)), ranks.astype(np.float32), np.arange(len(ranks))
-    node = np.zeros((len(ranks), len(trees)), dtype=np.int64)
-    while ((asked := feature[trees, node]) >= 0).any():
-        small = single[rows[:, None], asked] <= threshold[trees, node]
-        node = np.where(small, left[trees, node], right[trees, node])
-    return node
+    feature, threshold = learned(grown.feature), learned(grown.threshold).ravel()
+    first = np.arange(len(feature)) * feature.shape[1]  # one index in place of two: twice as fast
+    left, right = ((learned(c) + first[:, None]).ravel() for c in (grown.left, grown.right))
+    feature, single = feature.ravel(), ranks.astype(np.float32)
+    starts = np.arange(len(ranks))[:, None] * ranks.shape[1]
+    node = np.broadcast_to(first, (len(ranks), len(first)))
+    while ((asked := feature[node]) >= 0).any():
+        small = single.ravel()[starts + np.maximum(asked, 0)] <= threshold[node]
+        node = np.where(small, left[node], right[node])
+    leaves: Whole = node - first
+    return leaves
 
 
 def check_trees(grown: Trees) -> None:
-    """Refuse trees of a file that would never end.
+    """Refuse trees of a file that would never end, or ask for a column that there is none of.
 
     Raises:
-        FormatError: A node that points back or outside of its tree.
+        FormatError: Such trees.
     """
     feature = learned(grown.feature)
     inner, nodes = feature >= 0, feature.shape[1]
-    for child in (learned(grown.left), learned(grown.right)):
-        if not ((child > np.arange(nodes)) & (child < nodes))[inner].all():
-            raise FormatError(
-                "in stored trees each node must point to later ones of its tree; one does "
-                "not, so the file is damaged."
-            )
+    later = [
+        ((child > np.arange(nodes)) & (child < nodes))[inner].all()
+        for child in (learned(grown.left), learned(grown.right))
+    ]
+    if not all(later) or (feature >= len(learned(grown.known))).any():
+        raise FormatError(
+            "in a stored detector's trees each node must ask for a column that there is, and point "
+            "to later nodes of its tree; one does not, so the file is damaged."
+        )
 
 
 def grow_trees(
@@ -206,13 +216,16 @@ def grow_trees(
         random_state=seed,
     ).fit(ranks[:, given], ranks[:, told].squeeze(1) if len(told) == 1 else ranks[:, told])
     said, times = np.zeros((len(ranks), len(told))), np.zeros((len(ranks), 1))
+    single = np.ascontiguousarray(ranks[:, given], dtype=np.float32)
     for tree, drawn in zip(model.estimators_, model.estimators_samples_, strict=True):
-        unseen = np.setdiff1d(np.arange(len(ranks)), drawn)
-        if len(unseen):
-            said[unseen] += tree.predict(ranks[np.ix_(unseen, given)]).reshape(len(unseen), -1)
-            times[unseen] += 1
-    whole = model.predict(ranks[:, given]).reshape(len(ranks), -1)
-    return model, np.where(times > 0, said / np.maximum(times, 1), whole)
+        unseen = np.ones((len(ranks), 1), dtype=bool)
+        unseen[drawn] = False
+        said += np.where(unseen, tree.tree_.predict(single).reshape(len(ranks), -1), 0.0)
+        times += unseen
+    said /= np.maximum(times, 1)
+    if len(always := np.flatnonzero(times == 0)):
+        said[always] = model.predict(ranks[np.ix_(always, given)]).reshape(len(always), -1)
+    return model, said
 
 
 def tree_arrays(tree: Any, given: Whole, size: int, width: int) -> tuple[NDArray[Any], ...]:
