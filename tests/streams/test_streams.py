@@ -181,8 +181,8 @@ def test_images_and_sequences_of_pieces():
 
 
 def test_domains_that_do_not_stream_say_so():
-    with pytest.raises(DataError, match="must be tables, arrays, images or sequences"):
-        Autoencoder(domain="molecules", **BRIEF).fit(stream([["CCO"], ["C"]]))
+    with pytest.raises(DataError, match="must be tables, arrays, images, sequences or mol"):
+        Autoencoder(domain="series", **BRIEF).fit(stream([[1.0, 2.0], [2.0, 3.0]]))
 
 
 def test_folder_of_tables_fits_and_samples(tmp_path):

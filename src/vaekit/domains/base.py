@@ -565,8 +565,9 @@ class Domain(abc.ABC):
             DataError: Items of this kind are learned from all at once only.
         """
         raise DataError(
-            f"data that stream must be tables, arrays, images or sequences; {type(self).__name__} "
-            "learns from all of its items at once. Pass them in memory, or as one file."
+            "data that stream must be tables, arrays, images, sequences or molecules; "
+            f"{type(self).__name__} learns from all of its items at once. Pass them in memory, or "
+            "as one file."
         )
 
     @classmethod

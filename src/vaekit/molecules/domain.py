@@ -1,7 +1,7 @@
 """Molecules as sequences of tokens, and the properties that a model learns to predict."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -24,8 +24,10 @@ from vaekit.domains.hooks import (
     Proposals,
     ReadOptions,
     SampleOptions,
+    ShardPiece,
     UsableItems,
 )
+from vaekit.domains.learning import SchemaLearner
 from vaekit.domains.stored import StoredFields
 from vaekit.domains.tokenizers import (
     BytePairs,
@@ -54,6 +56,7 @@ from vaekit.molecules.standardize import (
 )
 from vaekit.networks.tokens import lengths_of
 from vaekit.presets.base import Parts
+from vaekit.reading.tables import is_table_file
 from vaekit.sequences.domain import check_several, check_vocabulary, token_parts
 
 if TYPE_CHECKING:
@@ -126,10 +129,12 @@ class Targets:
 
     def values(self, found: Standardized) -> Float[Tensor, "molecules targets"]:
         """In deviations from the mean; NaN where missing."""
-        away = (_columns(self.names, found, self.own) - np.array(self.means)) / np.array(
-            self.deviations
-        )
+        away = (self.in_own_units(found) - np.array(self.means)) / np.array(self.deviations)
         return torch.from_numpy(away.astype(np.float32))
+
+    def in_own_units(self, found: Standardized) -> Floats:
+        """Return the targets of molecules as they are, shape (molecules, targets)."""
+        return _columns(self.names, found, self.own)
 
     def in_units(
         self, values: Float[Tensor, "molecules targets"]
@@ -261,12 +266,60 @@ class MoleculeDomain(Domain):
     def prepare(self, raw: Any) -> Tensor:
         """Codes, and behind them targets in deviations, shape (molecules, steps + targets)."""
         words, found = require_fitted(self.vocabulary, self), self.read(raw)
-        tokens = require_fitted(self.tokenizer, self).split(self._written(found))
+        tokens = self.split_into_tokens(found)
         try:
             rows: Tensor = words.encode(tokens)
         except DataError as error:
             raise DataError(f"{error}{self._cure_of_stereo(found)}") from error
         return rows if self.scales is None else torch.cat([rows, self.scales.values(found)], 1)
+
+    def split_into_tokens(self, found: Standardized) -> list[list[str]]:
+        """Return the tokens of each molecule."""
+        tokenizer: Tokenizer = require_fitted(self.tokenizer, self)
+        return tokenizer.split(self._written(found))
+
+    def learner(self) -> SchemaLearner:
+        """Return what counts tokens, and takes the scales of targets."""
+        from vaekit.molecules.learning import MoleculeLearner
+
+        return MoleculeLearner(self)
+
+    @classmethod
+    def streams_file(cls, name: str) -> bool:
+        """Return whether it holds molecules and nothing else: lines of SMILES, or an SDF."""
+        return name.removesuffix(".gz").endswith((".smi", ".smiles", ".sdf"))
+
+    def shard_pieces(
+        self, paths: Sequence[Path], rows: int, context: str | None
+    ) -> Iterator[ShardPiece]:
+        """Yield the molecules of tables, .smi and .sdf files, brought to one form each.
+
+        Raises:
+            DataError: A damaged file, a molecule that was rejected, or a context of a file without
+                columns.
+        """
+        for path in paths:
+            done = 0
+            for piece in self._raw_pieces(path, rows, context):
+                try:
+                    found = self.read(piece.items)
+                except DataError as error:
+                    raise DataError(f"{path}, from item {done} on: {error}") from error
+                labels = piece.context
+                done += len(piece.items)
+                yield ShardPiece(found, labels and [labels[row] for row in found.rows])
+
+    def _raw_pieces(self, path: Path, rows: int, context: str | None) -> Iterator[ShardPiece]:
+        if is_table_file(path):
+            yield from super().shard_pieces([path], rows, context)
+            return
+        if context is not None:
+            raise DataError(
+                f"context={context!r} must name a column of a table; {path} has none. Leave it out."
+            )
+        found = read_molecules(path)
+        for start in range(0, len(found), rows):
+            yield ShardPiece(found[start : start + rows])
 
     def _cure_of_stereo(self, found: Standardized) -> str:
         """Return what to do if marks of stereochemistry alone are what training had not."""

@@ -1,7 +1,6 @@
 """Sequences of tokens: text, peptides, codes of events."""
 
 import itertools
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +16,6 @@ from vaekit.domains.hooks import ItemForm, ShardPiece
 from vaekit.domains.learning import SchemaLearner
 from vaekit.domains.stored import StoredFields, codes_of
 from vaekit.domains.tokenizers import (
-    BytePairs,
     Characters,
     Tokenizer,
     Vocabulary,
@@ -39,6 +37,7 @@ from vaekit.networks.tokens import (
 )
 from vaekit.networks.wrappers import with_numbers
 from vaekit.presets.base import Parts
+from vaekit.sequences.learning import TextLearner
 
 _WIDTHS = {"small": 384, "medium": 512, "large": 1024}
 _SPAN = 32
@@ -284,46 +283,23 @@ class SequenceDomain(Domain):
 
 
 @final
-class _SequenceLearner(SchemaLearner):
-    """Counts tokens; pairs of them, where they are learned, from the first 100,000 sequences."""
+class _SequenceLearner(TextLearner):
+    """Counts tokens; pairs of them, where they are learned, come from the first sequences."""
 
     domain: SequenceDomain
-    _MOST = 100_000
+    fitted: SequenceDomain | None
 
-    def __init__(self, domain: SequenceDomain) -> None:
-        super().__init__(domain)
-        self.counts: Counter[str] = Counter()
-        self.longest = 0
-        self.first: list[Any] = []
-        self._fitting: SequenceDomain | None = None
+    def _joined(self, pieces: Sequence[Any]) -> list[Any]:
+        return [item for piece in pieces for item in _checked(piece)]
 
-    def _update(self, piece: Any) -> None:
-        items = _checked(piece)
-        if isinstance(self.domain.tokenizer, BytePairs):
-            self.first += items[: self._MOST - len(self.first)]
-            return
-        if self._fitting is None:
-            self._fitting = replace(self.domain, are_split=not isinstance(items[0], str))
-        for tokens in self._fitting._split(items):
-            self.counts.update(tokens)
-            self.longest = max(self.longest, len(tokens))
+    def _split(self, piece: Any) -> list[list[str]]:
+        assert self.fitted is not None
+        return self.fitted._split(_checked(piece))
 
-    def _merge(self, other: Self) -> None:
-        self.first += other.first[: self._MOST - len(self.first)]
-        self.counts.update(other.counts)
-        self.longest = max(self.longest, other.longest)
-        self._fitting = self._fitting or other._fitting
-
-    def learned(self) -> SequenceDomain:
-        """Return the domain with all tokens."""
-        if self.count < 2:
-            raise DataError(f"there must be at least 2 sequences to learn from; got {self.count}.")
-        if self.first or self._fitting is None:
-            return self.domain.fit(self.first)
-        tokens = sorted(self.counts, key=lambda token: (-self.counts[token], token))
-        if not tokens:
-            raise DataError("sequences must have a token; got empty ones only.")
-        return replace(self._fitting, vocabulary=Vocabulary(tuple(tokens), self.longest))
+    def _completed(self) -> SequenceDomain:
+        assert self.fitted is not None
+        vocabulary = self._vocabulary(also=not self.fitted.are_split)
+        return replace(self.fitted, vocabulary=vocabulary)
 
 
 def check_vocabulary(fields: StoredFields, words: Vocabulary | None, model: nn.Module) -> None:
