@@ -83,8 +83,9 @@ class VAEDetector(Shareable, OutlierMixin, BaseEstimator):
     far an item is from one training item in twenty, where columns that the model tells well count
     more, and of rows of a table how far from the more usual half. If you know that they are clean,
     say ``novelty=True``: then it is how far the nearest ones are, and how probable as a variant of
-    one. In tables a row is unusual as well that breaks a rule between columns. It takes no
-    ``sample_weight``: a rare item that counted more would no longer be rare.
+    one. In tables a row is unusual as well that breaks a rule between columns.
+
+    It takes no ``sample_weight``: a rare item that counted more would no longer be rare.
 
     Args:
         contamination: Share of anomalies in the training items, above 0, at most .5: so many of
