@@ -77,7 +77,8 @@ class Autoencoder(Shareable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             and all options from here on are those of `TrainConfig`.
         steps: About how many steps; ``None`` takes the preset's choice, or 2,400.
         max_minutes: Stop after this time. Where the sampling prior is a flow, a quarter of it is
-            kept for that; the seconds that others take come on top.
+            kept for that, and two fifths where latents are codes; the seconds that others take
+            come on top.
         batch_size: Items per step; ``None`` takes the preset's choice, or 128.
         learning_rate: Peak step size; ``None`` chooses it by the kind of network.
         warm_up: Share of steps in which it rises.

@@ -1,10 +1,13 @@
 """How a given time is shared, and what it is spent on."""
 
+import time
 from dataclasses import replace
 
 import pytest
 import torch
 
+from vaekit import Autoencoder
+from vaekit.datasets import digits
 from vaekit.fitting import Plan, fit_model
 from vaekit.fitting.prior import training_share
 from vaekit.presets import get_preset
@@ -26,6 +29,15 @@ WITH_FLOW = replace(get_preset("vae"), prior="latent_flow")
 )
 def test_only_a_flow_is_left_some_time(name, items, share):
     assert training_share(name, items) == share
+
+
+def test_codes_are_left_some_time_and_keep_to_it():
+    assert training_share("auto", 60_000, codes=True) == training_share("codes", 60_000) == 0.6
+    images = digits().images[:150]
+    started = time.process_time()
+    model = Autoencoder("fsq_vae", steps=4, max_minutes=0.02, progress=False).fit(images)
+    assert time.process_time() - started < 8  # 18 s without a limit, where 0.5 s are asked for
+    assert model.sample(2, seed=0).shape == (2, 8, 8)
 
 
 def test_training_and_flow_end_within_the_time(monkeypatch):

@@ -3,7 +3,7 @@
 import copy
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self
@@ -27,7 +27,7 @@ from vaekit.evaluation.measures import Measure, ReportRow, compare
 from vaekit.evaluation.settings import EvaluationSettings
 from vaekit.evaluation.subject import EvaluationContext, choose_features
 from vaekit.fitting.fit import Fitted, Plan, fit_model, fit_prior
-from vaekit.fitting.prior import training_share
+from vaekit.fitting.prior import has_codes, training_share
 from vaekit.fitting.trained import TrainedModel, as_items
 from vaekit.metrics.alignment import Alignment
 from vaekit.metrics.feature_extractors import Features
@@ -43,11 +43,12 @@ class Snapshots:
     """Listens to a training and keeps the weights when these times have passed.
 
     Args:
-        due: Seconds since the first step, rising.
+        due: From the model to seconds since the first step, rising.
     """
 
-    def __init__(self, due: Sequence[float]) -> None:
-        self.due = list(due)
+    def __init__(self, due: Callable[[Model], Sequence[float]]) -> None:
+        self._due_of = due
+        self.due: list[float] = []
         self.kept: list[tuple[float, dict[str, Tensor]]] = []
         self._started: float | None = None
 
@@ -56,7 +57,8 @@ class Snapshots:
         if event.kind != "step":
             return
         now = time.monotonic()
-        self._started = now if self._started is None else self._started
+        if self._started is None:
+            self._started, self.due = now, list(self._due_of(event.model))
         if self.due and now - self._started >= self.due[0]:
             self.due.pop(0)
             self.kept.append((now - self._started, copy.deepcopy(event.model.state_dict())))
@@ -432,8 +434,12 @@ class Benchmark:
     def run(self, plan: Plan, seed: int) -> BenchmarkRun:
         """Train and score one model; an expected failure is a result, too."""
         name, preset = str(plan.preset), plan.resolve(self.domain)[0]
-        seconds = 60 * self.settings.minutes * training_share(preset.prior, len(self.training))
-        watch = Snapshots([seconds * mark for mark in self.settings.marks[:-1]])
+
+        def due(model: Model) -> list[float]:
+            share = training_share(preset.prior, len(self.training), has_codes(model))
+            return [60 * self.settings.minutes * share * mark for mark in self.settings.marks[:-1]]
+
+        watch = Snapshots(due)
         config = TrainConfig(
             max_epochs=_ENDLESS,
             max_minutes=self.settings.minutes,
@@ -479,7 +485,7 @@ class Benchmark:
         learned = fitted.trained.context
         items, found = as_items(self.domain, learned, self.training, told, all_captions=True), []
         prior = fitted.preset.prior
-        share = training_share(prior, len(items))
+        share = training_share(prior, len(items), has_codes(fitted.trained.model))
         steps = fitted.result.history[-1]["step"] / fitted.result.seconds
         for seconds, weights in watch.kept:
             model = copy.deepcopy(fitted.trained.model)

@@ -27,7 +27,7 @@ from vaekit.fitting.first_stage import (
     read_first_stage,
 )
 from vaekit.fitting.preview import Preview, PriorProgress
-from vaekit.fitting.prior import MOST_STEPS, prior_after, refit_prior, training_share
+from vaekit.fitting.prior import MOST_STEPS, has_codes, prior_after, refit_prior, training_share
 from vaekit.fitting.trained import (
     TrainedModel,
     as_items,
@@ -574,7 +574,7 @@ class _Work:
             seconds = time_left(config, result.seconds)
             steps = planned_steps(config, learned_from, MOST_STEPS)
         else:
-            training, seconds = _shared_time(config, self.preset.prior, learned_from)
+            training, seconds = _shared_time(config, self.preset.prior, learned_from, model)
             with stage_of(self.reporter, "model"):
                 result = train(
                     model,
@@ -667,10 +667,12 @@ def time_left(config: TrainConfig, spent: float) -> float | None:
     return None if config.max_minutes is None else max(60 * config.max_minutes - spent, 1e-3)
 
 
-def _shared_time(config: TrainConfig, prior: str, items: int) -> tuple[TrainConfig, float | None]:
+def _shared_time(
+    config: TrainConfig, prior: str, items: int, model: Model
+) -> tuple[TrainConfig, float | None]:
     """Return the training's part of a given time, and the seconds that are left for the prior."""
     if config.max_minutes is None:
         return config, None
-    minutes = training_share(prior, items) * config.max_minutes
+    minutes = training_share(prior, items, has_codes(model)) * config.max_minutes
     left = 60 * (config.max_minutes - minutes)
     return replace(config, max_minutes=minutes), left or None

@@ -34,6 +34,7 @@ _TRAINING_SHARE = {
     "grid_flow": 0.35,
     "grid_transformer": 0.35,
     "transformer": 0.4,
+    "codes": 0.6,
 }
 _GRID_STEPS = 4000
 _READING_STEPS, _READING_ROUNDS = 1500, 10
@@ -134,7 +135,12 @@ def _steps_after(steps: int, reader: Reader) -> int:
     return min(max(2 * steps, least), MOST_STEPS)
 
 
-def training_share(name: str, items: int) -> float:
+def has_codes(model: Any) -> bool:
+    """Return whether a model's latents are codes."""
+    return isinstance(model, VAE) and model.latent.num_codes > 0
+
+
+def training_share(name: str, items: int, codes: bool = False) -> float:
     """Return the part of a given time that the training gets; the fit of the prior takes the rest.
 
     All of it, where what is fitted takes seconds.
@@ -142,7 +148,10 @@ def training_share(name: str, items: int) -> float:
     Args:
         name: What `prior_after` will be asked for.
         items: How many items there are to train on.
+        codes: Whether the latents are codes, which ``"auto"`` tells by a network.
     """
+    if name == "auto" and codes:
+        name = "codes"
     few = name == "latent_flow" and items < _MANY_ITEMS
     return 1.0 if few else _TRAINING_SHARE.get(name, 1.0)
 
