@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vaekit.anomalies.inputs import AnomalyScore, Arrays, ScoringInputs, learned
+from vaekit.anomalies.inputs import AnomalyScore, Arrays, ScoringInputs, arrays_of_part, learned
 from vaekit.types import Batch
 
 Floats = NDArray[np.float64]
@@ -142,7 +142,7 @@ class Whitened(AnomalyScore):
     def restored(self, arrays: Arrays) -> Self:
         """With this turn."""
         own = {name: arrays[name] for name in ("centre", "spread", "turn")}
-        return replace(self, inner=self.inner.restored(_inner(arrays)), **own)
+        return replace(self, inner=self.inner.restored(arrays_of_part(arrays, "inner.")), **own)
 
 
 @dataclass(frozen=True)
@@ -181,15 +181,12 @@ class Ranked(AnomalyScore):
 
     def restored(self, arrays: Arrays) -> Self:
         """With these values."""
-        return replace(self, inner=self.inner.restored(_inner(arrays)), known=arrays["known"])
+        return replace(
+            self, inner=self.inner.restored(arrays_of_part(arrays, "inner.")), known=arrays["known"]
+        )
 
 
 def some_sorted(points: Floats) -> Floats:
     """Return at most 1,000 values of each column, rising, shape (columns, values)."""
     chosen = np.random.default_rng(0).permutation(len(points))[:_MOST]
     return np.sort(points[chosen], axis=0).T.copy()
-
-
-def _inner(arrays: Arrays) -> Arrays:
-    start = "inner."
-    return {n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)}

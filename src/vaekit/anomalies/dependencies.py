@@ -1,7 +1,9 @@
 """How far each column is from what the other columns say."""
 
+import abc
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,29 +23,21 @@ _AT_ONCE = 2**22  # predicted values that are in memory together
 
 
 @dataclass(frozen=True)
-class ColumnDependencies(AnomalyScore):
-    """Sum of squares of how far the rank of each column is from what trees say by the others.
+class TreeScore(AnomalyScore, abc.ABC):
+    """How far columns are from what trees say of them by the other columns, as ranks.
 
-    Finds rows that break a rule between columns while each value is usual by itself. Columns are
-    parted into halves at random, several times; trees of random cuts tell one half from the other.
-    A training row is compared with what trees say that have not seen it. Each difference is
-    divided by its usual size, so that a column without a rule says little. Of a single column
-    nothing is known, and all rows score 0.
+    A training row is compared with what trees say that have not seen it.
 
     Attributes:
-        known: Some values of each column, rising, shape (columns, known).
-        told: Which columns each round's trees tell, shape (rounds, width); the number of columns
-            where there are fewer.
-        feature: Which column each node asks for, -1 in leaves; shape (trees, nodes).
+        known: Some values of each coordinate, rising, shape (coordinates, known).
+        told: Which coordinates each group of trees predicts, shape (groups, width); the number of
+            coordinates where there are fewer.
+        feature: Which coordinate each node asks for, -1 in leaves; shape (trees, nodes).
         threshold: At most so large goes to the left.
         left: The node on the left; of a leaf itself.
         right: The node on the right; of a leaf itself.
-        value: What each node says of the columns told, shape (trees, nodes, width).
-        scale: The usual difference of each column, shape (columns,).
+        value: What each node says of the coordinates, shape (trees, nodes, width).
         own: The scores of the training items; not stored.
-
-    Source: Paulheim & Meusel 2015, "A decomposition of the outlier detection problem into a set of
-    supervised learning problems" (ALSO), with halves in place of single columns.
     """
 
     known: Floats | None = field(default=None, repr=False)
@@ -53,66 +47,19 @@ class ColumnDependencies(AnomalyScore):
     left: Whole | None = field(default=None, repr=False)
     right: Whole | None = field(default=None, repr=False)
     value: NDArray[np.float32] | None = field(default=None, repr=False)
-    scale: Floats | None = field(default=None, repr=False)
     own: Floats | None = field(default=None, repr=False)
-
-    def fit(self, training: ScoringInputs) -> Self:
-        """Grow the trees."""
-        points = training.points
-        rng, known = np.random.default_rng(0), some_sorted(points)
-        ranks = mid_ranks(known, points)
-        count = ranks.shape[1]
-        if count < 2 or len(ranks) < 2:
-            return self._of_nothing(known, len(points))
-        parts: list[tuple[Any, Whole]] = []
-        told, off = [], np.zeros(ranks.shape)
-        for round_ in range(_ROUNDS):
-            order = rng.permutation(count)
-            for some in (order[: count // 2], order[count // 2 :]):
-                given = np.setdiff1d(order, some)
-                model, said = grow_trees(ranks, given, some, round_)
-                off[:, some] += np.abs(said - ranks[:, some])
-                parts.extend((tree.tree_, given) for tree in model.estimators_)
-                told.append(some)
-        off /= _ROUNDS
-        bounded = np.minimum(off, np.quantile(off, _USUAL, axis=0))
-        scale = np.sqrt((bounded**2).mean(0)) + _LEAST
-        width, size = count - count // 2, max(tree.node_count for tree, _ in parts)
-        arrays = [tree_arrays(tree, given, size, width) for tree, given in parts]
-        feature, threshold, left, right, value = (np.stack(a) for a in zip(*arrays, strict=True))
-        places = np.stack([np.pad(s, (0, width - len(s)), constant_values=count) for s in told])
-        own = _total(off / scale)
-        return type(self)(known, places, feature, threshold, left, right, value, scale, own)
 
     def of(self, seen: ScoringInputs) -> Floats:
         """From 0."""
         ranks = mid_ranks(learned(self.known), seen.points)
+        if not len(learned(self.told)):
+            return np.zeros(len(ranks))
         pieces = max(1, len(ranks) * learned(self.value)[:, 0].size // _AT_ONCE)
         return np.concatenate([self._scores(piece) for piece in np.array_split(ranks, pieces)])
 
     def of_training(self, training: ScoringInputs) -> Floats:
         """By the trees that have not seen the row."""
         return learned(self.own)
-
-    def _scores(self, ranks: Floats) -> Floats:
-        told, value = learned(self.told), learned(self.value)
-        if not len(told):
-            return np.zeros(len(ranks))
-        trees = np.arange(len(value))
-        said = value[trees, find_leaves(self, ranks)]
-        mean = said.reshape(len(ranks), len(told), -1, value.shape[2]).mean(2, dtype=np.float64)
-        off = np.zeros((len(ranks), ranks.shape[1] + 1))
-        padded = np.pad(ranks, ((0, 0), (0, 1)))
-        for round_, places in enumerate(told):
-            off[:, places] += np.abs(mean[:, round_] - padded[:, places])
-        return _total(off[:, :-1] / _ROUNDS / learned(self.scale))
-
-    def _of_nothing(self, known: Floats, items: int) -> Self:
-        """Without trees."""
-        places, numbers = np.zeros((0, 1), dtype=np.int64), np.zeros((0, 1))
-        value = np.zeros((0, 1, 1), dtype=np.float32)
-        scale, own = np.ones(len(known)), np.zeros(items)
-        return type(self)(known, places, places, numbers, places, places, value, scale, own)
 
     @property
     def arrays(self) -> Arrays:
@@ -126,71 +73,132 @@ class ColumnDependencies(AnomalyScore):
             FormatError: A node that points back or outside of its tree: it would never end.
         """
         found = type(self)(**arrays)
-        check_trees(found)
+        found._check_trees()
         return found
 
+    @abc.abstractmethod
+    def _scores(self, ranks: Floats) -> Floats:
+        """Return the scores of some rows, of which there are ranks of shape (rows, coordinates)."""
 
-class Trees(Protocol):
-    """Trees as arrays, each of shape (trees, nodes); see `ColumnDependencies`."""
+    @staticmethod
+    def _grown(
+        trees: Sequence[tuple[Any, Whole]], groups: Sequence[Whole], count: int
+    ) -> dict[str, Any]:
+        """Return the arrays of trees, and which coordinates they predict.
 
-    @property
-    def known(self) -> Floats | None:
-        """Some values of each column, in a row of its own."""
+        Args:
+            trees: Of scikit-learn, with the coordinates that each asks for.
+            groups: Which coordinates are predicted together.
+            count: Of all coordinates.
+        """
+        width, size = max(map(len, groups)), max(tree.node_count for tree, _ in trees)
+        arrays = zip(*(tree_arrays(tree, given, size, width) for tree, given in trees), strict=True)
+        names = ("feature", "threshold", "left", "right", "value")
+        found = dict(zip(names, map(np.stack, arrays), strict=True))
+        return {"told": padded(groups, width, count), **found}
 
-    @property
-    def feature(self) -> Whole | None:
-        """Which column each node asks for, -1 in leaves."""
+    @staticmethod
+    def _no_trees() -> dict[str, Any]:
+        """Return the arrays of no tree."""
+        places, numbers = np.zeros((0, 1), dtype=np.int64), np.zeros((0, 1))
+        found = dict.fromkeys(("told", "feature", "left", "right"), places)
+        return {**found, "threshold": numbers, "value": np.zeros((0, 1, 1), dtype=np.float32)}
 
-    @property
-    def threshold(self) -> Floats | None:
-        """At most so large goes to the left."""
-
-    @property
-    def left(self) -> Whole | None:
-        """The node on the left; of a leaf itself."""
-
-    @property
-    def right(self) -> Whole | None:
-        """The node on the right; of a leaf itself."""
-
-
-def find_leaves(grown: Trees, ranks: Floats) -> Whole:
-    """Return where each row ends in each tree, shape (rows, trees).
-
-    Args:
-        grown: The trees.
-        ranks: Shape (rows, columns).
-    """
-    feature, threshold = learned(grown.feature), learned(grown.threshold).ravel()
-    first = np.arange(len(feature)) * feature.shape[1]  # one index in place of two: twice as fast
-    left, right = ((learned(c) + first[:, None]).ravel() for c in (grown.left, grown.right))
-    feature, single = feature.ravel(), ranks.astype(np.float32)
-    starts = np.arange(len(ranks))[:, None] * ranks.shape[1]
-    node = np.broadcast_to(first, (len(ranks), len(first)))
-    while ((asked := feature[node]) >= 0).any():
-        small = single.ravel()[starts + np.maximum(asked, 0)] <= threshold[node]
-        node = np.where(small, left[node], right[node])
-    leaves: Whole = node - first
-    return leaves
-
-
-def check_trees(grown: Trees) -> None:
-    """Refuse trees of a file that would never end, or ask for a column that there is none of.
-
-    Raises:
-        FormatError: Such trees.
-    """
-    feature = learned(grown.feature)
-    inner, nodes = feature >= 0, feature.shape[1]
-    later = [
-        ((child > np.arange(nodes)) & (child < nodes))[inner].all()
-        for child in (learned(grown.left), learned(grown.right))
-    ]
-    if not all(later) or (feature >= len(learned(grown.known))).any():
-        raise FormatError(
-            "in a stored detector's trees each node must ask for a column that there is, and point "
-            "to later nodes of its tree; one does not, so the file is damaged."
+    def _predicted(self, ranks: Floats) -> Floats:
+        """Return the mean of the trees of each group, shape (rows, groups, width)."""
+        value, groups = learned(self.value), len(learned(self.told))
+        said = value[np.arange(len(value)), self._leaves(ranks)]
+        mean: Floats = said.reshape(len(ranks), groups, -1, value.shape[2]).mean(
+            2, dtype=np.float64
         )
+        return mean
+
+    def _leaves(self, ranks: Floats) -> Whole:
+        """Return where each row ends in each tree, shape (rows, trees)."""
+        feature, threshold = learned(self.feature), learned(self.threshold).ravel()
+        first = (
+            np.arange(len(feature)) * feature.shape[1]
+        )  # one index in place of two: twice as fast
+        left, right = ((learned(c) + first[:, None]).ravel() for c in (self.left, self.right))
+        feature, single = feature.ravel(), ranks.astype(np.float32)
+        starts = np.arange(len(ranks))[:, None] * ranks.shape[1]
+        node = np.broadcast_to(first, (len(ranks), len(first)))
+        while ((asked := feature[node]) >= 0).any():
+            small = single.ravel()[starts + np.maximum(asked, 0)] <= threshold[node]
+            node = np.where(small, left[node], right[node])
+        leaves: Whole = node - first
+        return leaves
+
+    def _check_trees(self) -> None:
+        """Refuse trees of a file that would never end, or ask for a column that is not there."""
+        feature = learned(self.feature)
+        inner, nodes = feature >= 0, feature.shape[1]
+        later = [
+            ((child > np.arange(nodes)) & (child < nodes))[inner].all()
+            for child in (learned(self.left), learned(self.right))
+        ]
+        if not all(later) or (feature >= len(learned(self.known))).any():
+            raise FormatError(
+                "in a stored detector's trees each node must ask for a column that there is, and "
+                "point to later nodes of its tree; one does not, so the file is damaged."
+            )
+
+
+@dataclass(frozen=True)
+class ColumnDependencies(TreeScore):
+    """Sum of squares of how far the rank of each column is from what trees say by the others.
+
+    Finds rows that break a rule between columns while each value is usual by itself. Columns are
+    parted into halves at random, several times; trees of random cuts predict one half from the
+    other. Each difference is divided by its usual size, so that a column without a rule says
+    little. Of a single column nothing is known, and all rows score 0.
+
+    Attributes:
+        scale: The usual difference of each column, shape (columns,).
+
+    Source: Paulheim & Meusel 2015, "A decomposition of the outlier detection problem into a set of
+    supervised learning problems" (ALSO), with halves in place of single columns.
+    """
+
+    scale: Floats | None = field(default=None, repr=False)
+
+    def fit(self, training: ScoringInputs) -> Self:
+        """Grow the trees."""
+        points = training.points
+        rng, known = np.random.default_rng(0), some_sorted(points)
+        ranks = mid_ranks(known, points)
+        count = ranks.shape[1]
+        if count < 2 or len(ranks) < 2:
+            own = np.zeros(len(points))
+            return type(self)(known, **self._no_trees(), scale=np.ones(len(known)), own=own)
+        trees, halves = list[tuple[Any, Whole]](), list[Whole]()
+        off = np.zeros(ranks.shape)
+        for round_ in range(_ROUNDS):
+            order = rng.permutation(count)
+            for some in (order[: count // 2], order[count // 2 :]):
+                given = np.setdiff1d(order, some)
+                model, said = grow_trees(ranks, given, some, round_)
+                off[:, some] += np.abs(said - ranks[:, some])
+                trees.extend((tree.tree_, given) for tree in model.estimators_)
+                halves.append(some)
+        off /= _ROUNDS
+        bounded = np.minimum(off, np.quantile(off, _USUAL, axis=0))
+        scale = np.sqrt((bounded**2).mean(0)) + _LEAST
+        own = _total(off / scale)
+        return type(self)(known, **self._grown(trees, halves, count), scale=scale, own=own)
+
+    def _scores(self, ranks: Floats) -> Floats:
+        mean = self._predicted(ranks)
+        off = np.zeros((len(ranks), ranks.shape[1] + 1))
+        wider = np.pad(ranks, ((0, 0), (0, 1)))
+        for round_, places in enumerate(learned(self.told)):
+            off[:, places] += np.abs(mean[:, round_] - wider[:, places])
+        return _total(off[:, :-1] / _ROUNDS / learned(self.scale))
+
+
+def padded(rows: Sequence[NDArray[Any]] | NDArray[Any], width: int, value: int = 0) -> Any:
+    """Return rows of different lengths as one array, filled up at their ends."""
+    return np.stack([np.pad(row, (0, width - len(row)), constant_values=value) for row in rows])
 
 
 def grow_trees(

@@ -17,6 +17,7 @@ from vaekit.anomalies.inputs import (
     AnomalyScore,
     ReferenceStatistics,
     ScoringInputs,
+    arrays_of_part,
     prepare_inputs,
     reference_statistics,
 )
@@ -493,7 +494,10 @@ def _restored(document: Mapping[str, Any], arrays: Arrays, trained: TrainedModel
     frame = ReferenceStatistics(
         codes, **positions, novelty=novelty, imputes_missing=bool(document["fills"])
     )
-    scores = [score.restored(_below(arrays, f"score.{i}.")) for i, score in enumerate(SCORES[name])]
+    scores = [
+        score.restored(arrays_of_part(arrays, f"score.{i}."))
+        for i, score in enumerate(SCORES[name])
+    ]
     rarities = [TailProbability.of(arrays[f"rarity.{i}"]) for i in range(len(scores))]
     memory = Memory(torch.from_numpy(arrays["memory"]), int(document["seen"]))
     return Detector(
@@ -517,11 +521,6 @@ def _check_codes(codes: Sequence[int], trained: TrainedModel) -> None:
             f"detector.json: num_codes must be those of the model's columns, {shown(own)}; got "
             f"{shown(codes)}. The file is damaged or of another model."
         )
-
-
-def _below(arrays: Arrays, prefix: str) -> Arrays:
-    found = arrays.items()
-    return {name.removeprefix(prefix): array for name, array in found if name.startswith(prefix)}
 
 
 def _try(detector: Detector) -> None:

@@ -491,7 +491,7 @@ class _WithRulesGraph(_ScoreGraph):
         return found
 
     def _rule(self, broken: Tensor) -> Tensor:
-        if self.tail.is_silent:
+        if self.tail.has_no_tail:
             return broken * 0.0
         beyond = (broken.clamp_min(self.tail.start) / self.tail.start).log()
         return self.tail.power * beyond + self.tail.least

@@ -306,6 +306,17 @@ class AnomalyScore(abc.ABC):
         """Return the same score with what another had learned."""
 
 
+def arrays_of_part(arrays: "Arrays", prefix: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays whose names begin so, without that beginning.
+
+    Example:
+        >>> arrays_of_part({"part.0.known": np.zeros(1), "tail": np.ones(1)}, "part.0.")
+        {'known': array([0.])}
+    """
+    found = arrays.items()
+    return {name.removeprefix(prefix): array for name, array in found if name.startswith(prefix)}
+
+
 def learned(value: T | None) -> T:
     """Return what a score has learned.
 

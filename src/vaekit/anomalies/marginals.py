@@ -250,7 +250,7 @@ class ParetoTail:
         return cls(first, float(np.log((1 - _ENDS[0]) / (1 - _ENDS[1]))) / length)
 
     @property
-    def is_silent(self) -> bool:
+    def has_no_tail(self) -> bool:
         """Whether most training scores are 0, so that nothing is known of a tail."""
         return self.start <= _SILENT
 
@@ -261,7 +261,7 @@ class ParetoTail:
 
     def __call__(self, scores: Floats) -> Floats:
         """In nats; 0 for all where it is silent."""
-        if self.is_silent:
+        if self.has_no_tail:
             return np.zeros(len(scores))
         beyond = np.log(np.maximum(scores, self.start) / self.start)
         found: Floats = self.power * beyond + self.least

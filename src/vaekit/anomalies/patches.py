@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vaekit.anomalies.inputs import AnomalyScore, Arrays, ScoringInputs, learned
+from vaekit.anomalies.inputs import AnomalyScore, Arrays, ScoringInputs, arrays_of_part, learned
 from vaekit.anomalies.patch_features import (
     FeatureMaps,
     FilterBank,
@@ -204,8 +204,7 @@ class PatchDistance(AnomalyScore):
 
     def restored(self, arrays: Arrays) -> Self:
         """With what another had learned."""
-        start = "features."
-        own = {n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)}
+        own = arrays_of_part(arrays, "features.")
         bank: Features
         if self.network is None:
             bank = FilterBank.of(own)

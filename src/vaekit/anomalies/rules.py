@@ -8,55 +8,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.anomalies.compositions import mid_ranks, some_sorted
-from vaekit.anomalies.dependencies import check_trees, find_leaves, grow_trees, tree_arrays
-from vaekit.anomalies.inputs import AnomalyScore, Arrays, ScoringInputs, learned
+from vaekit.anomalies.dependencies import TreeScore, grow_trees, padded
+from vaekit.anomalies.inputs import AnomalyScore, Arrays, ScoringInputs, arrays_of_part, learned
 from vaekit.anomalies.marginals import ParetoTail, TailProbability
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 _ALONE, _ROUNDS, _TREES = 12, 6, 10
-_USUAL, _LEAST, _TOLD = 0.75, 1e-3, 0.5
+_USUAL, _LEAST, _PREDICTED = 0.75, 1e-3, 0.5
 _MOST = 30.0
-_AT_ONCE = 2**22  # predicted values that are in memory together
 
 
 @dataclass(frozen=True)
-class BrokenRules(AnomalyScore):
-    """How far columns that the others tell well are from what these say, in usual differences.
+class BrokenRules(TreeScore):
+    """How far columns that the others predict well are from what these say, in usual differences.
 
-    Trees of random cuts tell ranks of columns by the others: each column by all others where there
-    are at most 12, else random halves of the columns by each other, six times. A training row is
-    compared with what trees say that have not seen it. A column that trees tell by less than half
-    of its spread has no rule, and no say; where there is none, all rows score 0.
+    Trees of random cuts predict ranks of columns by the others: each column by all others where
+    there are at most 12, else random halves of the columns by each other, six times. A column that
+    trees predict by less than half of its spread has no rule, and no say; where there is none, all
+    rows score 0. Scores are at most 30.
 
     Attributes:
-        known: Some values of each coordinate, rising, shape (coordinates, known).
-        told: Which coordinates each group of trees tells, shape (groups, width); the number of
-            coordinates where there are fewer.
-        feature: Which coordinate each node asks for, -1 in leaves; shape (trees, nodes).
-        threshold: At most so large goes to the left.
-        left: The node on the left; of a leaf itself.
-        right: The node on the right; of a leaf itself.
-        value: What each node says of the coordinates told, shape (trees, nodes, width).
-        weight: The share of the spread that is told, over the usual difference; 0 where there is no
-            rule; shape (groups, width).
-        own: The scores of the training items; not stored.
+        weight: The share of the spread that is predicted, over the usual difference; 0 where there
+            is no rule; shape (groups, width).
 
     Source: Paulheim & Meusel 2015, "A decomposition of the outlier detection problem into a set of
     supervised learning problems" (ALSO), with trees on ranks, and each group of trees in units of
     its own usual difference.
     """
 
-    known: Floats | None = field(default=None, repr=False)
-    told: Whole | None = field(default=None, repr=False)
-    feature: Whole | None = field(default=None, repr=False)
-    threshold: Floats | None = field(default=None, repr=False)
-    left: Whole | None = field(default=None, repr=False)
-    right: Whole | None = field(default=None, repr=False)
-    value: NDArray[np.float32] | None = field(default=None, repr=False)
     weight: Floats | None = field(default=None, repr=False)
-    own: Floats | None = field(default=None, repr=False)
 
     def fit(self, training: ScoringInputs) -> Self:
         """Grow the trees."""
@@ -65,81 +47,43 @@ class BrokenRules(AnomalyScore):
         ranks = mid_ranks(known, points)
         groups = _groups(_columns(training.frame.num_codes, ranks.shape[1]))
         if not groups or len(ranks) < 2:
-            return self._of_nothing(known, len(points))
-        width, parts, off = max(len(told) for told in groups), list[tuple[Any, Whole]](), []
-        for place, told in enumerate(groups):
-            given = np.setdiff1d(np.arange(ranks.shape[1]), told)
-            model, said = grow_trees(ranks, given, told, place, _TREES)
-            parts.extend((tree.tree_, given) for tree in model.estimators_)
-            off.append(np.abs(said - ranks[:, told]))
-        size, count = max(tree.node_count for tree, _ in parts), ranks.shape[1]
-        arrays = [tree_arrays(tree, given, size, width) for tree, given in parts]
-        feature, threshold, left, right, value = (np.stack(a) for a in zip(*arrays, strict=True))
-        places = _filled(groups, width, count)
-        weight = _filled([_weight(o, ranks[:, t]) for o, t in zip(off, groups, strict=True)], width)
-        own = type(self)(known, places, feature, threshold, left, right, value, weight)
-        apart = np.stack([_filled(o, width) for o in off], 1)
-        return replace(own, own=own._total(apart))
-
-    def of(self, seen: ScoringInputs) -> Floats:
-        """From 0, at most 30."""
-        ranks = mid_ranks(learned(self.known), seen.points)
-        pieces = max(1, len(ranks) * learned(self.value)[:, 0].size // _AT_ONCE)
-        return np.concatenate([self._scores(piece) for piece in np.array_split(ranks, pieces)])
-
-    def of_training(self, training: ScoringInputs) -> Floats:
-        """By the trees that have not seen the row."""
-        return learned(self.own)
+            nothing, own = np.zeros((0, 1)), np.zeros(len(points))
+            return type(self)(known, **self._no_trees(), weight=nothing, own=own)
+        trees, off = list[tuple[Any, Whole]](), list[Floats]()
+        for place, some in enumerate(groups):
+            given = np.setdiff1d(np.arange(ranks.shape[1]), some)
+            model, said = grow_trees(ranks, given, some, place, _TREES)
+            trees.extend((tree.tree_, given) for tree in model.estimators_)
+            off.append(np.abs(said - ranks[:, some]))
+        width = max(map(len, groups))
+        weights = [_weight(apart, ranks[:, g]) for apart, g in zip(off, groups, strict=True)]
+        grown = self._grown(trees, groups, ranks.shape[1])
+        found = type(self)(known, **grown, weight=padded(weights, width))
+        return replace(found, own=found._total(np.stack([padded(o, width) for o in off], 1)))
 
     def _scores(self, ranks: Floats) -> Floats:
-        told, value = learned(self.told), learned(self.value)
-        if not len(told):
-            return np.zeros(len(ranks))
-        said = value[np.arange(len(value)), find_leaves(self, ranks)]
-        mean = said.reshape(len(ranks), len(told), -1, value.shape[2]).mean(2, dtype=np.float64)
-        return self._total(np.abs(mean - np.pad(ranks, ((0, 0), (0, 1)))[:, told]))
+        wider = np.pad(ranks, ((0, 0), (0, 1)))
+        return self._total(np.abs(self._predicted(ranks) - wider[:, learned(self.told)]))
 
     def _total(self, apart: Floats) -> Floats:
-        """Return the root of the mean square over what is told well, shape (items,)."""
+        """Return the root of the mean square over what is predicted well, shape (items,)."""
         weight = learned(self.weight)
         squares = np.minimum(apart * weight, _MOST) ** 2
         total: Floats = np.sqrt(squares.sum((1, 2)) / max(1, np.count_nonzero(weight)))
         return total
 
-    def _of_nothing(self, known: Floats, items: int) -> Self:
-        """Without trees."""
-        places, numbers = np.zeros((0, 1), dtype=np.int64), np.zeros((0, 1))
-        value = np.zeros((0, 1, 1), dtype=np.float32)
-        nothing = (known, places, places, numbers, places, places, value, numbers)
-        return type(self)(*nothing, np.zeros(items))
-
-    @property
-    def arrays(self) -> Arrays:
-        """The trees."""
-        return {name: learned(array) for name, array in vars(self).items() if name != "own"}
-
-    def restored(self, arrays: Arrays) -> Self:
-        """With these trees.
-
-        Raises:
-            FormatError: A node that points back or outside of its tree: it would never end.
-        """
-        found = type(self)(**arrays)
-        check_trees(found)
-        return found
-
 
 def _columns(num_codes: Sequence[int], coordinates: int) -> list[Whole]:
     """Return the coordinates of each column: of labels there is one for each label.
 
-    Those of one column tell each other, which is no rule between columns.
+    Those of one column predict each other, which is no rule between columns.
     """
     ends = np.cumsum([*num_codes, *np.ones(coordinates - sum(num_codes), dtype=np.int64)])
     return [np.arange(*span) for span in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 def _groups(columns: Sequence[Whole]) -> list[Whole]:
-    """Return which coordinates are told together by all others; none of a single column."""
+    """Return which coordinates are predicted together by all others; none of a single column."""
     count, rng = len(columns), np.random.default_rng(0)
     if count < 2:
         return []
@@ -151,10 +95,10 @@ def _groups(columns: Sequence[Whole]) -> list[Whole]:
 
 
 def _weight(off: Floats, ranks: Floats) -> Floats:
-    """Return the share of the spread that is told, over the usual difference; 0 where it is low."""
+    """Return the share of the spread that is predicted, over the usual difference; 0 if low."""
     usual = _size(off)
-    told = 1 - (usual / _size(np.abs(ranks - np.median(ranks, axis=0)))) ** 2
-    return np.where(told >= _TOLD, told, 0.0) / usual
+    share = 1 - (usual / _size(np.abs(ranks - np.median(ranks, axis=0)))) ** 2
+    return np.where(share >= _PREDICTED, share, 0.0) / usual
 
 
 def _size(off: Floats) -> Floats:
@@ -162,10 +106,6 @@ def _size(off: Floats) -> Floats:
     bounded = np.minimum(off, np.quantile(off, _USUAL, axis=0))
     usual: Floats = np.sqrt((bounded**2).mean(0)) + _LEAST
     return usual
-
-
-def _filled(rows: Sequence[NDArray[Any]] | NDArray[Any], width: int, value: int = 0) -> Any:
-    return np.stack([np.pad(row, (0, width - len(row)), constant_values=value) for row in rows])
 
 
 DISCOUNT, CEILING, TIE = 1.5, 3.5, 0.01
@@ -235,12 +175,12 @@ class WithRules(AnomalyScore):
 
     def restored(self, arrays: Arrays) -> Self:
         """With what all had learned."""
-        parts = [p.restored(_below(arrays, f"part.{i}.")) for i, p in enumerate(self.parts)]
+        parts = [p.restored(arrays_of_part(arrays, f"part.{i}.")) for i, p in enumerate(self.parts)]
         rarities = [TailProbability.of(arrays[f"rarity.{i}"]) for i in range(len(parts))]
         start, power = (float(number) for number in arrays["tail"])
         return type(self)(
             tuple(parts),
-            self.rules.restored(_below(arrays, "rules.")),
+            self.rules.restored(arrays_of_part(arrays, "rules.")),
             tuple(rarities),
             TailProbability.of(arrays["together"]),
             ParetoTail(start, power),
@@ -251,7 +191,3 @@ def _mean(rarities: Sequence[TailProbability], values: Sequence[Floats]) -> Floa
     rare = [rarity(value) for rarity, value in zip(rarities, values, strict=True)]
     mean: Floats = np.mean(rare, axis=0)
     return mean
-
-
-def _below(arrays: Arrays, start: str) -> Arrays:
-    return {n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)}

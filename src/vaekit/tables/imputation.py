@@ -40,9 +40,9 @@ from vaekit.tables.domain import TableDomain
 from vaekit.tables.numbers import NumericColumn
 from vaekit.tables.stacking import (
     FEWEST_ROWS,
+    CellPredictions,
     Layout,
     Stack,
-    Told,
     fit_stack,
     hidden_cells,
     summarize,
@@ -371,7 +371,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         layout = Layout.of(_check(trained, self.estimate, self.draws), frame)
         X = layout.encode(frame)
         hidden = hidden_cells(layout, X, self.seed)
-        if sum(block.told for block in layout.blocks) < 2 or not hidden.any():
+        if sum(block.is_predicted for block in layout.blocks) < 2 or not hidden.any():
             return None
         weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         # Of the values that it was not shown it knows nothing, which is no news to the user.
@@ -380,12 +380,17 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         other = self._model(domain, None, False, steps)
         other.fit(layout.without(frame, hidden), sample_weight=sample_weight)
 
-        def told(model: TrainedModel, rows: Any) -> Told:
+        def predict(model: TrainedModel, rows: Any) -> CellPredictions:
             draws = min(self.draws, _DRAWS_OF_FIT)
             return summarize(layout, self._pieces(model, rows, draws), frame, self.seed)
 
         return fit_stack(
-            layout, frame, hidden, partial(told, trained), partial(told, other.trained_), weights
+            layout,
+            frame,
+            hidden,
+            partial(predict, trained),
+            partial(predict, other.trained_),
+            weights,
         )
 
     def _pieces(self, trained: TrainedModel, frame: Any, draws: int) -> Iterator[tuple[Any, int]]:
@@ -430,8 +435,8 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         seed = check_seed(self.seed)
         domain = _check(trained, self.estimate, self.draws)
         shifts = _shifts(domain, self.shift or {})
-        told = summarize(stack.layout, self._pieces(trained, frame, self.draws), frame, seed)
-        found = stack.fill(frame, told, self.estimate, seed)
+        said = summarize(stack.layout, self._pieces(trained, frame, self.draws), frame, seed)
+        found = stack.fill(frame, said, self.estimate, seed)
         gaps = {c.name: frame[c.name].isna().to_numpy() for c in domain.learned}
         is_complete = all(name in found for name, holes in gaps.items() if holes.any())
         filled = frame.copy() if is_complete else self._fill_alone(trained, frame)

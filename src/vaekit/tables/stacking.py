@@ -1,4 +1,4 @@
-"""Missing cells by several regressions, weighted by how well each tells cells known but hidden."""
+"""Missing cells by several regressions, weighted by how well each predicts hidden known cells."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +16,10 @@ from vaekit.tables.numbers import NumericColumn
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_MOST_LABELS = 30  # of a column that is told by regressions; of one with more, the model tells all
-_MOST_FEATURES = 60  # of a regression: those that go most with what is told
+_MOST_LABELS = (
+    30  # of a column that is predicted by regressions; of one with more, the model predicts all
+)
+_MOST_FEATURES = 60  # of a regression: those that go most with what is predicted
 _MOST_ROWS = 3000  # that a regression learns from
 _TREES, _LEAF, _FEW_FEATURES = 40, 3, 10
 _PENALTIES, _KERNEL_PENALTIES = np.logspace(-1, 4, 11), np.logspace(-4, 2, 9)
@@ -28,7 +30,7 @@ FEWEST_ROWS = 50
 _SHRINK = 25.0  # cells that the weights of all columns together count for those of one
 _SUM = 1e3  # weight of the rule that weights sum to one
 _LEAST_SPREAD = 0.3  # of the residuals' spread that the local spread has at least
-_PARTS = 4  # in which hidden cells are told, the others shown
+_PARTS = 4  # in which hidden cells are predicted, the others shown
 _ENOUGH = 40  # residuals of one column, without those of the others
 
 
@@ -78,8 +80,8 @@ class Block:
         return not self.labels
 
     @property
-    def told(self) -> bool:
-        """Whether regressions tell it."""
+    def is_predicted(self) -> bool:
+        """Whether regressions predict it."""
         return self.complete and (self.is_number or len(self.labels) > 1)
 
     def encode(self, values: Any) -> Floats:
@@ -161,7 +163,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Told:
+class CellPredictions:
     """What the model says of each cell of each row, in the layout of a matrix.
 
     Attributes:
@@ -177,7 +179,9 @@ class Told:
     rank: Floats
 
 
-def summarize(layout: Layout, pieces: Iterator[tuple[Any, int]], frame: Any, seed: int) -> Told:
+def summarize(
+    layout: Layout, pieces: Iterator[tuple[Any, int]], frame: Any, seed: int
+) -> CellPredictions:
     """Return what draws say, one piece of the rows at a time.
 
     Args:
@@ -204,12 +208,14 @@ def summarize(layout: Layout, pieces: Iterator[tuple[Any, int]], frame: Any, see
         draw = cells[picked, np.arange(cells.shape[1])]
         below = (cells < draw).sum(0) + rng.random(draw.shape) * (cells == draw).sum(0)
         parts.append((cells.mean(0, dtype=np.float64), cells.std(0), draw, below / draws))
-    return Told(*(np.concatenate(part).astype(np.float64) for part in zip(*parts, strict=True)))
+    return CellPredictions(
+        *(np.concatenate(part).astype(np.float64) for part in zip(*parts, strict=True))
+    )
 
 
 @dataclass(frozen=True)
 class Regression:
-    """Tells the cells of a column from the others of its row, in one or in several ways.
+    """Predicts the cells of a column from the others of its row, in one or in several ways.
 
     Attributes:
         features: Places of the cells that it reads.
@@ -296,7 +302,7 @@ class Chain:
     kernels and trees read what they filled.
 
     Attributes:
-        blocks: The columns that are told.
+        blocks: The columns that are predicted.
         first: A regression for each.
         second: Likewise, in several ways.
 
@@ -313,18 +319,18 @@ class Chain:
         cls, layout: Layout, X: Floats, mean: Floats, weights: Floats | None, seed: int
     ) -> Self:
         """Learn from rows with holes, and from what the model says of them."""
-        blocks = tuple(b for b in layout.blocks if b.told)
+        blocks = tuple(b for b in layout.blocks if b.is_predicted)
         counts = np.ones(len(X)) if weights is None else weights
         known = [np.flatnonzero(~np.isnan(X[:, b.places.start]) & (counts > 0)) for b in blocks]
-        told = [(b, rows) for b, rows in zip(blocks, known, strict=True) if len(rows) > 1]
+        usable = [(b, rows) for b, rows in zip(blocks, known, strict=True) if len(rows) > 1]
         base = np.where(np.isnan(X), mean, X)
 
         def fitted(base: Floats, several: bool) -> tuple[Regression, ...]:
             return tuple(
-                Regression.fit(base, b.places, rows, weights, several, seed) for b, rows in told
+                Regression.fit(base, b.places, rows, weights, several, seed) for b, rows in usable
             )
 
-        blocks = tuple(b for b, _ in told)
+        blocks = tuple(b for b, _ in usable)
         first = fitted(base, False)
         ridge, *_ = cls(blocks, first, ()).round(first, base, mean)
         second = fitted(np.where(np.isnan(X), (mean + ridge) / 2, X), True)
@@ -350,7 +356,7 @@ class Chain:
 
 
 def hidden_cells(layout: Layout, X: Floats, seed: int) -> Bools:
-    """Return cells to hide: a fifth of the known ones of each column that regressions tell.
+    """Return cells to hide: a fifth of the known ones of each column that regressions predict.
 
     There is a flag for each row and block. No label is hidden everywhere, and of numbers two
     remain.
@@ -358,7 +364,7 @@ def hidden_cells(layout: Layout, X: Floats, seed: int) -> Bools:
     rng = np.random.default_rng(seed)
     found = np.zeros((len(X), len(layout.blocks)), dtype=bool)
     for number, block in enumerate(layout.blocks):
-        if not block.told:
+        if not block.is_predicted:
             continue
         cells = X[:, block.places]
         known = ~np.isnan(cells[:, 0])
@@ -489,29 +495,31 @@ class Stack:
     margins: Mapping[str, Margin]
     widening: Mapping[str, float]
 
-    def fill(self, frame: Any, told: Told, estimate: str, seed: int) -> dict[str, Any]:
+    def fill(self, frame: Any, model: CellPredictions, estimate: str, seed: int) -> dict[str, Any]:
         """Return values for the missing cells of each column, by its name.
 
         Args:
             frame: Rows with holes.
-            told: What the model says of them.
+            model: What the model says of them.
             estimate: ``"mean"`` or ``"draw"``.
             seed: Of draws.
         """
         X = self.layout.encode(frame)
-        mixed = mix(self.layout.blocks, self.chain.candidates(X, told.mean), self.weights)
+        mixed = mix(self.layout.blocks, self.chain.candidates(X, model.mean), self.weights)
         rng, found = np.random.default_rng(seed), {}
-        for block in (b for b in self.layout.blocks if b.told):
+        for block in (b for b in self.layout.blocks if b.is_predicted):
             name, places = block.column.name, block.places
             holes = frame[name].isna().to_numpy()
             cells = mixed[holes][:, places]
             if estimate == "draw" and block.is_number:
-                rank, spread = told.rank[holes, places.start], told.spread[holes, places.start]
+                rank, spread = model.rank[holes, places.start], model.spread[holes, places.start]
                 spread = spread * self.widening[name]
                 cells = cells + self.margins[name].off(rank, spread)[:, None]
                 cells = _possible(cells, block)
             elif estimate == "draw":
-                cells = _relabelled(told.draw[holes, places], told.mean[holes, places], cells, rng)
+                cells = _relabelled(
+                    model.draw[holes, places], model.mean[holes, places], cells, rng
+                )
             found[name] = self.layout.decode(block, cells)
         return found
 
@@ -520,8 +528,8 @@ def fit_stack(
     layout: Layout,
     frame: Any,
     hidden: Bools,
-    told: Callable[[Any], Told],
-    told_by_other: Callable[[Any], Told],
+    predict: Callable[[Any], CellPredictions],
+    predict_by_other: Callable[[Any], CellPredictions],
     weights: Floats | None,
     seed: int = 0,
 ) -> Stack:
@@ -531,15 +539,15 @@ def fit_stack(
         layout: Of the matrix.
         frame: Rows of training, with holes.
         hidden: Known cells that the other model was not shown, one flag for each block.
-        told: From rows with holes to what the model says of them.
-        told_by_other: The same of the other model.
+        predict: From rows with holes to what the model says of them.
+        predict_by_other: The same of the other model.
         weights: How much each row counts.
         seed: Of the trees and the parts.
     """
     X = layout.encode(frame)
     masked = np.where(layout.cells(hidden), np.nan, X)
     blind = Chain.fit(
-        layout, masked, told_by_other(layout.without(frame, hidden)).mean, weights, seed
+        layout, masked, predict_by_other(layout.without(frame, hidden)).mean, weights, seed
     )
     parts = np.random.default_rng(seed).integers(_PARTS, size=hidden.shape)
     found: list[Floats] = []
@@ -547,7 +555,7 @@ def fit_stack(
     for part in range(_PARTS):
         now = hidden & (parts == part)
         cells = layout.cells(now)
-        said = told_by_other(layout.without(frame, now))
+        said = predict_by_other(layout.without(frame, now))
         candidates = blind.candidates(np.where(cells, np.nan, X), said.mean)
         found = found or [np.zeros(X.shape) for _ in candidates]
         for out, one in zip(found, candidates, strict=True):
@@ -555,7 +563,7 @@ def fit_stack(
         spread[cells] = said.spread[cells]
     mixing = stacking_weights(layout.blocks, found, X, hidden)
     mixed = mix(layout.blocks, found, mixing)
-    own, others = told(frame), told_by_other(frame)
+    own, others = predict(frame), predict_by_other(frame)
     return Stack(
         layout,
         Chain.fit(layout, X, own.mean, weights, seed),
@@ -565,7 +573,9 @@ def fit_stack(
     )
 
 
-def _widening(blocks: Sequence[Block], own: Told, other: Told, holes: Bools) -> Mapping[str, float]:
+def _widening(
+    blocks: Sequence[Block], own: CellPredictions, other: CellPredictions, holes: Bools
+) -> Mapping[str, float]:
     """Return how much larger the other model's spread is in the holes of each column."""
     numbers = [b for b in blocks if b.is_number]
     found: dict[str, float] = {}
