@@ -52,6 +52,7 @@ OPTIONS = {
     "ema": [1, -1, "x"],
     "patience": [0, 10**20, "x"],
     "max_minutes": [0, -1, float("nan"), "x"],
+    "cpu_minutes": [0, -1, float("nan"), "x"],
     "checkpoint_seconds": [-1, "x", float("nan")],
     "contamination": [0, 0.7, -1, "x"],
     "false_alarm_rate": [0, 2, "x"],

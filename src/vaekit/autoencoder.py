@@ -76,9 +76,11 @@ class Autoencoder(Shareable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         max_epochs: Passes over the data; ``None`` takes as many as give about ``steps`` steps. This
             and all options from here on are those of `TrainConfig`.
         steps: About how many steps; ``None`` takes the preset's choice, or 2,400.
-        max_minutes: Stop after this time. Where the sampling prior is a flow, a quarter of it is
-            kept for that, and two fifths where latents are codes; the seconds that others take
-            come on top.
+        max_minutes: Stop after this time, reading included. Where the sampling prior is a flow, a
+            quarter of it is kept for that, and two fifths where latents are codes; the seconds that
+            others take come on top.
+        cpu_minutes: The same in time of the processors, of all threads of this process together,
+            so that as much is learned however busy a shared machine is; in place of the other.
         batch_size: Items per step; ``None`` takes the preset's choice, or 128.
         learning_rate: Peak step size; ``None`` chooses it by the kind of network.
         warm_up: Share of steps in which it rises.
@@ -135,6 +137,7 @@ class Autoencoder(Shareable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         max_epochs: int | None = None,
         steps: int | None = None,
         max_minutes: float | None = None,
+        cpu_minutes: float | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
         warm_up: float = 0.05,
@@ -170,6 +173,7 @@ class Autoencoder(Shareable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.max_epochs = max_epochs
         self.steps = steps
         self.max_minutes = max_minutes
+        self.cpu_minutes = cpu_minutes
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.warm_up = warm_up

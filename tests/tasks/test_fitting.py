@@ -45,6 +45,7 @@ def test_training_and_flow_end_within_the_time(monkeypatch):
     monkeypatch.setattr("vaekit.fitting.prior._MANY_STEPS", 1)
     limit = 3.0
     x = torch.randn(12_000, 4, generator=torch.Generator().manual_seed(0)).numpy()
+    fit_model(Plan("vae", 2), x[:100], None, TrainConfig(max_epochs=1, progress=False))  # imports
     config = TrainConfig(max_epochs=10_000, max_minutes=limit / 60, progress=False)
     fitted = fit_model(Plan(WITH_FLOW, 2), x, None, config)
     assert type(fitted.trained.model.fitted_prior) is FlowMatching

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -240,6 +241,32 @@ def test_time_limit_stops_and_brings_the_learning_rate_down():
     assert result.history[-1]["learning_rate"] < 0.1 * CONFIG.peak_rate(model)
 
 
+def test_a_limit_of_processor_time_waits_for_a_busy_machine():
+    model, objective = make()
+
+    def wait(event):  # as where others have the processors
+        time.sleep(0.01)
+
+    config = replace(CONFIG, max_epochs=100_000, cpu_minutes=0.01)
+    result = train(model, objective, data(400), config, callbacks=[wait])
+    assert 0.6 <= result.spent < 1.2
+    assert result.seconds > 1.5 * result.spent
+    model, _ = make()
+    assert result.history[-1]["learning_rate"] < 0.1 * CONFIG.peak_rate(model)
+
+
+def test_one_limit_of_time_is_given():
+    with pytest.raises(SpecError, match="must not be given together"):
+        TrainConfig(max_minutes=1, cpu_minutes=1)
+
+
+def test_what_reading_took_is_not_trained():
+    assert TrainConfig().after(7).most_seconds is None
+    assert TrainConfig(max_minutes=1).after(20).most_seconds == pytest.approx(40)
+    left = TrainConfig(cpu_minutes=1).after(90)
+    assert (left.cpu_minutes, left.max_minutes) == (pytest.approx(0.1), None)
+
+
 def test_ema_averages_the_weights_and_forgets_the_start():
     model, objective = make()
     seen = []
@@ -362,6 +389,7 @@ def test_rows_keep_their_dtype_and_are_encoded_by_batch():
         ("validation", 1.0),
         ("ema", 1.0),
         ("max_minutes", -1),
+        ("cpu_minutes", 0),
         ("patience", 0),
         ("strategy", "zero"),
         ("seed", -1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from time import process_time
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +28,7 @@ from vaekit.console.options import (
     parse_assignments,
 )
 from vaekit.console.stopping import saying_what_is_kept
+from vaekit.deadlines import Stopwatch
 from vaekit.errors import SpecError
 from vaekit.files import sweep
 from vaekit.places import is_there
@@ -206,6 +208,7 @@ def fit(
 
     vaekit fit fashion_mnist runs/fashion --track tensorboard --track wandb --track-project shirts
     """
+    waited, worked = Stopwatch(), Stopwatch(process_time)
     storage.check_destination(run)
     if restart and options["resume"]:
         raise SpecError("--resume and --restart must not be given together; leave one out.")
@@ -261,6 +264,12 @@ def fit(
     preset = presets.choose_preset(name, parse_assignments(option or []))
     if captions:
         _check_captions(context, options)
+    limit = training.TrainConfig(
+        max_minutes=options["max_minutes"], cpu_minutes=options["cpu_minutes"]
+    )
+    reading = waited if limit.cpu_minutes is None else worked
+    limit = limit.after(reading.seconds())
+    options |= {"max_minutes": limit.max_minutes, "cpu_minutes": limit.cpu_minutes}
     model = vaekit.Autoencoder(
         preset, domain=domain, checkpoint_dir=run, callbacks=callbacks, progress=True, **options
     )

@@ -1,7 +1,6 @@
 """An autoencoder of the library diffusers as the first stage of latent diffusion, not trained."""
 
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 
 from vaekit.bounds import Budget, metered
+from vaekit.deadlines import Stopwatch
 from vaekit.errors import CompositionError, FormatError, SpecError
 from vaekit.files import expanded_path, read_json
 from vaekit.fitting.trained import batches_of
@@ -361,7 +361,7 @@ def measure(model: Model, items: TrainingSet, config: TrainConfig) -> TrainResul
     Returns:
         A history of one row, after no step: the negative evidence lower bound.
     """
-    started = time.monotonic()
+    waited, spent = Stopwatch(), Stopwatch(config.clock)
     assert isinstance(model, VAE)
     fabric = make_fabric(config)
     fabric.to_device(model)
@@ -381,7 +381,7 @@ def measure(model: Model, items: TrainingSet, config: TrainConfig) -> TrainResul
                     totals[name] = totals.get(name, 0.0) + term.item() * len(batch.x)
     means = {name: total / len(some) for name, total in totals.items()}
     row = {"epoch": 1, "step": 0, "learning_rate": 0.0, **means}
-    return TrainResult([row], 1, time.monotonic() - started)
+    return TrainResult([row], 1, waited.seconds(), spent.seconds())
 
 
 def _calibrate_noise(model: VAE, batches: Sequence[Batch]) -> None:
@@ -401,7 +401,7 @@ def planned_steps(config: TrainConfig, items: int, most: int) -> int:
         items: How many there are to train on.
         most: What there is time for, where a time is given and no number of steps.
     """
-    if config.max_minutes is not None and config.steps is None and config.max_epochs is None:
+    if config.most_seconds is not None and config.steps is None and config.max_epochs is None:
         return most
     per_epoch = -(-items // config.items_per_step)
     return int(min(config.epochs(items) * per_epoch, config.most_steps))

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vaekit.deadlines import Deadline, Stopwatch
 from vaekit.domains.base import Domain
 from vaekit.domains.captions import captions_of
 from vaekit.domains.choice import infer_domain, use_networks
@@ -190,7 +191,8 @@ def fit_prior(
         config: How: the same split and seed are used here.
         prior: Name of what to fit; see `NAMED_PRIORS`.
         steps: How many steps the training took; see `prior_after`.
-        seconds: After which the fit of a network stops; ``None`` for no limit.
+        seconds: After which, by the clock of the limit, the fit of a network stops; ``None`` for
+            no limit.
         preview: Where images are drawn on the way; ``None`` for nowhere.
         reporter: What callbacks are called by on the way; ``None`` for none.
 
@@ -207,7 +209,7 @@ def fit_prior(
         reader = trained.prior_reader()
     chosen = prior_after(prior, trained.vae, shape, len(training), steps, reader)
     if isinstance(chosen, FittedPrior) and seconds is not None:
-        chosen.deadline = started + seconds
+        chosen.deadline = Deadline.after(seconds, config.clock)
     tells = isinstance(chosen, AutoregressiveCodes) and chosen.network == "transformer"
     many = tells or isinstance(chosen, FlowMatching)
     most = _FLOW_ITEMS if many else _PRIOR_ITEMS
@@ -411,7 +413,7 @@ def fit_model(
         >>> fit_model(Plan(latent_dim=4), digits().images, None, config).result.best_epoch
         1
     """
-    observers = CallbackList(callbacks)
+    observers, reading = CallbackList(callbacks), Stopwatch(config.clock)
     if plan.first_stage is not None:
         check_first_stage(plan.first_stage)
     with ExitStack() as opened:
@@ -420,6 +422,7 @@ def fit_model(
             given = _opened(opened, plan, streamed, context, sample_weight, config)
         else:
             given = _in_memory(plan, X, context, sample_weight)
+        config = config.after(reading.seconds())
         return _fit(plan, given, config, folder, resume, observers, listeners)
 
 
@@ -571,7 +574,7 @@ class _Work:
         learned_from = items.count_for_training(config.held_out)
         if is_frozen(model):
             result = measure(model, items, config)
-            seconds = time_left(config, result.seconds)
+            seconds = time_left(config, result.spent)
             steps = planned_steps(config, learned_from, MOST_STEPS)
         else:
             training, seconds = _shared_time(config, self.preset.prior, learned_from, model)
@@ -664,15 +667,14 @@ def continue_training(
 
 def time_left(config: TrainConfig, spent: float) -> float | None:
     """Return the seconds that are left of a given time: all are the prior's."""
-    return None if config.max_minutes is None else max(60 * config.max_minutes - spent, 1e-3)
+    return None if config.most_seconds is None else max(config.most_seconds - spent, 1e-3)
 
 
 def _shared_time(
     config: TrainConfig, prior: str, items: int, model: Model
 ) -> tuple[TrainConfig, float | None]:
     """Return the training's part of a given time, and the seconds that are left for the prior."""
-    if config.max_minutes is None:
+    if config.most_seconds is None:
         return config, None
-    minutes = training_share(prior, items, has_codes(model)) * config.max_minutes
-    left = 60 * (config.max_minutes - minutes)
-    return replace(config, max_minutes=minutes), left or None
+    seconds = training_share(prior, items, has_codes(model)) * config.most_seconds
+    return config.within(seconds), config.most_seconds - seconds or None

@@ -3,7 +3,6 @@
 import abc
 import copy
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Self
 
@@ -14,6 +13,7 @@ from torch.distributions import Distribution
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Adam
 
+from vaekit.deadlines import Deadline
 from vaekit.distributions.gaussian import (
     REAL,
     SPHERE,
@@ -69,14 +69,14 @@ class FittedPrior(Prior, abc.ABC):
     """A prior that is fitted to encoded latents after training, and used for sampling.
 
     Attributes:
-        deadline: Reading of `time.monotonic` at which a fit stops early, its learning rate having
-            come down in time; ``None`` for none. Those that take seconds pay no heed. Not stored.
+        deadline: When a fit stops early, its learning rate having come down in time; ``None`` for
+            never. Those that take seconds pay no heed. Not stored.
         watch: Called with the share that is done after each step of a fit, which `True` ends;
             ``None`` for nothing.
             Those that take seconds pay no heed. Not stored.
     """
 
-    deadline: float | None = None
+    deadline: Deadline | None = None
     watch: Watch | None = None
 
     @abc.abstractmethod
@@ -307,7 +307,7 @@ def train(
     steps: int,
     batch_size: int,
     learning_rate: float,
-    deadline: float | None = None,
+    deadline: Deadline | None = None,
     watch: Watch | None = None,
 ) -> None:
     """Descend the mean loss by Adam; keep the weights that were best on a held-out tenth.
@@ -321,7 +321,7 @@ def train(
         steps: Optimiser steps.
         batch_size: Rows per step.
         learning_rate: Adam's first step size; it falls to 0 along a cosine.
-        deadline: Reading of `time.monotonic` at which to stop, if there are steps left.
+        deadline: When to stop, if there are steps left.
         watch: Called with the share that is done after each step; `True` ends the fit.
     """
     held_out, rest = _split(len(rows[0]))
@@ -352,13 +352,12 @@ def train(
     net.eval()
 
 
-def _progress(steps: int, deadline: float | None) -> Callable[[int], float]:
+def _progress(steps: int, deadline: Deadline | None) -> Callable[[int], float]:
     """Return the share that is done after each step, of the steps or of the time."""
-    started = time.monotonic()
     if deadline is None:
         return lambda step: step / steps
-    allowed = max(deadline - started, 1e-3)
-    return lambda step: min(1.0, max(step / steps, (time.monotonic() - started) / allowed))
+    allowed = max(deadline.left(), 1e-3)
+    return lambda step: min(1.0, max(step / steps, 1 - deadline.left() / allowed))
 
 
 def _split(count: int) -> tuple[Tensor, Tensor]:

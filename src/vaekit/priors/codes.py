@@ -1,7 +1,6 @@
 """Autoregressive densities of codes."""
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -141,7 +140,7 @@ class AutoregressiveCodes(FittedPrior, Steered):
             self.net = self._make_net(fresh).to(u.device)
             own = self.deadline
             if own is not None and self.scorer is not None:  # some of the time is the scorer's
-                own -= (own - time.monotonic()) * _SCORER_SHARE / (1 + _SCORER_SHARE)
+                own = own.shared(1 / (1 + _SCORER_SHARE))
             train(self.net, self._losses, rows, self.steps, size, rate, own, self.watch)
             if self.scorer is not None and fresh is not None:
                 self.scorer = self._make_scorer(fresh.fresh()).to(u.device)

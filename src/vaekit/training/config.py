@@ -2,6 +2,7 @@
 
 import abc
 import math
+import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vaekit.deadlines import Clock
 from vaekit.errors import SpecError, unknown_name
 from vaekit.seeds import RULE as SEED_RULE
 from vaekit.seeds import is_seed
@@ -50,6 +52,8 @@ class TrainConfig:
         steps: How many steps, where ``max_epochs`` leaves it open; ``None`` takes about as many as
             the preset suggests, or 2,400, but 10 to 300 passes.
         max_minutes: Stop after this time; the learning rate then comes down in time.
+        cpu_minutes: The same in time of the processors, of all threads of this process together:
+            as much is learned however busy the machine is. One of the two, or none.
         batch_size: Items per step, over all devices; ``None`` takes the preset's choice, or 128.
         learning_rate: Peak of AdamW's step size; warm-up and cosine lead to and from it.
             ``None`` takes 0.004, or 0.002 where there are convolutions, recurrence or attention;
@@ -81,6 +85,7 @@ class TrainConfig:
     max_epochs: int | None = None
     steps: int | None = None
     max_minutes: float | None = None
+    cpu_minutes: float | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
     warm_up: float = 0.05
@@ -106,12 +111,43 @@ class TrainConfig:
             value = getattr(self, name)
             if not _holds(holds, value):
                 raise SpecError(f"{name} must be {rule}; got {_shown(value)}.")
+        if self.max_minutes is not None and self.cpu_minutes is not None:
+            raise SpecError(
+                "max_minutes and cpu_minutes must not be given together: the one is what you wait "
+                "for, the other what the processors work; leave one out."
+            )
         if self.strategy == "fsdp" and self.precision == "fp16":
             raise SpecError(
                 "precision must be 'fp32' or 'bf16' with strategy='fsdp'; got 'fp16', whose "
                 "scaled losses are not spread."
             )
         object.__setattr__(self, "seed", int(self.seed))  # of NumPy, which overflows
+
+    @property
+    def clock(self) -> Clock:
+        """What counts the time that is limited."""
+        return time.monotonic if self.cpu_minutes is None else time.process_time
+
+    @property
+    def most_seconds(self) -> float | None:
+        """The time limit by `clock`, in seconds; ``None`` for none."""
+        minutes = self.max_minutes if self.cpu_minutes is None else self.cpu_minutes
+        return None if minutes is None else 60 * minutes
+
+    def within(self, seconds: float) -> Self:
+        """Return the same with another time limit by the same clock, in seconds."""
+        if self.cpu_minutes is None:
+            return replace(self, max_minutes=seconds / 60)
+        return replace(self, cpu_minutes=seconds / 60)
+
+    def after(self, seconds: float) -> Self:
+        """Return the same with what the limit leaves after some seconds, at least a tenth of it.
+
+        Args:
+            seconds: By `clock`; what reading took.
+        """
+        most = self.most_seconds
+        return self if most is None else self.within(max(most - seconds, _LEAST_LEFT * most))
 
     @property
     def items_per_step(self) -> int:
@@ -167,8 +203,18 @@ class TrainConfig:
 
     def schedule_identity(self) -> dict[str, Any]:
         """Return the options that a resumed run must share with the one it goes on with."""
-        free = {"max_minutes", "checkpoint_seconds", "tensorboard", "progress", "num_nodes"}
+        free = {
+            "max_minutes",
+            "cpu_minutes",
+            "checkpoint_seconds",
+            "tensorboard",
+            "progress",
+            "num_nodes",
+        }
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in free}
+
+
+_LEAST_LEFT = 0.1  # of a time limit, where reading took more than all of it
 
 
 def _shown(value: Any) -> str:
@@ -208,6 +254,7 @@ _RULES: dict[str, tuple[str, Any]] = {
     "max_epochs": (f"None or {_COUNT}", lambda v: v is None or _is_count(v)),
     "steps": (f"None or {_COUNT}", lambda v: v is None or _is_count(v)),
     "max_minutes": ("None or positive", lambda v: v is None or _positive(v)),
+    "cpu_minutes": ("None or positive", lambda v: v is None or _positive(v)),
     "batch_size": (f"None or {_COUNT}", lambda v: v is None or _is_count(v)),
     "learning_rate": ("None or positive and finite", lambda v: v is None or _positive(v)),
     "warm_up": ("in [0, 1)", lambda v: 0 <= v < 1),

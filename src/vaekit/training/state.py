@@ -19,6 +19,7 @@ from torch.nn.utils import clip_grad_norm_, parameters_to_vector, vector_to_para
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from vaekit.bounds import Amount
+from vaekit.deadlines import Stopwatch
 from vaekit.distributed import restarts
 from vaekit.errors import FormatError, TrainingError, VaekitError
 from vaekit.files import atomic_file, expanded_path, hold, parse_json
@@ -386,6 +387,8 @@ class State:
         position: Batches of the current epoch done.
         history: One row per epoch done.
         best_epoch: Epoch of the best weights so far.
+        waited: Seconds trained, over all resumed runs.
+        spent: The same by the clock of the limit, see `TrainConfig.clock`.
     """
 
     def __init__(
@@ -394,20 +397,18 @@ class State:
         self.machinery, self.items, self.folder, self.config = machinery, items, folder, config
         self.step = self.epoch = self.position = self.best_epoch = 0
         self.history: list[dict[str, float]] = []
-        self.seconds = 0.0
+        self.waited, self.spent = Stopwatch(), Stopwatch(config.clock)
         self._totals: dict[str, float] = {}
         self._best: dict[str, Tensor] = {}
         self._best_loss = math.inf
-        self._since = self._saved = time.monotonic()
+        self._saved = time.monotonic()
         self._saved_step: int | None = None
 
     def start_clock(self) -> None:
         """Count time from now."""
-        self._since = self._saved = time.monotonic()
-
-    def elapsed(self) -> float:
-        """Seconds trained, over all resumed runs."""
-        return self.seconds + time.monotonic() - self._since
+        self._saved = time.monotonic()
+        self.waited.start()
+        self.spent.start()
 
     def advance(self, values: Mapping[str, float]) -> None:
         """Count a step and add its terms to the means of the epoch."""
@@ -451,8 +452,6 @@ class State:
         if self.folder is not None and self._saved_step != self.step:
             self.save()
         self.machinery.gather(self._best or None)
-        self.seconds = self.elapsed()
-        self._since = time.monotonic()
 
     def is_due(self) -> bool:
         """Return whether it is time for a checkpoint."""
@@ -506,7 +505,8 @@ class State:
             "totals": self._totals,
             "best_epoch": self.best_epoch,
             "best_loss": self._best_loss if math.isfinite(self._best_loss) else None,
-            "seconds": self.elapsed(),
+            "seconds": self.waited.seconds(),
+            "spent": self.spent.seconds(),
             "identity": self._identity(),
         }
 
@@ -546,7 +546,8 @@ class State:
             ) from error
         self.step, self.epoch, self.position = place["step"], place["epoch"], place["position"]
         self.history, self._totals = place["history"], place["totals"]
-        self.best_epoch, self.seconds = place["best_epoch"], place["seconds"]
+        self.best_epoch, self.waited.before = place["best_epoch"], place["seconds"]
+        self.spent.before = place.get("spent", place["seconds"])
         self._best_loss = math.inf if place["best_loss"] is None else place["best_loss"]
         self._saved_step = self.step
 

@@ -126,12 +126,14 @@ class TrainResult:
         history: One row per epoch: epoch, step, learning_rate, the terms of the objective over
             the training items, and the same with ``validation_`` before them (nats per item).
         best_epoch: Epoch of the weights kept.
-        seconds: Time spent, over all resumed runs.
+        seconds: Time that a user waited, over all resumed runs.
+        spent: The same by the clock of the limit, see `TrainConfig.clock`.
     """
 
     history: list[dict[str, float]]
     best_epoch: int
     seconds: float
+    spent: float
 
 
 def train(
@@ -196,7 +198,8 @@ def train(
         alone = machinery.fabric.world_size == 1
         with listening(callbacks, state, config) as notify, finishing_steps(alone) as request:
             _Loop(machinery, state, training, validation, config, notify, request).run()
-    return TrainResult(state.history, state.best_epoch, state.seconds)
+    waited, spent = state.waited.seconds(), state.spent.seconds()
+    return TrainResult(state.history, state.best_epoch, waited, spent)
 
 
 def held(folder: Path | None) -> AbstractContextManager[None]:
@@ -233,7 +236,7 @@ class _Loop:
     ) -> None:
         self.machinery, self.state, self.config, self.notify = machinery, state, config, notify
         self.request = request
-        self.elapsed = 0.0
+        self.spent = 0.0
         self.training = training
         self.validation = None if validation is None else validation.resampled()
         self.epochs = config.epochs(len(training))
@@ -298,8 +301,8 @@ class _Loop:
 
     def _read_clock(self) -> None:
         """Look at the time; of several processes all go by the first one's clock."""
-        if self.config.max_minutes is not None:
-            self.elapsed = self.machinery.of_first(self.state.elapsed())
+        if self.config.most_seconds is not None:
+            self.spent = self.machinery.of_first(self.state.spent.seconds())
 
     def _tell(self, kind: Literal["step", "epoch", "end"], values: Mapping[str, float]) -> None:
         total = self._clock().total
@@ -392,9 +395,9 @@ class _Loop:
     def _clock(self) -> TrainingProgress:
         """Return where the training is; with a time limit, the plan shrinks to what fits in it."""
         planned, step = self.planned, self.state.step
-        if self.config.max_minutes is not None and step > 0:
-            spent = self.elapsed / (60 * self.config.max_minutes)
-            planned = min(planned, max(step, int(step / max(spent, 1e-9))))
+        if self.config.most_seconds is not None and step > 0:
+            share = self.spent / self.config.most_seconds
+            planned = min(planned, max(step, int(step / max(share, 1e-9))))
         return TrainingProgress(step, planned, len(self.training))
 
     def _is_done(self) -> bool:
@@ -407,8 +410,8 @@ class _Loop:
         return self._out_of_time() or self.state.step >= self.config.most_steps
 
     def _out_of_time(self) -> bool:
-        limit = self.config.max_minutes
-        return limit is not None and self.elapsed >= 60 * limit
+        limit = self.config.most_seconds
+        return limit is not None and self.spent >= limit
 
     def _out_of_patience(self) -> bool:
         patience = self.config.patience

@@ -177,7 +177,8 @@ def check_tuning_folder(folder: Path) -> None:
 
 
 def _checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    own = {"callbacks", "checkpoint_dir", "domain", "max_minutes", "preset", "progress", "resume"}
+    limits = {"max_minutes", "cpu_minutes"}
+    own = {"callbacks", "checkpoint_dir", "domain", "preset", "progress", "resume"} | limits
     known = Autoencoder().get_params().keys() - own
     for name in options:
         if name not in known:

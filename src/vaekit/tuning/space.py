@@ -21,6 +21,7 @@ _FIXED = frozenset(
     {
         "callbacks",
         "checkpoint_dir",
+        "cpu_minutes",
         "decoder",
         "device",
         "devices",
