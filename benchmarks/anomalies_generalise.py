@@ -305,7 +305,7 @@ def rules(options):
     print("rows that break a rule, % found at 10 % false alarms")
     for protocol, names in methods.items():
         for name in names:
-            found = {rule: [] for rule in RULES}
+            found, named, aside = {rule: [] for rule in RULES}, [], []
             for rule, seed in itertools.product(RULES, range(options.seeds)):
                 rng = np.random.default_rng(seed)
                 rows, odd = ruled(rule, 2000, rng), broken(ruled(rule, 100, rng), rng)
@@ -317,17 +317,26 @@ def rules(options):
                     usual, scores = np.split(detector.decision_scores_, [len(rows)])
                 else:
                     usual, scores = (-detector.score_samples(x) for x in (rows[1000:], odd))
-                found[rule].append(100 * (scores > np.quantile(usual, 0.9)).mean())
+                is_found = scores > np.quantile(usual, 0.9)
+                found[rule].append(100 * is_found.mean())
+                why = detector.explain(odd[is_found])
+                named += [any(reason.column == "2" for reason in said) for said in why]
+                aside += [said[0].column not in ("0", "1", "2") for said in why]
             shares = {rule: np.mean(values) for rule, values in found.items()}
             mean = np.mean(list(shares.values()))
             print(
                 f"  {protocol} {name:18} {mean:.0f}:",
                 {r: round(s) for r, s in shares.items()},
+                f"reason {100 * np.mean(named):.0f}, aside {100 * np.mean(aside):.0f}",
                 flush=True,
             )
             keep(
                 f"rows that break a rule: {name}",
-                {f"{protocol}: found, %": mean},
+                {
+                    f"{protocol}: found, %": mean,
+                    f"{protocol}: found, the changed column a reason, %": 100 * np.mean(named),
+                    f"{protocol}: found, first reason aside, %": 100 * np.mean(aside),
+                },
                 seeds=options.seeds,
             )
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from vaekit.anomalies.drift import Drift, find_drift
 from vaekit.anomalies.inputs import (
     AnomalyScore,
+    BrokenCells,
     ReferenceStatistics,
     ScoringInputs,
     arrays_of_part,
@@ -25,6 +26,7 @@ from vaekit.anomalies.marginals import TailProbability
 from vaekit.anomalies.patches import PatchDistance
 from vaekit.anomalies.reasons import (
     Reason,
+    columns_of,
     find_reasons,
     heat_maps,
     region_reasons,
@@ -174,8 +176,10 @@ class Detector:
         """Return the columns of each row that make it unusual, the strongest first.
 
         Each column in turn is replaced by what the model expects there; those whose replacement
-        makes the row more usual are the reasons. Of images whose patches are compared they are
-        the regions that are unusual; see `vaekit.anomalies.region_reasons`.
+        makes the row more usual are the reasons. Of rows whose score is that of a rule between
+        columns that they break, the reasons are the columns that differ from what the others say.
+        Of images whose patches are compared they are the regions that are unusual; see
+        `vaekit.anomalies.region_reasons`.
 
         Args:
             X: Rows of an array or a table, or images.
@@ -187,7 +191,15 @@ class Detector:
         """
         if self.localizes:
             return region_reasons(self._pixels(X, context), float(np.median(self._peaks)), top)
-        return find_reasons(self.trained, self.frame, self.usual_cost, X, context, top)
+        broken = self._broken_cells(X, context)
+        return find_reasons(self.trained, self.frame, self.usual_cost, X, context, top, broken)
+
+    def _broken_cells(self, X: Any, context: Any) -> BrokenCells | None:
+        """Return which cells break rules, of the first score that knows of some."""
+        columns_of(self.trained.domain)
+        seen = self.prepare_inputs(X, context)
+        found = (score.broken_cells(seen) for score in self.scores)
+        return next((cells for cells in found if cells is not None), None)
 
     def heat_maps(self, X: Any) -> Floats:
         """Return where images are unusual: their anomaly maps.

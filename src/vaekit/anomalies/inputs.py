@@ -281,6 +281,21 @@ Arrays = Mapping[str, NDArray[Any]]
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class BrokenCells:
+    """Which cells of some items differ from what the other cells say.
+
+    Attributes:
+        is_broken: Whether it is this that makes the item's score, shape (items,).
+        off: How much each coordinate adds to the score, at least 0; shape (items, coordinates).
+        expected: The coordinates that the others say; of the same shape.
+    """
+
+    is_broken: NDArray[np.bool_]
+    off: Floats
+    expected: Floats
+
+
 class AnomalyScore(abc.ABC):
     """One way to tell how unusual items are."""
 
@@ -304,6 +319,10 @@ class AnomalyScore(abc.ABC):
     @abc.abstractmethod
     def restored(self, arrays: Arrays) -> Self:
         """Return the same score with what another had learned."""
+
+    def broken_cells(self, seen: ScoringInputs) -> BrokenCells | None:
+        """Return which cells break rules; ``None`` of scores that know of no rules."""
+        return None
 
 
 def arrays_of_part(arrays: "Arrays", prefix: str) -> dict[str, NDArray[Any]]:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaekit.anomalies.inputs import ReferenceStatistics, cost_at_mean
+from vaekit.anomalies.inputs import BrokenCells, ReferenceStatistics, cost_at_mean
 from vaekit.domains.base import Domain
 from vaekit.domains.checks import is_frame
 from vaekit.errors import CompositionError
@@ -18,7 +18,10 @@ from vaekit.models.vae import VAE
 from vaekit.training.config import Items
 from vaekit.types import Batch
 
+Floats = NDArray[np.float64]
+
 _SMALLEST = 1e-6
+_TELLING = 0.1  # of the strongest: what is off by less goes with another column
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,9 @@ class Reason:
         expected: What the model would have it be, given the others.
         share: Of what the row costs above the usual, how much goes away if it were so as well as
             the columns before it. Where no column makes the row cheaper, its share of how far all
-            columns are from what is usual in training, which is then what is expected.
+            columns are from what is usual in training, which is then what is expected. Of a row
+            that breaks a rule between columns, its share of how far all are from what the others
+            say.
     """
 
     column: str
@@ -60,8 +65,12 @@ def find_reasons(
     X: Any,
     context: Any = None,
     top: int = 3,
+    broken: BrokenCells | None = None,
 ) -> list[list[Reason]]:
     """Return the columns of each row whose replacement makes it more usual, the strongest first.
+
+    Of rows whose score is that of a broken rule they are the columns that differ from what the
+    others say.
 
     One after the other: with the strongest replaced, the model is asked again what it expects of
     the rest, so that a wrong value does not blame the columns that go with it.
@@ -73,6 +82,7 @@ def find_reasons(
         X: Rows of an array or a table.
         context: Their labels or properties, for conditional models.
         top: How many at most.
+        broken: Which cells break a rule; ``None`` where rules are not asked for.
 
     Raises:
         CompositionError: Items are no rows of columns.
@@ -85,7 +95,11 @@ def find_reasons(
         for batch in trained.batches(raw, context)
         for place in range(len(batch.x))
     )
-    return [search.reasons(raw, place, row, top) for place, row in enumerate(rows)]
+    found = []
+    for place, row in enumerate(rows):
+        by_rule = search.by_rule(raw, place, row, top, broken) if broken is not None else []
+        found.append(by_rule or search.reasons(raw, place, row, top))
+    return found
 
 
 @dataclass(frozen=True)
@@ -113,6 +127,23 @@ class _Search:
         telling = [reason for reason in found if reason.found != reason.expected]
         return telling or self._farthest(raw, place, row, top)
 
+    def by_rule(
+        self, raw: Any, place: int, row: Batch, top: int, broken: BrokenCells
+    ) -> list[Reason]:
+        """Return the columns that differ most from what the others say, if that makes the score."""
+        if not broken.is_broken[place]:
+            return []
+        names = list(self.columns)
+        off = np.array([float(broken.off[place][self._coordinates(n)].sum()) for n in names])
+        if row.observed is not None:
+            known = [bool(row.observed[0, list(self.columns[n])].any()) for n in names]
+            off = np.where(known, off, 0.0)
+        least = _TELLING * off.max()
+        chosen = [i for i in np.argsort(-off, kind="stable")[:top] if off[i] > least]
+        expected = {names[i]: broken.expected[place] for i in chosen}
+        shares = {names[i]: float(off[i] / off.sum()) for i in chosen}
+        return self._beside(raw, place, row, expected, shares)
+
     def _farthest(self, raw: Any, place: int, row: Batch, top: int) -> list[Reason]:
         """Return the columns farthest from what is usual, of a row that is odd as a whole."""
         frame, names = self.frame, list(self.columns)
@@ -120,17 +151,29 @@ class _Search:
         far = np.array([float((away[self._coordinates(name)] ** 2).sum()) for name in names])
         if not far.any():
             return []
-        chosen = [names[i] for i in np.argsort(-far, kind="stable")[:top] if far[i] > 0]
-        x = row.visible.clone()
-        for name in chosen:
+        chosen = [i for i in np.argsort(-far, kind="stable")[:top] if far[i] > 0]
+        shares = {names[i]: float(far[i] / far.sum()) for i in chosen}
+        return self._beside(raw, place, row, dict.fromkeys(shares, frame.mean), shares)
+
+    def _beside(
+        self,
+        raw: Any,
+        place: int,
+        row: Batch,
+        expected: Mapping[str, Floats],
+        shares: Mapping[str, float],
+    ) -> list[Reason]:
+        """Return reasons by column: what a row has beside the expected coordinates."""
+        x, names = row.visible.clone(), list(self.columns)
+        for name in shares:
             for cell in self.columns[name]:
-                x[0, cell] = self._usual(cell)
+                x[0, cell] = self._value(cell, expected[name])
         shown = self.trained.domain.decode(x)
         reasons = []
-        for name in chosen:
+        for name, share in shares.items():
             at = names.index(name)
-            given, usual = _cell(raw, place, name, at), _cell(shown, 0, name, at)
-            reasons.append(Reason(name, given, usual, float(far[at] / far.sum())))
+            given, other = _cell(raw, place, name, at), _cell(shown, 0, name, at)
+            reasons.append(Reason(name, given, other, share))
         return [reason for reason in reasons if reason.found != reason.expected]
 
     def _coordinates(self, name: str) -> NDArray[np.int64]:
@@ -143,12 +186,12 @@ class _Search:
             return np.array([sum(codes) + cell - len(codes)])
         return np.arange(codes[cell]) + sum(codes[:cell])
 
-    def _usual(self, cell: int) -> float:
-        """Return the most frequent label of a cell, or the mean of its numbers."""
+    def _value(self, cell: int, coordinates: Floats) -> float:
+        """Return the label or the number of a cell that has these coordinates, or is near them."""
         frame, at = self.frame, self._of_cell(cell)
         if cell < len(frame.num_codes):
-            return float(frame.mean[at].argmax() + 1)
-        return float((frame.low + frame.span * frame.mean)[at[0]])
+            return float(coordinates[at].argmax() + 1)
+        return float((frame.low + frame.span * coordinates)[at[0]])
 
     def _strongest(self, x: Tensor, row: Batch, before: list[str]) -> tuple[float, str, float]:
         """Return what x costs, nats, and which column makes it how much cheaper."""
@@ -195,8 +238,6 @@ def _cell(rows: Any, row: int, name: str, place: int) -> Any:
     value = rows[name].iloc[row] if is_frame(rows) else rows[row][place]
     return value.item() if isinstance(value, np.generic | Tensor) else value
 
-
-Floats = NDArray[np.float64]
 
 _BLUR = 1 / 28  # of the shorter side: a fault is larger than a pixel, the noise of one is not
 

@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from vaekit.anomalies.compositions import mid_ranks, some_sorted
 from vaekit.anomalies.dependencies import TreeScore, grow_trees, padded
-from vaekit.anomalies.inputs import AnomalyScore, Arrays, ScoringInputs, arrays_of_part, learned
+from vaekit.anomalies.inputs import (
+    AnomalyScore,
+    Arrays,
+    BrokenCells,
+    ScoringInputs,
+    arrays_of_part,
+    learned,
+)
 from vaekit.anomalies.marginals import ParetoTail, TailProbability
 
 Floats = NDArray[np.float64]
@@ -61,16 +68,36 @@ class BrokenRules(TreeScore):
         found = type(self)(known, **grown, weight=padded(weights, width))
         return replace(found, own=found._total(np.stack([padded(o, width) for o in off], 1)))
 
+    def broken_cells(self, seen: ScoringInputs) -> BrokenCells:
+        """Return what the trees say of each coordinate that has a rule."""
+        known, told = learned(self.known), learned(self.told)
+        ranks = mid_ranks(known, seen.points)
+        off, said, weights = (np.zeros((len(ranks), len(known) + 1)) for _ in range(3))
+        if len(told):
+            wider, predicted = np.pad(ranks, ((0, 0), (0, 1))), self._predicted(ranks)
+            squares = self._squares(np.abs(predicted - wider[:, told]))
+            for group, places in enumerate(told):
+                weight = learned(self.weight)[group]
+                off[:, places] += squares[:, group]
+                said[:, places] += weight * predicted[:, group]
+                weights[:, places] += weight
+        off, said, weights = off[:, :-1], said[:, :-1], weights[:, :-1]
+        said = np.where(weights > 0, said / np.where(weights > 0, weights, 1.0), ranks)
+        return BrokenCells(off.sum(1) > 0, off, _values(known, said))
+
     def _scores(self, ranks: Floats) -> Floats:
         wider = np.pad(ranks, ((0, 0), (0, 1)))
         return self._total(np.abs(self._predicted(ranks) - wider[:, learned(self.told)]))
 
     def _total(self, apart: Floats) -> Floats:
         """Return the root of the mean square over what is predicted well, shape (items,)."""
-        weight = learned(self.weight)
-        squares = np.minimum(apart * weight, _MOST) ** 2
-        total: Floats = np.sqrt(squares.sum((1, 2)) / max(1, np.count_nonzero(weight)))
+        count = max(1, np.count_nonzero(learned(self.weight)))
+        total: Floats = np.sqrt(self._squares(apart).sum((1, 2)) / count)
         return total
+
+    def _squares(self, apart: Floats) -> Floats:
+        squares: Floats = np.minimum(apart * learned(self.weight), _MOST) ** 2
+        return squares
 
 
 def _columns(num_codes: Sequence[int], coordinates: int) -> list[Whole]:
@@ -80,6 +107,16 @@ def _columns(num_codes: Sequence[int], coordinates: int) -> list[Whole]:
     """
     ends = np.cumsum([*num_codes, *np.ones(coordinates - sum(num_codes), dtype=np.int64)])
     return [np.arange(*span) for span in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def _values(known: Floats, ranks: Floats) -> Floats:
+    """Return the values of these ranks, between known ones where they fall between."""
+    found = np.empty(ranks.shape)
+    for place, column in enumerate(known):
+        values = np.unique(column)
+        theirs = mid_ranks(column[None], values[:, None])[:, 0]
+        found[:, place] = np.interp(ranks[:, place], theirs, values)
+    return found
 
 
 def _groups(columns: Sequence[Whole]) -> list[Whole]:
@@ -154,10 +191,23 @@ class WithRules(AnomalyScore):
         """Of each as if it had not been one of them."""
         return learned(self.own)
 
+    def broken_cells(self, seen: ScoringInputs) -> BrokenCells | None:
+        """Return those of the rules, where a broken rule is rarer than the rest."""
+        found = self.rules.broken_cells(seen)
+        if found is None:
+            return None
+        mean = _mean(self.rarities, [part.of(seen) for part in self.parts])
+        is_rarer = self._rule(self.rules.of(seen)) > learned(self.together)(mean)
+        return replace(found, is_broken=found.is_broken & is_rarer)
+
     def _larger(self, mean: Floats, broken: Floats) -> Floats:
-        rule = np.minimum(learned(self.tail)(broken) - DISCOUNT, CEILING)
         # Of those that break a rule, the one that is farther away is the more unusual.
-        return np.maximum(learned(self.together)(mean), rule) + TIE * mean
+        return np.maximum(learned(self.together)(mean), self._rule(broken)) + TIE * mean
+
+    def _rule(self, broken: Floats) -> Floats:
+        """Return how rare a broken rule counts as, nats."""
+        rule: Floats = np.minimum(learned(self.tail)(broken) - DISCOUNT, CEILING)
+        return rule
 
     @property
     def arrays(self) -> Arrays:

@@ -120,6 +120,32 @@ def test_what_was_learned_is_stored_as_arrays(seen, tmp_path):
         BrokenRules().restored(arrays)
 
 
+def test_reasons_of_a_broken_rule_are_its_columns_and_what_the_others_say():
+    detector = VAEDetector(novelty=True, **QUICK).fit(rows(700, 0))
+    odd = broken(60, 2)
+    why = detector.explain(odd)
+    assert np.mean([reason[0].column in ("0", "1", "2") for reason in why]) >= 0.8  # by chance .5
+    third = [(one, row) for row, said in zip(odd, why, strict=True) for one in said]
+    third = [(one, row) for one, row in third if one.column == "2"]
+    assert len(third) >= 0.8 * len(odd)
+    off = [abs(one.expected - row[:2].sum()) for one, row in third]
+    assert np.median(off) < 0.5  # the wrong cell is more than 1.5 away
+    assert all(one.found == row[2] for one, row in third)
+
+
+def test_a_label_that_breaks_a_rule_is_named_beside_the_right_one():
+    town = np.random.default_rng(0).choice(["a", "b", "c"], 400)
+    frame = pd.DataFrame({"town": town, "region": np.where(town == "a", "north", "south")})
+    frame["noise"] = np.random.default_rng(1).normal(size=400)
+    model = Autoencoder("vae", 1, seed=0, **QUICK)
+    detector = fit_detector(model.fit(frame).trained_, frame, score="broken_rules")
+    odd = frame[:40].assign(region=np.where(town[:40] == "a", "south", "north"))
+    for (_, row), said in zip(odd.iterrows(), detector.reasons(odd), strict=True):
+        expected = {reason.column: reason.expected for reason in said}
+        assert expected["region"] == ("south" if row.region == "north" else "north")
+        assert "noise" not in expected
+
+
 def test_every_flagged_row_of_the_defaults_has_a_reason(tmp_path):
     data = np.concatenate([rows(300, 0), broken(20, 2)])
     detector = VAEDetector(**QUICK).fit(data)
