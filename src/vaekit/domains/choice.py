@@ -15,7 +15,7 @@ from vaekit.domains.collecting import peek_items
 from vaekit.domains.sources import read_source
 from vaekit.errors import CompositionError, DataError, unknown_name
 from vaekit.files import expanded_path
-from vaekit.networks.conv import Chain, Reshape
+from vaekit.networks.dense import Chain, Reshape
 from vaekit.places import check_source
 from vaekit.presets.base import Parts
 from vaekit.reading.tables import is_table_file

@@ -46,7 +46,7 @@ from vaekit.images.views import dropped_image, pixel_bytes
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import IMAGE, REAL, UNIT, Support
 from vaekit.metrics.feature_extractors import has_efficientnet
-from vaekit.networks.conv import Chain, Offset
+from vaekit.networks.dense import Chain, Offset
 from vaekit.networks.sizes import OWN_SCALE, make_denoiser, make_networks
 from vaekit.presets.autoencoders import beta_vae, vae
 from vaekit.presets.base import Parts

@@ -1,10 +1,7 @@
 from .autoregressive import AutoregressiveCells as AutoregressiveCells
 from .conv import (
-    Chain as Chain,
     ConvDecoder as ConvDecoder,
     ConvEncoder as ConvEncoder,
-    Offset as Offset,
-    Reshape as Reshape,
     ResidualDecoder as ResidualDecoder,
     ResidualEncoder as ResidualEncoder,
     SpatialDecoder as SpatialDecoder,
@@ -35,9 +32,12 @@ from .denoisers import (
     DiffusionTransformer as DiffusionTransformer,
     UNet as UNet,
 )
-from .conv import (
+from .dense import (
+    Chain as Chain,
     MLPDecoder as MLPDecoder,
     MLPEncoder as MLPEncoder,
+    Offset as Offset,
+    Reshape as Reshape,
     TabularEncoder as TabularEncoder,
 )
 from .patches import (

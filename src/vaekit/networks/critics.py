@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from vaekit.networks.conv import dense
+from vaekit.networks.dense import dense
 
 
 class Critic(nn.Module):

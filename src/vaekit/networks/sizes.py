@@ -11,8 +11,6 @@ from vaekit.errors import CompositionError, unknown_name
 from vaekit.networks.conv import (
     ConvDecoder,
     ConvEncoder,
-    MLPDecoder,
-    MLPEncoder,
     ResidualDecoder,
     ResidualEncoder,
     SubpixelDecoder,
@@ -21,6 +19,7 @@ from vaekit.networks.conv import (
     latent_grid,
 )
 from vaekit.networks.denoisers import DenoisingMLP, UNet
+from vaekit.networks.dense import MLPDecoder, MLPEncoder
 from vaekit.networks.diffusers_autoencoders import AutoencoderKLDecoder, AutoencoderKLEncoder
 from vaekit.networks.patches import PatchDecoder, PatchEncoder
 from vaekit.networks.temporal import GRUDecoder, GRUEncoder, TemporalDecoder, TemporalEncoder

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from vaekit.bounds import Share
 from vaekit.errors import SpecError
-from vaekit.networks.conv import MLPDecoder, dense
 from vaekit.networks.denoisers import TimestepEmbedding, zero_init_linear
+from vaekit.networks.dense import MLPDecoder, dense
 
 
 class NoiseConditionedDecoder(nn.Module):

@@ -27,7 +27,7 @@ from vaekit.files import expanded_path
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TOKENS, Support
 from vaekit.likelihoods.tokens import TargetedTokens, Tokens
-from vaekit.networks.conv import MLPDecoder
+from vaekit.networks.dense import MLPDecoder
 from vaekit.networks.tokens import (
     AutoregressiveTokenDecoder,
     TokenEncoder,

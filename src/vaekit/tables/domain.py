@@ -41,7 +41,7 @@ from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TABLE, Support
 from vaekit.likelihoods.table import AutoregressiveTable, Table
 from vaekit.networks.autoregressive import AutoregressiveCells
-from vaekit.networks.conv import Chain, MLPDecoder, Offset, TabularEncoder
+from vaekit.networks.dense import Chain, MLPDecoder, Offset, TabularEncoder
 from vaekit.networks.sizes import make_denoiser
 from vaekit.presets.base import Parts
 from vaekit.reading.records import TableOptions, as_pandas, current_options, use_options
