@@ -1,6 +1,7 @@
 """Is what a prompt asks for drawn? Cartoon faces with captions, by each kind of model.
 
     python benchmarks/prompts.py --data DIR --minutes 15 --seeds 3
+    python benchmarks/prompts.py --data DIR --cpu-minutes 15 --kinds latent_diffusion diffusers
 
 DIR holds avatars_personas64: avatars_personas64.npz with x_train and x_test (n, 64, 64, 3) as
 bytes, and attributes.csv.gz, test rows first. Captions are written from the nine attributes by
@@ -12,6 +13,7 @@ its accuracy on the real test pictures with those captions. The Frechet distance
 principal components of EfficientNet's features, between prompted samples and the test pictures
 with the same captions; beside it that of the same fit without captions. Copies are the share of
 samples that lie nearer to a training picture (in pixels) than a real test picture does, of pairs.
+The kind "diffusers" is a peer of about the size of latent_diffusion; see prompts_diffusers.py.
 """
 
 import argparse
@@ -23,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from prompts_diffusers import Peer
 from results import add_option, keep, recording
 from torch import nn
 
@@ -31,7 +34,8 @@ from vaekit.metrics import efficientnet_features, frechet_distance, reduced_feat
 from vaekit.plots import image_grid, save_figure
 
 KINDS = ("latent_diffusion", "vq_transformer", "flow_matching", "cvae", "gan")
-GUIDED = ("latent_diffusion", "flow_matching")
+PEER = "diffusers"
+GUIDED = ("latent_diffusion", "flow_matching", PEER)
 HAIR_COLORS = {
     "#e16381": "pink", "#362c47": "black", "#f27d65": "coral", "#e15c66": "red",
     "#f29c65": "orange", "#dee1f5": "white", "#6c4545": "brown",
@@ -220,11 +224,12 @@ def copies(samples, test, train, count=500):
 
 
 def fitted(kind, images, context, options, seed):
+    if kind == PEER:
+        return Peer(images, context, 60 * options.cpu_minutes, seed)
     chosen = {"text": options.text} if context is not None else {}
-    model = Autoencoder(
-        kind, seed=seed, max_minutes=options.minutes, max_epochs=10_000, progress=options.progress,
-        **chosen,
-    )  # fmt: skip
+    limit = "max_minutes" if options.cpu_minutes is None else "cpu_minutes"
+    chosen[limit] = options.cpu_minutes or options.minutes
+    model = Autoencoder(kind, seed=seed, max_epochs=10_000, progress=options.progress, **chosen)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return model.fit(images, context=context)
@@ -312,6 +317,8 @@ def main(options):
             shown = ", ".join(f"{k} {v:.4g}" for k, v in figures.items())
             print(f"{kind}, seed {seed}, {time.monotonic() - started:.0f} s: {shown}", flush=True)
             note = f"{options.minutes:g} minutes on {options.threads} threads"
+            if options.cpu_minutes is not None:
+                note = f"{options.cpu_minutes:g} minutes of processor time"
             keep(kind, figures, part=f"seed {seed}", note=note)
 
 
@@ -320,8 +327,9 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=[*KINDS, PEER])
     parser.add_argument("--minutes", type=float, default=15)
+    parser.add_argument("--cpu-minutes", type=float, help="in place of --minutes; as of the peer")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--prompts", type=int, default=500)
@@ -334,5 +342,7 @@ if __name__ == "__main__":
     parser.add_argument("--pictures", help="folder to draw samples into")
     add_option(parser)
     options = parser.parse_args()
+    if PEER in options.kinds and (options.cpu_minutes is None or options.unprompted):
+        parser.error(f"{PEER} is trained with captions, for --cpu-minutes.")
     with recording("prompts", options.results):
         main(options)
