@@ -70,3 +70,17 @@ def test_a_transformer_takes_the_place_of_the_u_net():
     assert (prior.grid, prior.network, prior.steps) == ((1, 4, 4), "transformer", 60)
     with pytest.raises(SpecError, match="denoiser"):
         choose_preset("latent_diffusion", {"denoiser": "mlp"})
+
+
+def test_no_network_takes_more_than_twice_the_steps_of_the_training():
+    recipe = assemble(get_preset("vq_vae"), ImageDomain().fit(IMAGES), torch.from_numpy(IMAGES), 16)
+    for name in ("auto", "codes"):
+        steps = [prior_after(name, recipe.model, (1, 8, 8), 20, n).steps for n in (30, 5_000)]
+        assert steps == [60, get_prior(name, recipe.model, (1, 8, 8)).steps]
+    model = example("models.VAE")
+    for name in ("maf", "second_stage", "flow_matching"):
+        assert prior_after(name, model, SHAPE, 60_000, 30).steps == 60
+        assert (
+            prior_after(name, model, SHAPE, 60_000, 5_000).steps
+            == get_prior(name, model, SHAPE).steps
+        )

@@ -16,7 +16,7 @@ from vaekit.posteriors.gaussian import GridGaussian
 from vaekit.priors.base import FittedPrior, Prior, UniformSphere
 from vaekit.priors.codes import AutoregressiveCodes
 from vaekit.priors.density import FittedGaussian, GaussianMixture, KernelDensity
-from vaekit.priors.flow import FittedFlow
+from vaekit.priors.flow import FittedFlow, NetworkPrior
 from vaekit.priors.flow_matching import FlowMatching
 from vaekit.priors.manifold import RiemannianManifold
 from vaekit.priors.mixture import Vamp
@@ -107,7 +107,8 @@ def prior_after(
         model: The trained model.
         event_shape: Shape of one item.
         items: How many it was trained on.
-        steps: How many steps it was trained for; the flow takes twice as many.
+        steps: How many steps it was trained for. A prior that is a network takes twice as many at
+            most, so that nobody waits for it after a quick try.
         reader: As of `get_prior`.
 
     Raises:
@@ -121,7 +122,10 @@ def prior_after(
         with seeded(0):
             return _transformer(model, _steps_after(steps, reader), reader)
     if name != "latent_flow" or model.latent.num_codes:
-        return get_prior(name, model, event_shape, reader)
+        chosen = get_prior(name, model, event_shape, reader)
+        if isinstance(chosen, AutoregressiveCodes | NetworkPrior):
+            chosen.steps = min(chosen.steps, max(1, 2 * steps))
+        return chosen
     if items < _MANY_ITEMS or steps < _MANY_STEPS:
         return default_prior(model)
     make = _sized(FlowMatching, width=_WIDTH, steps=min(2 * steps, MOST_STEPS))
