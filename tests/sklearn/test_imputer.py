@@ -39,7 +39,7 @@ def wine():
 
 def test_holes_are_filled_better_than_by_means(wine):
     whole, holed = wine
-    filled = VAEImputer(seed=0, progress=False).fit_transform(holed)
+    filled = VAEImputer(seed=0, max_epochs=60, progress=False).fit_transform(holed)
     holes = np.isnan(holed)
     assert np.array_equal(filled[~holes], whole[~holes])
     assert not np.isnan(filled).any()
@@ -50,7 +50,7 @@ def test_holes_are_filled_better_than_by_means(wine):
 
 def test_draws_are_as_spread_as_the_column(wine):
     whole, holed = wine
-    imputer = VAEImputer("draw", seed=0, max_epochs=100, progress=False).fit(holed)
+    imputer = VAEImputer("draw", seed=0, max_epochs=40, progress=False).fit(holed)
     first, again = imputer.transform(holed), imputer.transform(holed)
     assert np.array_equal(first, again)
     other = imputer.set_params(seed=1).transform(holed)
@@ -73,7 +73,7 @@ def test_frames_keep_labels_order_and_dtypes():
     )
     whole["pay"] = 1000.0 + 2000 * (whole["job"] == "vet")
     holed = whole.mask(rng.random(whole.shape) < 0.2).assign(name=whole["name"])
-    filled = VAEImputer(max_epochs=150, progress=False).fit_transform(holed)
+    filled = VAEImputer(max_epochs=40, progress=False).fit_transform(holed)
     assert filled.dtypes.equals(whole.dtypes)
     assert filled.index.equals(whole.index)
     assert not filled.isna().any(axis=None)

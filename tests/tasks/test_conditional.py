@@ -33,7 +33,7 @@ def people(rows=1200, seed=0):
 
 @pytest.fixture(scope="module")
 def model():
-    return Autoencoder(max_epochs=150, seed=0, progress=False).fit(people())
+    return Autoencoder(max_epochs=80, seed=0, progress=False).fit(people())
 
 
 CONDITIONS = {
@@ -98,7 +98,7 @@ def test_seeds_and_priors(model):
 
 def test_a_context_is_kept():
     frame = people()
-    conditional = Autoencoder(max_epochs=60, seed=0, progress=False)
+    conditional = Autoencoder(max_epochs=30, seed=0, progress=False)
     conditional.fit(frame.drop(columns="job"), context=frame["job"].to_numpy())
     rows = conditional.sample(200, "vet", seed=0, where={"age": (30, 50)})
     assert rows["age"].between(30, 50).all()

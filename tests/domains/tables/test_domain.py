@@ -38,7 +38,7 @@ def people(rows=ROWS, seed=0):
 
 @pytest.fixture(scope="module")
 def fitted():
-    return Autoencoder(max_epochs=200, seed=0, progress=False).fit(people())
+    return Autoencoder(max_epochs=100, seed=0, progress=False).fit(people())
 
 
 def test_rows_come_back():
@@ -115,7 +115,7 @@ def test_odd_rows_score_lower(fitted):
 
 
 def test_latents_that_cost_little_give_rows_back():
-    model = Autoencoder(presets.beta_vae(beta=0.05), seed=0, progress=False).fit(people())
+    model = Autoencoder(presets.beta_vae(beta=0.05), max_epochs=150, seed=0, progress=False).fit(people())
     frame = people(100, seed=1)
     assert (model.reconstruct(frame)["job"] == frame["job"]).mean() > 0.9
 
