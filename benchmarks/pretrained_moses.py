@@ -1,20 +1,29 @@
 """Train the model of molecules that comes with the package.
 
     python benchmarks/pretrained_moses.py --train FILE --held-out FILE --out DIR [--labelled FILE]
-        [--start RUN] [--width 512 --layers 8 --heads 8 --size large]
+        [--start RUN] [--merges N] [--width 512 --layers 8 --heads 8 --size large]
 
 FILE are .csv or .csv.gz with SMILES in their first column: all of MOSES' training molecules
 (train.csv.gz of the PyPI package molsets), and those that are not to be learned from. DIR then
 holds the run, its weights in half precision, and checkpoints from which a run that was cut off
-goes on. With `--labeled` the latents also learn to tell QED, logP and TPSA of the molecules in
+goes on with the same command. A column weight says how much each molecule counts. With `--labeled` the latents also learn to tell QED, logP and TPSA of the molecules in
 that file; they are computed (2 ms a molecule) and kept in DIR. With `--start` a run goes on, for
 --minutes at --rate, and learns to tell them if it did not; where it did, they count --weight times.
 --width, --layers and --heads of the Transformer, --size of the encoder, --beta and --blur give
-other models than the one that comes with the package, which the defaults are of.
+other models than `moses`, which the defaults are of.
+
+`druglike` comes of `moses` and of the mix of libraries that `molecule_mix.py` makes:
+
+    python benchmarks/pretrained_moses.py --train MIX/train.csv.gz --out DIR --start moses
+        --merges 120 --longest 160 --minutes 60 --rate 7e-4 --weight 3 --precision bf16 --batch 256
+
+With --merges a model that --start names gets tokens that spell any molecule, and so many merges of
+the molecules given; see `extend_tokens`. Properties that are missing there are left out.
 """
 
 import argparse
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +33,18 @@ import torch
 
 from vaekit import Autoencoder, fine_tune, load, presets
 from vaekit.likelihoods import Tokens
-from vaekit.molecules import MoleculeDomain, Report, Standardized, compute_properties
+from vaekit.molecules import (
+    MoleculeDomain,
+    Report,
+    Standardized,
+    Standardizer,
+    compute_properties,
+    extend_tokens,
+)
 from vaekit.networks import TokenTransformer
 
 TARGETS = ("qed", "logp", "tpsa")
+MERGED = 50_000  # molecules that merges are learned of
 
 
 def halved(path):
@@ -77,28 +94,62 @@ def begun(molecules, folder, options):
     ).fit(molecules)
 
 
-def gone_on(molecules, options):
+def grown(start, molecules, weights, options):
+    """The model with more tokens, those of as many molecules as their weights have."""
+    share = None if weights is None else weights / weights.sum()
+    some = np.random.default_rng(0).choice(len(molecules), MERGED, p=share)
+    trained = extend_tokens(
+        start.trained_, molecules[some], num_merges=options.merges, longest=options.longest
+    )
+    # stereo is kept anyway; so is whatever else MOSES had not
+    rules = Standardizer(charges="keep", metals="keep")
+    domain = replace(trained.domain, standardizer=rules)
+    return start.from_trained(replace(trained, domain=domain), start.history_, {})
+
+
+def gone_on(molecules, weights, folder, options):
     start = load(options.start)
     was_taught = start.domain_.targets
     if was_taught:
         start.model_.likelihood.weight = options.weight
-    targets = () if was_taught else TARGETS
-    return fine_tune(start, molecules, targets=targets, validation=0.004, **training(options))
+    if options.merges is not None:
+        start = grown(start, molecules, weights, options)
+        lengths = [len(tokens) for tokens in start.domain_.split_into_tokens(molecules)]
+        (short,) = np.nonzero(np.array(lengths) <= start.domain_.vocabulary.longest)
+        print(f"{len(molecules) - len(short)} of {len(molecules)} are too long", flush=True)
+        molecules, weights = molecules[short], None if weights is None else weights[short]
+    return fine_tune(
+        start,
+        molecules,
+        targets=() if was_taught else TARGETS,
+        validation=0.004,
+        sample_weight=weights,
+        checkpoint_dir=folder / "checkpoint",
+        resume=True,
+        checkpoint_seconds=120.0,
+        **training(options),
+    )
 
 
 def main(options):
     warnings.simplefilter("ignore")
     torch.set_num_threads(options.threads)
-    smiles = pd.read_csv(options.train).iloc[:, 0]
-    smiles = smiles[~smiles.isin(pd.read_csv(options.held_out).iloc[:, 0])].tolist()
-    known, folder = {}, Path(options.out)
-    if options.labeled:
+    given = pd.read_csv(options.train)
+    if options.held_out:
+        given = given[~given.iloc[:, 0].isin(pd.read_csv(options.held_out).iloc[:, 0])]
+    smiles = given.iloc[:, 0].tolist()
+    known, folder = {name: given[name].to_numpy() for name in TARGETS if name in given}, Path(options.out)
+    weights = given["weight"].to_numpy() if "weight" in given else None
+    if options.labelled:
         folder.mkdir(parents=True, exist_ok=True)
-        table = labels(options.labeled, folder / "properties.csv").reindex(smiles)
+        table = labels(options.labelled, folder / "properties.csv").reindex(smiles)
         known = {name: table[name].to_numpy(np.float64) for name in TARGETS}
-    # MOSES' molecules are canonical and clean, so reading them again would only take an hour
+    # these molecules are canonical and clean, so reading them again would only take an hour
     molecules = Standardized(smiles, range(len(smiles)), known, Report(()))
-    model = gone_on(molecules, options) if options.start else begun(molecules, folder, options)
+    if options.start:
+        model = gone_on(molecules, weights, folder, options)
+    else:
+        model = begun(molecules, folder, options)
     model.set_params(likelihood="auto", checkpoint_dir=None, resume=False).save(folder / "run")
     halved(folder / "run" / "model.safetensors")
 
@@ -108,11 +159,13 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--train", required=True)
-    parser.add_argument("--held-out", required=True)
+    parser.add_argument("--held-out")
     parser.add_argument("--out", required=True)
     parser.add_argument("--minutes", type=float, default=120.0)
     parser.add_argument("--labelled")
     parser.add_argument("--start")
+    parser.add_argument("--merges", type=int)
+    parser.add_argument("--longest", type=int)
     parser.add_argument("--width", type=int, default=224)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--heads", type=int, default=7)
