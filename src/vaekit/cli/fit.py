@@ -135,6 +135,14 @@ def fit(
             "--validation.",
         ),
     ] = False,
+    spell_rare: Annotated[
+        bool,
+        typer.Option(
+            "--spell-rare",
+            help="Of molecules: spell atoms in brackets that come seldom by characters, so that "
+            "none is unknown later.",
+        ),
+    ] = False,
     start_from: Annotated[
         str | None,
         typer.Option(
@@ -246,6 +254,7 @@ def fit(
         tuple(fixed or ()),
         refuse_unseen,
         scaffold_split,
+        spell_rare,
     )
     streamed = streamed or streams.is_stream(data)
     if cache is not None and not streamed:

@@ -205,8 +205,12 @@ class SpelledAtoms(Tokenizer):
 
     def fit(self, texts: Sequence[str]) -> Self:
         """Learn which atoms in brackets come often, the most frequent first."""
-        found = Counter(t for tokens in SmilesAtoms().split(texts) for t in {*tokens} if t[0] == "[")
-        often = [token for token, count in found.items() if count >= self.min_count and len(token) > 1]
+        found = Counter(
+            t for tokens in SmilesAtoms().split(texts) for t in {*tokens} if t[0] == "["
+        )
+        often = [
+            token for token, count in found.items() if count >= self.min_count and len(token) > 1
+        ]
         return replace(self, known=tuple(sorted(often, key=lambda token: (-found[token], token))))
 
     def split(self, texts: Sequence[str]) -> list[list[str]]:

@@ -79,7 +79,9 @@ def fine_tune_model(
     if not told:
         return _continue(trained, plan, items, config, preset, started, None, place)
     reporter = FitReporter(told, trained.domain, trained.context, items)
-    with told.fitting(fit_start(plan, preset, trained.domain, items, config, trained.model, folder)):
+    with told.fitting(
+        fit_start(plan, preset, trained.domain, items, config, trained.model, folder)
+    ):
         fitted = _continue(trained, plan, items, config, preset, started, reporter, place)
         reporter.finish(fitted.trained.model, fitted.health)
     return fitted

@@ -452,13 +452,21 @@ class MoleculeDomain(Domain):
         return True
 
     def with_options(self, options: ReadOptions) -> Self:
-        """Return this domain with targets, and with what to do with stereo and bad molecules."""
+        """Return this domain with targets, and with what to do with stereo, rare and bad ones."""
         targets = self.targets if options.targets is None else options.targets
         rules = self.standardizer
         rules = replace(rules, stereo="drop") if options.drop_stereo else rules
         on_bad = "skip" if options.skip_bad else self.on_bad
         split = "scaffold" if options.scaffold_split else self.split
-        return replace(self, targets=targets, on_bad=on_bad, standardizer=rules, split=split)
+        spell_rare = options.spell_rare or self.spell_rare
+        return replace(
+            self,
+            targets=targets,
+            on_bad=on_bad,
+            standardizer=rules,
+            split=split,
+            spell_rare=spell_rare,
+        )
 
     def readable(self, raw: Any) -> tuple[Any, int]:
         """Return the molecules whose tokens and length training had, and how many others."""

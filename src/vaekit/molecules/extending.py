@@ -15,7 +15,7 @@ from vaekit.likelihoods.tokens import tokens_part
 from vaekit.molecules.domain import MoleculeDomain
 from vaekit.molecules.standardize import Standardized
 from vaekit.networks.tokens import TokenEncoder, TokenTransformer
-from vaekit.randomness import make_generator
+from vaekit.randomness import make_generator, seeded
 
 _ELEMENT = re.compile(r"\[\d*([A-Za-z][a-z]?)[^\]]*\]")
 _RESERVED = 3  # codes of no token
@@ -74,9 +74,14 @@ def extend_tokens(
     after = Vocabulary((*before.tokens, *more), longest)
     origins = _origins(domain.tokenizer, before, more)
     trained = copy.deepcopy(trained)
-    _extend(trained, origins, after, seed)
+    with seeded(seed):
+        _extend(trained, origins, after, seed)
     grown = replace(
-        domain, spell_rare=True, tokenizer=tokenizer, vocabulary=after, reference=None,
+        domain,
+        spell_rare=True,
+        tokenizer=tokenizer,
+        vocabulary=after,
+        reference=None,
         num_merges=tokenizer.num_merges,
     )
     return replace(trained, domain=grown)
@@ -132,7 +137,9 @@ def _extend(
 
 
 def _embedding(rows: Tensor) -> nn.Embedding:
-    return nn.Embedding.from_pretrained(rows.clone(), freeze=False)
+    embedding = nn.Embedding(*rows.shape).to(rows)
+    embedding.weight.copy_(rows)
+    return embedding
 
 
 def _grown(
@@ -141,6 +148,8 @@ def _grown(
     """Return the rows, and behind them the mean of the rows of each token's origins, with noise."""
     places = [torch.tensor(codes, dtype=torch.long) - offset for codes in origins]
     everything = rows[_RESERVED - offset :]
-    means = torch.stack([rows[each].mean(0) if len(each) else everything.mean(0) for each in places])
+    means = torch.stack(
+        [rows[each].mean(0) if len(each) else everything.mean(0) for each in places]
+    )
     noise = torch.randn(means.shape, generator=generator).to(rows)
     return torch.cat([rows, means + _SPREAD * everything.std() * noise])

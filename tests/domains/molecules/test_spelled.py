@@ -6,8 +6,14 @@ import torch
 
 from vaekit import Autoencoder, load
 from vaekit.domains.tokenizers import BytePairs, SmilesAtoms, SpelledAtoms, tokens_of
-from vaekit.errors import NotFittedError, SpecError
-from vaekit.molecules import MoleculeDomain, Standardizer, readable_molecules, standardize
+from vaekit.errors import CompositionError, NotFittedError, SpecError
+from vaekit.molecules import (
+    MoleculeDomain,
+    Standardizer,
+    extend_tokens,
+    readable_molecules,
+    standardize,
+)
 from vaekit.sequences import SequenceDomain
 from vaekit.spec import build, describe
 
@@ -59,9 +65,7 @@ def test_often_is_a_token_and_seldom_is_spelled():
     texts = ["C[C@H](N)O", "C[C@H](F)O", "[nH]1cccc1[nH]", "BrCl%12"]
     atoms = SpelledAtoms(min_count=2).fit(texts)
     assert atoms.known == ("[C@H]",)  # [nH] comes twice, but in one molecule
-    assert atoms.split(["[C@H]Br[nH]%12"]) == [
-        ["[C@H]", "Br", "[", "n", "H", "]", "%", "1", "2"]
-    ]
+    assert atoms.split(["[C@H]Br[nH]%12"]) == [["[C@H]", "Br", "[", "n", "H", "]", "%", "1", "2"]]
     assert SpelledAtoms(min_count=1).fit(texts).split(texts[:3]) == SmilesAtoms().split(texts[:3])
 
 
@@ -98,6 +102,29 @@ def test_a_domain_reads_what_it_never_saw(representation):
     for start in range(0, len(long), 9):
         learner.update(long[start : start + 9])
     assert learner.learned() == domain
+
+
+def test_a_trained_model_gets_tokens_and_keeps_what_it_knew():
+    moses = load("moses")
+    usual = ["CCOc1ccc(CNC(C)=O)cc1", "COc1ccc(-c2ccncc2)cc1"]
+    rules = Standardizer(charges="keep", metals="keep")
+    new = standardize([*USUAL, *HARD[:-1]], rules, keep_duplicates=True)
+    grown = extend_tokens(moses.trained_, new, num_merges=5, min_count=5)
+    tokens = grown.domain.vocabulary_tokens
+    before = moses.domain_.vocabulary_tokens
+    assert tokens[: len(before)] == before
+    assert {"[C@H]", "[C@@H]", "@@", "Z"} <= {*tokens}
+    assert len(grown.domain.tokenizer.merges) == 405
+    assert readable_molecules(grown.domain, new)[1] == 0
+    assert readable_molecules(moses.domain_, new)[1] > 0
+    assert grown.reconstruct(usual) == moses.reconstruct(usual) == usual
+    with pytest.raises(CompositionError, match="'bpe-smiles' and network='transformer'"):
+        extend_tokens(
+            Autoencoder(latent_dim=2, max_epochs=1, progress=False)
+            .fit(np.random.default_rng(0).normal(size=(50, 3)))
+            .trained_,
+            new,
+        )
 
 
 def test_sequences_may_be_spelled_too():
