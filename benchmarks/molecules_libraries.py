@@ -3,7 +3,7 @@
     python benchmarks/molecules_libraries.py --mix DIR --data DIR [--models moses druglike]
 
 The first DIR is that of `molecule_mix.py`, which has held out test_zinc.csv.gz, test_chembl.csv.gz
-and test_hiv.csv.gz; the second holds moses/test.csv.gz, of which 2,100 are taken, and the whole
+and test_hiv.csv.gz; the second holds moses/test.csv.gz, of which 1,500 are taken, and the whole
 libraries. Of each model and library: the share of the whole library that it reads, rejected rows
 counted as not read; of test molecules the share given back exactly from the posterior mean (those
 that cannot be read are not), reconstructions that are molecules, how often intervals of properties
@@ -11,7 +11,7 @@ that promise 90 % hold, R2, and the root mean square error beside the one that t
 Three disjoint parts of each test give the spread.
 
 Then, of leads of each library that a model reads and does not give back, how many analogues (a
-Tanimoto similarity of .4 at least) 800 points around their latents give, and how many 800 exchanges
+Tanimoto similarity of .4 at least) 400 points around their latents give, and how many 400 exchanges
 of a piece (`exchange_fragments`).
 """
 
@@ -27,8 +27,8 @@ from results import add_option, keep, part, recording
 from vaekit import load
 from vaekit.molecules import canonical, find_analogues, predict_molecules
 
-PARTS, COUNT = 3, 700
-TRIED = 800
+PARTS, COUNT = 3, 500
+TRIED = 400
 GOALS = {
     ("druglike", "ZINC"): (99.5, 80),
     ("druglike", "HIV"): (99, 50),
@@ -54,7 +54,7 @@ def read(path):
     return pd.read_csv(path).iloc[:, 0].astype(str)
 
 
-def readable(domain, smiles, most=10_000):
+def readable(domain, smiles, most=5000):
     some = smiles.sample(min(most, len(smiles)), random_state=1).tolist()
     return 100 * len(domain.usable(some).positions) / len(some)
 
@@ -122,7 +122,7 @@ def main(options):
                 print(f"  {each:30} {value:8.3f} +- {spread:.3f}", flush=True)
             if not options.leads or name == "MOSES":
                 continue
-            lost, *found = proposals(model, test.head(10 * options.leads).tolist(), options.leads)
+            lost, *found = proposals(model, test.head(20 * options.leads).tolist(), options.leads)
             if not lost:
                 continue
             words = ("of points around latents", "of exchanged pieces")
@@ -141,7 +141,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("--mix", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--leads", type=int, default=20)
+    parser.add_argument("--leads", type=int, default=8)
     parser.add_argument("--models", nargs="*", default=["moses", "druglike"])
     add_option(parser)
     options = parser.parse_args()

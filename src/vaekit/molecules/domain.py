@@ -168,7 +168,7 @@ def _columns(names: Sequence[str], found: Standardized, own: Sequence[str] = ())
     return np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
 
 
-_ROOM = 2  # times the longest of training, where atoms may be spelled
+_ROOM, _MORE = 2, 16  # times the longest of training, and so many more, where atoms are spelled
 _SPLITS = ("random", "scaffold")
 _REPRESENTATIONS = ("bpe-smiles", "smiles", "selfies", "bpe-selfies")
 
@@ -192,7 +192,7 @@ class MoleculeDomain(Domain):
             expected of new chemistry. Molecules without rings are one scaffold.
         spell_rare: Whether atoms in brackets that training had seldom are spelled by characters
             (see `SpelledAtoms`), so that no SMILES has a token that is unknown; of SMILES only.
-            What is spelled is longer, so rows may have twice the most tokens of training.
+            What is spelled is longer, so rows may have twice the most tokens of training, and 16.
         tokenizer: Learned; splits the written molecule.
         vocabulary: Learned tokens and longest length.
         scales: Learned means and deviations of the targets.
@@ -241,7 +241,8 @@ class MoleculeDomain(Domain):
 
     def with_room(self, words: Vocabulary) -> Vocabulary:
         """Return a vocabulary whose rows have room for atoms that are spelled, if they may be."""
-        return replace(words, longest=_ROOM * words.longest) if self.spell_rare else words
+        longest = _ROOM * words.longest + _MORE
+        return replace(words, longest=longest) if self.spell_rare else words
 
     def _base(self) -> Tokenizer:
         if not self._in_selfies:
