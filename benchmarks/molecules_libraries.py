@@ -81,7 +81,7 @@ def measured(model, smiles):
 
 def proposals(model, smiles, count):
     """Analogues of leads that are not given back, by latents and by exchanged pieces."""
-    kept = model.domain_.readable(smiles)[0].smiles
+    kept = model.domain_.usable(smiles).items.smiles
     made = canonical([text or "" for text in model.reconstruct(kept)])
     lost = [a for a, b in zip(kept, made, strict=True) if a != b][:count]
     found = [
