@@ -146,8 +146,8 @@ def fit(
     start_from: Annotated[
         str | None,
         typer.Option(
-            help="A run, or a model of the package ('moses'), to go on from; its model and form of "
-            "the data stay, so only options of the training, and targets, apply."
+            help="A run, or a model of the package (moses, druglike), to go on from; its model and "
+            "form of the data stay, so only options of the training, and targets, apply."
         ),
     ] = None,
     restart: Annotated[
