@@ -99,3 +99,28 @@ def test_properties_are_taught_to_a_model_that_had_none(of_molecules, tmp_path):
 def test_targets_are_properties_of_molecules(first):
     with pytest.raises(CompositionError, match="targets are properties of molecules"):
         fine_tune(first, rows(0.0, 1), targets=("a",))
+
+
+def test_weights_say_how_much_each_new_item_counts(first):
+    both = np.concatenate([rows(2.0, 1), rows(-5.0, 2)])
+    options = {"max_epochs": 10, "validation": 0.0}
+    weights = np.repeat([1.0, 0.0], ROWS)
+    tuned = fine_tune(first, both, sample_weight=weights, **options)
+    alone = fine_tune(first, both[:ROWS], **options)
+    np.testing.assert_allclose(tuned.transform(both[:9]), alone.transform(both[:9]), rtol=1e-4)
+    with pytest.raises(DataError, match="sample_weight must be one number for each"):
+        fine_tune(first, both, sample_weight=[1.0])
+
+
+def test_it_goes_on_from_its_checkpoint(first, tmp_path):
+    options = {"checkpoint_dir": tmp_path / "kept", "checkpoint_seconds": 0.0}
+    tuned = fine_tune(first, rows(2.0, 1), max_epochs=3, **options)
+    assert (tmp_path / "kept" / "history.csv").exists()
+    again = fine_tune(first, rows(2.0, 1), max_epochs=3, resume=True, **options)
+    assert len(again.history_) == 3
+    np.testing.assert_allclose(again.transform(rows(2.0, 3)), tuned.transform(rows(2.0, 3)))
+
+
+def test_molecules_with_weights_must_all_be_readable(of_molecules):
+    with pytest.raises(DataError, match="1 of 2 have others"):
+        fine_tune(of_molecules, ["CCO", "[SeH]C"], sample_weight=[1.0, 1.0])

@@ -570,6 +570,9 @@ def fine_tune(
     context: Any = None,
     targets: Sequence[str] = (),
     callbacks: Sequence[Callback] | None = None,
+    sample_weight: Any = None,
+    checkpoint_dir: str | Path | None = None,
+    resume: bool = False,
     **options: Any,
 ) -> Autoencoder:
     """Fit a copy of a trained model to other data of its kind, for instance few of them.
@@ -587,6 +590,9 @@ def fine_tune(
             that come with them or computed ones; see `MoleculeDomain`. The model given need not
             have had any.
         callbacks: `Callback` objects, called during the fit.
+        sample_weight: How much each item counts, as of `Autoencoder.fit`.
+        checkpoint_dir: Folder for checkpoints and ``history.csv`` while training.
+        resume: Go on from the checkpoint in ``checkpoint_dir``, if there is one.
         **options: Options of the training, as of `Autoencoder`: ``max_epochs=5``.
 
     Returns:
@@ -615,7 +621,18 @@ def fine_tune(
     plan = Plan(**{f.name: getattr(model, f.name) for f in fields(Plan)})
     trained = copy.deepcopy(model.trained_)
     config = TrainConfig(**chosen)
-    fitted = fine_tune_model(trained, plan, X, context, config, targets, callbacks)
+    fitted = fine_tune_model(
+        trained,
+        plan,
+        X,
+        context,
+        config,
+        targets,
+        callbacks,
+        sample_weight,
+        checkpoint_dir,
+        resume,
+    )
     tuned = Autoencoder(**{**model.get_params(deep=False), **chosen, "callbacks": callbacks})
     with CallbackList(callbacks).ending(tuned, tuned.save):
         domain = fitted.trained.domain

@@ -246,6 +246,18 @@ def test_stereo_can_be_dropped(place):
         call("fit", "digits", place / "no", "--drop-stereo")
 
 
+def test_rare_atoms_can_be_spelled(place):
+    call("fit", place / "drugs.smi", place / "spelled", "--spell-rare", "--max-epochs", 1)
+    file = place / "rare.smi"
+    file.write_text("C[Se]C\nC[15N+](C)(C)C\n")
+    call("reconstruct", place / "spelled", file, "--out", place / "rare-made.smi")
+    call("predict", "druglike", file, "--out", place / "rare.csv")
+    assert pd.read_csv(place / "rare.csv")["tpsa"].notna().all()
+    assert "MoleculeDomain" in call("info", "druglike")
+    with pytest.raises(SpecError, match="--spell-rare is for molecules"):
+        call("fit", "digits", place / "no", "--spell-rare")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

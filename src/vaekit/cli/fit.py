@@ -137,11 +137,19 @@ def fit(
             "--validation.",
         ),
     ] = False,
+    spell_rare: Annotated[
+        bool,
+        typer.Option(
+            "--spell-rare",
+            help="Of molecules: spell atoms in brackets that come seldom by characters, so that "
+            "none is unknown later.",
+        ),
+    ] = False,
     start_from: Annotated[
         str | None,
         typer.Option(
-            help="A run, or a model of the package ('moses'), to go on from; its model and form of "
-            "the data stay, so only options of the training, and targets, apply."
+            help="A run, or a model of the package (moses, druglike), to go on from; its model and "
+            "form of the data stay, so only options of the training, and targets, apply."
         ),
     ] = None,
     restart: Annotated[
@@ -249,6 +257,7 @@ def fit(
         tuple(fixed or ()),
         refuse_unseen,
         scaffold_split,
+        spell_rare,
     )
     streamed = streamed or streams.is_stream(data)
     if cache is not None and not streamed:

@@ -133,6 +133,7 @@ class ReadOptions:
         fixed: Columns, separated by commas, of which only combinations of training occur.
         refuse_unseen: Refuse later values that training did not know.
         scaffold_split: Hold out molecules of other scaffolds than are learned from.
+        spell_rare: Spell atoms of molecules that training has seldom by characters.
     """
 
     size: str | None = None
@@ -149,6 +150,7 @@ class ReadOptions:
     fixed: tuple[str, ...] = ()
     refuse_unseen: bool = False
     scaffold_split: bool = False
+    spell_rare: bool = False
 
     @property
     def of_tables(self) -> bool:
@@ -158,7 +160,11 @@ class ReadOptions:
     @property
     def of_molecules(self) -> str:
         """The first of them that is for molecules only, as it is given; empty without one."""
-        chosen = {"--drop-stereo": self.drop_stereo, "--scaffold-split": self.scaffold_split}
+        chosen = {
+            "--drop-stereo": self.drop_stereo,
+            "--scaffold-split": self.scaffold_split,
+            "--spell-rare": self.spell_rare,
+        }
         return next((name for name, is_given in chosen.items() if is_given), "")
 
 

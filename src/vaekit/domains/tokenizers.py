@@ -169,6 +169,70 @@ class SmilesAtoms(Tokenizer):
         return [_ATOMS.findall(text) for text in texts]
 
 
+_PIECES = re.compile("@@|.", re.DOTALL)
+_SHORT = ("Br", "Cl")
+_SMILES_SIGNS = "()[].-=#$:/\\~<>%*@+0123456789"
+_ELEMENT_LETTERS = "ABCDEFGHIKLMNOPRSTUVWXYZabcdefghiklmnoprstuvy"
+"""All letters of the symbols of elements, and of aromatic atoms."""
+
+
+@dataclass(frozen=True)
+class SpelledAtoms(Tokenizer):
+    """Atoms and signs of SMILES, of which those that training had seldom are spelled by characters.
+
+    So no molecule has a token that is unknown: an atom in brackets such as ``[13C@@H]``, or a ring
+    number of two digits, is a token where training had it often, and else as many as it has
+    letters, digits and signs, all of which are always known.
+
+    Attributes:
+        min_count: In how many training molecules an atom in brackets must be to be a token.
+        known: Learned atoms in brackets that are tokens.
+
+    Raises:
+        NotFittedError: At `split`, nothing was learned.
+
+    Source: The fall back on characters is that of Sennrich et al. 2016, "Neural machine translation
+    of rare words with subword units", section 3.2; for the expression see `SmilesAtoms`.
+
+    Example:
+        >>> atoms = SpelledAtoms(min_count=2).fit(["C[C@H](N)O", "CC[C@H](N)O", "[13CH4]"])
+        >>> atoms.split(["[C@H][13C@@H]%10"])
+        [['[C@H]', '[', '1', '3', 'C', '@@', 'H', ']', '%', '1', '0']]
+    """
+
+    min_count: Steps = 20
+    known: Sequence[str] | None = None
+
+    def fit(self, texts: Sequence[str]) -> Self:
+        """Learn which atoms in brackets come often, the most frequent first."""
+        found = Counter(
+            t for tokens in SmilesAtoms().split(texts) for t in {*tokens} if t[0] == "["
+        )
+        often = [
+            token for token, count in found.items() if count >= self.min_count and len(token) > 1
+        ]
+        return replace(self, known=tuple(sorted(often, key=lambda token: (-found[token], token))))
+
+    def split(self, texts: Sequence[str]) -> list[list[str]]:
+        """Atoms and signs, the rarer ones in characters."""
+        if self.known is None:
+            raise NotFittedError("these SpelledAtoms have learnt no atoms; call fit first.")
+        whole = {*self.known, *_SHORT}
+        return [
+            [piece for atom in atoms for piece in ((atom,) if atom in whole else _spelled(atom))]
+            for atoms in SmilesAtoms().split(texts)
+        ]
+
+    @property
+    def alphabet(self) -> frozenset[str]:
+        """All tokens that a molecule may have: what is known, and what others are spelled by."""
+        return frozenset((*(self.known or ()), *_SHORT, "@@", *_SMILES_SIGNS, *_ELEMENT_LETTERS))
+
+
+def _spelled(atom: str) -> list[str]:
+    return _PIECES.findall(atom)
+
+
 @dataclass(frozen=True)
 class SelfiesSymbols(Tokenizer):
     """Symbols of SELFIES, in brackets each.
@@ -250,11 +314,27 @@ class BytePairs(Tokenizer):
     def fit(self, texts: Sequence[str]) -> Self:
         """Learn the merges of these strings, of 50,000 spread over them where there are more."""
         positions = np.linspace(0, len(texts) - 1, min(len(texts), _MOST_STRINGS)).astype(int)
-        tokens = self.base.split([texts[place] for place in positions])
+        some = [texts[place] for place in positions]
+        return replace(self, base=learn_tokenizer(self.base, texts), merges=()).extended(some)
+
+    def extended(self, texts: Sequence[str]) -> Self:
+        """Return the merges learned so far, and behind them those of other strings.
+
+        As many as are lacking of `num_merges`.
+
+        Raises:
+            NotFittedError: No merges were learned.
+
+        Example:
+            >>> pairs = BytePairs(Characters(), 1).fit(["abab", "ababc"])
+            >>> replace(pairs, num_merges=2).extended(["abcd", "cdab"]).merges
+            (('a', 'b'), ('c', 'd'))
+        """
+        tokens = self.split(texts)
         names = sorted({token for each in tokens for token in each})
         codes = _joined(tokens, {name: code for code, name in enumerate(names)})
-        merges = []
-        for _ in range(self.num_merges):
+        merges = [(left, right) for left, right in self.merges or ()]
+        for _ in range(self.num_merges - len(merges)):
             pair = _most_frequent(codes, names)
             if pair is None:
                 break
@@ -296,18 +376,25 @@ class BytePairs(Tokenizer):
 
 
 def learn_tokenizer(chosen: Tokenizer, texts: Sequence[str]) -> Tokenizer:
-    """Return the tokeniser, with its merges learned if it has some and has not yet."""
-    learns = isinstance(chosen, BytePairs) and chosen.merges is None
-    return chosen.fit(texts) if isinstance(chosen, BytePairs) and learns else chosen
+    """Return the tokeniser, with what it learns of strings learned if it has not yet."""
+    if isinstance(chosen, BytePairs):
+        return chosen.fit(texts) if chosen.merges is None else chosen
+    if isinstance(chosen, SpelledAtoms):
+        return chosen.fit(texts) if chosen.known is None else chosen
+    return chosen
 
 
 def tokens_of(tokenizer: Tokenizer) -> set[str]:
-    """Return all tokens that merges are made of and make.
+    """Return all tokens that merges are made of and make, and those that atoms are spelled by.
 
     Training strings may have none of some, where each was put together further; others have.
     """
-    merges = (tokenizer.merges or ()) if isinstance(tokenizer, BytePairs) else ()
-    return {token for left, right in merges for token in (left, right, left + right)}
+    if isinstance(tokenizer, SpelledAtoms):
+        return {*tokenizer.alphabet}
+    if not isinstance(tokenizer, BytePairs):
+        return set()
+    merged = {t for left, right in tokenizer.merges or () for t in (left, right, left + right)}
+    return merged | tokens_of(tokenizer.base)
 
 
 def _joined(tokens: Iterable[Sequence[str]], code_of_token: dict[str, int]) -> Codes:

@@ -3,7 +3,8 @@
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from vaekit.errors import CompositionError, DataError
@@ -17,6 +18,7 @@ from vaekit.fitting.fit import (
     fit_prior,
     fit_start,
     time_left,
+    weighted,
 )
 from vaekit.fitting.prior import MOST_STEPS
 from vaekit.fitting.trained import TrainedModel, as_items, resolve_context
@@ -35,6 +37,9 @@ def fine_tune_model(
     config: TrainConfig,
     targets: Sequence[str] = (),
     callbacks: Sequence[Callback] | None = None,
+    sample_weight: Any = None,
+    folder: str | Path | None = None,
+    resume: bool = False,
 ) -> Fitted:
     """Train a model further on new items, then fit its sampling prior to them.
 
@@ -46,10 +51,13 @@ def fine_tune_model(
         config: How to train.
         targets: Of molecules: properties that it is to learn as well; see `MoleculeDomain`.
         callbacks: Of the user; all hooks but `Callback.on_fit_end` are called here.
+        sample_weight: How much each item counts, at least 0; ``None`` for all alike.
+        folder: Where checkpoints go; ``None`` for nowhere.
+        resume: Whether to go on from the checkpoint there.
 
     Raises:
         CompositionError: A model without latents, or targets of other data.
-        DataError: Items that the model cannot read.
+        DataError: Items that the model cannot read, or weights that do not suit them.
     """
     if not isinstance(trained.model, VAE):
         raise CompositionError(
@@ -59,21 +67,32 @@ def fine_tune_model(
     told = CallbackList(callbacks)
     started = time.monotonic()
     context = resolve_context(trained.domain, X, context, must=True)
-    found = _readable(trained, X, context)
+    found = _readable(trained, X, context, sample_weight)
     if targets:
         with seeded(config.seed):
             trained = trained.domain.taught(trained, targets, found)
     items = as_items(trained.domain, trained.context, found, context, all_captions=True)
-    items = replace(items, groups=trained.domain.split_groups(found))
+    items = weighted(replace(items, groups=trained.domain.split_groups(found)), sample_weight)
+    place = _Place(folder, resume)
     preset, _ = plan.resolve(trained.domain)
     config = config.suggested(preset.training_for(len(items), trained.domain.event_shape))
     if not told:
-        return _continue(trained, plan, items, config, preset, started, None)
+        return _continue(trained, plan, items, config, preset, started, None, place)
     reporter = FitReporter(told, trained.domain, trained.context, items)
-    with told.fitting(fit_start(plan, preset, trained.domain, items, config, trained.model, None)):
-        fitted = _continue(trained, plan, items, config, preset, started, reporter)
+    with told.fitting(
+        fit_start(plan, preset, trained.domain, items, config, trained.model, folder)
+    ):
+        fitted = _continue(trained, plan, items, config, preset, started, reporter, place)
         reporter.finish(fitted.trained.model, fitted.health)
     return fitted
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where checkpoints go, and whether to go on from one."""
+
+    folder: str | Path | None
+    resume: bool
 
 
 def _continue(
@@ -84,11 +103,14 @@ def _continue(
     preset: Preset,
     started: float,
     reporter: FitReporter | None,
+    place: _Place,
 ) -> Fitted:
     """Train further, fit the sampling prior, and examine the latents."""
     listeners = () if reporter is None else (reporter,)
     with stage_of(reporter, "model", is_there=not is_frozen(trained.model)):
-        result = continue_training(trained, plan, items, config, listeners)
+        result = continue_training(
+            trained, plan, items, config, listeners, place.folder, place.resume
+        )
     trained = trained.domain.finished(trained, items, config)
     if is_frozen(trained.model):
         steps, seconds = planned_steps(config, len(items), MOST_STEPS), time_left(config, 0.0)
@@ -100,12 +122,12 @@ def _continue(
     return Fitted(preset, trained, result, health, time.monotonic() - started)
 
 
-def _readable(trained: TrainedModel, X: Any, context: Any) -> Any:
-    """Return the items that the model can read; others are an error with a context."""
+def _readable(trained: TrainedModel, X: Any, context: Any, sample_weight: Any) -> Any:
+    """Return the items that the model can read; others are an error with context or weights."""
     kept, lost = trained.domain.readable(X)
     if not lost:
         return kept
-    if context is not None or not len(kept):
+    if context is not None or sample_weight is not None or not len(kept):
         raise DataError(
             f"items must have the tokens and lengths that the model was trained with; "
             f"{lost} of {lost + len(kept)} have others. Leave them out, or fit a new model."

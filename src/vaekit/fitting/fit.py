@@ -625,6 +625,8 @@ def continue_training(
     items: Items,
     config: TrainConfig,
     listeners: Sequence[Listener] = (),
+    folder: str | Path | None = None,
+    resume: bool = False,
 ) -> TrainResult:
     """Go on training a model, on other items of the same kind.
 
@@ -638,6 +640,8 @@ def continue_training(
         items: What to train on: old items among the new ones, or the old will be forgotten.
         config: How to train.
         listeners: Called with each `Event` of the training.
+        folder: Where checkpoints go; ``None`` for nowhere.
+        resume: Whether to go on from the checkpoint there.
 
     Raises:
         NonFiniteLossError: As of `train`; the model is then of no use.
@@ -659,7 +663,15 @@ def continue_training(
     objective = plan.assembled(trained.domain, trained.context, items.rows, config.seed).objective
     if set(objective.groups(trained.model)) == {"model"}:
         objective = FixedSchedule(objective)
-    result = train(trained.model.train(), objective, items, config, callbacks=listeners)
+    result = train(
+        trained.model.train(),
+        objective,
+        items,
+        config,
+        folder=folder,
+        resume=resume,
+        callbacks=listeners,
+    )
     trained.model.eval()
     calibrate(trained, items, config)
     return result

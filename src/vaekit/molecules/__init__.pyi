@@ -107,3 +107,5 @@ from .analogue_search import check_molecules as check_molecules
 from .outputs import read_known_molecules as read_known_molecules
 from .outputs import sample_writer as sample_writer
 from .plots import check_grid_path as check_grid_path
+from .extending import extend_tokens as extend_tokens
+from .fragments import exchange_fragments as exchange_fragments

@@ -22,6 +22,7 @@ from vaekit.molecules.attachment import (
 )
 from vaekit.molecules.domain import MoleculeDomain
 from vaekit.molecules.fingerprints import morgan_fingerprints, tanimoto
+from vaekit.molecules.fragments import exchange_fragments
 from vaekit.molecules.properties import PROPERTIES, compute_properties
 from vaekit.molecules.rdkit_tools import as_molecules, as_pattern, canonical
 from vaekit.molecules.report import MoleculeReport, molecule_report
@@ -111,6 +112,7 @@ def read_lead(trained: TrainedModel, smiles: str, context: Any = None) -> Lead:
 
 _Decode = Callable[[Any], list[str]]
 
+_PIECES_OF = 1000  # molecules that are drawn for their pieces
 _RADII = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
 
 
@@ -141,11 +143,14 @@ class Analogues:
         lead: What they are like.
         report: About them.
         similarity_to_lead: Tanimoto of Morgan fingerprints.
-        radius: At which each was found first, standard deviations of the lead's posterior.
+        radius: At which each was found first, standard deviations of the lead's posterior; NaN of
+            those that came by exchanging pieces.
         rings: What was tried.
         candidates: Different molecules that were as similar as asked and had what must stay; the
             best of them are here.
         applicability: How far each analogue is from what the model learned, and last the lead.
+        exchanged: Molecules that exchanged pieces made of the lead, and of them those that were
+            similar enough.
     """
 
     lead: Lead
@@ -155,6 +160,7 @@ class Analogues:
     rings: Sequence[Ring]
     candidates: int
     applicability: Applicability
+    exchanged: tuple[int, int] = (0, 0)
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -173,7 +179,12 @@ class Analogues:
                 f"  at {ring.radius:.2f} sigma: {share:.0f} % valid, mean similarity "
                 f"{ring.mean_similarity:.2f}, {ring.similar} similar enough"
             )
+        made, similar = self.exchanged
+        if made:
+            lines.append(f"  by exchanged pieces: {made} made, {similar} similar enough")
         note = self.lead.note
+        if self.lead.decoded != self.lead.smiles and not made:
+            note += " Pieces of it can be exchanged instead: exchange=1000, --exchange 1000."
         if self.applicability.rank is not None:
             share = self.applicability.rank[-1]
             note += f" {share:.0%} of held-out molecules are less probable than the lead."
@@ -220,12 +231,15 @@ def find_analogues(
     training: Any = None,
     context: Any = None,
     draws: int = 5000,
+    exchange: int = 0,
     seed: int = 0,
 ) -> Analogues:
     """Decode points around the code of a molecule, and keep what is like it.
 
     Points are drawn at eight distances, half to three standard deviations of the lead's posterior;
-    each is decoded to its most probable molecule.
+    each is decoded to its most probable molecule. A lead that the model does not give back has
+    neighbors that are unlike it; pieces of it can be exchanged for those of molecules that the
+    model draws (`exchange_fragments`), which needs no latents of the lead.
 
     Args:
         trained: A model of molecules, ``Autoencoder(...).fit(X).trained_``.
@@ -242,6 +256,8 @@ def find_analogues(
         context: Of a conditional model: one label, or one row of properties, which the lead is
             encoded with and the points are decoded with.
         draws: Points to decode, at least 8.
+        exchange: How many exchanges of a piece are tried, 0 for none; the pieces are those of as
+            many molecules that the model draws, 1,000 at most.
         seed: For the same ones again.
 
     Returns:
@@ -255,6 +271,8 @@ def find_analogues(
     """
     seed = check_seed(seed)
     _check(n, similarity, rank, draws)
+    if exchange < 0:
+        raise SpecError(f"exchange must be at least 0; got {exchange}.")
     pattern = None if keep is None else as_pattern(keep)
     scaffold = read_open_scaffold(lead) if has_attachment_points(lead) else None
     starts = (
@@ -269,6 +287,11 @@ def find_analogues(
         )
     decode = partial(trained.decode, context=context)
     smiles, radii, rings = _search(decode, starts, similarity, draws, seed)
+    exchanged = (0, 0)
+    if exchange:
+        more, exchanged = _by_exchange(trained, start, similarity, exchange, context, seed)
+        more = [each for each in more if each not in set(smiles)]
+        smiles, radii = [*smiles, *more], [*radii, *[float("nan")] * len(more)]
     molecules = as_molecules(smiles)
     patterns = [each for each in (pattern, scaffold and scaffold.pattern) if each is not None]
     stays = [all(map(m.HasSubstructMatch, patterns)) for m in molecules]
@@ -284,7 +307,21 @@ def find_analogues(
         rings,
         len(chosen),
         measure_applicability(trained, [*names, start.smiles], context),
+        exchanged,
     )
+
+
+def _by_exchange(
+    trained: TrainedModel, lead: Lead, least: float, count: int, context: Any, seed: int
+) -> tuple[list[str], tuple[int, int]]:
+    """Return those with an exchanged piece that are similar enough; how many were made and are."""
+    others = trained.sample(min(count, _PIECES_OF), context, seed, "fitted")
+    made = exchange_fragments(lead.smiles, others, count, seed)
+    if not made:
+        return [], (0, 0)
+    alike = _similarity(made, lead) >= least
+    near = [each for each, is_near in zip(made, alike, strict=True) if is_near]
+    return near, (len(made), len(near))
 
 
 def _check(n: int, similarity: float, rank: str, draws: int) -> None:

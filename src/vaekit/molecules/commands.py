@@ -52,6 +52,15 @@ def analogues(
     ] = None,
     context: ContextOption = None,
     draws: Annotated[int, typer.Option(min=8, help="Points of the latents to decode.")] = 5000,
+    exchange: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=1_000_000,
+            help="Also try so many exchanges of a piece of the lead for one of molecules that the "
+            "model draws: for leads that it does not give back.",
+        ),
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="For the same ones again.")] = 0,
     force: ForceOption = False,
 ) -> None:
@@ -68,6 +77,8 @@ def analogues(
     vaekit analogues runs/drugs "CC(=O)Nc1ccc(O)cc1" --keep "c1ccccc1" --rank sa --lowest
 
     vaekit analogues moses "O=C(N[*])c1ccc([*])cc1" --similarity 0.2
+
+    vaekit analogues druglike "CC1=C[Se]C(NC(=O)C2CC2)=N1" --exchange 1000
     """
     molecules.check_molecule_path(out)
     check_outputs({"--out": out, "--grid": grid}, (run, training, context), force=force)
@@ -89,6 +100,7 @@ def analogues(
             training=known,
             context=read_context(context),
             draws=draws,
+            exchange=exchange,
             seed=seed,
         )
     if not len(found):

@@ -33,6 +33,7 @@ from vaekit.domains.tokenizers import (
     BytePairs,
     SelfiesSymbols,
     SmilesAtoms,
+    SpelledAtoms,
     Tokenizer,
     Vocabulary,
     learn_tokenizer,
@@ -167,6 +168,7 @@ def _columns(names: Sequence[str], found: Standardized, own: Sequence[str] = ())
     return np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
 
 
+_ROOM, _MORE = 2, 16  # times the longest of training, and so many more, where atoms are spelled
 _SPLITS = ("random", "scaffold")
 _REPRESENTATIONS = ("bpe-smiles", "smiles", "selfies", "bpe-selfies")
 
@@ -188,6 +190,9 @@ class MoleculeDomain(Domain):
         split: How molecules are held out of training: ``"random"``, or by ``"scaffold"``: those of
             one Bemis-Murcko scaffold together, so that what is measured of them is what may be
             expected of new chemistry. Molecules without rings are one scaffold.
+        spell_rare: Whether atoms in brackets that training had seldom are spelled by characters
+            (see `SpelledAtoms`), so that no SMILES has a token that is unknown; of SMILES only.
+            What is spelled is longer, so rows may have twice the most tokens of training, and 16.
         tokenizer: Learned; splits the written molecule.
         vocabulary: Learned tokens and longest length.
         scales: Learned means and deviations of the targets.
@@ -209,6 +214,7 @@ class MoleculeDomain(Domain):
     targets: Sequence[str] = ()
     on_bad: str = "raise"
     split: str = "random"
+    spell_rare: bool = False
     tokenizer: Tokenizer | None = None
     vocabulary: Vocabulary | None = None
     scales: Targets | None = None
@@ -223,15 +229,30 @@ class MoleculeDomain(Domain):
         found = self.read(raw)
         check_several(found.smiles)
         texts = self._written(found)
-        base = SelfiesSymbols() if self._in_selfies else SmilesAtoms()
+        base = self._base()
         in_pairs = self.representation.startswith("bpe")
         chosen = BytePairs(base, self.num_merges) if in_pairs else base
         tokenizer = learn_tokenizer(chosen, texts)
-        vocabulary = Vocabulary.of(tokenizer.split(texts), tokens_of(tokenizer))
+        vocabulary = self.with_room(Vocabulary.of(tokenizer.split(texts), tokens_of(tokenizer)))
         scales = Targets.of(self.targets, found) if self.targets else None
         return replace(
             self, tokenizer=tokenizer, vocabulary=vocabulary, scales=scales, reference=None
         )
+
+    def with_room(self, words: Vocabulary) -> Vocabulary:
+        """Return a vocabulary whose rows have room for atoms that are spelled, if they may be."""
+        longest = _ROOM * words.longest + _MORE
+        return replace(words, longest=longest) if self.spell_rare else words
+
+    def _base(self) -> Tokenizer:
+        if not self._in_selfies:
+            return SpelledAtoms() if self.spell_rare else SmilesAtoms()
+        if self.spell_rare:
+            raise SpecError(
+                f"spell_rare must be False with representation={self.representation!r}, whose "
+                "symbols cannot be spelled; take representation='bpe-smiles'."
+            )
+        return SelfiesSymbols()
 
     @property
     def _in_selfies(self) -> bool:
@@ -432,13 +453,21 @@ class MoleculeDomain(Domain):
         return True
 
     def with_options(self, options: ReadOptions) -> Self:
-        """Return this domain with targets, and with what to do with stereo and bad molecules."""
+        """Return this domain with targets, and with what to do with stereo, rare and bad ones."""
         targets = self.targets if options.targets is None else options.targets
         rules = self.standardizer
         rules = replace(rules, stereo="drop") if options.drop_stereo else rules
         on_bad = "skip" if options.skip_bad else self.on_bad
         split = "scaffold" if options.scaffold_split else self.split
-        return replace(self, targets=targets, on_bad=on_bad, standardizer=rules, split=split)
+        spell_rare = options.spell_rare or self.spell_rare
+        return replace(
+            self,
+            targets=targets,
+            on_bad=on_bad,
+            standardizer=rules,
+            split=split,
+            spell_rare=spell_rare,
+        )
 
     def readable(self, raw: Any) -> tuple[Any, int]:
         """Return the molecules whose tokens and length training had, and how many others."""

@@ -117,4 +117,5 @@ class MoleculeLearner(TextLearner):
             scales = replace(
                 scales, means=tuple(moments.mean.tolist()), deviations=tuple(deviations.tolist())
             )
-        return replace(self.fitted, vocabulary=self._vocabulary(also=True), scales=scales)
+        vocabulary = self.fitted.with_room(self._vocabulary(also=True))
+        return replace(self.fitted, vocabulary=vocabulary, scales=scales)

@@ -26,6 +26,7 @@ _CHOICES = {
     "charges": ("neutralise", "keep"),
     "stereo": ("keep", "drop"),
     "isotopes": ("drop", "keep", "refuse"),
+    "metals": ("refuse", "keep"),
 }
 _NOT_METALS = frozenset(
     (0, 1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 33, 34, 35, 36, 52, 53, 54, 85, 86)
@@ -47,6 +48,8 @@ class Standardizer:
         stereo: ``"keep"`` or ``"drop"`` centres and double bonds.
         isotopes: ``"drop"`` the labels, ``"keep"`` or ``"refuse"`` them.
         max_atoms: The most heavy atoms of a molecule.
+        metals: ``"refuse"`` molecules in which a metal has a bond, whose SMILES are written in many
+            ways, or ``"keep"`` them as they are.
 
     Raises:
         SpecError: A choice that there is not.
@@ -64,6 +67,7 @@ class Standardizer:
     stereo: str = "keep"
     isotopes: str = "drop"
     max_atoms: Steps = 250
+    metals: str = "refuse"
 
     def __post_init__(self) -> None:
         for name, value in self._chosen().items():
@@ -80,6 +84,7 @@ class Standardizer:
             "charges": self.charges,
             "stereo": self.stereo,
             "isotopes": self.isotopes,
+            "metals": self.metals,
         }
 
 
@@ -231,7 +236,7 @@ class _Work:
             changes.append("atom maps removed")
         if mol.GetNumAtoms() == 0:
             raise _RejectedError("empty or unreadable")
-        if any(not _is_plain(atom) and atom.GetDegree() for atom in mol.GetAtoms()):
+        if self.rules.metals == "refuse" and any(map(_is_bound_metal, mol.GetAtoms())):
             raise _RejectedError("organometallic: a metal has a bond")
         return mol
 
@@ -293,8 +298,8 @@ def _not_ascii(given: str) -> str:
     return f"not a valid SMILES: {given[place]!r} at place {place} is no letter of SMILES"
 
 
-def _is_plain(atom: Any) -> bool:
-    return atom.GetAtomicNum() in _NOT_METALS
+def _is_bound_metal(atom: Any) -> bool:
+    return atom.GetAtomicNum() not in _NOT_METALS and atom.GetDegree() > 0
 
 
 def to_selfies(found: Standardized) -> list[str]:

@@ -4,6 +4,7 @@ from .tokenizers import (
     Characters as Characters,
     SelfiesSymbols as SelfiesSymbols,
     SmilesAtoms as SmilesAtoms,
+    SpelledAtoms as SpelledAtoms,
     Tokenizer as Tokenizer,
     Vocabulary as Vocabulary,
 )

@@ -5,6 +5,7 @@ from vaekit.domains.tokenizers import (
     Characters,
     SelfiesSymbols,
     SmilesAtoms,
+    SpelledAtoms,
     Tokenizer,
     Vocabulary,
 )
@@ -14,6 +15,7 @@ __all__ = [
     "Characters",
     "SelfiesSymbols",
     "SmilesAtoms",
+    "SpelledAtoms",
     "Tokenizer",
     "Vocabulary",
 ]

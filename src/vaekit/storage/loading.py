@@ -11,6 +11,7 @@ from vaekit.storage.hub import HubName, fetch_run
 
 PRETRAINED = {
     "moses": "Drug-like molecules: a Transformer, trained on the 1.6 million of MOSES.",
+    "druglike": "Organic molecules of any spelling, with stereo and charges: `moses`, trained on.",
 }
 """What there is, each in a folder of that name with a ``CARD.md``."""
 
