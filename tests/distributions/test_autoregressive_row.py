@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.distributions import Categorical
 
-from vaekit.distributions import AutoregressiveRow, drawn
+from vaekit.distributions import AutoregressiveRow, BinnedNormal, drawn
 from vaekit.errors import SpecError
-from vaekit.networks import AutoregressiveCells
+from vaekit.networks import AutoregressiveCells, autoregressive
 
 CODES = (2, 3, 2)
 EDGES = [(0.0, 0.1, 0.5, 0.75, 1.0)]
@@ -60,6 +60,52 @@ def test_scores_of_a_walk_are_those_of_the_row():
     there = torch.cat([torch.ones(50, 3), (x[:, 1:2] == 3).float()], -1).bool()
     torch.testing.assert_close(px.log_prob(x)[there], told[there], atol=1e-4, rtol=1e-4)
     assert (x[~there] == 0).all()
+
+
+def many_kinds():
+    """Columns of one code, of few and of many; numbers with few bins and with many."""
+    torch.manual_seed(0)
+    edges = [(0.0, 0.5, 1.0), tuple(torch.linspace(0, 1, 8).tolist()), (0.0, 0.2, 1.0)]
+    cells = AutoregressiveCells(
+        (1, 3, 1, 40, 2, 1), [(0, 1), (1, 3), (2, 1)], edges, 16, dropout=0.3, blind=0.2
+    )
+    for weight in cells.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    for place in (0, 2, 5):  # of one code the last layer stays at nothing, as it begins
+        torch.nn.init.zeros_(cells.cells[place].head.weight)
+    codes = torch.cat([torch.randint(1, count + 1, (60, 1)) for count in cells.num_codes], 1)
+    codes[:5, 2] = 0
+    return cells, torch.cat([codes, torch.randn(60, 3)], 1)
+
+
+def test_scores_are_those_of_the_distributions_of_the_cells():
+    cells, x = many_kinds()
+    features = torch.randn(2, 60, 16)
+    scores = AutoregressiveRow(cells.eval(), features).log_prob(x)
+    for place, logits in enumerate(cells(features, x)):
+        code = (x[:, place].long() - 1).clamp_min(0)
+        told = (
+            Categorical(logits=logits).log_prob(code)
+            if place < 6
+            else BinnedNormal(logits, cells.bins(place)).log_prob(x[:, place])
+        )
+        torch.testing.assert_close(scores[..., place], told)
+
+
+def test_it_does_not_matter_how_many_cells_are_computed_at_once(monkeypatch):
+    found = []
+    for at_once in (1, 2**30):
+        monkeypatch.setattr(autoregressive, "_AT_ONCE", at_once)
+        cells, x = many_kinds()
+        features = torch.ones(1, 60, 16, requires_grad=True)
+        torch.manual_seed(1)
+        scores = cells.train().log_prob(features, x)
+        scores.sum().backward()
+        gradients = [p.grad for p in cells.parameters() if p.grad is not None]
+        cells.eval().calibrate([(features.detach(), x)])
+        found.append([scores, features.grad, *gradients, *(c.share for c in cells.cells)])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 
 def test_draws_are_as_frequent_as_they_are_probable():

@@ -236,8 +236,8 @@ class AutoregressiveCellDecoder(Protocol):
     def num_cells(self) -> int:
         """Number of cells of a row."""
 
-    def __call__(self, features: Tensor, x: Tensor) -> list[Tensor]:
-        """Return the logits of every cell, each given the cells before it."""
+    def log_prob(self, features: Tensor, x: Tensor) -> Tensor:
+        """Return the log probability or density of every cell given the cells before it."""
 
     def logits(self, cell: int, known: Tensor) -> Tensor:
         """Return the logits of one cell from what is known of those before it."""
@@ -302,16 +302,7 @@ class AutoregressiveRow(RowDistribution):
 
         Of code 0, which is a cell that is not known, it means nothing.
         """
-        cells = [
-            self._cell(place, logits)
-            for place, logits in enumerate(self.network(self.features, value))
-        ]
-        codes = len(self.network.num_codes)
-        scores = [
-            cell.log_prob((value[..., i].long() - 1).clamp_min(0) if i < codes else value[..., i])
-            for i, cell in enumerate(cells)
-        ]
-        return torch.stack(scores, -1)
+        return self.network.log_prob(self.features, value)
 
     def _cell(self, place: int, logits: Tensor) -> Distribution:
         if place < len(self.network.num_codes):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from vaekit.deadlines import Deadline, Stopwatch
 from vaekit.domains.base import Domain
@@ -55,6 +56,7 @@ from vaekit.training.callbacks import Callback, CallbackList, FitStart, Stage
 from vaekit.training.config import Items, TrainConfig, TrainingSet, spread_places
 from vaekit.training.trainer import Listener, TrainResult, train
 from vaekit.training.weights import item_weights
+from vaekit.types import Batch
 
 _EXAMPLES = 1000
 _SIZES = ("small", "medium", "large")
@@ -170,7 +172,12 @@ def calibrate(trained: TrainedModel, items: TrainingSet, config: TrainConfig) ->
     with seeded(generator):
         for _ in range(_SETTLING_ROUNDS):
             batches = batches_of(some, trained.device)
-            trained.vae.likelihood.calibrate((trained.vae.evidence(b).px, b) for b in batches)
+            trained.vae.likelihood.calibrate((_decoded(trained.vae, b), b) for b in batches)
+
+
+def _decoded(model: VAE, batch: Batch) -> Distribution:
+    """Return p(x | z) of a latent of each item: evidence, but for the items' likelihoods."""
+    return model.decode_draws(model.infer(batch).z, batch.context)
 
 
 def fit_prior(

@@ -3,20 +3,26 @@
 import abc
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from vaekit.bounds import Share
 from vaekit.errors import SpecError
+from vaekit.randomness import drawing_nothing
 
 _WAVES = 16
 _DAMPING = 0.3
 _PACE, _SMALLEST = 0.7, 1e-9
+_LOG_NORMAL = math.log(math.sqrt(2 * math.pi))
 _RARE = 0.5  # rows that a code or bin is taken to have had besides those it had
+_AT_ONCE = 2**18  # numbers that a layer says at once: 1 MB stays in the cache for the next one
+_MOST_TOGETHER = 16  # codes; the heads of more of them are layers that `shard` may spread
+_BEYOND = 2.0  # more than any rank: the end of bins that a number lacks
 
 
 class AutoregressiveCells(nn.Module):
@@ -29,6 +35,9 @@ class AutoregressiveCells(nn.Module):
 
     Codes have a logit each. Numbers have one for each bin; those are a free constant and a smooth
     curve of 16 cosines, since neighbouring bins are alike.
+
+    Cells are computed some at a time, so that what one layer says is still in the processor's
+    cache when the next one reads it. A column with one code is known beforehand and costs nothing.
 
     Args:
         num_codes: How many codes each column has; 0 stands for a cell that is not known.
@@ -56,6 +65,8 @@ class AutoregressiveCells(nn.Module):
 
     starts: Tensor
     middle: Tensor
+    ends: Tensor
+    waves: Tensor
 
     def __init__(
         self,
@@ -96,6 +107,10 @@ class AutoregressiveCells(nn.Module):
         codes = [_Code(width, place, count) for place, count in enumerate(num_codes)]
         numbers = [_Number(width, *there, e) for there, e in zip(numeric_cells, edges, strict=True)]
         self.cells = nn.ModuleList([*codes, *numbers])
+        tables = (([n.ends for n in numbers], _BEYOND), ([n.waves for n in numbers], 0.0))
+        for name, (own, padding) in zip(("ends", "waves"), tables, strict=True):
+            padded = pad_sequence(own, True, padding) if numbers else torch.zeros(0)
+            self.register_buffer(name, padded, persistent=False)
 
     def _read(self) -> tuple[nn.Module, ...]:
         return nn.LayerNorm(self.width), nn.ReLU(), _RowDropout(self.dropout)
@@ -120,10 +135,12 @@ class AutoregressiveCells(nn.Module):
         cells = self._own()
         predicted, counts = ([torch.zeros_like(c.share) for c in cells] for _ in range(2))
         for features, x in seen:
-            for place, logits in enumerate(self(features, x)):
-                there = cells[place].there(x)
-                predicted[place] += logits[..., there, :].softmax(-1).flatten(0, -2).sum(0)
-                counts[place] += cells[place].counts(x[..., place][there])
+            for places, logits in self._some_logits(features, x):
+                shares = logits.softmax(-1).sum(tuple(range(1, logits.ndim - 2)))
+                for place, own in zip(places, shares, strict=True):
+                    there, count = cells[place].there(x), len(cells[place].share)
+                    predicted[place] += (there.to(own.dtype) @ own)[:count]
+                    counts[place] += cells[place].counts(x[..., place][there])
         for cell, expected, found in zip(cells, predicted, counts, strict=True):
             if found.sum() > 0:
                 shares = (expected / expected.sum()).clamp_min(_SMALLEST).log()
@@ -143,15 +160,34 @@ class AutoregressiveCells(nn.Module):
         self, features: Float[Tensor, "*draws width"], x: Float[Tensor, "*batch cells"]
     ) -> list[Tensor]:
         """Logits of each cell of known rows; all cells at once."""
-        numeric_cells = self._embed_all(x)
-        if self.training and self.blind:
-            numeric_cells = numeric_cells * (torch.rand_like(numeric_cells[..., :1]) > self.blind)
-        sums = itertools.accumulate(numeric_cells[:-1], initial=torch.zeros_like(numeric_cells[0]))
-        before = torch.stack([a + b for a, b in zip(sums, self.positions, strict=True)])
-        lead = [1] * (features.ndim - x.ndim)
-        h = self._trunk(before.view(len(before), *lead, *before.shape[1:]) + features)
-        # Not h[place]: the gradient of each would be as large as all of them.
-        return [cell(own) for cell, own in zip(self.cells, h.unbind(), strict=True)]
+        batch = torch.broadcast_shapes(features.shape[:-1], x.shape[:-1])
+        cells = self._own()
+        found = [cell.share.expand(*batch, -1) for cell in cells]  # right where there is one code
+        for places, logits in self._some_logits(features, x):
+            for place, own in zip(places, logits.unbind(), strict=True):
+                found[place] = own[..., : len(cells[place].share)]
+        return found
+
+    def log_prob(
+        self, features: Float[Tensor, "*draws width"], x: Float[Tensor, "*batch cells"]
+    ) -> Float[Tensor, "*items cells"]:
+        """Log probability or density of each cell of rows given those before it, in nats.
+
+        Of code 0, which is a cell that is not known, it means nothing.
+        """
+        batch = torch.broadcast_shapes(features.shape[:-1], x.shape[:-1])
+        found = [features.new_zeros(batch)] * self.num_cells  # right where there is one code
+        for places, logits in self._some_logits(features, x):
+            with drawing_nothing():
+                values = x[..., list(places)].movedim(-1, 0)
+                positions, base = self._locate(places, values)
+                shape = (len(values), *[1] * (len(batch) - x.ndim + 1), *x.shape[:-1])
+                positions = positions.view(shape).expand(-1, *batch).unsqueeze(-1)
+                log_p = logits.log_softmax(-1).gather(-1, positions).squeeze(-1)
+                log_p = log_p + base.view(shape)
+            for place, own in zip(places, log_p.unbind(), strict=True):
+                found[place] = own
+        return torch.stack(found, -1)
 
     def logits(self, cell: int, known: Float[Tensor, "*batch width"]) -> Tensor:
         """Logits of one cell, from the sum of what is known."""
@@ -162,35 +198,140 @@ class AutoregressiveCells(nn.Module):
         """Return what one cell of rows adds to what is known."""
         if cell < len(self.num_codes):
             return F.embedding(x[..., cell].long() + self.starts[cell], self.codes.weight)
-        return self._number(cell, x, self.numbers[cell - len(self.num_codes)])
-
-    def _number(self, cell: int, x: Tensor, weights: Float[Tensor, "waves width"]) -> Tensor:
-        number = self._waves_of(x[..., cell]) @ weights
+        number = self._waves_of(x[..., cell]) @ self.numbers[cell - len(self.num_codes)]
         return number * self.has_number(cell, x).unsqueeze(-1)
 
     def _own(self) -> "list[_Cell]":
         return list(self.cells)  # type: ignore[arg-type]
 
-    def _embed_all(self, x: Tensor) -> Tensor:
-        """Return what each cell tells, cell by cell: that order is the fastest to go on with."""
+    def _some_logits(self, features: Tensor, x: Tensor) -> Iterator[tuple[Sequence[int], Tensor]]:
+        """Yield places of some cells, and their logits, shape (cells, *batch, values).
+
+        Where one of them has fewer values than others, minus infinity follows its logits.
+        """
+        batch = torch.broadcast_shapes(features.shape[:-1], x.shape[:-1])
+        lead = (1,) * (features.ndim - x.ndim)
+        known = self._known_before(x)
+        like = features.new_empty(()).expand(1, *batch, self.width)
+        masks = [part.mask(like) for part in self.modules() if isinstance(part, _RowDropout)]
+        for places in self._runs(batch.numel()):
+            with drawing_nothing():
+                before = torch.stack([known[place] + self.positions[place] for place in places])
+                before = before.view(len(places), *lead, *before.shape[1:])
+                logits = self._heads(places, self._trunk(before + features, masks))
+            yield places, logits
+
+    def _known_before(self, x: Tensor) -> dict[int, Tensor]:
+        """Return what is known of rows before cells, shape (*batch, width) each.
+
+        Of cells with one code, which are not told, there is none.
+        """
+        embedded, told = [], []
+        seen = None
+        if self.training and self.blind:
+            drawn = torch.rand_like(x.new_empty(()).expand(self.num_cells, *x.shape[:-1], 1))
+            seen = drawn > self.blind
+        with drawing_nothing():
+            for some, is_single in self._spans(x[..., 0].numel()):
+                own = None if seen is None else seen[some]
+                if is_single:
+                    embedded.append(self._embed_singles(some, x, own))
+                    told.append(-1)
+                    continue
+                cells = self._embed(some, x)
+                embedded.extend((cells if own is None else cells * own).unbind())
+                told.extend(range(some.start, some.stop))
+            start = torch.zeros_like(embedded[0])
+            sums = itertools.accumulate(embedded[:-1], initial=start)
+            return dict(zip(told, sums, strict=True))
+
+    def _spans(self, rows: int) -> Iterator[tuple[slice, bool]]:
+        """Yield cells that are embedded at once, and whether each of them has one code."""
         count = len(self.num_codes)
-        positions = (x[..., :count].long() + self.starts).movedim(-1, 0).contiguous()
-        codes = F.embedding(positions, self.codes.weight)
-        numbers = [
-            self._number(place, x, weights)
-            for place, weights in enumerate(self.numbers.unbind(), count)
-        ]
-        return torch.cat([codes, torch.stack(numbers)]) if numbers else codes
+        alike = itertools.groupby(
+            range(self.num_cells), lambda i: (i < count, i < count and self.num_codes[i] == 1)
+        )
+        for (_, is_single), places in alike:
+            for some in _pieces(list(places), 0 if is_single else rows * self.width):
+                yield slice(some[0], some[-1] + 1), is_single
+
+    def _embed_singles(self, some: slice, x: Tensor, seen: Tensor | None) -> Tensor:
+        """Return the sum of what cells of one code each tell."""
+        positions = (x[..., some].long() + self.starts[some]).flatten(0, -2)
+        weights = None if seen is None else seen.squeeze(-1).movedim(0, -1).flatten(0, -2)
+        total = F.embedding_bag(
+            positions,
+            self.codes.weight,
+            mode="sum",
+            per_sample_weights=None if weights is None else weights.to(self.codes.weight),
+        )
+        return total.view(*x.shape[:-1], self.width)
+
+    def _embed(self, some: slice, x: Tensor) -> Tensor:
+        """Return what each of these cells, all codes or all numbers, tells."""
+        count = len(self.num_codes)
+        if some.start < count:
+            positions = (x[..., some].long() + self.starts[some]).movedim(-1, 0).contiguous()
+            return F.embedding(positions, self.codes.weight)
+        waves = self._waves_of(x[..., some].movedim(-1, 0))
+        weights = self.numbers[some.start - count : some.stop - count]
+        numbers = torch.bmm(waves.flatten(1, -2), weights).view(*waves.shape[:-1], self.width)
+        there = torch.stack([self.has_number(cell, x) for cell in range(some.start, some.stop)])
+        return numbers * there.unsqueeze(-1)
+
+    def _runs(self, rows: int) -> Iterator[Sequence[int]]:
+        """Yield places of cells that are computed at once; of columns of one code none."""
+        sizes, count = [len(cell.share) for cell in self._own()], len(self.num_codes)
+        codes = [place for place in range(count) if 1 < sizes[place] <= _MOST_TOGETHER]
+        yield from _pieces(codes, rows * self.width)
+        yield from ([place] for place in range(count) if sizes[place] > _MOST_TOGETHER)
+        yield from _pieces(range(count, self.num_cells), rows * self.width)
+
+    def _heads(self, places: Sequence[int], h: Tensor) -> Tensor:
+        """Return the logits of cells of one kind from what the trunk says of each."""
+        cells = [self._own()[place] for place in places]
+        if len(cells) == 1:
+            alone: Tensor = cells[0](h.squeeze(0))
+            return alone.unsqueeze(0)
+        weights = pad_sequence([cell.head.weight for cell in cells], batch_first=True)
+        shares = pad_sequence([cell.share for cell in cells], True, -math.inf)
+        out = torch.bmm(h.flatten(1, -2), weights.mT)
+        if isinstance(cells[0], _Number):
+            waves = self.waves[self._numbers(places), : shares.shape[1]]
+            out = torch.baddbmm(shares.unsqueeze(1), out, waves.mT)
+        else:
+            out = out + shares.unsqueeze(1)
+        return out.view(*h.shape[:-1], shares.shape[1])
+
+    def _locate(self, places: Sequence[int], values: Tensor) -> tuple[Tensor, Tensor]:
+        """Return codes or bins of values, (cells, *batch), and their log density but for logits."""
+        if places[0] < len(self.num_codes):
+            return (values.long() - 1).clamp_min(0), values.new_zeros(values.shape)
+        ends = self.ends[self._numbers(places)]
+        ranks = torch.special.ndtr(values).to(ends).flatten(1).contiguous()
+        most = torch.tensor([len(self._own()[place].share) for place in places], device=ends.device)
+        positions = torch.searchsorted(ends, ranks, right=True) - 1
+        positions = torch.minimum(positions.clamp_min(0), most.unsqueeze(1) - 1)
+        widths = ends.diff().log().gather(1, positions).view(values.shape)
+        return positions.view(values.shape), -(values**2) / 2 - _LOG_NORMAL - widths
+
+    def _numbers(self, places: Sequence[int]) -> slice:
+        count = len(self.num_codes)
+        return slice(places[0] - count, places[-1] + 1 - count)
 
     def _waves_of(self, numbers: Tensor) -> Tensor:
         waves: Tensor = _curves(torch.special.ndtr(numbers)) - self.middle
         return waves
 
-    def _trunk(self, h: Tensor) -> Tensor:
-        for layer in self.layers:
-            h = h + layer(h)
-        out: Tensor = self.last(h)
-        return out
+    def _trunk(self, h: Tensor, masks: Sequence[Tensor | None] | None = None) -> Tensor:
+        """Return what all cells are told from; masks say which units training leaves out."""
+        parts = [*self.layers, self.last]
+        for (norm, activation, _, *linear), mask in zip(
+            parts, masks or [None] * len(parts), strict=True
+        ):
+            out: Tensor = activation(norm(h) if mask is None else norm(h) * mask)
+            h = h + linear[0](out) if linear else out
+        return h
 
 
 class _RowDropout(nn.Module):
@@ -204,10 +345,15 @@ class _RowDropout(nn.Module):
         super().__init__()
         self.share = share
 
-    def forward(self, h: Tensor) -> Tensor:
+    def mask(self, h: Tensor) -> Tensor | None:
+        """Return what the units of each row are multiplied by; ``None`` where all are kept."""
         if not (self.training and self.share):
-            return h
-        return h * F.dropout(torch.ones_like(h[:1]), self.share)
+            return None
+        return F.dropout(torch.ones_like(h[:1]), self.share)
+
+    def forward(self, h: Tensor) -> Tensor:
+        mask = self.mask(h)
+        return h if mask is None else h * mask
 
 
 class _Cell(nn.Module, abc.ABC):
@@ -275,6 +421,12 @@ class _Number(_Cell):
     def forward(self, h: Tensor) -> Tensor:
         out: Tensor = self.head(h) @ self.waves.T
         return out + self.share
+
+
+def _pieces(places: Sequence[int], numbers: int) -> Iterator[Sequence[int]]:
+    """Yield runs of places as long as the cache holds, each place of so many numbers."""
+    longest = max(1, _AT_ONCE // numbers) if numbers else len(places)
+    return (places[start : start + longest] for start in range(0, len(places), longest or 1))
 
 
 def _log_shares(counts: Tensor) -> Tensor:

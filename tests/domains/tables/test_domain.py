@@ -240,3 +240,15 @@ def test_unknown_cells_are_holes_where_that_is_asked_for():
         TableDomain().fit(people()).prepare(odd_cells())
     with pytest.raises(SpecError, match="unseen values"):
         TableDomain(unseen="ignore").fit(people())
+
+
+@pytest.mark.parametrize(
+    ("rows", "dropout", "bins"), [(40, 0.35, 20), (1500, 0.35, 100), (20_000, 0.175, 100)]
+)
+def test_many_rows_have_less_dropout_and_few_rows_fewer_bins(rows, dropout, bins):
+    frame = pd.DataFrame({"size": np.random.default_rng(0).normal(size=rows)})
+    domain = TableDomain().fit(frame)
+    parts = domain.parts(domain.prepare(frame), 2, likelihood="autoregressive")
+    cells = parts.likelihood.cells
+    assert cells.dropout == pytest.approx(dropout)
+    assert len(cells.edges[0]) == bins + 1
