@@ -115,7 +115,9 @@ def test_odd_rows_score_lower(fitted):
 
 
 def test_latents_that_cost_little_give_rows_back():
-    model = Autoencoder(presets.beta_vae(beta=0.05), max_epochs=150, seed=0, progress=False).fit(people())
+    model = Autoencoder(presets.beta_vae(beta=0.05), max_epochs=150, seed=0, progress=False).fit(
+        people()
+    )
     frame = people(100, seed=1)
     assert (model.reconstruct(frame)["job"] == frame["job"]).mean() > 0.9
 
