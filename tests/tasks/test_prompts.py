@@ -189,7 +189,7 @@ LABELS = [["no", "yes"][i % 2] for i in range(80)]
 
 
 def test_labels_can_be_guided_as_well():
-    model = fit("flow_matching", LABELS, text=None, steps=40)
+    model = fit("flow_matching", LABELS, text=None)
     no, yes = (model.sample(12, context=label, seed=1, guidance=2.0) for label in ("no", "yes"))
     assert brightness(yes) > brightness(no) + 20
     assert model.sample(2, seed=0).shape == (2, 8, 8)

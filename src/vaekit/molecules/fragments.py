@@ -44,7 +44,7 @@ def exchange_fragments(lead: str, others: Sequence[str | None], count: int, seed
 
     Example:
         >>> exchange_fragments("CC(=O)Nc1ccc(O)cc1", ["CCC(=O)NC", "CN"], 10, seed=0)
-        ['CCC(=O)Nc1ccc(O)cc1']
+        ['CCC(=O)Nc1ccc(O)cc1', 'CNc1ccc(O)cc1']
     """
     (mol,) = as_molecules([lead])
     if mol is None:
