@@ -95,8 +95,8 @@ def test_synthetic_rows_are_written_if_they_help_or_anyway(people, tmp_path):
     arguments = ("augment", table, "--target", "answer", "--folds", 2, "--max-epochs", 2)
     shown = call(*arguments, "--out", out)
     assert ("Synthetic items help" in shown) != ("Nothing is written" in shown) != out.exists()
-    call(*arguments, "--out", out, "--anyway")
-    more = pd.read_csv(out)
+    call(*arguments, "--out", tmp_path / "anyway.csv", "--anyway")
+    more = pd.read_csv(tmp_path / "anyway.csv")
     assert more["answer"].value_counts().to_dict() == {"no": 260, "yes": 260}
     assert more.columns.equals(frame.columns)
     pd.testing.assert_frame_equal(more[:300], frame, check_dtype=False)
