@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from torch import nn
 
 _WORDS = 48  # of a caption
-_FIRST, _AT_FIRST = 0.4, 16
+_FIRST, _FIRST_BATCH = 0.4, 16
 _RATES = 1e-3, 1e-3
-_BATCH, _UNTOLD, _STEPS = 64, 0.1, 20
+_BATCH, _DROPPED, _STEPS = 64, 0.1, 20
 
 
 class Words(nn.Module):
@@ -105,7 +105,7 @@ class Peer:
             kl = latents.kl().mean() / x[0].numel()
             return F.l1_loss(model.decode(latents.sample()).sample, x) + 1e-6 * kl
 
-        _descend(model.parameters(), loss_of, len(images), _AT_FIRST, _RATES[0], seconds)
+        _descend(model.parameters(), loss_of, len(images), _FIRST_BATCH, _RATES[0], seconds)
         model.eval()
         parts = torch.arange(len(images)).split(250)
         with torch.no_grad():
@@ -119,9 +119,9 @@ class Peer:
         def loss_of(places):
             clean = self.latents[places] / self.scale
             times, noise = torch.randint(1000, (len(places),)), torch.randn_like(clean)
-            told = self.words(rows[places]) * (torch.rand(len(places), 1, 1) >= _UNTOLD)
+            words = self.words(rows[places]) * (torch.rand(len(places), 1, 1) >= _DROPPED)
             noisy = self.noise.add_noise(clean, noise, times)
-            return F.mse_loss(self.unet(noisy, times, told).sample, noise)
+            return F.mse_loss(self.unet(noisy, times, words).sample, noise)
 
         _descend(both.parameters(), loss_of, len(rows), _BATCH, _RATES[1], seconds)
         both.eval()
@@ -135,12 +135,12 @@ class Peer:
         captions = [context] * n if isinstance(context, str) else list(context)
         made = []
         for start in range(0, n, 100):
-            told = self.words(self.words.rows(captions[start : start + 100]))
+            words = self.words(self.words.rows(captions[start : start + 100]))
             solver = DPMSolverMultistepScheduler.from_config(self.noise.config)
             solver.set_timesteps(_STEPS)
-            x = torch.randn(len(told), 4, 16, 16)
+            x = torch.randn(len(words), 4, 16, 16)
             for time_ in solver.timesteps:
-                both = self.unet(torch.cat([x, x]), time_, torch.cat([told, 0 * told])).sample
+                both = self.unet(torch.cat([x, x]), time_, torch.cat([words, 0 * words])).sample
                 asked, plain = both.chunk(2)
                 x = solver.step(plain + guidance * (asked - plain), time_, x).prev_sample
             made.append(self.autoencoder.decode(x * self.scale).sample)

@@ -76,7 +76,8 @@ class Autoencoder(Shareable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         max_epochs: Passes over the data; ``None`` takes as many as give about ``steps`` steps. This
             and all options from here on are those of `TrainConfig`.
         steps: About how many steps; ``None`` takes the preset's choice, or 2,400.
-        max_minutes: Stop after this time, reading included. Where the sampling prior is a flow, a
+        max_minutes: Stop after this time, reading included (a tenth of it is trained however long
+            that took). Where the sampling prior is a flow, a
             quarter of it is kept for that, and two fifths where latents are codes; the seconds that
             others take come on top.
         cpu_minutes: The same in time of the processors, of all threads of this process together,

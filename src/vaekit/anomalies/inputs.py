@@ -287,12 +287,13 @@ class BrokenCells:
 
     Attributes:
         is_broken: Whether it is this that makes the item's score, shape (items,).
-        off: How much each coordinate adds to the score, at least 0; shape (items, coordinates).
+        contributions: How much each coordinate adds to the score, at least 0; shape (items,
+            coordinates).
         expected: The coordinates that the others say; of the same shape.
     """
 
     is_broken: NDArray[np.bool_]
-    off: Floats
+    contributions: Floats
     expected: Floats
 
 

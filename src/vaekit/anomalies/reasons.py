@@ -134,7 +134,9 @@ class _Search:
         if not broken.is_broken[place]:
             return []
         names = list(self.columns)
-        off = np.array([float(broken.off[place][self._coordinates(n)].sum()) for n in names])
+        off = np.array(
+            [float(broken.contributions[place][self._coordinates(n)].sum()) for n in names]
+        )
         if row.observed is not None:
             known = [bool(row.observed[0, list(self.columns[n])].any()) for n in names]
             off = np.where(known, off, 0.0)
@@ -142,7 +144,7 @@ class _Search:
         chosen = [i for i in np.argsort(-off, kind="stable")[:top] if off[i] > least]
         expected = {names[i]: broken.expected[place] for i in chosen}
         shares = {names[i]: float(off[i] / off.sum()) for i in chosen}
-        return self._beside(raw, place, row, expected, shares)
+        return self._against(raw, place, row, expected, shares)
 
     def _farthest(self, raw: Any, place: int, row: Batch, top: int) -> list[Reason]:
         """Return the columns farthest from what is usual, of a row that is odd as a whole."""
@@ -153,9 +155,9 @@ class _Search:
             return []
         chosen = [i for i in np.argsort(-far, kind="stable")[:top] if far[i] > 0]
         shares = {names[i]: float(far[i] / far.sum()) for i in chosen}
-        return self._beside(raw, place, row, dict.fromkeys(shares, frame.mean), shares)
+        return self._against(raw, place, row, dict.fromkeys(shares, frame.mean), shares)
 
-    def _beside(
+    def _against(
         self,
         raw: Any,
         place: int,
@@ -163,7 +165,7 @@ class _Search:
         expected: Mapping[str, Floats],
         shares: Mapping[str, float],
     ) -> list[Reason]:
-        """Return reasons by column: what a row has beside the expected coordinates."""
+        """Return a reason for each column: what the row has, and what was expected of it."""
         x, names = row.visible.clone(), list(self.columns)
         for name in shares:
             for cell in self.columns[name]:

@@ -63,7 +63,7 @@ def exchange_fragments(lead: str, others: Sequence[str | None], count: int, seed
     made: dict[str, None] = {}
     with quiet():
         for place in rng.permutation(len(offers))[:count].tolist():
-            smiles = _joined(*offers[place])
+            smiles = _combined(*offers[place])
             if smiles is not None and smiles != chem.MolToSmiles(mol):
                 made.setdefault(smiles)
     return list(made)
@@ -92,7 +92,7 @@ def _cuts(mol: Any) -> Iterator[tuple[_Piece, _Piece]]:
             )
 
 
-def _joined(stays: _Piece, new: _Piece) -> str | None:
+def _combined(stays: _Piece, new: _Piece) -> str | None:
     """Return the SMILES of two pieces put together; ``None`` where that is no molecule."""
     chem = chemistry()
     rules = chem.MolzipParams()

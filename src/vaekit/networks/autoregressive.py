@@ -224,9 +224,9 @@ class AutoregressiveCells(nn.Module):
     def _known_before(self, x: Tensor) -> dict[int, Tensor]:
         """Return what is known of rows before cells, shape (*batch, width) each.
 
-        Of cells with one code, which are not told, there is none.
+        Of cells with one code, which are known beforehand, there is none.
         """
-        embedded, told = [], []
+        embedded, places = [], []
         seen = None
         if self.training and self.blind:
             drawn = torch.rand_like(x.new_empty(()).expand(self.num_cells, *x.shape[:-1], 1))
@@ -236,14 +236,14 @@ class AutoregressiveCells(nn.Module):
                 own = None if seen is None else seen[some]
                 if is_single:
                     embedded.append(self._embed_singles(some, x, own))
-                    told.append(-1)
+                    places.append(-1)
                     continue
                 cells = self._embed(some, x)
                 embedded.extend((cells if own is None else cells * own).unbind())
-                told.extend(range(some.start, some.stop))
+                places.extend(range(some.start, some.stop))
             start = torch.zeros_like(embedded[0])
             sums = itertools.accumulate(embedded[:-1], initial=start)
-            return dict(zip(told, sums, strict=True))
+            return dict(zip(places, sums, strict=True))
 
     def _spans(self, rows: int) -> Iterator[tuple[slice, bool]]:
         """Yield cells that are embedded at once, and whether each of them has one code."""
@@ -324,7 +324,7 @@ class AutoregressiveCells(nn.Module):
         return waves
 
     def _trunk(self, h: Tensor, masks: Sequence[Tensor | None] | None = None) -> Tensor:
-        """Return what all cells are told from; masks say which units training leaves out."""
+        """Return what all cells are predicted from; masks say which units training leaves out."""
         parts = [*self.layers, self.last]
         for (norm, activation, _, *linear), mask in zip(
             parts, masks or [None] * len(parts), strict=True

@@ -51,7 +51,8 @@ class TrainConfig:
         max_epochs: Passes over the training items; ``None`` takes as many as ``steps`` fill.
         steps: How many steps, where ``max_epochs`` leaves it open; ``None`` takes about as many as
             the preset suggests, or 2,400, but 10 to 300 passes.
-        max_minutes: Stop after this time; the learning rate then comes down in time.
+        max_minutes: Stop after this time; the learning rate then comes down in time. A fit counts
+            reading as well, but trains for a tenth of it at least.
         cpu_minutes: The same in time of the processors, of all threads of this process together:
             as much is learned however busy the machine is. One of the two, or none.
         batch_size: Items per step, over all devices; ``None`` takes the preset's choice, or 128.
