@@ -304,6 +304,27 @@ class Domain(abc.ABC):
         """How items are written in a request."""
         return ItemForm.ARRAY
 
+    def read_contents(self, files: Sequence[bytes], max_pixels: int) -> Any:
+        """Return items for files that came without their names, as in a request.
+
+        Args:
+            files: What each of them holds.
+            max_pixels: The most pixels of an image; all of them may have eight times as many.
+
+        Raises:
+            CompositionError: Such items have no files.
+            DataError: A file that cannot be read.
+        """
+        raise CompositionError(f"items of {type(self).__name__} must be sent without files.")
+
+    def file_content(self, item: Any) -> bytes:
+        """Return what a file of one item holds.
+
+        Raises:
+            CompositionError: Such items have no files.
+        """
+        raise CompositionError(f"items of {type(self).__name__} have no files of their own.")
+
     @property
     def fills_holes(self) -> bool:
         """Whether a model of such items can fill what is missing in them."""

@@ -30,9 +30,11 @@ from vaekit.domains.views import ItemView, pixel_views
 from vaekit.errors import DataError, SpecError
 from vaekit.files import expanded_path
 from vaekit.images.captions import read_captions
+from vaekit.images.contents import decode_contents
 from vaekit.images.depth import bits_of_files, check_bits, check_deep, is_deep, largest_of
 from vaekit.images.folders import (
     IMAGE_SUFFIXES,
+    encode_image,
     image_files,
     is_image_file,
     names_files,
@@ -258,6 +260,28 @@ class ImageDomain(Domain):
     def item_form(self) -> ItemForm:
         """Pictures."""
         return ItemForm.IMAGE
+
+    def read_contents(self, files: Sequence[bytes], max_pixels: int) -> NDArray[Any]:
+        """Return PNG, JPEG or WebP files as an array in the layout of training.
+
+        Raises:
+            DataError: A file that cannot be read, or images of different sizes.
+        """
+        return decode_contents(
+            files,
+            self.event_shape,
+            str(self.layout),
+            max_pixels,
+            size=self.size,
+            transparency=self.transparency,
+            bits=self.bits,
+        )
+
+    def file_content(self, item: Any) -> bytes:
+        """Return a PNG file."""
+        if item.dtype.kind == "f":
+            item = np.rint(item * (_BYTE / self.scale)).astype(np.uint8)
+        return encode_image(item)
 
     def graph_reader(self) -> ItemReader:
         """Return what brings pixels to 0 … 1, and colours first."""

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from vaekit.domains.base import Domain
 from vaekit.domains.checks import is_frame, plain_frame
-from vaekit.images.domain import ImageDomain
-from vaekit.images.folders import encode_image
+from vaekit.domains.hooks import ItemForm
 from vaekit.serving.arrow import STREAM, arrow_bytes
 from vaekit.serving.faults import NotAcceptableError
 from vaekit.serving.requests import Result
@@ -60,12 +59,13 @@ def answer_body(result: Result, domain: Domain, kind: str, style: Mapping[str, s
         return arrow_bytes(values)
     if kind == PNG:
         images = values.get("items")
-        if not isinstance(domain, ImageDomain) or images is None or len(images) != 1:
+        is_image = domain.item_form is ItemForm.IMAGE
+        if not is_image or images is None or len(images) != 1:
             raise NotAcceptableError(
                 'an answer in image/png is of one image; ask for JSON, with "images": "png" for '
                 "several."
             )
-        return _png(images[0], domain)
+        return domain.file_content(images[0])
     document = {name: _json(value, domain, style) for name, value in values.items()}
     document |= {name: _json(value, domain, style) for name, value in result.facts.items()}
     if result.warnings:
@@ -86,8 +86,8 @@ def _json(value: Any, domain: Domain, style: Mapping[str, str]) -> Any:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     if isinstance(value, np.ndarray):
         wants_files = style.get("images") == "png" and value.ndim >= 3
-        if wants_files and isinstance(domain, ImageDomain):
-            return [base64.b64encode(_png(image, domain)).decode() for image in value]
+        if wants_files and domain.item_form is ItemForm.IMAGE:
+            return [base64.b64encode(domain.file_content(image)).decode() for image in value]
         return _numbers(value)
     return _value(value)
 
@@ -124,9 +124,3 @@ def _value(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_value(each) for each in value]
     return value.isoformat() if isinstance(value, date) else str(value)
-
-
-def _png(image: Any, domain: ImageDomain) -> bytes:
-    if image.dtype.kind == "f":
-        image = np.rint(image * (255 / domain.scale)).astype(np.uint8)
-    return encode_image(image)

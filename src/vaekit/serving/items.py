@@ -11,15 +11,9 @@ from numpy.typing import NDArray
 from vaekit.domains.base import Domain
 from vaekit.domains.context import Context
 from vaekit.domains.hooks import ItemForm
-from vaekit.errors import DataError
-from vaekit.images.domain import ImageDomain
-from vaekit.images.folders import decode_image, image_shape
 from vaekit.serving.faults import BodyError, TooLargeError
 from vaekit.serving.limits import ServingLimits
 from vaekit.serving.requests import Columns
-
-IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")
-"""Files of images that are read, as Pillow calls them."""
 
 _MOST_TEXT = 10_000
 _MOST_CELLS, _MOST_COLUMNS = 5_000_000, 10_000
@@ -62,7 +56,7 @@ def _list_of(raw: list[Any], domain: Domain, limits: ServingLimits, what: str) -
             f'{what} must be rows such as {{"age": 30}}, or an object of columns; got a list of '
             f"{_kind(raw[0])}."
         )
-    if isinstance(domain, ImageDomain):
+    if form is ItemForm.IMAGE:
         return _images(raw, domain, limits)
     if form is ItemForm.SERIES:
         return _series(raw, what)
@@ -147,11 +141,11 @@ def _texts(raw: Sequence[Any], what: str) -> list[Any]:
 # Images.
 
 
-def _images(raw: Sequence[Any], domain: ImageDomain, limits: ServingLimits) -> NDArray[Any]:
+def _images(raw: Sequence[Any], domain: Domain, limits: ServingLimits) -> Any:
     if isinstance(raw[0], str):
         return images_of([_decoded(text, place) for place, text in enumerate(raw)], domain, limits)
     array = numbers(raw, "images")
-    whole = domain.dtype == "uint8" and array.size and not (array % 1).any()
+    whole = domain.item_dtype == "uint8" and array.size and not (array % 1).any()
     if whole and array.min() >= 0 and array.max() <= 255:
         return array.astype(np.uint8)
     return array
@@ -168,7 +162,7 @@ def _decoded(text: Any, place: int) -> bytes:
         raise BodyError(f"an image in text must be in base64; number {place} is not.") from error
 
 
-def images_of(files: Sequence[bytes], domain: Domain, limits: ServingLimits) -> NDArray[Any]:
+def images_of(files: Sequence[bytes], domain: Domain, limits: ServingLimits) -> Any:
     """Return files of images as an array in the layout of the training images.
 
     Args:
@@ -181,45 +175,10 @@ def images_of(files: Sequence[bytes], domain: Domain, limits: ServingLimits) -> 
         TooLargeError: More files than are accepted.
         DataError: A file that cannot be read, or images of different sizes.
     """
-    if not isinstance(domain, ImageDomain):
+    if domain.item_form is not ItemForm.IMAGE:
         raise BodyError("images must be sent to a model of images; this one's data are others.")
     check_count(len(files), limits)
-    channels, height, width = domain.event_shape
-    most = limits.max_pixels if domain.size else min(limits.max_pixels, 4 * height * width)
-    left, images = 8 * limits.max_pixels, []
-    for place, content in enumerate(files):
-        try:
-            height, width = image_shape(content, IMAGE_FORMATS)
-            image = decode_image(
-                content,
-                size=domain.size,
-                transparency=domain.transparency,
-                bits=domain.bits,
-                max_pixels=min(most, left),
-                formats=IMAGE_FORMATS,
-            )
-        except DataError as error:
-            raise DataError(f"image number {place}: {error}") from error
-        left -= height * width
-        images.append(_with_channels(image, channels))
-    if len({image.shape for image in images}) > 1:
-        raise DataError("images of a request must be of one size and all gray or all in color.")
-    return _in_layout(np.stack(images), str(domain.layout))
-
-
-def _with_channels(image: NDArray[Any], channels: int) -> NDArray[Any]:
-    """Return a gray image in color, where the model's are."""
-    if image.ndim == 2 and channels == 3:
-        return np.repeat(image[..., None], 3, axis=-1)
-    return image
-
-
-def _in_layout(images: NDArray[Any], layout: str) -> NDArray[Any]:
-    if images.ndim == 3 and layout == "NHWC":
-        return images[..., None]
-    if layout == "NCHW":
-        return images[:, None] if images.ndim == 3 else np.moveaxis(images, -1, 1)
-    return images
+    return domain.read_contents(files, limits.max_pixels)
 
 
 # Tables.
