@@ -133,3 +133,22 @@ def test_to_load_a_model_imports_neither_trainer_nor_compiler():
         [sys.executable, "-c", code, "moses", *runs], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("preset", ["vae", "table_vae"])
+def test_to_train_on_one_cpu_and_to_sample_imports_neither_fabric_nor_compiler(preset, tmp_path):
+    code = (
+        "import sys, vaekit\n"
+        "import pandas as pd\n"
+        "rows = pd.DataFrame({'a': [i % 7 / 3 for i in range(60)], 'b': list('xyz') * 20})\n"
+        "model = vaekit.Autoencoder(sys.argv[1], 1, max_epochs=1, device='cpu', progress=False)\n"
+        "model.fit(rows)\n"
+        "model.sample(3)\n"
+        "model.score_samples(rows)\n"
+        "found = {'lightning_fabric', 'torch._dynamo', 'sympy'} & set(sys.modules)\n"
+        "assert not found, found\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, preset], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

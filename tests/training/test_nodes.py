@@ -15,7 +15,7 @@ import torch
 from vaekit.errors import SpecError
 from vaekit.randomness import BatchPart, drawing_for, seeded
 from vaekit.training.config import TrainConfig
-from vaekit.training.launching import make_fabric
+from vaekit.training.launching import SingleProcess, make_fabric
 
 SCRIPT = """
 import json, os, sys
@@ -176,3 +176,16 @@ def test_launcher_and_options_must_agree(monkeypatch):
         monkeypatch.setenv(name, value)
     with pytest.raises(SpecError, match="those of the launcher, 2 and 2; got 3 and 1"):
         make_fabric(TrainConfig(devices=3, device="cpu"))
+
+
+def test_one_process_on_the_cpu_needs_no_fabric(monkeypatch):
+    assert isinstance(make_fabric(TrainConfig(device="cpu")), SingleProcess)
+    alone = make_fabric(TrainConfig(device="cpu", precision="bf16"))
+    assert isinstance(alone, SingleProcess)
+    with alone.autocast():
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+    assert alone.broadcast("all") == alone.all_reduce("all", reduce_op="sum") == "all"
+    with pytest.warns(UserWarning, match="fp16 is not supported on CPU"):  # who scales losses says
+        assert not isinstance(make_fabric(TrainConfig(precision="fp16")), SingleProcess)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    assert not isinstance(make_fabric(TrainConfig(device="auto")), SingleProcess)

@@ -8,6 +8,7 @@ from .codes import (
 from .gaussian import (
     Delta as Delta,
     DiagonalNormal as DiagonalNormal,
+    FullNormal as FullNormal,
     kl_per_latent as kl_per_latent,
 )
 from .gaussian import (

@@ -4,16 +4,62 @@ import abc
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Size, Tensor, nn
-from torch.distributions import Distribution, constraints, register_kl
+from torch.distributions import Distribution, MultivariateNormal, constraints, register_kl
 
 from vaekit.errors import CompositionError
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+
+
+def broadcast_shape(*shapes: Size) -> Size:
+    """Return the shape to which shapes broadcast, as `torch.broadcast_shapes` does.
+
+    That one imports PyTorch's compiler when it is first called, which takes a second.
+
+    Example:
+        >>> broadcast_shape(Size([3, 1]), Size([4]))
+        torch.Size([3, 4])
+    """
+    if torch.compiler.is_compiling():  # sizes may be symbols
+        return Size(torch.broadcast_shapes(*shapes))
+    return Size(np.broadcast_shapes(*shapes))
+
+
+class FullNormal(MultivariateNormal):
+    """A Gaussian over vectors with full covariance, which imports no compiler.
+
+    Args:
+        loc: Means, shape (..., latent).
+        scale_tril: Cholesky factors of the covariances, shape (..., latent, latent).
+
+    Example:
+        >>> q = FullNormal(torch.zeros(3, 2), torch.eye(2))
+        >>> q.batch_shape, q.event_shape
+        (torch.Size([3]), torch.Size([2]))
+    """
+
+    def __init__(
+        self,
+        loc: Float[Tensor, "*#batch latent"],
+        scale_tril: Float[Tensor, "*#batch latent latent"],
+    ) -> None:
+        batch = broadcast_shape(scale_tril.shape[:-2], loc.shape[:-1])
+        self.scale_tril = scale_tril.expand(*batch, -1, -1)
+        self.loc = loc.expand(*batch, -1)
+        Distribution.__init__(self, batch, self.loc.shape[-1:], validate_args=False)
+        self._unbroadcasted_scale_tril = scale_tril  # what PyTorch's own methods compute with
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
+        """Return the distribution with its parameters expanded."""
+        new: Self = _instance or type(self).__new__(type(self))
+        super().expand(batch_shape, new)  # type: ignore[no-untyped-call]
+        return new
 
 
 class DiagonalNormal(Distribution):

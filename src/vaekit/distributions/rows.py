@@ -11,7 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Normal, constraints
 
-from vaekit.distributions.wrappers import Categories, broadcast_shape
+from vaekit.distributions.gaussian import broadcast_shape
+from vaekit.distributions.wrappers import Categories
 from vaekit.errors import CompositionError
 from vaekit.randomness import drawing_nothing
 

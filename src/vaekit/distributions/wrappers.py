@@ -6,26 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import singledispatch
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Size, Tensor
-from torch.distributions import Categorical, Distribution, MultivariateNormal, constraints
+from torch.distributions import Categorical, Distribution, constraints
 
-from vaekit.distributions.gaussian import DiagonalNormal
-
-
-def broadcast_shape(*shapes: Size) -> Size:
-    """Return the shape to which shapes broadcast, as `torch.broadcast_shapes` does.
-
-    That one imports PyTorch's compiler when it is first called, which takes a second.
-
-    Example:
-        >>> broadcast_shape(Size([3, 1]), Size([4]))
-        torch.Size([3, 4])
-    """
-    if torch.compiler.is_compiling():  # sizes may be symbols
-        return Size(torch.broadcast_shapes(*shapes))
-    return Size(np.broadcast_shapes(*shapes))
+from vaekit.distributions.gaussian import DiagonalNormal, FullNormal
 
 
 @singledispatch
@@ -44,8 +29,8 @@ def _(q: DiagonalNormal) -> Distribution:
 
 
 @frozen.register
-def _(q: MultivariateNormal) -> Distribution:
-    return MultivariateNormal(q.loc.detach(), scale_tril=q.scale_tril.detach(), validate_args=False)
+def _(q: FullNormal) -> Distribution:
+    return FullNormal(q.loc.detach(), q.scale_tril.detach())
 
 
 class Concatenated(Distribution):

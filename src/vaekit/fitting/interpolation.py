@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vaekit.errors import CompositionError, SpecError, unknown_name
+from vaekit.optimizers import Adam
 
 Decode = Callable[[Tensor], Tensor]
 """Latents (points, latent) to decoded means (points, *event)."""
@@ -84,7 +85,7 @@ def decoded_energy(
 def _bent(line: Tensor, waves: Tensor, decode: Decode, updates: int) -> Tensor:
     """Return the way of least energy that descent from the line meets."""
     heights = torch.zeros(len(line), waves.shape[-1], line.shape[-1]).to(line).requires_grad_()
-    optimizer = torch.optim.Adam([heights], lr=_RATE)
+    optimizer = Adam([heights], lr=_RATE)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
     best, least = line.clone(), line.new_full((len(line),), torch.inf)
     for update in range(updates + 1):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vaekit.errors import CompositionError, DataError
 from vaekit.networks.context import ContextReader
+from vaekit.optimizers import AdamW
 from vaekit.randomness import drawing_nothing, make_generator, seeded
 
 _WIDTH, _RATE, _DECAY, _BATCH_SIZE, _ROUNDS, _FEWEST_STEPS = 128, 2e-3, 1e-2, 128, 15, 300
@@ -153,7 +154,7 @@ class _Pairs(nn.Module):
 def _train(net: _Pairs, features: Tensor, context: Tensor) -> None:
     size = min(_BATCH_SIZE, len(features))
     steps = max(_FEWEST_STEPS, _ROUNDS * len(features) // size)
-    optimizer = torch.optim.AdamW(net.parameters(), _RATE, weight_decay=_DECAY)
+    optimizer = AdamW(net.parameters(), _RATE, weight_decay=_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, steps + 1)
     for _ in range(steps):
         some = torch.randint(len(features), (size,))

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from vaekit.errors import DataError, MissingExtraError, SpecError, unknown_name
+from vaekit.optimizers import AdamW
 from vaekit.randomness import seeded
 
 FeatureMap = Callable[[Tensor], Tensor]
@@ -362,7 +363,7 @@ def minimize(network: nn.Module, count: int, epochs: int, cost: Callable[[Tensor
     """
     batch = min(_BATCH, count)
     steps = count // batch
-    optimizer = torch.optim.AdamW(network.parameters(), _MAX_RATE, weight_decay=0.01)
+    optimizer = AdamW(network.parameters(), _MAX_RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _MAX_RATE, epochs * steps + 1)
     for _ in range(epochs):
         for rows in torch.randperm(count)[: steps * batch].split(batch):

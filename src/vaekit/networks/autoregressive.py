@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from vaekit.bounds import Share
+from vaekit.distributions.gaussian import broadcast_shape
 from vaekit.errors import SpecError
 from vaekit.randomness import drawing_nothing
 
@@ -160,7 +161,7 @@ class AutoregressiveCells(nn.Module):
         self, features: Float[Tensor, "*draws width"], x: Float[Tensor, "*batch cells"]
     ) -> list[Tensor]:
         """Logits of each cell of known rows; all cells at once."""
-        batch = torch.broadcast_shapes(features.shape[:-1], x.shape[:-1])
+        batch = broadcast_shape(features.shape[:-1], x.shape[:-1])
         cells = self._own()
         found = [cell.share.expand(*batch, -1) for cell in cells]  # right where there is one code
         for places, logits in self._some_logits(features, x):
@@ -175,7 +176,7 @@ class AutoregressiveCells(nn.Module):
 
         Of code 0, which is a cell that is not known, it means nothing.
         """
-        batch = torch.broadcast_shapes(features.shape[:-1], x.shape[:-1])
+        batch = broadcast_shape(features.shape[:-1], x.shape[:-1])
         found = [features.new_zeros(batch)] * self.num_cells  # right where there is one code
         for places, logits in self._some_logits(features, x):
             with drawing_nothing():
@@ -209,7 +210,7 @@ class AutoregressiveCells(nn.Module):
 
         Where one of them has fewer values than others, minus infinity follows its logits.
         """
-        batch = torch.broadcast_shapes(features.shape[:-1], x.shape[:-1])
+        batch = broadcast_shape(features.shape[:-1], x.shape[:-1])
         lead = (1,) * (features.ndim - x.ndim)
         known = self._known_before(x)
         like = features.new_empty(()).expand(1, *batch, self.width)

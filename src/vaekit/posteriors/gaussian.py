@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.distributions import Distribution, MultivariateNormal
+from torch.distributions import Distribution
 
-from vaekit.distributions.gaussian import REAL, Delta, DiagonalNormal, Manifold
+from vaekit.distributions.gaussian import REAL, Delta, DiagonalNormal, FullNormal, Manifold
 from vaekit.errors import CompositionError
 from vaekit.types import LogDensity
 
@@ -153,7 +153,7 @@ class FullGaussian(Posterior):
         raw[..., self.rows, self.columns] = entries
         diagonal = F.softplus(raw.diagonal(dim1=-2, dim2=-1)) + _MIN_DIAGONAL
         factor = raw.tril(-1) + torch.diag_embed(diagonal)
-        return MultivariateNormal(mean, scale_tril=factor, validate_args=False)
+        return FullNormal(mean, factor)
 
 
 class Deterministic(Posterior):

@@ -11,7 +11,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn.utils import clip_grad_norm_
-from torch.optim import Adam
 
 from vaekit.deadlines import Deadline
 from vaekit.distributions.gaussian import (
@@ -24,6 +23,7 @@ from vaekit.distributions.gaussian import (
 )
 from vaekit.distributions.sphere import UniformSphereDistribution
 from vaekit.errors import CompositionError, DataError, SpecError
+from vaekit.optimizers import Adam
 from vaekit.randomness import drawing_nothing, seeded
 from vaekit.types import Aggregate, SamplingOptions
 

@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float
 from threadpoolctl import threadpool_limits
 from torch import Tensor
-from torch.distributions import Distribution, MixtureSameFamily, MultivariateNormal
+from torch.distributions import Distribution, MixtureSameFamily
 
+from vaekit.distributions.gaussian import FullNormal
 from vaekit.distributions.wrappers import Categories
 from vaekit.priors.base import FittedPrior, check_context, check_latents, check_whole
 from vaekit.priors.flow import Rows
@@ -113,7 +114,8 @@ class GaussianMixture(FittedPrior):
             return _mixture(self.logits, self.means, self.factors)
         k = self.latent_dim
         covariance = self.factors @ self.factors.mT
-        marginal = _gaussian(self.means[:, k:], torch.linalg.cholesky(covariance[:, k:, k:]))
+        factors = torch.linalg.cholesky(covariance[:, k:, k:])
+        marginal: Distribution = FullNormal(self.means[:, k:], factors)
         logits = self.logits + marginal.log_prob(context[:, None])
         gain = torch.linalg.solve(covariance[:, k:, k:], covariance[:, k:, :k]).mT
         shift = (gain @ (context[:, None] - self.means[:, k:]).unsqueeze(-1)).squeeze(-1)
@@ -139,14 +141,10 @@ def fit_mixture(points: np.ndarray[Any, Any], count: int, seed: int) -> Any:
         return mixture.fit(points)
 
 
-def _gaussian(mean: Tensor, factor: Tensor) -> MultivariateNormal:
-    return MultivariateNormal(mean, scale_tril=factor, validate_args=False)
-
-
 def _mixture(logits: Tensor, means: Tensor, factors: Tensor) -> Distribution:
     return MixtureSameFamily(
         Categories(logits=logits, validate_args=False),
-        _gaussian(means, factors),
+        FullNormal(means, factors),
         validate_args=False,
     )
 

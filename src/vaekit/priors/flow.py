@@ -12,8 +12,7 @@ from torch import Size, Tensor, nn
 from torch.distributions import AffineTransform, Distribution, TransformedDistribution, constraints
 
 from vaekit.bounds import Side, Steps
-from vaekit.distributions.gaussian import DiagonalNormal
-from vaekit.distributions.wrappers import broadcast_shape
+from vaekit.distributions.gaussian import DiagonalNormal, broadcast_shape
 from vaekit.errors import unknown_name
 from vaekit.priors.base import (
     FEWEST_ROWS,

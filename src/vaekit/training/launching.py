@@ -4,11 +4,13 @@ import atexit
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
+from torch import nn
 
 from vaekit.errors import SpecError
 from vaekit.training.config import PRECISIONS, TrainConfig
@@ -17,16 +19,62 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch._C._distributed_c10d import TCPStore
 
+_M = TypeVar("_M", bound=nn.Module)
+_T = TypeVar("_T")
 
-def make_fabric(config: TrainConfig) -> "Fabric":
-    """Fabric for these options, launched.
+
+class SingleProcess:
+    """What a training asks of Fabric, in one process on the CPU: there is nobody to talk to.
+
+    Fabric takes two seconds to import, PyTorch's compiler along with it, which is longer than a
+    small table is trained.
+
+    Attributes:
+        device: The CPU.
+        world_size: One.
+        global_rank: Zero.
+        is_global_zero: Always.
+    """
+
+    device = torch.device("cpu")
+    world_size = 1
+    global_rank = 0
+    is_global_zero = True
+
+    def __init__(self, precision: str) -> None:
+        self._precision = precision
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Return a context that computes in the precision."""
+        if self._precision == "bf16":
+            return torch.autocast("cpu", torch.bfloat16)
+        return nullcontext()
+
+    def to_device(self, module: _M) -> _M:
+        """Return a module on the CPU."""
+        return module.to(self.device)
+
+    def broadcast(self, value: _T) -> _T:
+        """Return what the only process has."""
+        return value
+
+    def all_reduce(self, value: _T, *, reduce_op: str) -> _T:
+        """Return what the only process has."""
+        del reduce_op
+        return value
+
+
+def make_fabric(config: TrainConfig) -> "Fabric | SingleProcess":
+    """Return Fabric for these options, launched, or what stands in for it on one CPU.
 
     Raises:
         SpecError: The device is not there.
     """
-    from lightning_fabric import Fabric  # here: it takes a second, which a trained model never asks
-
     devices, nodes = _launched(config)
+    if devices * nodes == 1 and _is_plain(config):
+        return SingleProcess(config.precision)
+    from lightning_fabric import Fabric
+
     # Fabric's strategy starts the processes; how weights are spread is ours (see `shard`).
     strategy = "ddp" if devices * nodes > 1 or config.strategy == "fsdp" else config.strategy
     try:
@@ -49,6 +97,14 @@ def make_fabric(config: TrainConfig) -> "Fabric":
     if fabric.world_size > 1:
         atexit.register(_leave_group)
     return fabric
+
+
+def _is_plain(config: TrainConfig) -> bool:
+    """Return whether one process on the CPU, with no loss to scale, is all that is asked for."""
+    has_other = torch.accelerator.is_available() or find_spec("torch_xla") is not None
+    on_cpu = config.device == "cpu" or (config.device == "auto" and not has_other)
+    alone = config.strategy == "auto" and not torch.distributed.is_torchelastic_launched()
+    return on_cpu and alone and config.precision != "fp16"
 
 
 def _launched(config: TrainConfig) -> tuple[int, int]:

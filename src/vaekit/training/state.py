@@ -25,12 +25,13 @@ from vaekit.errors import FormatError, TrainingError, VaekitError
 from vaekit.files import atomic_file, expanded_path, hold, parse_json
 from vaekit.models.vae import Model
 from vaekit.objectives.base import Objective
+from vaekit.optimizers import AdamW
 from vaekit.randomness import BatchPart, drawing_for, restore_stream, stream_state
 from vaekit.schema import check_document, shown
 from vaekit.spec import describe, with_defaults
 from vaekit.tensor_files import check_kinds, put_weights, read_header, read_tensors, tensor_pieces
 from vaekit.training.config import TrainConfig, TrainingSet
-from vaekit.training.launching import make_fabric
+from vaekit.training.launching import SingleProcess, make_fabric
 from vaekit.training.sharding import (
     clip_gradients,
     is_part,
@@ -86,7 +87,7 @@ class Machinery:
         return average
 
     def _optimizer(self, group: str) -> torch.optim.Optimizer:
-        optimizer = torch.optim.AdamW(
+        optimizer = AdamW(
             self.groups[group],
             lr=self.config.peak_rate(self.model),
             betas=self.paces[group].betas,
@@ -95,7 +96,7 @@ class Machinery:
             foreach=False if self.is_sharded else None,
             fused=not self.is_sharded and self.fabric.device.type in _FUSED_DEVICES,
         )
-        if self.config.precision == "fp16":
+        if not isinstance(self.fabric, SingleProcess) and self.config.precision == "fp16":
             return self.fabric.setup_optimizers(optimizer)  # type: ignore[return-value]
         return optimizer
 
@@ -177,10 +178,10 @@ class Machinery:
                 with self._kept_out(name), self._spread():
                     scaled.backward(retain_graph=retain)
                 continue
-            if self.config.precision == "fp16":  # only then is there a loss scale to apply
-                self.fabric.backward(scaled, inputs=inputs, retain_graph=retain)
-            else:
+            if isinstance(self.fabric, SingleProcess) or self.config.precision != "fp16":
                 scaled.backward(inputs=inputs, retain_graph=retain)
+            else:  # only then is there a loss scale to apply
+                self.fabric.backward(scaled, inputs=inputs, retain_graph=retain)
 
     @contextmanager
     def _spread(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ from vaekit.molecules.design.variation import (
     num_parents,
     ranked_parents,
 )
+from vaekit.optimizers import AdamW
 
 
 class Retraining:
@@ -259,7 +260,7 @@ def _train(
     head: nn.Module, z: Tensor, desirabilities: Tensor, steps: int, rng: np.random.Generator
 ) -> None:
     head.requires_grad_(True)
-    optimizer = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=0.01, fused=True)
+    optimizer = AdamW(head.parameters(), lr=_RATE, weight_decay=0.01, fused=True)
     for _ in range(steps):
         some = torch.from_numpy(rng.integers(len(z), size=128))
         noisy = z[some] + _STRIDE * torch.randn(len(some), z.shape[1])
