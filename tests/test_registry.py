@@ -1,6 +1,7 @@
 """Names of parts: found without import, never replaced, stored and built again."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -152,3 +153,14 @@ def test_to_train_on_one_cpu_and_to_sample_imports_neither_fabric_nor_compiler(p
         [sys.executable, "-c", code, preset], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize(("given", "found"), [(None, "1000"), ("7", "7")])
+def test_idle_threads_do_not_spin_for_long_unless_the_user_says_so(given, found):
+    environment = {k: v for k, v in os.environ.items() if k != "GOMP_SPINCOUNT"}
+    environment |= {} if given is None else {"GOMP_SPINCOUNT": given}
+    code = "import vaekit, sys, os; print(os.environ['GOMP_SPINCOUNT'], 'torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [found, "False"]

@@ -143,7 +143,7 @@ def test_bounds_rise_with_the_draws_and_stay_below_the_evidence(name):
 
 
 def test_log_prob_is_the_evidence_within_its_error(name):
-    model, draws = linear_vae(name, WIDE), 5000
+    model, draws = linear_vae(name, WIDE), 1000
     log_w = model.evidence(Batch(X), draws=draws).log_w
     deviation = (log_w - EXACT).exp().std(0) / math.sqrt(draws)
     got = model.log_prob(X, draws=draws, generator=torch.Generator().manual_seed(5))

@@ -31,7 +31,7 @@ UNREADABLE = ["C1CC", "c1ccccc1"]
 @pytest.fixture(scope="module")
 def model():
     domain = MoleculeDomain("smiles", targets=("heavy_atoms",))
-    options = {"max_epochs": 40, "batch_size": 20, "learning_rate": 3e-3, "validation": 0.3}
+    options = {"max_epochs": 20, "batch_size": 20, "learning_rate": 5e-3, "validation": 0.3}
     return Autoencoder(sequence_vae(beta=0.05), 4, domain=domain, progress=False, **options).fit(
         SMILES
     )

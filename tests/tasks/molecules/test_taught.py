@@ -52,9 +52,9 @@ def model():
         preset,
         4,
         domain=domain,
-        max_epochs=60,
+        max_epochs=30,
         batch_size=20,
-        learning_rate=3e-3,
+        learning_rate=5e-3,
         validation=0.2,
         progress=False,
     ).fit(TRAINING)
