@@ -173,7 +173,7 @@ def sample(
     if write_report is not None:
         write_report(items)
     else:
-        write_items(path, items, plots.image_grid)
+        write_items(path, items)
 
 
 def read_mask(path: Path, domain: domains.Domain) -> Any:
@@ -331,7 +331,7 @@ def encode(
         parts = [fitting.latent_columns(trained, items, given, std=std)]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     if path.suffix in (".npz", ".npy"):
-        write_items(path, np.stack(list(columns.values()), axis=1), plots.image_grid)
+        write_items(path, np.stack(list(columns.values()), axis=1))
         return
     write_frame(path, _frame_of(columns))
 

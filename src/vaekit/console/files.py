@@ -151,7 +151,7 @@ console = SafeConsole(markup=False, emoji=False)  # as those of SMILES, brackets
 def write_items(
     path: Path,
     items: Any,
-    draw: Callable[[Any], Any],
+    draw: Callable[[Any], Any] | None = None,
     animate: Callable[[Any], Any] | None = None,
 ) -> None:
     """Write images as a picture, tables as CSV or Parquet, text as lines, or arrays.
@@ -159,7 +159,7 @@ def write_items(
     Args:
         path: Ends in .png, .gif, .npz, .npy, .csv, .parquet, .smi or .txt.
         items: What the model made.
-        draw: Makes the picture.
+        draw: Makes the picture; ``None`` for a grid of images.
         animate: Makes the frames of a moving one, where there is something to move.
 
     Raises:
@@ -174,7 +174,7 @@ def write_items(
         return
     is_image = array.ndim > 2
     if path.suffix == ".png" and is_image:
-        plots.save_figure(draw(items), path)
+        plots.save_figure((draw or plots.image_grid)(items), path)
     elif path.suffix == ".gif" and is_image and animate is not None:
         plots.save_animation(animate(items), path)
     elif path.suffix == ".csv" and not is_image:

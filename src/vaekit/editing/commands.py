@@ -256,7 +256,7 @@ def _write_discovered(task: _Task, count: int, path: Path) -> None:
         for d in found
     ]
     if domains.is_frame(made[0][0]):
-        write_items(path, _rows_of_directions(made, [d.name for d in found]), plots.image_grid)
+        write_items(path, _rows_of_directions(made, [d.name for d in found]))
         return
     shown = np.asarray([[np.asarray(each)[0] for each in row] for row in made])
     names = [f"{s:+g}" if s else "0" for s in _DISCOVERED]
