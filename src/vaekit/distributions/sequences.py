@@ -48,15 +48,17 @@ def beam_search(
     Source: Sutskever et al. 2014, "Sequence to sequence learning with neural networks", section
     3.2.
     """
-    many = len(features)
-    rows = torch.arange(many, device=features.device).repeat_interleave(beams)
+    found = features.new_full((len(features), network.steps), padding)
+    places = torch.arange(len(features), device=features.device)  # of those that are searched for
+    rows = places.repeat_interleave(beams)
     conditioning, state = network.start(features[rows])
-    x = features.new_full((many * beams, network.steps), padding)
+    x = found[rows]
     codes = torch.full_like(rows, begin)
-    score = features.new_full((many, beams), -torch.inf)
+    score = features.new_full((len(features), beams), -torch.inf)
     score[:, 0] = 0.0  # all beams begin alike
     over = torch.zeros_like(rows, dtype=torch.bool)
     for place in range(network.steps - 1):
+        many = len(score)
         logits, state = network.step(conditioning, state, codes, place)
         gains = logits.log_softmax(-1)
         gains[over] = -torch.inf
@@ -65,12 +67,29 @@ def beam_search(
         score, best = (score.unsqueeze(-1) + gains.view(many, beams, width)).flatten(1).topk(beams)
         chosen = rows * beams + torch.div(best, width, rounding_mode="floor").flatten()
         codes = end + (best % width).flatten()
-        x, state, over = x[chosen], state[chosen], over[chosen]
+        x, over = x[chosen], over[chosen]
         x[:, place] = torch.where(over, padding, codes).to(x.dtype)
         over = over | (codes == end)
-        if bool(over.all()):
-            break
+        # the most probable one has ended, and others only become less probable
+        settled = over.view(many, beams).gather(1, score.argmax(1, keepdim=True)).squeeze(1)
+        if int(settled.sum()) > (1 - _FULL) * many:
+            found[places[settled]] = _best_of(x, score)[settled]
+            if bool(settled.all()):
+                return found
+            places, score = places[~settled], score[~settled]
+            left = (~settled).repeat_interleave(beams)
+            x, over, codes, chosen = x[left], over[left], codes[left], chosen[left]
+            conditioning, rows = conditioning[left], rows[: len(x)]
+        state = state[chosen]
     x[~over, -1] = end
+    found[places] = _best_of(x, score)
+    return found
+
+
+def _best_of(
+    x: Float[Tensor, "beamed steps"], score: Float[Tensor, "batch beams"]
+) -> Float[Tensor, "batch steps"]:
+    many, beams = score.shape
     return x.view(many, beams, -1)[torch.arange(many, device=x.device), score.argmax(1)]
 
 
