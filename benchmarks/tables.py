@@ -148,7 +148,8 @@ def show(name, found, part):
     measured = {k: v for k, v in medians.items() if not np.isnan(v)}
     most = MOST.get(part.split(",")[0], 0.58)
     targets = {"C2ST": (f"at most {most}", measured["C2ST"] <= most)} if name == "vaekit" else None
-    keep(name, measured, part=part, spreads=ranges, seeds=len(found), targets=targets)
+    spreads = ranges if len(found) > 1 else None
+    keep(name, measured, part=part, spreads=spreads, seeds=len(found), targets=targets)
     sys.stdout.flush()
 
 
