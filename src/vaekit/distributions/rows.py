@@ -240,7 +240,7 @@ class AutoregressiveCellDecoder(Protocol):
     def log_prob(self, features: Tensor, x: Tensor) -> Tensor:
         """Return the log probability or density of every cell given the cells before it."""
 
-    def logits(self, cell: int, known: Tensor) -> Tensor:
+    def logits(self, cell: int, known: Tensor, x: Tensor) -> Tensor:
         """Return the logits of one cell from what is known of those before it."""
 
     def embed(self, cell: int, x: Tensor) -> Tensor:
@@ -289,7 +289,7 @@ class AutoregressiveRow(RowDistribution):
         known = self.features
         for place in range(self.network.num_cells):
             with drawing_nothing():
-                cell = self._cell(place, self.network.logits(place, known))
+                cell = self._cell(place, self.network.logits(place, known, x))
             value = choose(place, cell)
             with drawing_nothing():
                 if place >= len(self.network.num_codes):

@@ -23,6 +23,10 @@ _LOG_NORMAL = math.log(math.sqrt(2 * math.pi))
 _RARE = 0.5  # rows that a code or bin is taken to have had besides those it had
 _AT_ONCE = 2**18  # numbers that a layer says at once: 1 MB stays in the cache for the next one
 _MOST_TOGETHER = 16  # codes; the heads of more of them are layers that `shard` may spread
+_MOVES, _FREEDOM = 2, 5.0  # of a peak: outputs that move it, degrees of freedom
+_UNIT = _FREEDOM**-0.5
+_PENALTIES, _LEAST_SPREAD = (1.0, 10.0, 100.0), 1e-3
+_REGRESSED, _LEFT_OUT = 10_000, 1000  # rows, at least, that regressions are fitted and judged on
 _BEYOND = 2.0  # more than any rank: the end of bins that a number lacks
 
 
@@ -51,6 +55,10 @@ class AutoregressiveCells(nn.Module):
         dropout: Share of the units that are left out in training.
         blind: Share of the cells that are hidden from those after them in training, so that the
             network knows what to make of rows with holes.
+        regression: Whether numbers are told from a linear regression on the numbers before them,
+            too. Where numbers follow from others to within less than the curves can show, that
+            gives the bins near to its guess a peak, which the network moves and makes wider or
+            narrower. `start_from` fits it.
 
     Raises:
         SpecError: No column, or a column without codes.
@@ -66,8 +74,11 @@ class AutoregressiveCells(nn.Module):
 
     starts: Tensor
     middle: Tensor
+    middles: Tensor
     ends: Tensor
     waves: Tensor
+    slopes: Tensor
+    spreads: Tensor
 
     def __init__(
         self,
@@ -78,6 +89,7 @@ class AutoregressiveCells(nn.Module):
         depth: int = 2,
         dropout: Share = 0.0,
         blind: Share = 0.0,
+        regression: bool = False,
     ) -> None:
         super().__init__()
         if min(num_codes, default=0) < 1:
@@ -87,7 +99,11 @@ class AutoregressiveCells(nn.Module):
         self.num_codes, self.width = tuple(num_codes), width
         self.numeric_cells = tuple((column, code) for column, code in numeric_cells)
         self.edges = tuple(tuple(ends) for ends in edges)
-        self.depth, self.dropout, self.blind = depth, dropout, blind
+        self.depth, self.dropout, self.blind, self.regression = depth, dropout, blind, regression
+        if regression and self.numeric_cells:
+            count = len(self.numeric_cells)
+            self.register_buffer("slopes", torch.zeros(count, 2 * count + 1))
+            self.register_buffer("spreads", torch.ones(count))
         ends = list(itertools.accumulate(count + 1 for count in num_codes))
         self.register_buffer("starts", torch.tensor([0, *ends][:-1]), persistent=False)
         self.register_buffer("middle", _curves(torch.tensor(0.5)), persistent=False)
@@ -106,10 +122,17 @@ class AutoregressiveCells(nn.Module):
         )
         self.last = nn.Sequential(*self._read())
         codes = [_Code(width, place, count) for place, count in enumerate(num_codes)]
-        numbers = [_Number(width, *there, e) for there, e in zip(numeric_cells, edges, strict=True)]
+        numbers = [
+            _Number(width, *there, ends, regression)
+            for there, ends in zip(numeric_cells, edges, strict=True)
+        ]
         self.cells = nn.ModuleList([*codes, *numbers])
-        tables = (([n.ends for n in numbers], _BEYOND), ([n.waves for n in numbers], 0.0))
-        for name, (own, padding) in zip(("ends", "waves"), tables, strict=True):
+        tables = (
+            ([n.ends for n in numbers], _BEYOND),
+            ([n.waves for n in numbers], 0.0),
+            ([n.middles for n in numbers], 0.0),
+        )
+        for name, (own, padding) in zip(("ends", "waves", "middles"), tables, strict=True):
             padded = pad_sequence(own, True, padding) if numbers else torch.zeros(0)
             self.register_buffer(name, padded, persistent=False)
 
@@ -125,6 +148,38 @@ class AutoregressiveCells(nn.Module):
         """Begin with the shares of codes and bins in these rows, whatever the features."""
         for values, cell in zip(x.T, self._own(), strict=True):
             cell.start_from(values[cell.there(x)])
+        if self.regression and self.numeric_cells:
+            self._regress(x)
+
+    @torch.no_grad()
+    def _regress(self, x: Tensor) -> None:
+        """Fit a ridge regression of each number on those before it, and how far it is off."""
+        x = x[:: max(1, len(x) // _REGRESSED)]
+        count, first = len(self.numeric_cells), len(self.num_codes)
+        told = self._regressors(x).double()
+        varies = [count + i for i, own in enumerate(told[:, count:-1].std(0)) if own > 0]
+        for place, cell in enumerate(self._own()[first:]):
+            there = cell.there(x)
+            if there.sum() <= 1:
+                continue
+            used = [*range(place), *(i for i in varies if i < count + place), 2 * count]
+            slopes, error = _ridge(told[there][:, used], x[there, first + place].double())
+            self.slopes[place, used] = slopes.to(self.slopes)
+            self.spreads[place] = max(error, _LEAST_SPREAD)
+
+    def _regressors(self, x: Tensor) -> Tensor:
+        """Return what numbers are told from: all numbers, whether they are there, and a constant.
+
+        The constant is 1. Of rows with a cell that is not known, which a guess might count on, all
+        is 0.
+        """
+        first = len(self.num_codes)
+        columns = [column for column, _ in self.numeric_cells]
+        whole = (x[..., columns] > 0).all(-1, keepdim=True)
+        there = [self.has_number(cell, x) for cell in range(first, self.num_cells)]
+        known = torch.stack(there, -1) & whole
+        numbers = torch.where(known, x[..., first:], 0.0)
+        return torch.cat([numbers, known.to(x.dtype), whole.to(x.dtype)], -1)
 
     @torch.no_grad()
     def calibrate(self, seen: Iterable[tuple[Tensor, Tensor]]) -> None:
@@ -190,10 +245,14 @@ class AutoregressiveCells(nn.Module):
                 found[place] = own
         return torch.stack(found, -1)
 
-    def logits(self, cell: int, known: Float[Tensor, "*batch width"]) -> Tensor:
-        """Logits of one cell, from the sum of what is known."""
-        out: Tensor = self.cells[cell](self._trunk(known + self.positions[cell]))
-        return out
+    def logits(
+        self, cell: int, known: Float[Tensor, "*batch width"], x: Float[Tensor, "*batch cells"]
+    ) -> Tensor:
+        """Logits of one cell, from the sum of what is known and the cells before it."""
+        h = self._trunk(known + self.positions[cell])
+        is_told = self.regression and cell >= len(self.num_codes)
+        told = self._regressors(x) if is_told else None
+        return self._heads([cell], h.unsqueeze(0), told).squeeze(0)
 
     def embed(self, cell: int, x: Float[Tensor, "*batch cells"]) -> Float[Tensor, "*batch width"]:
         """Return what one cell of rows adds to what is known."""
@@ -213,13 +272,14 @@ class AutoregressiveCells(nn.Module):
         batch = broadcast_shape(features.shape[:-1], x.shape[:-1])
         lead = (1,) * (features.ndim - x.ndim)
         known = self._known_before(x)
+        told = self._regressors(x) if self.regression and self.numeric_cells else None
         like = features.new_empty(()).expand(1, *batch, self.width)
         masks = [part.mask(like) for part in self.modules() if isinstance(part, _RowDropout)]
         for places in self._runs(batch.numel()):
             with drawing_nothing():
                 before = torch.stack([known[place] + self.positions[place] for place in places])
                 before = before.view(len(places), *lead, *before.shape[1:])
-                logits = self._heads(places, self._trunk(before + features, masks))
+                logits = self._heads(places, self._trunk(before + features, masks), told)
             yield places, logits
 
     def _known_before(self, x: Tensor) -> dict[int, Tensor]:
@@ -288,10 +348,16 @@ class AutoregressiveCells(nn.Module):
         yield from ([place] for place in range(count) if sizes[place] > _MOST_TOGETHER)
         yield from _pieces(range(count, self.num_cells), rows * self.width)
 
-    def _heads(self, places: Sequence[int], h: Tensor) -> Tensor:
-        """Return the logits of cells of one kind from what the trunk says of each."""
+    def _heads(self, places: Sequence[int], h: Tensor, told: Tensor | None) -> Tensor:
+        """Return the logits of cells of one kind from what the trunk says of each.
+
+        Args:
+            places: Of the cells.
+            h: What the trunk says, shape (cells, *draws, *batch, width).
+            told: What numbers are told from, besides, shape (*batch, regressors).
+        """
         cells = [self._own()[place] for place in places]
-        if len(cells) == 1:
+        if len(cells) == 1 and not (self.regression and isinstance(cells[0], _Number)):
             alone: Tensor = cells[0](h.squeeze(0))
             return alone.unsqueeze(0)
         weights = pad_sequence([cell.head.weight for cell in cells], batch_first=True)
@@ -299,10 +365,41 @@ class AutoregressiveCells(nn.Module):
         out = torch.bmm(h.flatten(1, -2), weights.mT)
         if isinstance(cells[0], _Number):
             waves = self.waves[self._numbers(places), : shares.shape[1]]
-            out = torch.baddbmm(shares.unsqueeze(1), out, waves.mT)
+            if told is not None:
+                shares = shares - _log_t(self._middles_of(places, shares.shape[1]) * _UNIT)
+            curves = torch.baddbmm(shares.unsqueeze(1), out[..., :_WAVES], waves.mT)
+            if told is not None:
+                told = told.expand(*h.shape[1:-1], -1).flatten(0, -2)
+                curves = curves + self._peaks(places, told, out[..., _WAVES:], shares.shape[1])
+            out = curves
         else:
             out = out + shares.unsqueeze(1)
         return out.view(*h.shape[:-1], shares.shape[1])
+
+    def _peaks(self, places: Sequence[int], told: Tensor, moves: Tensor, bins: int) -> Tensor:
+        """Return the log density of bins by Student's t distributions round guesses.
+
+        Taken off the shares is that of the t distribution round 0, which the bins of a column have
+        without a guess; so a guess of nothing changes nothing.
+
+        Args:
+            places: Of the numbers.
+            told: What they are told from, shape (rows, regressors).
+            moves: By how many standard deviations the number is taken to be elsewhere, and the
+                logarithm of how much wider the distribution is; shape (numbers, rows, 2).
+            bins: How many a number has at most.
+        """
+        numbers = self._numbers(places)
+        guesses = self.slopes[numbers] @ told.mT
+        spreads = self.spreads[numbers].unsqueeze(1)
+        spreads = torch.where(told[:, -1] > 0, spreads, 1.0)
+        centers, paces = guesses + spreads * moves[..., 0], (-moves[..., 1]).exp() / spreads
+        far = torch.stack([paces, -centers * paces], -1) * _UNIT  # one product, not four passes
+        middles = self._middles_of(places, bins)
+        return _log_t(far @ torch.stack([middles, torch.ones_like(middles)], 1))
+
+    def _middles_of(self, places: Sequence[int], bins: int) -> Tensor:
+        return self.middles[self._numbers(places), :bins]
 
     def _locate(self, places: Sequence[int], values: Tensor) -> tuple[Tensor, Tensor]:
         """Return codes or bins of values, (cells, *batch), and their log density but for logits."""
@@ -403,13 +500,18 @@ class _Code(_Cell):
 class _Number(_Cell):
     ends: Tensor
     waves: Tensor
+    middles: Tensor
 
-    def __init__(self, width: int, column: int, code: int, edges: Sequence[float]) -> None:
-        super().__init__(width, column, _WAVES, len(edges) - 1)
+    def __init__(
+        self, width: int, column: int, code: int, edges: Sequence[float], regression: bool = False
+    ) -> None:
+        super().__init__(width, column, _WAVES + _MOVES * regression, len(edges) - 1)
         self.code = code
         ends = torch.tensor(edges)
         self.register_buffer("ends", ends, persistent=False)
         self.register_buffer("waves", _curves((ends[1:] + ends[:-1]) / 2), persistent=False)
+        middles = torch.special.ndtri((ends[1:] + ends[:-1]) / 2)
+        self.register_buffer("middles", middles, persistent=False)
 
     def there(self, x: Tensor) -> Tensor:
         return x[..., self.column] == self.code
@@ -428,6 +530,30 @@ def _pieces(places: Sequence[int], numbers: int) -> Iterator[Sequence[int]]:
     """Yield runs of places as long as the cache holds, each place of so many numbers."""
     longest = max(1, _AT_ONCE // numbers) if numbers else len(places)
     return (places[start : start + longest] for start in range(0, len(places), longest or 1))
+
+
+def _ridge(told: Tensor, answers: Tensor) -> tuple[Tensor, float]:
+    """Return slopes of a ridge regression, and the root of the squared error of rows left out.
+
+    Of several penalties that with the least error is taken. Some of the rows are left out, each in
+    turn, by their leverages: of many columns and few rows, residuals of the rows that were learned
+    from are too small.
+    """
+    gram, target = told.mT @ told, told.mT @ answers
+    some = slice(0, None, max(1, len(told) // _LEFT_OUT))
+    found = []
+    for penalty in _PENALTIES:
+        lower = torch.linalg.cholesky(gram + penalty * torch.eye(len(gram)).to(gram))
+        slopes = torch.cholesky_solve(target.unsqueeze(1), lower).squeeze(1)
+        leverages = torch.linalg.solve_triangular(lower, told[some].mT, upper=False).square().sum(0)
+        rest = (answers[some] - told[some] @ slopes) / (1 - leverages).clamp_min(_SMALLEST)
+        found.append((slopes, float(rest.square().mean().sqrt())))
+    return min(found, key=lambda fit: fit[1])
+
+
+def _log_t(far: Tensor) -> Tensor:
+    """Log density of Student's t distribution but for a constant, of numbers times `_UNIT`."""
+    return far.square().log1p() * (-(_FREEDOM + 1) / 2)
 
 
 def _log_shares(counts: Tensor) -> Tensor:

@@ -86,8 +86,9 @@ _UNSEEN = ("accept", "refuse", "missing")
 _SHOWN = 3
 _ROWS_OF_ORDER = 20  # that must keep the order of two times before it is taken for a rule
 _WIDTHS = {"small": 256, "medium": 512, "large": 1024}
-_FEWEST_BINS, _MOST_BINS, _ROWS_OF_A_BIN = 4, 100, 2
+_FEWEST_BINS, _MOST_BINS, _ROWS_OF_A_BIN = 4, 250, 2
 _DEPTH, _BLIND = 1, 0.1
+_NARROWER_FROM, _MULTIPLE = 64, 8  # cells from which layers are narrower; of which they are wide
 _DROPOUT, _FEW_ROWS = 0.35, 5000  # fewer units are left out where there are more rows
 _RARE = 0.5  # rows that a code is taken to have had besides those it had
 
@@ -608,9 +609,9 @@ class TableDomain(Domain):
         count = max(len(rows), self.num_rows)  # of tables that stream, some rows are given
         most = max(_FEWEST_BINS, min(_MOST_BINS, count // _ROWS_OF_A_BIN))
         bins = [column.bins(most) for column in self.learned if column.has_number]
-        width = _WIDTHS[size] // 2
+        width = _cells_width(size, len(codes) + len(told))
         dropout = _DROPOUT * min(1.0, (_FEW_ROWS / count) ** 0.5)
-        cells = AutoregressiveCells(codes, told, bins, width, _DEPTH, dropout, _BLIND)
+        cells = AutoregressiveCells(codes, told, bins, width, _DEPTH, dropout, _BLIND, True)
         cells.start_from(self.encode(rows))
         return AutoregressiveTable(cells)
 
@@ -661,6 +662,12 @@ class TableDomain(Domain):
         ]
         logits = torch.cat([(count / count.sum()).log() for count in counts])
         return torch.cat([logits, torch.zeros(self._num_numbers)])
+
+
+def _cells_width(size: str, cells: int) -> int:
+    """Return how wide the layers are that all cells share: their cost is that of all cells."""
+    width: float = _WIDTHS[size] // 2 * min(1.0, (_NARROWER_FROM / cells) ** 0.5)
+    return _MULTIPLE * max(1, round(width / _MULTIPLE))
 
 
 def _read_cell(column: Column, text: str) -> Any:

@@ -245,7 +245,7 @@ def test_unknown_cells_are_holes_where_that_is_asked_for():
 
 
 @pytest.mark.parametrize(
-    ("rows", "dropout", "bins"), [(40, 0.35, 20), (1500, 0.35, 100), (20_000, 0.175, 100)]
+    ("rows", "dropout", "bins"), [(40, 0.35, 20), (1500, 0.35, 250), (20_000, 0.175, 250)]
 )
 def test_many_rows_have_less_dropout_and_few_rows_fewer_bins(rows, dropout, bins):
     frame = pd.DataFrame({"size": np.random.default_rng(0).normal(size=rows)})
@@ -254,3 +254,12 @@ def test_many_rows_have_less_dropout_and_few_rows_fewer_bins(rows, dropout, bins
     cells = parts.likelihood.cells
     assert cells.dropout == pytest.approx(dropout)
     assert len(cells.edges[0]) == bins + 1
+
+
+@pytest.mark.parametrize(("columns", "width"), [(2, 128), (32, 128), (64, 88), (128, 64)])
+def test_layers_are_narrower_in_wide_tables(columns, width):
+    rows = np.random.default_rng(0).normal(size=(50, columns))
+    frame = pd.DataFrame(rows).add_prefix("x")
+    domain = TableDomain().fit(frame)
+    parts = domain.parts(domain.prepare(frame), 2, likelihood="autoregressive")
+    assert parts.likelihood.cells.width == width
