@@ -1,0 +1,131 @@
+"""The advice of `augment`: what counts beside the folds."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+pd = pytest.importorskip("pandas")
+
+from vaekit.augmentation import Augmentation, augment  # noqa: E402
+from vaekit.augmentation.augment_table import _equal_sets  # noqa: E402
+from vaekit.augmentation.evidence import UsualGain, chance_level  # noqa: E402
+from vaekit.errors import SpecError  # noqa: E402
+from vaekit.training import TrainConfig  # noqa: E402
+
+QUICK = TrainConfig(max_epochs=2, progress=False)
+FEW, MANY = UsualGain(25), UsualGain(2000)
+
+
+def scored(without, with_synthetic, **evidence):
+    return Augmentation(None, np.array([]), without, with_synthetic, **evidence)
+
+
+def rows(seed=0, n=60):
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame({"a": rng.normal(size=n), "job": rng.choice(["vet", "cook"], n)})
+    return X, np.where(X["a"] > 0.3, "yes", "no")
+
+
+def test_targets_that_nothing_predicts_are_never_advised():
+    gains = (0.5, 0.5, 0.5), (0.9, 0.91, 0.9)
+    for usual in (None, FEW):
+        assert scored(*gains, usual=usual, chance=0.02).helps
+        found = scored(*gains, usual=usual, chance=0.2)
+        assert not found.helps
+        assert not found.clear
+        assert (
+            "Nothing shows that these targets can be predicted at all: of shuffled ones, 20%"
+            in (found.advice)
+        )
+
+
+def test_what_is_usual_counts_where_folds_tell_little():
+    unsure = (0.6, 0.7, 0.5), (0.6, 0.4, 0.8)
+    assert scored(*unsure, usual=FEW).helps
+    assert not scored(*unsure).helps
+    assert not scored(*unsure, usual=MANY).helps
+    assert "of as many rows, they help with a probability of 8" in scored(*unsure, usual=FEW).advice
+
+
+def test_folds_that_tell_count_more_than_what_is_usual():
+    worse = scored((0.6, 0.6, 0.6), (0.4, 0.41, 0.4), usual=UsualGain(200))
+    assert worse.probability < 0.1
+    assert worse.advice.startswith("Do not augment")
+    better = scored((0.4, 0.4, 0.4), (0.6, 0.61, 0.6), usual=MANY)
+    assert better.probability > 0.9
+    assert better.helps
+
+
+@pytest.mark.parametrize("usual", [FEW, MANY, UsualGain(2)])
+def test_a_probability_rises_with_the_gain(usual):
+    gains = (-0.5, -0.1, 0.0, 0.1, 0.5)
+    found = [usual.probability(gain, 0.05, 0.5) for gain in gains]
+    assert found == sorted(found)
+    assert 0 <= found[0] < 0.5 < found[-1] <= 1
+    assert 0 < usual.probability(0.1, 0.0, 1.0) <= 1  # nothing is missing
+    assert 0 < usual.probability(0.1, 0.3, -2.0) < 1  # worse than the mean
+
+
+def test_few_rows_asked_for_gain_less():
+    assert UsualGain(25, asked=0.05).mean < UsualGain(25, asked=0.5).mean == FEW.mean
+    assert MANY.mean == 0
+
+
+def test_chance_is_level_for_noise_and_low_for_what_is_predicted():
+    """Of noise the levels are spread evenly, so that one in twenty is below .05."""
+    rng = np.random.default_rng(0)
+    truth = np.repeat([[1.0, 0.0], [0.0, 1.0]], 20, axis=0)
+    levels = [chance_level(truth, rng.normal(size=truth.shape), seed) for seed in range(100)]
+    assert np.mean(np.array(levels) <= 0.05) < 0.12
+    assert 0.4 < np.mean(levels) < 0.6
+    assert chance_level(truth, truth + rng.normal(size=truth.shape), 0) < 0.01
+
+
+def test_sets_have_as_many_items_of_each_class():
+    sets = _equal_sets({"a": 6, "b": 9})
+    assert sorted(np.concatenate(sets)) == list(range(15))
+    assert [((s < 6).sum(), (s >= 6).sum()) for s in sets] == [(2, 3)] * 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_is_not_advised_after_two_folds_of_two_epochs(seed):
+    """It was: two folds of chance often gain more than they differ by."""
+    X, y = rows(seed)
+    y = np.random.default_rng(seed).permutation(y)
+    found = augment(X, y, folds=2, strategy="double", config=TrainConfig(max_epochs=2, seed=seed))
+    assert found.chance > 0.025
+    assert not found.helps
+
+
+def test_what_is_usual_is_known_of_the_default_judge_only():
+    X, y = rows()
+    found = augment(X, y, folds=2, config=QUICK)
+    assert found.usual == UsualGain(sum(y == "yes"), len(found.items) / 60)
+    assert found.chance < 0.01
+    own = augment(X[["a"]], y, folds=2, config=QUICK, judge=LogisticRegression())
+    assert own.usual is None
+    assert own.probability is None
+
+
+def test_numbers_that_are_noise_are_not_advised():
+    X, _ = rows()
+    found = augment(X, np.random.default_rng(1).normal(size=60), folds=2, config=QUICK)
+    assert found.chance > 0.025
+    assert not found.helps
+
+
+def test_a_forest_may_judge():
+    """It has a length only once it is trained, so it must not be asked whether it is empty."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    X, _ = rows()
+    judge = RandomForestRegressor(5, random_state=0)
+    found = augment(X[["a"]], 2 * X["a"], folds=2, judge=judge, config=QUICK)
+    assert found.measure == "R2"
+
+
+def test_equal_classes_need_another_strategy():
+    X, _ = rows()
+    y = np.repeat(["no", "yes"], 30)
+    with pytest.raises(SpecError, match="at least one item; got 'auto', .* Take 'double'"):
+        augment(X, y, folds=2, config=QUICK)
