@@ -16,8 +16,9 @@ numbers: 50, 200 and 1,000 rows with a number to tell; R2 with and without `augm
 advice: `augment` says whether to augment, knowing the training rows only. It is right if boosted
     trees then gain on the other rows where it says so, and gain no more than two standard errors of
     that gain (bootstrap of the other rows) where it says that they do not, or that it cannot tell.
-    The cases of --half are in augmentation_cases.py: settings were chosen on those of development,
-    the left-out ones, of other tables, were looked at once. What SMOTE(-NC) gains stands beside.
+    The cases of --half are in augmentation_cases.py: settings were chosen on those of development
+    and looked-at, the left-out ones, of other tables, were looked at once. What SMOTE(-NC) gains
+    stands beside.
 noise: the same cases with shuffled targets, of which nothing can be learned: how often `augment`
     says that synthetic rows help. Models are trained for --noise-epochs.
 

@@ -1,7 +1,8 @@
 """Tables and targets that the advice of `augment` is judged on; see augmentation.py.
 
-The cases are in two halves without a table in common: on those of "development" vaekit's settings
-were chosen, those of "left-out" were looked at once, at the end.
+The cases are in three parts without a table in common. Settings were chosen on those of
+"development". Those of "looked-at" were looked at with these settings, which did not carry over:
+what is usual was then measured on both. Those of "left-out" were looked at once, after that.
 """
 
 import numpy as np
@@ -54,13 +55,15 @@ CASES = {
         california_housing#median_house_value 200, diamonds#price 100, diamonds#price 600,
         bank#balance 100
     """,
-    "left-out": """
+    "looked-at": """
         pima 25:25, pima 50:50, pima 150:150, page_blocks 20:200, page_blocks 200:200,
         titanic 25:25, titanic 100:100, wilt 50:50, wilt 20:200, yeast 100:100, yeast 250:250,
-        skin 20:200, cover 25:25, cover 20:200, cover 300:300, breastw 25:25, donors 50:50,
-        waveform 25:25, celeba 20:200, ionosphere 25:25, letter 50:50, thyroid 20:200,
-        vowels 25:25, shuttle 25:25, penguins#body_mass_g 60, page_blocks#x5 100, yeast#x2 200,
+        skin 20:200, cover 25:25, cover 20:200, cover 300:300, page_blocks#x5 100, yeast#x2 200,
         cover#x3 100
+    """,
+    "left-out": """
+        breastw 25:25, donors 50:50, waveform 25:25, celeba 20:200, ionosphere 25:25,
+        letter 50:50, thyroid 20:200, vowels 25:25, shuttle 25:25, penguins#body_mass_g 60
     """,
 }
 TESTED = 4000

@@ -44,11 +44,12 @@ def test_what_is_usual_counts_where_folds_tell_little():
     assert scored(*unsure, usual=FEW).helps
     assert not scored(*unsure).helps
     assert not scored(*unsure, usual=MANY).helps
-    assert "of as many rows, they help with a probability of 8" in scored(*unsure, usual=FEW).advice
+    assert "with what is usual of as many rows, +0.0" in scored(*unsure, usual=FEW).advice
 
 
 def test_folds_that_tell_count_more_than_what_is_usual():
     worse = scored((0.6, 0.6, 0.6), (0.4, 0.41, 0.4), usual=UsualGain(200))
+    assert worse.expected < -0.1
     assert worse.probability < 0.1
     assert worse.advice.startswith("Do not augment")
     better = scored((0.4, 0.4, 0.4), (0.6, 0.61, 0.6), usual=MANY)
@@ -56,14 +57,23 @@ def test_folds_that_tell_count_more_than_what_is_usual():
     assert better.helps
 
 
+def test_a_gain_must_be_worth_its_while():
+    nothing_missing = scored((0.99, 0.99, 1.0), (1.0, 0.99, 1.0), usual=FEW)
+    assert nothing_missing.probability > 0.6
+    assert not nothing_missing.helps
+    assert nothing_missing.clear
+
+
 @pytest.mark.parametrize("usual", [FEW, MANY, UsualGain(2)])
-def test_a_probability_rises_with_the_gain(usual):
+def test_what_is_expected_rises_with_the_gain(usual):
     gains = (-0.5, -0.1, 0.0, 0.1, 0.5)
-    found = [usual.probability(gain, 0.05, 0.5) for gain in gains]
+    found = [usual.estimate(gain, 0.05, 0.5)[0] for gain in gains]
     assert found == sorted(found)
-    assert 0 <= found[0] < 0.5 < found[-1] <= 1
-    assert 0 < usual.probability(0.1, 0.0, 1.0) <= 1  # nothing is missing
-    assert 0 < usual.probability(0.1, 0.3, -2.0) < 1  # worse than the mean
+    assert found[0] < 0 < found[-1] < 0.5
+    for error, score in ((0.0, 1.0), (0.3, -2.0)):  # nothing is missing; worse than the mean
+        expected, deviation = usual.estimate(0.1, error, score)
+        assert np.isfinite(expected)
+        assert deviation > 0
 
 
 def test_few_rows_asked_for_gain_less():

@@ -10,7 +10,7 @@ from vaekit.augmentation.evidence import UsualGain
 
 _TELLING = 0.02
 _LEARNABLE = 0.025  # chance level above which nothing shows that targets can be predicted
-_LIKELY = 0.6
+_WORTH, _UNLIKELY = 0.01, 0.4
 
 
 @dataclass(frozen=True)
@@ -57,39 +57,52 @@ class Augmentation:
         return self.chance <= _LEARNABLE
 
     @property
-    def probability(self) -> float | None:
-        """How probable it is that synthetic rows help: by the folds and by what is usual.
+    def expected(self) -> float | None:
+        """The gain to be expected on other rows: by the folds and by what is usual.
 
         ``None`` where it is not known what is usual.
         """
+        estimate = self._estimate
+        return None if estimate is None else estimate[0]
+
+    @property
+    def probability(self) -> float | None:
+        """How probable it is that there is any gain on other rows; ``None`` as of `expected`."""
+        from scipy.stats import norm
+
+        estimate = self._estimate
+        return None if estimate is None else float(norm.cdf(estimate[0] / estimate[1]))
+
+    @property
+    def _estimate(self) -> tuple[float, float] | None:
         if self.usual is None:
             return None
-        return self.usual.probability(self.gain, self.standard_error, float(np.mean(self.without)))
+        return self.usual.estimate(self.gain, self.standard_error, float(np.mean(self.without)))
 
     @property
     def helps(self) -> bool:
-        """Whether synthetic items are likely to help.
+        """Whether synthetic items are likely to help, and enough to be worth their while.
 
-        There must be something to learn. Then the probability must be 0.6; where it is not known
-        what is usual, the gain must be larger than its standard error.
+        There must be something to learn, and a gain of 0.01 to be expected. Where it is not known
+        what is usual, the gain over folds must be larger than its standard error.
         """
-        probability = self.probability
-        if probability is None:
+        expected = self.expected
+        if expected is None:
             return self.learnable and self.gain > self.standard_error
-        return self.learnable and probability >= _LIKELY
+        return self.learnable and expected >= _WORTH
 
     @property
     def clear(self) -> bool:
         """Whether it can be told at all.
 
-        By the probability, or as a gain of 0.02 would have been larger than its error.
+        They help, or are likely not to, or a gain of 0.02 would have been larger than its error.
         """
         if not self.learnable:
             return False
         probability, telling = self.probability, self.standard_error <= _TELLING
         if probability is None:
             return abs(self.gain) > self.standard_error or telling
-        return telling or not 1 - _LIKELY < probability < _LIKELY
+        return self.helps or telling or probability <= _UNLIKELY
 
     @property
     def advice(self) -> str:
@@ -99,10 +112,10 @@ class Augmentation:
             f"{np.mean(self.with_synthetic):.3f} with them, a gain of {self.gain:+.3f} ± "
             f"{self.standard_error:.3f} over {len(self.without)} folds"
         )
-        if self.probability is not None:
+        if self.expected is not None:
             numbers += (
-                f"; with what is usual of as many rows, they help with a probability of "
-                f"{self.probability:.0%}"
+                f"; with what is usual of as many rows, {self.expected:+.3f} is to be expected, "
+                f"and a gain at all with a probability of {self.probability:.0%}"
             )
         if not self.learnable:
             return (
