@@ -251,8 +251,8 @@ def advised(name, rows, options, noise=False):
 
 
 def by_folds_alone(made):
-    """The advice by gain and standard error only, without what is usual and what chance does."""
-    return dataclasses.replace(made, chance=0.0, usual=None)
+    """The advice by gain and standard error only, whatever can be learned."""
+    return dataclasses.replace(made, chance=0.0)
 
 
 def right_or_not(made, gain, error):

@@ -6,11 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vaekit.augmentation.evidence import UsualGain
-
 _TELLING = 0.02
 _LEARNABLE = 0.025  # chance level above which nothing shows that targets can be predicted
-_WORTH, _UNLIKELY = 0.01, 0.4
 
 
 @dataclass(frozen=True)
@@ -25,8 +22,6 @@ class Augmentation:
         measure: What the scores are.
         chance: How probable it is that shuffled targets are predicted as well, 0 to 1: above 0.025
             nothing shows that there is anything to learn.
-        usual: What is usual on other tables with as many rows; of boosted trees at their defaults
-            only, otherwise ``None``.
     """
 
     items: Any = field(repr=False)
@@ -35,7 +30,6 @@ class Augmentation:
     with_synthetic: tuple[float, ...]
     measure: str = "average precision"
     chance: float = 0.0
-    usual: UsualGain | None = None
 
     @property
     def gain(self) -> float:
@@ -57,52 +51,19 @@ class Augmentation:
         return self.chance <= _LEARNABLE
 
     @property
-    def expected(self) -> float | None:
-        """The gain to be expected on other rows: by the folds and by what is usual.
-
-        ``None`` where it is not known what is usual.
-        """
-        estimate = self._estimate
-        return None if estimate is None else estimate[0]
-
-    @property
-    def probability(self) -> float | None:
-        """How probable it is that there is any gain on other rows; ``None`` as of `expected`."""
-        from scipy.stats import norm
-
-        estimate = self._estimate
-        return None if estimate is None else float(norm.cdf(estimate[0] / estimate[1]))
-
-    @property
-    def _estimate(self) -> tuple[float, float] | None:
-        if self.usual is None:
-            return None
-        return self.usual.estimate(self.gain, self.standard_error, float(np.mean(self.without)))
-
-    @property
     def helps(self) -> bool:
-        """Whether synthetic items are likely to help, and enough to be worth their while.
-
-        There must be something to learn, and a gain of 0.01 to be expected. Where it is not known
-        what is usual, the gain over folds must be larger than its standard error.
-        """
-        expected = self.expected
-        if expected is None:
-            return self.learnable and self.gain > self.standard_error
-        return self.learnable and expected >= _WORTH
+        """Whether there is something to learn, and the gain is larger than its standard error."""
+        return self.learnable and self.gain > self.standard_error
 
     @property
     def clear(self) -> bool:
         """Whether it can be told at all.
 
-        They help, or are likely not to, or a gain of 0.02 would have been larger than its error.
+        There is something to learn, and the gain is larger than its standard error, or one of 0.02
+        would have been.
         """
-        if not self.learnable:
-            return False
-        probability, telling = self.probability, self.standard_error <= _TELLING
-        if probability is None:
-            return abs(self.gain) > self.standard_error or telling
-        return self.helps or telling or probability <= _UNLIKELY
+        telling = abs(self.gain) > self.standard_error or self.standard_error <= _TELLING
+        return self.learnable and telling
 
     @property
     def advice(self) -> str:
@@ -112,11 +73,6 @@ class Augmentation:
             f"{np.mean(self.with_synthetic):.3f} with them, a gain of {self.gain:+.3f} ± "
             f"{self.standard_error:.3f} over {len(self.without)} folds"
         )
-        if self.expected is not None:
-            numbers += (
-                f"; with what is usual of as many rows, {self.expected:+.3f} is to be expected, "
-                f"and a gain at all with a probability of {self.probability:.0%}"
-            )
         if not self.learnable:
             return (
                 "Nothing shows that these targets can be predicted at all: of shuffled ones, "

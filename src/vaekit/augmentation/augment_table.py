@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.augmentation.advice import Augmentation
-from vaekit.augmentation.evidence import UsualGain, centered_ranks, chance_level
+from vaekit.augmentation.evidence import centered_ranks, chance_level
 from vaekit.augmentation.generators import (
     ClassMaker,
     Floats,
@@ -261,10 +261,6 @@ class PredictionTarget(abc.ABC):
         """Return the places of so many items at most, some of each class."""
 
     @abc.abstractmethod
-    def size(self, y: NDArray[Any]) -> int:
-        """Return how many items the rarest of the targets has."""
-
-    @abc.abstractmethod
     def judged(self, y: NDArray[Any]) -> list[int]:
         """Return the columns that count."""
 
@@ -323,10 +319,6 @@ class ClassTarget(PredictionTarget):
         names = np.unique(y)
         each = max(1, most // len(names))
         return np.concatenate([order[y[order] == name][:each] for name in names])
-
-    def size(self, y: NDArray[Any]) -> int:
-        """Return the items of the smallest class."""
-        return int(np.unique(y, return_counts=True)[1].min())
 
     def judged(self, y: NDArray[Any]) -> list[int]:
         """Return all classes; of two the rarer one, of equal ones the second."""
@@ -387,10 +379,6 @@ class NumberTarget(PredictionTarget):
     def some(self, y: NDArray[Any], most: int, seed: int) -> NDArray[np.int64]:
         """Return a sample."""
         return np.random.default_rng(seed).permutation(len(y))[:most]
-
-    def size(self, y: NDArray[Any]) -> int:
-        """Return half of the items: as if there were two classes."""
-        return len(y) // 2
 
     def judged(self, y: NDArray[Any]) -> list[int]:
         """Return the only column."""
@@ -482,9 +470,8 @@ def augment(
     estimator is trained with and without them. So the advice knows nothing of the items that it
     is judged on. It takes folds + 1 trainings.
 
-    Folds of few rows differ by chance more than estimators gain by synthetic ones. So of boosted
-    trees the advice also counts what is usual on other tables; and where the targets cannot be
-    predicted better than chance, it never says that synthetic items help.
+    Where the targets cannot be predicted better than chance, it never says that synthetic items
+    help, as folds of few rows may gain by chance.
 
     Targets that are fractions, or more than 20 different whole numbers, are numbers: then rows are
     made without them, and regressors trained on the real rows tell them.
@@ -534,9 +521,7 @@ def augment(
     items, made = aim.maker(X, targets, config).make(aim.wanted(targets), config.seed)
     without, with_synthetic = zip(*scores, strict=True)
     chance = _chance(aim, X, targets, folds, config.seed)
-    is_usual = judge is None and np.ndim(X) == 2
-    usual = UsualGain(aim.size(targets), asked / len(targets)) if is_usual else None
-    return Augmentation(items, made, without, with_synthetic, aim.measure, chance, usual)
+    return Augmentation(items, made, without, with_synthetic, aim.measure, chance)
 
 
 def _judged(

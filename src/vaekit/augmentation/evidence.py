@@ -1,16 +1,10 @@
-"""Whether targets can be predicted at all, and what gain by synthetic items is usual."""
-
-from dataclasses import dataclass
+"""Whether targets can be predicted at all."""
 
 import numpy as np
 
 from vaekit.augmentation.generators import Floats
 
 _SHUFFLES = 999
-_GAIN, _FALL, _DEVIATION, _OFF = 0.22, 0.074, 0.32, 0.2
-_FEWEST = 20  # of a class, in what was measured
-_LEAST_MISSING = 0.02  # of the score: where nothing is missing, nothing is to be gained
-_CORRECTION = 1.5  # of five folds that share their rows (Nadeau & Bengio 2003, equation 9)
 
 
 def chance_level(truth: Floats, predicted: Floats, seed: int) -> float:
@@ -47,62 +41,3 @@ def centered_ranks(values: Floats) -> Floats:
     ranks: Floats = rankdata(values, axis=0) / len(values)
     centered: Floats = ranks - ranks.mean(axis=0)
     return centered
-
-
-@dataclass(frozen=True)
-class UsualGain:
-    """What boosted trees at their defaults gain by synthetic rows on other tables.
-
-    A gain is a share of what is missing to a score of 1. It falls with the rows of the smallest
-    class: trees whose leaves must have 20 rows learn little from few, and gain most.
-
-    Attributes:
-        size: Rows of the smallest class; of numbers half of the rows.
-        asked: Synthetic rows, as a share of the real ones: the gain was measured of half and more.
-
-    Source: measured on 18 tables, see decision 40.
-
-    Example:
-        >>> few, many = UsualGain(25), UsualGain(800)
-        >>> few.mean > many.mean, few.fold_error > many.fold_error
-        (True, True)
-    """
-
-    size: int
-    asked: float = 1.0
-
-    @property
-    def _measured_size(self) -> int:
-        return max(self.size, _FEWEST)
-
-    @property
-    def mean(self) -> float:
-        """Mean over tables."""
-        whole = max(0.0, _GAIN - _FALL * np.log2(self._measured_size / 25))
-        return float(whole * min(1.0, self.asked / 0.5))
-
-    @property
-    def deviation(self) -> float:
-        """Standard deviation over tables."""
-        return _DEVIATION
-
-    @property
-    def fold_error(self) -> float:
-        """How far the mean over folds is off, beyond what they differ by among themselves."""
-        return float(_OFF * (100 / self._measured_size) ** 0.5)
-
-    def estimate(self, gain: float, error: float, score: float) -> tuple[float, float]:
-        """Return the gain to be expected on other rows, and its standard deviation.
-
-        The gain over folds and what is usual are weighted by their precisions.
-
-        Args:
-            gain: Mean gain over folds.
-            error: Its standard error.
-            score: Mean score without synthetic rows, at most 1.
-        """
-        missing = max(1.0 - max(score, 0.0), _LEAST_MISSING)
-        measured = (_CORRECTION * error / missing) ** 2 + self.fold_error**2
-        weights = np.array([1 / measured, 1 / self.deviation**2])
-        expected = weights @ [gain / missing, self.mean] / weights.sum()
-        return float(missing * expected), float(missing / weights.sum() ** 0.5)
