@@ -1,6 +1,7 @@
 """Functions over a trained model, each from its own package."""
 
-from vaekit.augmentation.augment_table import Augmentation, augment
+from vaekit.augmentation.advice import Augmentation
+from vaekit.augmentation.augment_table import augment
 from vaekit.clustering.clusters import Cluster, Clustering, Trait, assign, cluster
 from vaekit.comparison.models import Comparison, compare
 from vaekit.comparison.settings import ComparisonSettings

@@ -1,5 +1,5 @@
+from .advice import Augmentation as Augmentation
 from .augment_table import (
-    Augmentation as Augmentation,
     STRATEGIES as STRATEGIES,
     Strategy as Strategy,
     augment as augment,

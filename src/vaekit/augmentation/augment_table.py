@@ -1,22 +1,28 @@
 """More items of small classes, if they help."""
 
 import abc
+import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vaekit.augmentation.advice import Augmentation
+from vaekit.augmentation.evidence import centered_ranks, chance_level
 from vaekit.augmentation.generators import (
     ClassMaker,
+    Floats,
     Maker,
     NumberMaker,
-    classifier_score,
+    class_predictions,
     concatenate_items,
     is_numeric_target,
+    learnable_classes,
+    learnable_numbers,
+    number_predictions,
     part,
-    regressor_score,
 )
 from vaekit.domains.base import Domain
 from vaekit.errors import DataError, SpecError, unknown_name
@@ -239,10 +245,28 @@ class PredictionTarget(abc.ABC):
         """Return places to train and to judge on."""
 
     @abc.abstractmethod
-    def score(
-        self, judge: Any, X: Any, y: NDArray[Any], left_out: Any, truth: NDArray[Any]
-    ) -> float:
-        """Return what an estimator trained on X and y is worth on items left out."""
+    def truth(self, y: NDArray[Any]) -> Floats:
+        """Return what is to be predicted, shape (items, columns)."""
+
+    @abc.abstractmethod
+    def predict(self, judge: Any, X: Any, y: NDArray[Any], left_out: Any) -> Floats:
+        """Return what an estimator trained on X and y predicts, shape (items, columns)."""
+
+    @abc.abstractmethod
+    def predict_simply(self, X: Any, y: NDArray[Any], left_out: Any) -> list[Floats]:
+        """Return what simple estimators predict, to see whether there is anything to learn."""
+
+    @abc.abstractmethod
+    def some(self, y: NDArray[Any], most: int, seed: int) -> NDArray[np.int64]:
+        """Return the places of so many items at most, some of each class."""
+
+    @abc.abstractmethod
+    def judged(self, y: NDArray[Any]) -> list[int]:
+        """Return the columns that count."""
+
+    @abc.abstractmethod
+    def score(self, truth: Floats, predicted: Floats) -> float:
+        """Return what predictions are worth: the mean over columns; at most 1."""
 
 
 class ClassTarget(PredictionTarget):
@@ -276,11 +300,37 @@ class ClassTarget(PredictionTarget):
         found: Splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(y, y)
         return found
 
-    def score(
-        self, judge: Any, X: Any, y: NDArray[Any], left_out: Any, truth: NDArray[Any]
-    ) -> float:
-        """See `classifier_score`."""
-        return classifier_score(judge, X, y, left_out, truth)
+    def truth(self, y: NDArray[Any]) -> Floats:
+        """Return a column for each class, 1 where an item is of it."""
+        truth: Floats = (y[:, None] == np.unique(y)).astype(np.float64)
+        return truth
+
+    def predict(self, judge: Any, X: Any, y: NDArray[Any], left_out: Any) -> Floats:
+        """Return the probability of each class."""
+        return class_predictions(judge, X, y, left_out)
+
+    def predict_simply(self, X: Any, y: NDArray[Any], left_out: Any) -> list[Floats]:
+        """See `learnable_classes`."""
+        return learnable_classes(X, y, left_out)
+
+    def some(self, y: NDArray[Any], most: int, seed: int) -> NDArray[np.int64]:
+        """Return as many of each class, as far as there are."""
+        order = np.random.default_rng(seed).permutation(len(y))
+        names = np.unique(y)
+        each = max(1, most // len(names))
+        return np.concatenate([order[y[order] == name][:each] for name in names])
+
+    def judged(self, y: NDArray[Any]) -> list[int]:
+        """Return all classes; of two the rarer one, of equal ones the second."""
+        counts = np.unique(y, return_counts=True)[1]
+        return [int(counts[1] <= counts[0])] if len(counts) == 2 else list(range(len(counts)))
+
+    def score(self, truth: Floats, predicted: Floats) -> float:
+        """Return the average precision."""
+        from sklearn.metrics import average_precision_score
+
+        columns = zip(truth.T, predicted.T, strict=True)
+        return float(np.mean([average_precision_score(*column) for column in columns]))
 
 
 class NumberTarget(PredictionTarget):
@@ -314,11 +364,31 @@ class NumberTarget(PredictionTarget):
         found: Splits = KFold(folds, shuffle=True, random_state=seed).split(y)
         return found
 
-    def score(
-        self, judge: Any, X: Any, y: NDArray[Any], left_out: Any, truth: NDArray[Any]
-    ) -> float:
-        """See `regressor_score`."""
-        return regressor_score(judge, X, y, left_out, truth)
+    def truth(self, y: NDArray[Any]) -> Floats:
+        """Return the numbers as a column."""
+        return y.astype(np.float64).reshape(-1, 1)
+
+    def predict(self, judge: Any, X: Any, y: NDArray[Any], left_out: Any) -> Floats:
+        """Return the numbers."""
+        return number_predictions(judge, X, y, left_out)
+
+    def predict_simply(self, X: Any, y: NDArray[Any], left_out: Any) -> list[Floats]:
+        """See `learnable_numbers`."""
+        return learnable_numbers(X, y, left_out)
+
+    def some(self, y: NDArray[Any], most: int, seed: int) -> NDArray[np.int64]:
+        """Return a sample."""
+        return np.random.default_rng(seed).permutation(len(y))[:most]
+
+    def judged(self, y: NDArray[Any]) -> list[int]:
+        """Return the only column."""
+        return [0]
+
+    def score(self, truth: Floats, predicted: Floats) -> float:
+        """Return the share of the variance of the truth that is explained (R2)."""
+        from sklearn.metrics import r2_score
+
+        return float(r2_score(truth, predicted))
 
 
 KINDS: dict[str, type[ClassTarget] | type[NumberTarget]] = {
@@ -376,68 +446,8 @@ def synthesize(
     return maker.make(wanted, config.seed)
 
 
-_TELLING = 0.02
 _DRAWS = 3  # sets of synthetic items that each fold is judged with: one set may be lucky
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Synthetic items, and whether an estimator gains by them.
-
-    Attributes:
-        items: The synthetic items, in the form of the data.
-        labels: Their classes, or numbers.
-        without: Scores on items left out, fold by fold, of an estimator trained on real items.
-        with_synthetic: The same with synthetic items added to its training.
-        measure: What the scores are.
-    """
-
-    items: Any = field(repr=False)
-    labels: NDArray[Any] = field(repr=False)
-    without: tuple[float, ...]
-    with_synthetic: tuple[float, ...]
-    measure: str = "average precision"
-
-    @property
-    def gain(self) -> float:
-        """The mean gain."""
-        return float(np.mean(self._gains))
-
-    @property
-    def standard_error(self) -> float:
-        """Of the mean gain, from fold to fold."""
-        return float(np.std(self._gains, ddof=1) / len(self._gains) ** 0.5)
-
-    @property
-    def _gains(self) -> NDArray[np.float64]:
-        return np.subtract(self.with_synthetic, self.without)
-
-    @property
-    def helps(self) -> bool:
-        """Whether the gain is larger than its standard error: a small gain may be chance."""
-        return self.gain > self.standard_error
-
-    @property
-    def clear(self) -> bool:
-        """Whether the folds tell at all: a gain of 0.02 would have been larger than its error."""
-        return abs(self.gain) > self.standard_error or self.standard_error <= _TELLING
-
-    @property
-    def advice(self) -> str:
-        """What to do, with the numbers."""
-        numbers = (
-            f"{self.measure} {np.mean(self.without):.3f} without and "
-            f"{np.mean(self.with_synthetic):.3f} with them, a gain of {self.gain:+.3f} ± "
-            f"{self.standard_error:.3f} over {len(self.without)} folds"
-        )
-        if self.helps:
-            return f"Synthetic items help: {numbers}."
-        if not self.clear:
-            return (
-                "These items are too few to tell whether synthetic ones help; do not rely on them: "
-                f"{numbers}."
-            )
-        return f"Do not augment: synthetic items do not help an estimator of these data; {numbers}."
+_REPEATS, _MOST_LEARNED = 2, 3000  # ways to split, and items learned from, to see what chance does
 
 
 def augment(
@@ -460,6 +470,9 @@ def augment(
     estimator is trained with and without them. So the advice knows nothing of the items that it
     is judged on. It takes folds + 1 trainings.
 
+    Where the targets cannot be predicted better than chance, it never says that synthetic items
+    help, as folds of few rows may gain by chance.
+
     Targets that are fractions, or more than 20 different whole numbers, are numbers: then rows are
     made without them, and regressors trained on the real rows tell them.
 
@@ -479,7 +492,8 @@ def augment(
         watch: Called with how many of the trainings are done, and of how many.
 
     Raises:
-        SpecError: An unknown strategy or kind, or a number of folds out of range.
+        SpecError: An unknown strategy or kind, one that asks for nothing, or a number of folds out
+            of range.
         DataError: One class, or classes that are too small; numbers that are not finite.
 
     Example:
@@ -493,6 +507,12 @@ def augment(
     config, targets = config or TrainConfig(), np.asarray(y)
     aim = prediction_target(kind, targets)(strategy, preset, domain, screened)
     aim.check(targets, folds)
+    asked = sum(aim.wanted(targets).values())
+    if not asked:
+        raise SpecError(
+            f"sampling_strategy must ask for at least one item; got {strategy!r}, and all classes "
+            "have that many. Take 'double' for more of each."
+        )
     scores = []
     for fold, (train, test) in enumerate(aim.splits(targets, folds, config.seed)):
         watch(fold, folds + 1)
@@ -500,7 +520,8 @@ def augment(
     watch(folds, folds + 1)
     items, made = aim.maker(X, targets, config).make(aim.wanted(targets), config.seed)
     without, with_synthetic = zip(*scores, strict=True)
-    return Augmentation(items, made, without, with_synthetic, aim.measure)
+    chance = _chance(aim, X, targets, folds, config.seed)
+    return Augmentation(items, made, without, with_synthetic, aim.measure, chance)
 
 
 def _judged(
@@ -514,11 +535,44 @@ def _judged(
 ) -> tuple[float, float]:
     """The score of an estimator without synthetic items, and the mean with some sets of them."""
     real, targets = part(X, train), y[train]
-    left_out, truth = part(X, test), y[test]
+    left_out, columns = part(X, test), aim.judged(y)
+    truth = aim.truth(y)[test][:, columns]
+
+    def score(rows: Any, labels: NDArray[Any]) -> float:
+        return aim.score(truth, aim.predict(judge, rows, labels, left_out)[:, columns])
+
     wanted = aim.wanted(targets, len(train) / len(y))
-    maker, scores = aim.maker(real, targets, config), []
-    for draw in range(_DRAWS):
-        items, made = maker.make(wanted, config.seed + draw)
-        both = concatenate_items(real, items), np.concatenate([targets, made])
-        scores.append(aim.score(judge, *both, left_out, truth))
-    return aim.score(judge, real, targets, left_out, truth), float(np.mean(scores))
+    if not sum(wanted.values()):  # classes that differ by less than a fold takes
+        alone = score(real, targets)
+        return alone, alone
+    several = {label: _DRAWS * count for label, count in wanted.items()}
+    items, made = aim.maker(real, targets, config).make(several, config.seed)
+    scores = []
+    for positions in _equal_sets(several):
+        both = concatenate_items(real, part(items, positions))
+        scores.append(score(both, np.concatenate([targets, made[positions]])))
+    return score(real, targets), float(np.mean(scores))
+
+
+def _equal_sets(several: Mapping[Any, int]) -> list[NDArray[np.int64]]:
+    """Places of sets with as many items of each class, where items stand class by class.
+
+    Every third item is of a set, as those that were chosen first are the surest.
+    """
+    starts = np.cumsum([0, *several.values()])
+    blocks = [np.arange(*block) for block in itertools.pairwise(starts)]
+    return [np.concatenate([block[draw::_DRAWS] for block in blocks]) for draw in range(_DRAWS)]
+
+
+def _chance(aim: PredictionTarget, X: Any, y: NDArray[Any], folds: int, seed: int) -> float:
+    """See `chance_level`: of ranks of two estimators, in two ways to split."""
+    columns = aim.judged(y)
+    truth = aim.truth(y)[:, columns]
+    predicted = np.zeros_like(truth)
+    for repeat in range(_REPEATS):
+        for train, test in aim.splits(y, folds, seed + repeat):
+            if len(train) > _MOST_LEARNED:
+                train = train[aim.some(y[train], _MOST_LEARNED, seed)]
+            for told in aim.predict_simply(part(X, train), y[train], part(X, test)):
+                predicted[test] += centered_ranks(told[:, columns])
+    return chance_level(truth, predicted, seed)

@@ -18,6 +18,8 @@ from vaekit.presets.base import Preset
 from vaekit.training.callbacks import Callback
 from vaekit.training.config import TrainConfig
 
+Floats = NDArray[np.float64]
+
 _MOST_CLASSES = 20
 
 
@@ -65,35 +67,32 @@ def is_numeric_target(y: Any) -> bool:
     return bool(len(values) > _MOST_CLASSES or (values != np.round(values)).any())
 
 
-def classifier_score(
-    judge: Any, X: Any, y: NDArray[Any], left_out: Any, truth: NDArray[Any]
-) -> float:
-    """Average precision of the class rarest in the truth; of more than two, the mean over them."""
-    from sklearn.metrics import average_precision_score
+def class_predictions(judge: Any, X: Any, y: NDArray[Any], left_out: Any) -> Floats:
+    """Return the probability of each class, of items left out.
 
+    Args:
+        judge: A classifier of scikit-learn, of which a copy is trained; ``None`` for the default.
+        X: Items to learn from.
+        y: The class of each.
+        left_out: Items to be told.
+
+    Returns:
+        Shape (items, classes), classes of y in rising order.
+    """
     classifier, (seen, unseen) = _classifier(judge, X), _as_seen(X, left_out)
-    classifier.fit(seen, y)
-    scores, classes = classifier.predict_proba(unseen), classifier.classes_
-    chosen = list(range(len(classes)))
-    if len(classes) == 2:
-        chosen = [int(np.argmin([(truth == label).sum() for label in classes]))]
-    return float(
-        np.mean([average_precision_score(truth == classes[i], scores[:, i]) for i in chosen])
-    )
+    told: Floats = classifier.fit(seen, y).predict_proba(unseen)
+    return told
 
 
-def regressor_score(
-    judge: Any, X: Any, y: NDArray[Any], left_out: Any, truth: NDArray[Any]
-) -> float:
-    """Share of the variance of the truth that is explained (R2)."""
+def number_predictions(judge: Any, X: Any, y: NDArray[Any], left_out: Any) -> Floats:
+    """Return the number of items left out, shape (items, 1); see `class_predictions`."""
     from sklearn.ensemble import HistGradientBoostingRegressor
-    from sklearn.metrics import r2_score
 
-    regressor = copy.deepcopy(judge) or HistGradientBoostingRegressor(
-        categorical_features="from_dtype", random_state=0
-    )
+    default = HistGradientBoostingRegressor(categorical_features="from_dtype", random_state=0)
+    regressor = default if judge is None else copy.deepcopy(judge)
     seen, unseen = _as_seen(X, left_out)
-    return float(r2_score(truth, regressor.fit(seen, y).predict(unseen)))
+    told: Floats = np.asarray(regressor.fit(seen, y).predict(unseen), np.float64)
+    return told.reshape(-1, 1)
 
 
 def _classifier(judge: Any, X: Any) -> Any:
@@ -115,9 +114,8 @@ def _as_seen(X: Any, left_out: Any) -> tuple[Any, Any]:
     return seen, unseen
 
 
-Floats = NDArray[np.float64]
-
 _TREES, _LEAF = 300, 2
+_FEW_TREES = 100  # enough to see whether there is anything to learn
 _MOST_LABELS = 50  # of a column, that a linear model tells apart
 _STRENGTHS = np.logspace(-2, 3, 11)  # of the penalty of a ridge regression
 
@@ -169,6 +167,40 @@ def ensemble_numbers(X: Any, y: NDArray[Any], made: Any) -> Floats:
     ]
     mean: Floats = np.mean([_fitted(m, real, y).predict(asked) for m in members], axis=0)
     return mean
+
+
+def learnable_classes(X: Any, y: NDArray[Any], left_out: Any) -> list[Floats]:
+    """Return the probabilities that extra trees and a regression give to items left out.
+
+    Args:
+        X: Items to learn from.
+        y: The class of each.
+        left_out: Items to be told.
+
+    Returns:
+        Two arrays of shape (items, classes), classes in rising order.
+    """
+    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    real, asked = _as_seen(X, left_out)
+    trees = ExtraTreesClassifier(_FEW_TREES, min_samples_leaf=_LEAF, random_state=0)
+    members = (trees, LogisticRegression(max_iter=500))
+    return [_fitted(_encoded(real, m), real, y).predict_proba(asked) for m in members]
+
+
+def learnable_numbers(X: Any, y: NDArray[Any], left_out: Any) -> list[Floats]:
+    """Return what two regressors tell of items left out, shape (items, 1) each."""
+    from sklearn.ensemble import ExtraTreesRegressor
+    from sklearn.linear_model import RidgeCV
+
+    real, asked = _as_seen(X, left_out)
+    trees = ExtraTreesRegressor(_FEW_TREES, min_samples_leaf=_LEAF, random_state=0)
+    members = (trees, RidgeCV(_STRENGTHS))
+    return [
+        _fitted(_encoded(real, m), real, y).predict(asked).reshape(-1, 1).astype(np.float64)
+        for m in members
+    ]
 
 
 def _boosted(kind: Any) -> Any:

@@ -185,7 +185,9 @@ def augment(
     """Add synthetic rows, if an estimator gains by them: of small classes, or with numbers told.
 
     Boosted trees are trained with and without synthetic rows and judged on rows left out, part by
-    part; if they gain no more than chance explains, nothing is written.
+    part. The advice also counts what they gained on other tables with as many rows, and whether the
+    target is predicted better than a shuffled one. Unless they are likely to gain, nothing is
+    written.
 
     Examples:
 
