@@ -66,6 +66,7 @@ def test_every_row_meets_the_conditions(model, name):
     assert rows.dtypes.equals(people().dtypes)
 
 
+@pytest.mark.xfail(reason="open fault since decision 39: the spread of pay is off, or heaps differ")
 def test_the_other_columns_are_those_of_such_rows(model):
     """As if a great many rows had been made, and all others thrown away."""
     many = model.sample(40_000, seed=1)
