@@ -507,8 +507,7 @@ def augment(
     config, targets = config or TrainConfig(), np.asarray(y)
     aim = prediction_target(kind, targets)(strategy, preset, domain, screened)
     aim.check(targets, folds)
-    asked = sum(aim.wanted(targets).values())
-    if not asked:
+    if not any(aim.wanted(targets).values()):
         raise SpecError(
             f"sampling_strategy must ask for at least one item; got {strategy!r}, and all classes "
             "have that many. Take 'double' for more of each."
@@ -555,7 +554,7 @@ def _judged(
 
 
 def _equal_sets(several: Mapping[Any, int]) -> list[NDArray[np.int64]]:
-    """Places of sets with as many items of each class, where items stand class by class.
+    """Return places of sets with as many items of each class, of items class by class.
 
     Every third item is of a set, as those that were chosen first are the surest.
     """
@@ -565,7 +564,7 @@ def _equal_sets(several: Mapping[Any, int]) -> list[NDArray[np.int64]]:
 
 
 def _chance(aim: PredictionTarget, X: Any, y: NDArray[Any], folds: int, seed: int) -> float:
-    """See `chance_level`: of ranks of two estimators, in two ways to split."""
+    """Return the `chance_level` of the ranks of two estimators, in two ways to split."""
     columns = aim.judged(y)
     truth = aim.truth(y)[:, columns]
     predicted = np.zeros_like(truth)
@@ -573,6 +572,6 @@ def _chance(aim: PredictionTarget, X: Any, y: NDArray[Any], folds: int, seed: in
         for train, test in aim.splits(y, folds, seed + repeat):
             if len(train) > _MOST_LEARNED:
                 train = train[aim.some(y[train], _MOST_LEARNED, seed)]
-            for told in aim.predict_simply(part(X, train), y[train], part(X, test)):
-                predicted[test] += centered_ranks(told[:, columns])
+            for found in aim.predict_simply(part(X, train), y[train], part(X, test)):
+                predicted[test] += centered_ranks(found[:, columns])
     return chance_level(truth, predicted, seed)

@@ -74,14 +74,14 @@ def class_predictions(judge: Any, X: Any, y: NDArray[Any], left_out: Any) -> Flo
         judge: A classifier of scikit-learn, of which a copy is trained; ``None`` for the default.
         X: Items to learn from.
         y: The class of each.
-        left_out: Items to be told.
+        left_out: Items to predict.
 
     Returns:
         Shape (items, classes), classes of y in rising order.
     """
     classifier, (seen, unseen) = _classifier(judge, X), _as_seen(X, left_out)
-    told: Floats = classifier.fit(seen, y).predict_proba(unseen)
-    return told
+    shares: Floats = classifier.fit(seen, y).predict_proba(unseen)
+    return shares
 
 
 def number_predictions(judge: Any, X: Any, y: NDArray[Any], left_out: Any) -> Floats:
@@ -91,8 +91,8 @@ def number_predictions(judge: Any, X: Any, y: NDArray[Any], left_out: Any) -> Fl
     default = HistGradientBoostingRegressor(categorical_features="from_dtype", random_state=0)
     regressor = default if judge is None else copy.deepcopy(judge)
     seen, unseen = _as_seen(X, left_out)
-    told: Floats = np.asarray(regressor.fit(seen, y).predict(unseen), np.float64)
-    return told.reshape(-1, 1)
+    found: Floats = np.asarray(regressor.fit(seen, y).predict(unseen), np.float64)
+    return found.reshape(-1, 1)
 
 
 def _classifier(judge: Any, X: Any) -> Any:
@@ -175,7 +175,7 @@ def learnable_classes(X: Any, y: NDArray[Any], left_out: Any) -> list[Floats]:
     Args:
         X: Items to learn from.
         y: The class of each.
-        left_out: Items to be told.
+        left_out: Items to predict.
 
     Returns:
         Two arrays of shape (items, classes), classes in rising order.
@@ -190,7 +190,7 @@ def learnable_classes(X: Any, y: NDArray[Any], left_out: Any) -> list[Floats]:
 
 
 def learnable_numbers(X: Any, y: NDArray[Any], left_out: Any) -> list[Floats]:
-    """Return what two regressors tell of items left out, shape (items, 1) each."""
+    """Return what two regressors predict of items left out, shape (items, 1) each."""
     from sklearn.ensemble import ExtraTreesRegressor
     from sklearn.linear_model import RidgeCV
 

@@ -7,6 +7,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+PADDING, BEGIN, END = 0, 1, 2
+"""Codes that are no token: what follows the end, what precedes the first token, the end itself."""
+
+_FULL = 0.8  # share of the sequences carried on that still go on
+
 
 class StepwiseDecoder(Protocol):
     """A network that tells codes from those before them; see `AutoregressiveTokenDecoder`."""
@@ -70,7 +75,7 @@ def beam_search(
         x, over = x[chosen], over[chosen]
         x[:, place] = torch.where(over, padding, codes).to(x.dtype)
         over = over | (codes == end)
-        # the most probable one has ended, and others only become less probable
+        # The most probable one has ended, and others only become less probable.
         settled = over.view(many, beams).gather(1, score.argmax(1, keepdim=True)).squeeze(1)
         if int(settled.sum()) > (1 - _FULL) * many:
             found[places[settled]] = _best_of(x, score)[settled]
@@ -91,12 +96,6 @@ def _best_of(
 ) -> Float[Tensor, "batch steps"]:
     many, beams = score.shape
     return x.view(many, beams, -1)[torch.arange(many, device=x.device), score.argmax(1)]
-
-
-PADDING, BEGIN, END = 0, 1, 2
-"""Codes that are no token: what follows the end, what precedes the first token, the end itself."""
-
-_FULL = 0.8  # share of the sequences carried on that still go on
 
 
 class AutoregressiveDecoder(Protocol):

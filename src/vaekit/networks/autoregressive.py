@@ -55,7 +55,7 @@ class AutoregressiveCells(nn.Module):
         dropout: Share of the units that are left out in training.
         blind: Share of the cells that are hidden from those after them in training, so that the
             network knows what to make of rows with holes.
-        regression: Whether numbers are told from a linear regression on the numbers before them,
+        regression: Whether numbers are predicted from a linear regression on those before them,
             too. Where numbers follow from others to within less than the curves can show, that
             gives the bins near to its guess a peak, which the network moves and makes wider or
             narrower. `start_from` fits it.
@@ -156,19 +156,19 @@ class AutoregressiveCells(nn.Module):
         """Fit a ridge regression of each number on those before it, and how far it is off."""
         x = x[:: max(1, len(x) // _REGRESSED)]
         count, first = len(self.numeric_cells), len(self.num_codes)
-        told = self._regressors(x).double()
-        varies = [count + i for i, own in enumerate(told[:, count:-1].std(0)) if own > 0]
+        regressors = self._regressors(x).double()
+        varies = [count + i for i, own in enumerate(regressors[:, count:-1].std(0)) if own > 0]
         for place, cell in enumerate(self._own()[first:]):
             there = cell.there(x)
             if there.sum() <= 1:
                 continue
             used = [*range(place), *(i for i in varies if i < count + place), 2 * count]
-            slopes, error = _ridge(told[there][:, used], x[there, first + place].double())
+            slopes, error = _ridge(regressors[there][:, used], x[there, first + place].double())
             self.slopes[place, used] = slopes.to(self.slopes)
             self.spreads[place] = max(error, _LEAST_SPREAD)
 
     def _regressors(self, x: Tensor) -> Tensor:
-        """Return what numbers are told from: all numbers, whether they are there, and a constant.
+        """Return what numbers are guessed from: numbers, whether they are there, and a constant.
 
         The constant is 1. Of rows with a cell that is not known, which a guess might count on, all
         is 0.
@@ -250,9 +250,9 @@ class AutoregressiveCells(nn.Module):
     ) -> Tensor:
         """Logits of one cell, from the sum of what is known and the cells before it."""
         h = self._trunk(known + self.positions[cell])
-        is_told = self.regression and cell >= len(self.num_codes)
-        told = self._regressors(x) if is_told else None
-        return self._heads([cell], h.unsqueeze(0), told).squeeze(0)
+        has_guess = self.regression and cell >= len(self.num_codes)
+        regressors = self._regressors(x) if has_guess else None
+        return self._heads([cell], h.unsqueeze(0), regressors).squeeze(0)
 
     def embed(self, cell: int, x: Float[Tensor, "*batch cells"]) -> Float[Tensor, "*batch width"]:
         """Return what one cell of rows adds to what is known."""
@@ -272,14 +272,14 @@ class AutoregressiveCells(nn.Module):
         batch = broadcast_shape(features.shape[:-1], x.shape[:-1])
         lead = (1,) * (features.ndim - x.ndim)
         known = self._known_before(x)
-        told = self._regressors(x) if self.regression and self.numeric_cells else None
+        regressors = self._regressors(x) if self.regression and self.numeric_cells else None
         like = features.new_empty(()).expand(1, *batch, self.width)
         masks = [part.mask(like) for part in self.modules() if isinstance(part, _RowDropout)]
         for places in self._runs(batch.numel()):
             with drawing_nothing():
                 before = torch.stack([known[place] + self.positions[place] for place in places])
                 before = before.view(len(places), *lead, *before.shape[1:])
-                logits = self._heads(places, self._trunk(before + features, masks), told)
+                logits = self._heads(places, self._trunk(before + features, masks), regressors)
             yield places, logits
 
     def _known_before(self, x: Tensor) -> dict[int, Tensor]:
@@ -348,13 +348,13 @@ class AutoregressiveCells(nn.Module):
         yield from ([place] for place in range(count) if sizes[place] > _MOST_TOGETHER)
         yield from _pieces(range(count, self.num_cells), rows * self.width)
 
-    def _heads(self, places: Sequence[int], h: Tensor, told: Tensor | None) -> Tensor:
+    def _heads(self, places: Sequence[int], h: Tensor, regressors: Tensor | None) -> Tensor:
         """Return the logits of cells of one kind from what the trunk says of each.
 
         Args:
             places: Of the cells.
             h: What the trunk says, shape (cells, *draws, *batch, width).
-            told: What numbers are told from, besides, shape (*batch, regressors).
+            regressors: What numbers are guessed from, besides, shape (*batch, regressors).
         """
         cells = [self._own()[place] for place in places]
         if len(cells) == 1 and not (self.regression and isinstance(cells[0], _Number)):
@@ -365,18 +365,18 @@ class AutoregressiveCells(nn.Module):
         out = torch.bmm(h.flatten(1, -2), weights.mT)
         if isinstance(cells[0], _Number):
             waves = self.waves[self._numbers(places), : shares.shape[1]]
-            if told is not None:
+            if regressors is not None:
                 shares = shares - _log_t(self._middles_of(places, shares.shape[1]) * _UNIT)
             curves = torch.baddbmm(shares.unsqueeze(1), out[..., :_WAVES], waves.mT)
-            if told is not None:
-                told = told.expand(*h.shape[1:-1], -1).flatten(0, -2)
-                curves = curves + self._peaks(places, told, out[..., _WAVES:], shares.shape[1])
+            if regressors is not None:
+                rows = regressors.expand(*h.shape[1:-1], -1).flatten(0, -2)
+                curves = curves + self._peaks(places, rows, out[..., _WAVES:], shares.shape[1])
             out = curves
         else:
             out = out + shares.unsqueeze(1)
         return out.view(*h.shape[:-1], shares.shape[1])
 
-    def _peaks(self, places: Sequence[int], told: Tensor, moves: Tensor, bins: int) -> Tensor:
+    def _peaks(self, places: Sequence[int], regressors: Tensor, moves: Tensor, bins: int) -> Tensor:
         """Return the log density of bins by Student's t distributions round guesses.
 
         Taken off the shares is that of the t distribution round 0, which the bins of a column have
@@ -384,15 +384,15 @@ class AutoregressiveCells(nn.Module):
 
         Args:
             places: Of the numbers.
-            told: What they are told from, shape (rows, regressors).
+            regressors: What they are guessed from, shape (rows, regressors).
             moves: By how many standard deviations the number is taken to be elsewhere, and the
                 logarithm of how much wider the distribution is; shape (numbers, rows, 2).
             bins: How many a number has at most.
         """
         numbers = self._numbers(places)
-        guesses = self.slopes[numbers] @ told.mT
+        guesses = self.slopes[numbers] @ regressors.mT
         spreads = self.spreads[numbers].unsqueeze(1)
-        spreads = torch.where(told[:, -1] > 0, spreads, 1.0)
+        spreads = torch.where(regressors[:, -1] > 0, spreads, 1.0)
         centers, paces = guesses + spreads * moves[..., 0], (-moves[..., 1]).exp() / spreads
         far = torch.stack([paces, -centers * paces], -1) * _UNIT  # one product, not four passes
         middles = self._middles_of(places, bins)
@@ -532,21 +532,23 @@ def _pieces(places: Sequence[int], numbers: int) -> Iterator[Sequence[int]]:
     return (places[start : start + longest] for start in range(0, len(places), longest or 1))
 
 
-def _ridge(told: Tensor, answers: Tensor) -> tuple[Tensor, float]:
+def _ridge(regressors: Tensor, answers: Tensor) -> tuple[Tensor, float]:
     """Return slopes of a ridge regression, and the root of the squared error of rows left out.
 
     Of several penalties that with the least error is taken. Some of the rows are left out, each in
     turn, by their leverages: of many columns and few rows, residuals of the rows that were learned
     from are too small.
     """
-    gram, target = told.mT @ told, told.mT @ answers
-    some = slice(0, None, max(1, len(told) // _LEFT_OUT))
+    gram, target = regressors.mT @ regressors, regressors.mT @ answers
+    some = slice(0, None, max(1, len(regressors) // _LEFT_OUT))
     found = []
     for penalty in _PENALTIES:
         lower = torch.linalg.cholesky(gram + penalty * torch.eye(len(gram)).to(gram))
         slopes = torch.cholesky_solve(target.unsqueeze(1), lower).squeeze(1)
-        leverages = torch.linalg.solve_triangular(lower, told[some].mT, upper=False).square().sum(0)
-        rest = (answers[some] - told[some] @ slopes) / (1 - leverages).clamp_min(_SMALLEST)
+        leverages = (
+            torch.linalg.solve_triangular(lower, regressors[some].mT, upper=False).square().sum(0)
+        )
+        rest = (answers[some] - regressors[some] @ slopes) / (1 - leverages).clamp_min(_SMALLEST)
         found.append((slopes, float(rest.square().mean().sqrt())))
     return min(found, key=lambda fit: fit[1])
 

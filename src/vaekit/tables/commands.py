@@ -185,9 +185,8 @@ def augment(
     """Add synthetic rows, if an estimator gains by them: of small classes, or with numbers told.
 
     Boosted trees are trained with and without synthetic rows and judged on rows left out, part by
-    part. The advice also counts what they gained on other tables with as many rows, and whether the
-    target is predicted better than a shuffled one. Unless they are likely to gain, nothing is
-    written.
+    part; if they gain no more than chance explains, or the target is predicted no better than a
+    shuffled one, nothing is written.
 
     Examples:
 
