@@ -7,6 +7,9 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 # Checks and docs beside each other; the tests, which take both cores, after them.
 MAKEFLAGS += --jobs=2
 
+# There is a process for each core; threads of theirs would wait for each other.
+test test-slow plugins: export OMP_NUM_THREADS := 1
+
 .PHONY: demo test test-slow check docs plugins clean
 
 demo: $(VENV)/.core

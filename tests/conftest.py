@@ -19,3 +19,10 @@ def _fixed_global_stream():
     with torch.random.fork_rng():
         torch.manual_seed(0)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Commands that a test runs in this process set threads, which would slow down all others."""
+    yield
+    torch.set_num_threads(1)

@@ -5,11 +5,16 @@ import itertools
 import pytest
 import torch
 from laws.examples import randomised
+from torch import nn
 
 from vaekit.distributions import BEGIN, END, PADDING, TokenSequence
 from vaekit.errors import SpecError
+from vaekit.latents import Single
 from vaekit.likelihoods import Tokens
+from vaekit.models import VAE
 from vaekit.networks import TokenEncoder, TokenGRU, TokenTransformer
+from vaekit.posteriors import DiagonalGaussian
+from vaekit.priors import StandardNormal
 from vaekit.types import Batch
 
 CODES, STEPS = 6, 4
@@ -180,6 +185,47 @@ def test_more_beams_are_no_less_probable_here_and_one_is_greedy(network):
     assert (px.log_prob(wide).sum(-1) >= px.log_prob(greedy).sum(-1) - 1e-5).all()
     with pytest.raises(SpecError, match="beams must be at least 1"):
         Tokens(network(), beams=0)
+
+
+def test_candidates_differ_and_come_with_the_mode_first(network):
+    known = torch.linspace(-3, 3, 40).view(8, 5)
+    px = TokenSequence(network(), known, beams=3)
+    found = px.candidates()
+    assert found.shape == (3, 8, STEPS)
+    assert torch.equal(found[0], px.mode)
+    scores = torch.stack([px.log_prob(x).sum(-1) for x in found])
+    assert (scores[0] >= scores[1:] - 1e-5).all()
+    ended = {tuple(x.tolist()) for x in sequences()}
+    assert {tuple(x.tolist()) for x in found.flatten(0, 1)} <= ended
+    assert len({tuple(x.tolist()) for x in found[:, 0]}) > 1
+
+
+def test_a_candidate_that_was_given_up_is_the_mode(network):
+    sure = network()
+    head = sure.head if isinstance(sure, TokenGRU) else sure.head[-1]
+    with torch.no_grad():
+        head.bias[0] = 50.0  # the end comes at once, and nothing else is worth following
+    found = TokenSequence(sure, features(2), beams=3).candidates()
+    assert (found[:, :, 0] == END).all()
+    assert (found[:, :, 1:] == PADDING).all()
+
+
+def test_a_model_shows_the_sequence_that_it_encodes_nearest(network):
+    """Decoded most probably as one sequence, and encoded as it is elsewhere."""
+    likelihood = Tokens(network(), beams=len(sequences()))
+    decoder = nn.Sequential(nn.Linear(2, 5), nn.Unflatten(1, (1, 5)))
+    encoder = randomised(TokenEncoder(CODES, 5, 6), 0.5)
+    vae = VAE(encoder, Single(DiagonalGaussian(6, 2), StandardNormal(2)), decoder, likelihood)
+    vae.eval()
+    with torch.no_grad():
+        rows = vae.likelihood.candidates(vae.decode(torch.zeros(1, 2)))[:, 0, 0]
+        own = vae.encode(rows)
+        decoder[0].weight.zero_()  # the same is decoded wherever it comes from
+        shown = vae.show(own)
+        apart = torch.cdist(own, own) + torch.eye(len(own)) > 1e-4
+    known = apart.all(1)
+    assert known.sum() > 3
+    assert torch.equal(shown[known], rows[known])
 
 
 def test_a_sequence_that_fills_every_place_ends_there(network):

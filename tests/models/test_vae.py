@@ -55,6 +55,26 @@ def test_show_is_the_point_of_each_latent(model):
     assert torch.equal(model.show(z), model.likelihood.point(model.decode(z))[0])
 
 
+class _Undecided(Gaussian):
+    """Has three values to show for each latent: the mean, and the mean one up or down."""
+
+    def candidates(self, px):
+        return torch.stack([px.mean, px.mean + 1, px.mean - 1])
+
+
+@pytest.mark.parametrize("up", [0.0, 1.0, -1.0])
+def test_of_several_candidates_the_one_encoded_nearest_to_the_latent_is_shown(up):
+    mean = torch.tensor([0.5, -2.0])
+    decoder = nn.Sequential(nn.Linear(2, 2), nn.Unflatten(1, (1, 2)))
+    with torch.no_grad():
+        decoder[0].weight.zero_()  # the same three are candidates everywhere
+        decoder[0].bias.copy_(mean)
+    latent = Single(DiagonalGaussian(2, 2), StandardNormal(2))
+    vae = VAE(nn.Linear(2, 2), latent, decoder, _Undecided(0.1))
+    z = vae.encode((mean + up).expand(3, 2))
+    torch.testing.assert_close(vae.show(z), (mean + up).expand(3, 2))
+
+
 def test_log_prob_reads_context_and_draws(conditional):
     x, context = torch.randn(4, 3), torch.eye(3)[[0, 1, 2, 0]]
     generator = torch.Generator().manual_seed(0)

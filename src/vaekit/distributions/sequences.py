@@ -11,6 +11,7 @@ PADDING, BEGIN, END = 0, 1, 2
 """Codes that are no token: what follows the end, what precedes the first token, the end itself."""
 
 _FULL = 0.8  # share of the sequences carried on that still go on
+_GIVEN_UP = 7.0  # nats by which a beginning is less probable than one that has ended
 
 
 class StepwiseDecoder(Protocol):
@@ -36,11 +37,12 @@ def beam_search(
     begin: int,
     end: int,
     padding: int,
-) -> Float[Tensor, "batch steps"]:
-    """Return the best of the sequences that are followed, not of all that there are.
+) -> tuple[Float[Tensor, "beams batch steps"], Float[Tensor, "beams batch"]]:
+    """Return the sequences that are followed to their end, the most probable of them first.
 
     At each step the `beams` most probable beginnings go on; what has ended stays among them. More
-    beams find what is as probable or, almost always, more so, at as many times the cost.
+    beams find what is as probable or, almost always, more so, at as many times the cost. A
+    beginning is given up once it is a thousand times less probable than one that has ended.
 
     Args:
         network: Says the logits of each code from `end` on.
@@ -50,16 +52,21 @@ def beam_search(
         end: Code that ends a sequence, and the first that has a logit.
         padding: Code of what follows.
 
+    Returns:
+        The sequences and their log probabilities in nats; -inf of one that was given up, which is
+        no sequence.
+
     Source: Sutskever et al. 2014, "Sequence to sequence learning with neural networks", section
     3.2.
     """
-    found = features.new_full((len(features), network.steps), padding)
+    found = features.new_full((len(features), beams, network.steps), padding)
+    found_scores = features.new_full((len(features), beams), -torch.inf)
     places = torch.arange(len(features), device=features.device)  # of those that are searched for
     rows = places.repeat_interleave(beams)
     conditioning, state = network.start(features[rows])
-    x = found[rows]
+    x = found.flatten(0, 1)
     codes = torch.full_like(rows, begin)
-    score = features.new_full((len(features), beams), -torch.inf)
+    score = found_scores.clone()
     score[:, 0] = 0.0  # all beams begin alike
     over = torch.zeros_like(rows, dtype=torch.bool)
     for place in range(network.steps - 1):
@@ -75,27 +82,24 @@ def beam_search(
         x, over = x[chosen], over[chosen]
         x[:, place] = torch.where(over, padding, codes).to(x.dtype)
         over = over | (codes == end)
-        # The most probable one has ended, and others only become less probable.
-        settled = over.view(many, beams).gather(1, score.argmax(1, keepdim=True)).squeeze(1)
+        ended = over.view(many, beams)
+        limit = score.masked_fill(~ended, -torch.inf).amax(1, keepdim=True) - _GIVEN_UP
+        score = score.masked_fill(~ended & (score < limit), -torch.inf)
+        settled = (ended | (score == -torch.inf)).all(1)
         if int(settled.sum()) > (1 - _FULL) * many:
-            found[places[settled]] = _best_of(x, score)[settled]
+            found[places[settled]] = x.view(many, beams, -1)[settled]
+            found_scores[places[settled]] = score[settled]
             if bool(settled.all()):
-                return found
+                break
             places, score = places[~settled], score[~settled]
             left = (~settled).repeat_interleave(beams)
             x, over, codes, chosen = x[left], over[left], codes[left], chosen[left]
             conditioning, rows = conditioning[left], rows[: len(x)]
         state = state[chosen]
-    x[~over, -1] = end
-    found[places] = _best_of(x, score)
-    return found
-
-
-def _best_of(
-    x: Float[Tensor, "beamed steps"], score: Float[Tensor, "batch beams"]
-) -> Float[Tensor, "batch steps"]:
-    many, beams = score.shape
-    return x.view(many, beams, -1)[torch.arange(many, device=x.device), score.argmax(1)]
+    else:
+        x[~over, -1] = end
+        found[places], found_scores[places] = x.view(len(score), beams, -1), score
+    return found.transpose(0, 1), found_scores.T
 
 
 class AutoregressiveDecoder(Protocol):
@@ -153,9 +157,16 @@ class TokenSequence(Distribution):
     @property
     def mode(self) -> Tensor:
         """Step by step the most probable code, or the best of several sequences followed."""
+        return self.candidates()[0]
+
+    def candidates(self) -> Float[Tensor, "beams *batch steps"]:
+        """Return the sequences followed in search of the mode, which comes first.
+
+        One that was given up on the way is the mode again.
+        """
         if self.beams == 1:
-            return self._walk(self.features, sampled=False)
-        found = beam_search(
+            return self._walk(self.features, sampled=False).unsqueeze(0)
+        found, scores = beam_search(
             self.network,
             self.features.flatten(0, -2),
             self.beams,
@@ -163,7 +174,8 @@ class TokenSequence(Distribution):
             end=END,
             padding=PADDING,
         )
-        return found.view(*self.features.shape[:-1], -1)
+        found = torch.where(scores.isfinite().unsqueeze(-1), found, found[0])
+        return found.view(self.beams, *self.features.shape[:-1], -1)
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.distributions import Distribution, Normal
 
@@ -60,6 +60,13 @@ class Likelihood(nn.Module, abc.ABC):
     @abc.abstractmethod
     def point(self, px: Distribution) -> Tensor:
         """The value of x to show for p(x | z): its mean, or its mode where a mean is no value."""
+
+    def candidates(self, px: Distribution) -> Shaped[Tensor, "candidates draws batch *event"]:
+        """Return values of which one is to be shown, the point first; most often the point alone.
+
+        A model shows the one that it encodes nearest to where it was decoded from.
+        """
+        return self.point(px).unsqueeze(0)
 
     def calibrate(self, seen: Iterable[tuple[Distribution, Batch]]) -> None:
         """Change constants, once training is over, so that the average item is predicted right.

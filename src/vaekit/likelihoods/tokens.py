@@ -1,9 +1,9 @@
 """Likelihoods of sequences of tokens, alone and together with properties of the sequence."""
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -26,7 +26,8 @@ class Tokens(Likelihood):
             change what sequences cost, so it may be set on a trained model.
         nucleus: Of draws: the share that the codes drawn from have together, above 0 to 1.
         beams: Of the point: how many sequences are followed in search of the most probable, at
-            least 1; see `beam_search`.
+            least 1; see `beam_search`. Of several a model shows the one that it encodes nearest to
+            the latents they were decoded from.
 
     Raises:
         SpecError: A temperature, nucleus or number of beams out of range.
@@ -81,6 +82,10 @@ class Tokens(Likelihood):
     def point(self, px: Distribution) -> Tensor:
         """The most probable sequence of those followed; step by step the best code with one."""
         return px.mode
+
+    def candidates(self, px: Distribution) -> Shaped[Tensor, "candidates draws batch steps"]:
+        """Return the sequences followed, the most probable one first."""
+        return cast("TokenSequence", px).candidates()
 
     def initial_features(self, mean: Float[Tensor, "steps"]) -> Float[Tensor, "1 features"]:
         """Nothing: a mean of codes says nothing."""
@@ -151,6 +156,12 @@ class TargetedTokens(Likelihood):
     def point(self, px: Distribution) -> Tensor:
         """Return the point of the tokens, and the means."""
         return px.mode
+
+    def candidates(self, px: Distribution) -> Shaped[Tensor, "candidates draws batch places"]:
+        """Return the sequences followed, each with the means."""
+        tokens, numbers = cast("Concatenated", px).parts
+        found = self.tokens.candidates(tokens)
+        return torch.cat([found, numbers.mode.expand(*found.shape[:-1], -1)], -1)
 
     def initial_features(self, mean: Float[Tensor, "places"]) -> Float[Tensor, "1 features"]:
         """Nothing of the tokens; the means themselves."""

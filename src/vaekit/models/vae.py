@@ -255,8 +255,21 @@ class VAE(Model):
     def show(
         self, z: Float[Tensor, "batch *latent"], context: Tensor | None = None
     ) -> Shaped[Tensor, "batch *event"]:
-        """Return the item to show for each latent: the mean (or mode) of p(x | z)."""
-        return self.likelihood.point(self.decode(z, context)).squeeze(0)
+        """Return the item to show for each latent: the mean (or mode) of p(x | z).
+
+        Where several are candidates, as several sequences are that a search has followed, it is
+        the one that is encoded nearest to the latent: what a decoder confuses, its encoder often
+        keeps apart.
+
+        Source: Yee et al. 2019, "Simple and effective noisy channel modeling for neural machine
+        translation", for candidates of a decoder that are ranked by the way back.
+        """
+        candidates = self.likelihood.candidates(self.decode(z, context)).squeeze(1)
+        if len(candidates) == 1:
+            return candidates[0]
+        away = [(self.encode(x, context) - z).flatten(1).norm(dim=-1) for x in candidates]
+        nearest = torch.stack(away).argmin(0)
+        return candidates[nearest, torch.arange(len(z), device=z.device)]
 
     def make(
         self, z: Float[Tensor, "batch *latent"], context: Tensor | None = None

@@ -40,6 +40,8 @@ from vaekit.presets.base import Parts
 from vaekit.sequences.learning import TextLearner
 
 _WIDTHS = {"small": 384, "medium": 512, "large": 1024}
+_BEAMS = 3
+"""Sequences followed in search of the one to show; as many again cost as much and find little."""
 _SPAN = 32
 """Of each head, as in the base Transformer halved."""
 
@@ -94,7 +96,7 @@ def _likelihood(words: Vocabulary, network: str, width: int, chosen: str | Likel
             f"sequences of tokens have a likelihood of their own, 'auto'; got {chosen!r}. Choose "
             "that, or a preset that does, as 'sequence_vae'."
         )
-    return Tokens(_token_decoder(words, network, width))
+    return Tokens(_token_decoder(words, network, width), beams=_BEAMS)
 
 
 def _token_decoder(words: Vocabulary, network: str, width: int) -> AutoregressiveTokenDecoder:
