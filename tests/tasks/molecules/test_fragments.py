@@ -43,7 +43,7 @@ def test_stereo_and_charges_of_the_side_that_stays_are_kept():
 
 def test_analogues_of_a_lead_that_is_not_given_back():
     trained = load("moses").trained_
-    lead = "CC(=O)Nc1ccc(N2CCN(c3ccccc3)CC2)c2ccccc12"
+    lead = "CC(=O)Nc1ccc(N2CCN(c3ccccc3)CC2)c2c1ccc1ccccc12"
     options = {"similarity": 0.3, "draws": 8, "n": 200, "keep": "N1CCNCC1"}
     without = find_analogues(trained, lead, **options)
     assert "exchange=1000" in without.summary()
