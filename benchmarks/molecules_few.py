@@ -73,7 +73,7 @@ def predicted(start, found, options):
         tuned = fine_tune(
             start, found[known], targets=(options.target,), seed=seed, progress=False, **training
         )
-        result = predict_molecules(tuned.trained_, found[asked])
+        result = predict_molecules(tuned.trained_, list(found[asked].smiles))
         z = tuned.trained_.encode(found[asked])
         low, high = result.intervals[options.target]
         inside.append(np.mean((low <= y[asked]) & (y[asked] <= high)))

@@ -14,6 +14,7 @@ AUROC of the test molecules that the model can read, of which the forests are as
 """
 
 import argparse
+import functools
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,8 +84,13 @@ def of_a_forest(learned, test, compute, seed):
     return forest.predict_proba(compute(test["smiles"]))[:, 1]
 
 
+@functools.cache
+def descriptors_of(smiles):
+    return np.nan_to_num(compute_descriptors([smiles]).numbers[0])
+
+
 def descriptors(smiles):
-    return np.nan_to_num(compute_descriptors(smiles).numbers)
+    return np.stack([descriptors_of(text) for text in smiles])
 
 
 def main(options):

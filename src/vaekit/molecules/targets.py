@@ -73,10 +73,13 @@ classes=())
         classes = tuple(_classes(name, found) if name in texts else () for name in names)
         blank = cls(tuple(names), (), (), tuple(texts), (), classes if texts else ())
         values = blank.in_own_units(found)
-        means, deviations = np.zeros(len(blank)), np.ones(len(blank))
         for name, place, width in blank.groups:
             if width == 1:
-                means[place], deviations[place] = _scale(name, values[:, place])
+                _check_varies(name, values[:, place])
+        means, deviations = np.nanmean(values, 0), np.nanstd(values, 0)
+        for _, place, width in blank.groups:
+            if width > 1:
+                means[place : place + width], deviations[place : place + width] = 0.0, 1.0
         own = tuple(name for name in names if name in texts or _is_own(name, found))
         return cls(
             tuple(names), tuple(means.tolist()), tuple(deviations.tolist()), own, (), blank.classes
@@ -222,8 +225,7 @@ def _one_hot(name: str, labels: Sequence[str], found: Standardized) -> Floats:
     return values
 
 
-def _scale(name: str, column: Floats) -> tuple[float, float]:
-    """Return mean and deviation of a target that varies."""
+def _check_varies(name: str, column: Floats) -> None:
     known = column[~np.isnan(column)]
     if len(known) < 2 or np.ptp(known) <= _VARIES * np.abs(known).max():
         shown = f"is {known[0]:g} for all of them" if len(known) else "is missing for all"
@@ -231,7 +233,6 @@ def _scale(name: str, column: Floats) -> tuple[float, float]:
             f"a target must vary; {name!r} {shown} ({len(known)} of {len(column)} molecules "
             "have it). Leave it out."
         )
-    return float(np.nanmean(column)), float(np.nanstd(column))
 
 
 def _is_own(name: str, found: Standardized) -> bool:
