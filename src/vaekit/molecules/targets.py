@@ -110,6 +110,16 @@ classes=())
         )
 
     @property
+    def own_columns(self) -> tuple[str, ...]:
+        """Names of the columns of those targets that are the user's own."""
+        return tuple(
+            column
+            for name, place, width in self.groups
+            if name in self.own
+            for column in self.columns[place : place + width]
+        )
+
+    @property
     def class_names(self) -> dict[str, Sequence[str]]:
         """The classes of each target that has some, by its name."""
         pairs = zip(self.names, self._classes, strict=True)

@@ -20,6 +20,7 @@ from vaekit.molecules import (
     predict_targets,
     standardize,
 )
+from vaekit.molecules.design import Predicted
 from vaekit.molecules.predictions import predict_from_latents
 
 KINDS = {"O": "alcohol", "N": "amine", "c1ccccc1": "arene", "C(=O)O": "acid"}
@@ -100,6 +101,15 @@ def test_latents_alone_tell_classes_too(model):
     np.testing.assert_allclose(table.sum(1), 1, rtol=1e-4)
     labels = np.array(sorted(KINDS.values()))[table.argmax(1)]
     assert (labels == np.array(LABELS)).mean() > 0.5  # a quarter by chance
+
+
+def test_the_probability_of_a_class_can_be_searched_for(model):
+    told = list(Predicted(model.trained_, "kind=acid").outcomes(SMILES[:4]))
+    alone = predict_from_latents(model.trained_, model.trained_.encode(SMILES[:4]))
+    np.testing.assert_allclose(told, alone["kind=acid"], rtol=1e-5)
+    assert model.domain_.scales.own_columns == model.domain_.scales.columns
+    with pytest.raises(SpecError, match="unknown target 'kind'"):
+        Predicted(model.trained_, "kind")
 
 
 def test_molecules_of_a_class_can_be_asked_for(model):
