@@ -1,4 +1,4 @@
-"""A target of 0 and 1 that is learned along, beside a random forest on Morgan fingerprints.
+"""A target of 0 and 1 that is learned along, beside forests on fingerprints and descriptors.
 
     python benchmarks/molecules_targets.py --data DIR --seeds 0 1 2
 
@@ -6,11 +6,16 @@ DIR/hiv_half is half of MoleculeNet's HIV (3.5 % active). A fifth is held out by
 ``--scaffold-split`` does, for a test; of the rest the model is fitted with
 `MoleculeDomain(targets=("HIV_active",), split="scaffold")`, once as they are and, with
 ``--balanced``, once with weights by which both classes count as much; the forest has 500 trees and
-balanced classes, and fingerprints of radius 2 and 2,048 bits. AUROC of the test molecules that the
-model can read, of which the forest is asked, too.
+balanced classes, and fingerprints of radius 2 and 2,048 bits, or RDKit's descriptors. With
+``--start druglike`` the stored model is trained further in place of one that starts from nothing.
+AUROC of the test molecules that the model can read, of which the forests are asked, too: of what
+`predict` says, which goes by descriptors as well, and of what the latents say alone.
+``--most`` takes so many molecules at random.
 """
 
 import argparse
+import functools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,18 +25,27 @@ from results import add_option, keep, recording
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
-from vaekit import Autoencoder
-from vaekit.molecules import MoleculeDomain, morgan_fingerprints, predict_targets, standardize
+from vaekit import Autoencoder, fine_tune, load
+from vaekit.domains import ReadOptions
+from vaekit.molecules import (
+    MoleculeDomain,
+    compute_descriptors,
+    morgan_fingerprints,
+    predict_targets,
+    standardize,
+)
+from vaekit.molecules.predictions import predict_from_latents
 from vaekit.training import Items
 
 
-def molecules(folder):
+def molecules(folder, most):
     path = folder / "hiv_half" / "hiv_dev.csv.gz"
     if not path.exists():
         raise SystemExit(f"{path} is missing: --data must be a folder that holds it.")
     found = standardize(pd.read_csv(path)[["smiles", "HIV_active"]])
     active = found.properties["HIV_active"]
-    return pd.DataFrame({"smiles": found.smiles, "HIV_active": active}).dropna()
+    frame = pd.DataFrame({"smiles": found.smiles, "HIV_active": active}).dropna()
+    return frame if most is None else frame.sample(most, random_state=0)
 
 
 def parts(frame, seed):
@@ -42,32 +56,60 @@ def parts(frame, seed):
 
 
 def of_the_model(learned, test, weights, options, seed):
-    domain = MoleculeDomain(targets=("HIV_active",), split="scaffold", on_bad="skip")
-    model = Autoencoder(
-        domain=domain, max_minutes=options.minutes, validation=0.1, seed=seed, progress=False
-    )
-    model.fit(learned, sample_weight=weights)
-    return predict_targets(model.trained_, test["smiles"].tolist())["HIV_active"]
+    training = {"max_minutes": options.minutes, "validation": 0.1, "progress": False}
+    if options.start:
+        start = load(options.start)
+        by_scaffold = start.domain_.with_options(ReadOptions(scaffold_split=True))
+        start.from_trained(replace(start.trained_, domain=by_scaffold), start.history_, {})
+        targets = ("HIV_active",)
+        model = fine_tune(
+            start, learned, targets=targets, sample_weight=weights, seed=seed, **training
+        )
+    else:
+        domain = MoleculeDomain(targets=("HIV_active",), split="scaffold", on_bad="skip")
+        model = Autoencoder(domain=domain, seed=seed, **training)
+        model.fit(learned, sample_weight=weights)
+    smiles = test["smiles"].tolist()
+    z = model.trained_.encode(smiles, strict=False)
+    print("share of the latents", model.domain_.descriptor_model.heads[0].latents, flush=True)
+    return {
+        "": predict_targets(model.trained_, smiles)["HIV_active"],
+        ", latents alone": predict_from_latents(model.trained_, z)["HIV_active"],
+    }
 
 
-def of_the_forest(learned, test, seed):
+def of_a_forest(learned, test, compute, seed):
     forest = RandomForestClassifier(500, class_weight="balanced", random_state=seed, n_jobs=1)
-    forest.fit(morgan_fingerprints(learned["smiles"]).bits, learned["HIV_active"])
-    return forest.predict_proba(morgan_fingerprints(test["smiles"]).bits)[:, 1]
+    forest.fit(compute(learned["smiles"]), learned["HIV_active"])
+    return forest.predict_proba(compute(test["smiles"]))[:, 1]
+
+
+@functools.cache
+def descriptors_of(smiles):
+    return np.nan_to_num(compute_descriptors([smiles]).numbers[0])
+
+
+def descriptors(smiles):
+    return np.stack([descriptors_of(text) for text in smiles])
 
 
 def main(options):
     torch.set_num_threads(1)
-    frame, found = molecules(options.data), {}
+    frame, found = molecules(options.data, options.most), {}
     for seed in options.seeds:
         learned, test = parts(frame, seed)
         active = learned["HIV_active"].to_numpy()
         balanced = np.where(active == 1, 0.5 / active.mean(), 0.5 / (1 - active.mean()))
-        predicted = {"the model": of_the_model(learned, test, None, options, seed)}
-        if options.balanced:
-            name = "the model, classes balanced"
-            predicted[name] = of_the_model(learned, test, balanced, options, seed)
-        predicted["random forest, Morgan fingerprints"] = of_the_forest(learned, test, seed)
+        predicted = {}
+        ways = {"the model": None} | ({"the model, balanced": balanced} if options.balanced else {})
+        for name, weights in ways.items():
+            for how, values in of_the_model(learned, test, weights, options, seed).items():
+                predicted[name + how] = values
+        for what, compute in {
+            "Morgan fingerprints": lambda smiles: morgan_fingerprints(smiles).bits,
+            "descriptors": descriptors,
+        }.items():
+            predicted[f"random forest, {what}"] = of_a_forest(learned, test, compute, seed)
         readable = np.all([~np.isnan(values) for values in predicted.values()], axis=0)
         for name, values in predicted.items():
             auroc = roc_auc_score(test["HIV_active"][readable], values[readable])
@@ -80,10 +122,10 @@ def main(options):
         keep(
             name,
             {figure: mean},
-            part="HIV",
+            part="HIV" if options.most is None else f"HIV, {options.most} molecules",
             spreads={figure: values} if len(values) > 1 else None,
             seeds=len(values),
-            targets=targets if name.startswith("the model") else None,
+            targets=targets if name in ("the model", "the model, balanced") else None,
         )
 
 
@@ -95,6 +137,8 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--balanced", action="store_true")
+    parser.add_argument("--start", help="a stored model, as druglike")
+    parser.add_argument("--most", type=int)
     add_option(parser)
     options = parser.parse_args()
     with recording("molecules_targets", options.results):

@@ -246,6 +246,32 @@ def test_stereo_can_be_dropped(place):
         call("fit", "digits", place / "no", "--drop-stereo")
 
 
+def test_classes_are_taught_and_predicted(place):
+    smiles = MOLECULES * 2
+    kinds = ["ring" if "1" in each else "acid" if "=O" in each else "chain" for each in smiles]
+    frame = pd.DataFrame({"smiles": smiles, "kind": kinds, "size": [len(s) for s in smiles]})
+    file = place / "kinds.csv"
+    frame.to_csv(file, index=False)
+    said = call(
+        "fit", file, place / "kinds", "--domain", "molecules", "--targets", "kind,size",
+        "--max-epochs", 2, "--validation", 0.4, "--balance-classes",
+    )  # fmt: skip
+    assert "held-out AUROC" in said
+    said = call("predict", place / "kinds", file, "--out", place / "kinds-told.csv")
+    assert "kind, size: told by descriptors of the molecule and its latents" in said
+    assert "held-out AUROC" in said
+    told = pd.read_csv(place / "kinds-told.csv")
+    names = ["line", "smiles", "kind", "kind=acid", "kind=chain", "kind=ring", "size"]
+    assert list(told)[:7] == names
+    assert (told["kind"] == told["kind_known"]).mean() > 0.9
+    call("sample", place / "kinds", "-n", 2, "--where", "kind=ring", "--out", place / "rings.csv")
+    with pytest.raises(SpecError, match="--balance-classes is for molecules"):
+        call("fit", "digits", place / "no", "--balance-classes")
+    with pytest.raises(DataError, match="balance_classes needs a target of classes"):
+        call("fit", file, place / "no", "--domain", "molecules", "--balance-classes",
+             "--targets", "size")  # fmt: skip
+
+
 def test_rare_atoms_can_be_spelled(place):
     call("fit", place / "drugs.smi", place / "spelled", "--spell-rare", "--max-epochs", 1)
     file = place / "rare.smi"

@@ -145,6 +145,13 @@ def fit(
             "none is unknown later.",
         ),
     ] = False,
+    balance_classes: Annotated[
+        bool,
+        typer.Option(
+            "--balance-classes",
+            help="Of targets of molecules that are texts: each class counts as much as the others.",
+        ),
+    ] = False,
     start_from: Annotated[
         str | None,
         typer.Option(
@@ -237,7 +244,10 @@ def fit(
     callbacks = trackers.make_trackers(track or (), track_project, run)
     if start_from is not None:
         asked = domains.ReadOptions(
-            skip_bad=skip_bad, drop_stereo=drop_stereo, scaffold_split=scaffold_split
+            skip_bad=skip_bad,
+            drop_stereo=drop_stereo,
+            scaffold_split=scaffold_split,
+            balance_classes=balance_classes,
         )
         _keep(_further(start_from, data, context, targets, asked, options, callbacks), run)
         return
@@ -258,6 +268,7 @@ def fit(
         refuse_unseen,
         scaffold_split,
         spell_rare,
+        balance_classes,
     )
     streamed = streamed or streams.is_stream(data)
     if cache is not None and not streamed:

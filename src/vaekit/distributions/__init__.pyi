@@ -56,6 +56,7 @@ from .sphere import (
     VonMisesFisher as VonMisesFisher,
     log_sphere_area as log_sphere_area,
 )
+from .targets import NumbersAndClasses as NumbersAndClasses
 from .wrappers import (
     Categories as Categories,
     Concatenated as Concatenated,

@@ -134,6 +134,7 @@ class ReadOptions:
         refuse_unseen: Refuse later values that training did not know.
         scaffold_split: Hold out molecules of other scaffolds than are learned from.
         spell_rare: Spell atoms of molecules that training has seldom by characters.
+        balance_classes: Let each class of a target of molecules count as much as the others.
     """
 
     size: str | None = None
@@ -151,6 +152,7 @@ class ReadOptions:
     refuse_unseen: bool = False
     scaffold_split: bool = False
     spell_rare: bool = False
+    balance_classes: bool = False
 
     @property
     def of_tables(self) -> bool:
@@ -164,6 +166,7 @@ class ReadOptions:
             "--drop-stereo": self.drop_stereo,
             "--scaffold-split": self.scaffold_split,
             "--spell-rare": self.spell_rare,
+            "--balance-classes": self.balance_classes,
         }
         return next((name for name, is_given in chosen.items() if is_given), "")
 

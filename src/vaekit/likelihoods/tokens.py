@@ -1,5 +1,6 @@
 """Likelihoods of sequences of tokens, alone and together with properties of the sequence."""
 
+from collections.abc import Sequence
 from typing import ClassVar, cast
 
 import torch
@@ -9,12 +10,15 @@ from torch.distributions import Distribution
 
 from vaekit.bounds import Positive, Share
 from vaekit.distributions.sequences import TokenSequence
+from vaekit.distributions.targets import NumbersAndClasses, column_counts
 from vaekit.distributions.wrappers import Concatenated
 from vaekit.errors import SpecError
 from vaekit.likelihoods.base import LearnedGaussian, Likelihood, sum_observed
 from vaekit.likelihoods.support import TOKENS, Support
 from vaekit.networks.tokens import AutoregressiveTokenDecoder
 from vaekit.types import Batch
+
+_SMALLEST = 1e-4  # share of a class that learning starts from
 
 
 class Tokens(Likelihood):
@@ -103,13 +107,19 @@ class TargetedTokens(Likelihood):
     numbers therefore count `weight` times, as if each had been measured so often; what items cost
     afterwards (`score_samples`) is the density, in which they count once.
 
+    A target may also be one of several classes: a column for each, 1 for that of the item, told as
+    a categorical distribution. In training classes may have weights, so that rare ones count more.
+
     Args:
         tokens: Of the sequence.
-        num_targets: How many numbers there are, at least 1.
+        num_targets: How many columns there are, at least 1.
         weight: Of the numbers in training; above 0.
+        widths: Columns of each target, 1 for a number, as many as it has classes otherwise; empty
+            where all are numbers.
+        class_weights: Of each column in training, above 0; empty for all alike.
 
     Raises:
-        SpecError: A weight that is not above 0.
+        SpecError: A weight that is not above 0, or widths or weights that are not of the columns.
 
     Source: Gomez-Bombarelli et al. 2018, "Automatic chemical design using a data-driven continuous
     representation of molecules", for properties that are learned jointly; Kingma et al. 2014,
@@ -126,12 +136,29 @@ class TargetedTokens(Likelihood):
     smooth: ClassVar[bool] = False
     drawn: ClassVar[bool] = True
 
-    def __init__(self, tokens: Tokens, num_targets: int, weight: float = 10.0) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        num_targets: int,
+        weight: float = 10.0,
+        widths: Sequence[int] = (),
+        class_weights: Sequence[float] = (),
+    ) -> None:
         super().__init__()
         if not weight > 0:
             raise SpecError(f"weight must be above 0; got {weight}.")
+        if widths and (sum(widths) != num_targets or min(widths) < 1):
+            raise SpecError(
+                f"widths must be at least 1 each and sum to num_targets={num_targets}; got "
+                f"{widths}."
+            )
+        if class_weights and (len(class_weights) != num_targets or not min(class_weights) > 0):
+            raise SpecError(
+                f"class_weights must be {num_targets} numbers above 0; got {class_weights}."
+            )
         self.tokens, self.num_targets, self.weight = tokens, num_targets, weight
-        self.noise = LearnedGaussian((num_targets,))
+        self.widths, self.class_weights = tuple(widths), tuple(class_weights)
+        self.noise = LearnedGaussian((num_targets,) if not widths else (column_counts(widths)[0],))
 
     @property
     def num_features(self) -> int:
@@ -139,9 +166,12 @@ class TargetedTokens(Likelihood):
         return self.tokens.num_features + self.num_targets
 
     def forward(self, features: Float[Tensor, "draws batch 1 features"]) -> Distribution:
-        """Read the last features as means of the numbers."""
+        """Read the last features as means of the numbers, and as logits of classes."""
         told, means = features.split([self.tokens.num_features, self.num_targets], -1)
-        return Concatenated([self.tokens(told), self.noise(means)])
+        if not self.widths:
+            return Concatenated([self.tokens(told), self.noise(means)])
+        columns = NumbersAndClasses(means.squeeze(2), self.noise.scale, self.widths)
+        return Concatenated([self.tokens(told), columns])
 
     def log_prob(self, px: Distribution, batch: Batch) -> Float[Tensor, "draws batch"]:
         """Sum over the tokens, the end and the numbers that are there, in nats."""
@@ -150,6 +180,8 @@ class TargetedTokens(Likelihood):
             told, numbers = scores.split(
                 [scores.shape[-1] - self.num_targets, self.num_targets], -1
             )
+            if self.class_weights:
+                numbers = numbers * numbers.new_tensor(self.class_weights)
             scores = torch.cat([told, self.weight * numbers], -1)
         return sum_observed(scores, batch)
 
@@ -164,9 +196,13 @@ class TargetedTokens(Likelihood):
         return torch.cat([found, numbers.mode.expand(*found.shape[:-1], -1)], -1)
 
     def initial_features(self, mean: Float[Tensor, "places"]) -> Float[Tensor, "1 features"]:
-        """Nothing of the tokens; the means themselves."""
-        nothing = mean.new_zeros(self.tokens.num_features)
-        return torch.cat([nothing, mean[-self.num_targets :]]).unsqueeze(0)
+        """Nothing of the tokens; the means, of classes the logarithms of their shares."""
+        nothing, means = mean.new_zeros(self.tokens.num_features), mean[-self.num_targets :]
+        parts = [
+            some if len(some) == 1 else some.clamp_min(_SMALLEST).log()
+            for some in means.split(self.widths or (1,) * self.num_targets)
+        ]
+        return torch.cat([nothing, *parts]).unsqueeze(0)
 
 
 def tokens_part(likelihood: Likelihood) -> Tokens | None:

@@ -5,7 +5,15 @@ from .analogue_search import (
     find_analogues as find_analogues,
     read_lead as read_lead,
 )
-from .domain import MoleculeDomain as MoleculeDomain, Targets as Targets
+from .descriptor_model import DescriptorModel as DescriptorModel, KernelHead as KernelHead
+from .descriptor_fitting import heads_by_name as heads_by_name
+from .descriptors import (
+    MoleculeDescriptors as MoleculeDescriptors,
+    compute_descriptors as compute_descriptors,
+    descriptor_names as descriptor_names,
+)
+from .domain import MoleculeDomain as MoleculeDomain
+from .targets import Targets as Targets
 from .fingerprints import (
     Fingerprints as Fingerprints,
     NearestMolecules as NearestMolecules,
@@ -57,6 +65,8 @@ from .attachment import (
     read_open_scaffold as read_open_scaffold,
 )
 from .predictions import (
+    ClassAgreement as ClassAgreement,
+    expected_agreement as expected_agreement,
     PredictionAgreement as PredictionAgreement,
     ConditionedMolecules as ConditionedMolecules,
     Predictions as Predictions,

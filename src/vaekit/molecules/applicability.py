@@ -148,7 +148,7 @@ def _held_out(
         return [], []
     some = held_out.subset(torch.arange(min(_HELD_OUT, len(held_out))))
     densities: list[float] = []
-    scores: list[list[float]] = [[] for _ in domain.targets]
+    scores: list[list[float]] = [[] for _ in range(domain.num_target_columns)]
     for batch in batches_of(some, trained.device):
         cost, density, px = _measured(trained, batch)
         densities += density.tolist()
@@ -251,6 +251,15 @@ def measure_usable(trained: TrainedModel, usable: UsableItems, context: Any) -> 
     return Applicability(round_trip, log_density, _spread(costs, at, count), rank, similarity)
 
 
+def _told_by_latents(domain: MoleculeDomain) -> list[str]:
+    """Return the names of numbers that latents tell alone."""
+    scales, model = domain.scales, domain.descriptor_model
+    if scales is None:
+        return []
+    others = set() if model is None else {head.place for head in model.heads}
+    return [n for n, place, width in scales.groups if width == 1 and place not in others]
+
+
 def missing_material(trained: TrainedModel) -> str:
     """Return why there are no intervals and ranks, and what to do; empty where there are."""
     domain = trained.domain
@@ -260,12 +269,19 @@ def missing_material(trained: TrainedModel) -> str:
             "This model was stored without numbers of held-out molecules: no intervals, ranks and "
             "similarities to training. Fit it again, or go on from it (--start-from)."
         )
+    alone = _told_by_latents(domain)
     if not domain.reference.log_densities:
+        lacking = "no ranks" if domain.targets and not alone else "no intervals and ranks"
         return (
-            "No molecule was held out when this model was fitted: no intervals and ranks. Fit it "
-            "with validation=0.1, --validation 0.1."
+            f"No molecule was held out when this model was fitted: {lacking}. Fit it with "
+            "validation=0.1, --validation 0.1."
         )
-    if domain.targets and None in domain.reference.quantiles:
+    quantiles = (
+        []
+        if domain.scales is None
+        else zip(domain.scales.columns, domain.reference.quantiles, strict=False)
+    )
+    if any(quantile is None and name in alone for name, quantile in quantiles):
         return (
             "Too few held-out molecules had some of the properties for intervals of these. Fit "
             "with more, or hold out more (validation=0.2)."
@@ -274,7 +290,10 @@ def missing_material(trained: TrainedModel) -> str:
 
 
 def prediction_intervals(
-    trained: TrainedModel, predicted: Mapping[str, Floats], cost: Floats
+    trained: TrainedModel,
+    predicted: Mapping[str, Floats],
+    cost: Floats,
+    halves: Mapping[str, Floats] | None = None,
 ) -> dict[str, tuple[Floats, Floats]]:
     """Return lower and upper ends within which a property lies nine times of ten.
 
@@ -286,18 +305,25 @@ def prediction_intervals(
         trained: A model of molecules with targets.
         predicted: Of `predict_targets`.
         cost: Of `Applicability`, of the same molecules.
+        halves: Half the width by name, of targets that are told by descriptors, too, whose widths
+            go with what their kernels expect (see `DescriptorModel.predict`); ``None`` for none.
 
     Returns:
-        By name, in units; targets without enough held-out molecules are not there.
+        By name, in units; classes, of which probabilities say enough, and targets without enough
+        held-out molecules are not there.
     """
     domain = trained.domain
     assert isinstance(domain, MoleculeDomain)  # as whoever predicts has looked
-    if domain.reference is None or domain.scales is None:
+    if domain.scales is None:
         return {}
-    names, units = domain.scales.names, domain.scales.deviations
-    found = {}
-    for name, unit, quantile in zip(names, units, domain.reference.quantiles, strict=False):
-        if quantile is not None and name in predicted:
+    names, units = domain.scales.columns, domain.scales.deviations
+    quantiles = () if domain.reference is None else domain.reference.quantiles
+    found = {
+        name: (predicted[name] - half, predicted[name] + half)
+        for name, half in (halves or {}).items()
+    }
+    for name, unit, quantile in zip(names, units, quantiles, strict=False):
+        if quantile is not None and name in _told_by_latents(domain) and name in predicted:
             half = quantile * unit * difficulty(torch.from_numpy(cost)).numpy()
             found[name] = (predicted[name] - half, predicted[name] + half)
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -118,6 +120,7 @@ def analogues(
 
 
 _COMPARED = ("known", "R2", "mean error", "inside")
+_MANY_CLASSES = 12
 
 
 def predict(
@@ -182,6 +185,13 @@ def predict(
         )
     write_frame(path, found.frame())
     _say(found)
+    _say_classes(found, molecules.expected_agreement(trained))
+    told = [name for name, _ in molecules.heads_by_name(trained.domain)]
+    if told:
+        console.print(
+            f"{', '.join(told)}: told by descriptors of the molecule and its latents.",
+            highlight=False,
+        )
     if found.applicability is not None:
         console.print(found.applicability.summary(), highlight=False)
     if remark := molecules.missing_material(trained):
@@ -214,7 +224,10 @@ def _say(found: molecules.Predictions) -> None:
     table.add_column("property")
     for heading in headings:
         table.add_column(heading, justify="right")
+    of_classes = {f"{name}={label}" for name in found.classes for label in found.classes[name]}
     for name, values in found.values.items():
+        if name in of_classes and len(of_classes) > _MANY_CLASSES:
+            continue  # they are in the file
         cells = [f"{np.nanmean(values):.4g}"]
         if found.errors:
             cells.append(f"{found.errors[name]:.2g}" if name in found.errors else "")
@@ -228,6 +241,34 @@ def _say(found: molecules.Predictions) -> None:
             cells += [] if each.auroc is None else [f"{each.auroc:.3f}"]
         table.add_row(name + _unit(name), *cells)
     console.print(table)
+
+
+def _say_classes(
+    found: molecules.Predictions, expected: Mapping[str, molecules.ClassAgreement]
+) -> None:
+    """Print how well classes are told, of molecules held out and of those that are known."""
+    known = found.class_agreement()
+    names = [*found.classes, *(name for name in expected if name not in found.classes)]
+    if not names:
+        return
+    table = Table(title="classes", title_justify="left")
+    table.add_column("target")
+    for heading in ("most often", "held-out AUROC", "balanced", "known", "AUROC", "balanced"):
+        table.add_column(heading, justify="right")
+    for name in names:
+        labels = [each for each in found.labels(name) if each] if name in found.classes else []
+        usual = Counter(labels).most_common(1)
+        cells = [f"{usual[0][0]} {usual[0][1] / len(labels):.0%}" if usual else ""]
+        for each in (expected.get(name), known.get(name)):
+            if each is known.get(name):
+                cells.append("" if each is None else str(each.count))
+            cells += ["", ""] if each is None else [_share(each.auroc), _share(each.accuracy)]
+        table.add_row(name, *cells)
+    console.print(table)
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def _unit(name: str) -> str:

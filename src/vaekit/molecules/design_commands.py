@@ -82,7 +82,7 @@ def _measure(
 
 def _asked(name: str, trained: fitting.TrainedModel, context: Any) -> str | design.MoleculeMeasure:
     scales = trained.domain.scales if isinstance(trained.domain, molecules.MoleculeDomain) else None
-    own = () if scales is None else scales.own
+    own = () if scales is None else [n for n in scales.own if n not in scales.class_names]
     if name in own:
         return design.Predicted(trained, name, context)
     if name not in molecules.PROPERTIES:

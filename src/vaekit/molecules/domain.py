@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -44,7 +43,7 @@ from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.fitting.conditional import read_number
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.support import TOKENS, Support
-from vaekit.molecules.properties import PROPERTIES, compute_properties
+from vaekit.molecules.descriptor_model import DescriptorModel
 from vaekit.molecules.reading import Molecules, read_molecules
 from vaekit.molecules.reference import ApplicabilityReference
 from vaekit.molecules.standardize import (
@@ -55,6 +54,7 @@ from vaekit.molecules.standardize import (
     standardize,
     to_selfies,
 )
+from vaekit.molecules.targets import Targets
 from vaekit.networks.tokens import lengths_of
 from vaekit.presets.base import Parts
 from vaekit.reading.tables import is_table_file
@@ -69,104 +69,6 @@ if TYPE_CHECKING:
     from vaekit.training.config import TrainConfig, TrainingSet
 
 Floats = NDArray[np.float64]
-
-_VARIES = 1e-9
-_CHECKED, _ALIKE = 50, 0.02  # molecules, and deviations of their property
-
-
-@dataclass(frozen=True)
-class Targets:
-    """Properties by name, with the mean and the deviation that they had in training.
-
-    Attributes:
-        names: Columns of numbers that came with the molecules, or where there is none of that
-            name, of `PROPERTIES`, which are computed.
-        means: In training, in the unit of each.
-        deviations: Likewise.
-        own: Those of the names whose columns hold something else than the property of that name,
-            of which nothing can be computed for new molecules.
-        errors: Root mean square errors of predictions of molecules that were held out of training,
-            in the unit of each, ``None`` where too few were known; empty if none were held out.
-
-    Example:
-        >>> found = Standardized(("CCO", "CCCCO"), (0, 1), {}, None)
-        >>> Targets.of(("heavy_atoms",), found)
-        Targets(names=('heavy_atoms',), means=(4.0,), deviations=(1.0,), own=(), errors=())
-    """
-
-    names: Sequence[str]
-    means: Sequence[float]
-    deviations: Sequence[float]
-    own: Sequence[str] = ()
-    errors: Sequence[float | None] = ()
-
-    @classmethod
-    def of(cls, names: Sequence[str], found: Standardized) -> Self:
-        """Learn from molecules.
-
-        Raises:
-            SpecError: No column and no property has a name.
-            DataError: One is the same for all, or missing for all but one.
-        """
-        for name in names:
-            if name not in found.properties and name not in PROPERTIES:
-                raise unknown_name("target", name, [*found.properties, *PROPERTIES])
-        values = _columns(names, found)
-        for name, column in zip(names, values.T, strict=True):
-            known = column[~np.isnan(column)]
-            if len(known) < 2 or np.ptp(known) <= _VARIES * np.abs(known).max():
-                shown = f"is {known[0]:g} for all of them" if len(known) else "is missing for all"
-                raise DataError(
-                    f"a target must vary; {name!r} {shown} ({len(known)} of {len(found)} molecules "
-                    "have it). Leave it out."
-                )
-        means, deviations = np.nanmean(values, 0), np.nanstd(values, 0)
-        own = tuple(name for name in names if _is_own(name, found))
-        return cls(tuple(names), tuple(means.tolist()), tuple(deviations.tolist()), own)
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self.names)
-
-    def values(self, found: Standardized) -> Float[Tensor, "molecules targets"]:
-        """In deviations from the mean; NaN where missing."""
-        away = (self.in_own_units(found) - np.array(self.means)) / np.array(self.deviations)
-        return torch.from_numpy(away.astype(np.float32))
-
-    def in_own_units(self, found: Standardized) -> Floats:
-        """Return the targets of molecules as they are, shape (molecules, targets)."""
-        return _columns(self.names, found, self.own)
-
-    def in_units(
-        self, values: Float[Tensor, "molecules targets"]
-    ) -> dict[str, NDArray[np.float64]]:
-        """Undo `values`, by name."""
-        raw = values.double().cpu().numpy() * np.array(self.deviations) + np.array(self.means)
-        return dict(zip(self.names, raw.T, strict=True))
-
-
-def _is_own(name: str, found: Standardized) -> bool:
-    """Whether a column says something else than the property of its name does of the first few."""
-    if name not in found.properties or name not in PROPERTIES:
-        return name in found.properties
-    column = np.asarray(found.properties[name], np.float64)
-    positions = np.flatnonzero(~np.isnan(column))[:_CHECKED]
-    computed = compute_properties([found.smiles[place] for place in positions], [name])[name]
-    away = np.nan_to_num(
-        np.abs(computed - column[positions])
-    )  # what cannot be computed says nothing
-    return bool(away.max() > _ALIKE * np.nanstd(column))
-
-
-def _columns(names: Sequence[str], found: Standardized, own: Sequence[str] = ()) -> Floats:
-    """Of new molecules those of the user need not be there."""
-    given = found.properties
-    absent = [name for name in names if name not in given and name not in own]
-    computed = compute_properties(found.smiles, [name for name in absent if name in PROPERTIES])
-    missing = np.full(len(found), np.nan)
-    columns = [given.get(name, computed.get(name, missing)) for name in names]
-    return np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
-
 
 _ROOM, _MORE = 2, 16  # times the longest of training, and so many more, where atoms are spelled
 _SPLITS = ("random", "scaffold")
@@ -184,8 +86,11 @@ class MoleculeDomain(Domain):
         num_merges: Merges of the byte pairs.
         standardizer: The rules of standardisation.
         column: The column of SMILES of a data frame or .csv; ``None`` finds it.
-        targets: Properties that the latents are to tell as well: columns of numbers that come with
-            the molecules, which may be missing in some, or of `PROPERTIES`, which are computed.
+        targets: Properties that the latents are to tell as well: columns of numbers, or of texts
+            with 2 to 50 classes, that come with the molecules, which may be missing in some, or of
+            `PROPERTIES`, which are computed.
+        balance_classes: Whether each class of a target of texts counts as much as the others in
+            training, however rare it is.
         on_bad: ``"raise"`` where a molecule is rejected, or ``"skip"`` it with a warning.
         split: How molecules are held out of training: ``"random"``, or by ``"scaffold"``: those of
             one Bemis-Murcko scaffold together, so that what is measured of them is what may be
@@ -195,9 +100,13 @@ class MoleculeDomain(Domain):
             What is spelled is longer, so rows may have twice the most tokens of training, and 16.
         tokenizer: Learned; splits the written molecule.
         vocabulary: Learned tokens and longest length.
-        scales: Learned means and deviations of the targets.
+        scales: Learned means, deviations and classes of the targets.
+        class_weights: Learned weights of the columns of targets; empty without
+            ``balance_classes``.
         reference: Held-out molecules in numbers, measured after training; ``None`` of models of
             earlier versions.
+        descriptor_model: What is told of the user's own columns by descriptors, learned after
+            training; ``None`` where there are none, and of earlier versions.
 
     Example:
         >>> domain = MoleculeDomain("smiles").fit(["OCC", "CCCl"])
@@ -219,6 +128,9 @@ class MoleculeDomain(Domain):
     vocabulary: Vocabulary | None = None
     scales: Targets | None = None
     reference: ApplicabilityReference | None = None
+    descriptor_model: DescriptorModel | None = None
+    balance_classes: bool = False
+    class_weights: Sequence[float] = ()
 
     def fit(self, raw: Any) -> Self:
         """Learn merges, tokens and longest length."""
@@ -234,10 +146,41 @@ class MoleculeDomain(Domain):
         chosen = BytePairs(base, self.num_merges) if in_pairs else base
         tokenizer = learn_tokenizer(chosen, texts)
         vocabulary = self.with_room(Vocabulary.of(tokenizer.split(texts), tokens_of(tokenizer)))
-        scales = Targets.of(self.targets, found) if self.targets else None
+        learned = replace(self.unlearned(), tokenizer=tokenizer, vocabulary=vocabulary)
+        return learned.with_targets(self.targets, found)
+
+    def with_targets(self, targets: Sequence[str], found: Standardized) -> Self:
+        """Return this domain with targets learned of molecules, in place of those that it had.
+
+        Raises:
+            SpecError: No column and no property has a name.
+            DataError: A target that does not vary, or classes are to be balanced and there are
+                none.
+        """
+        scales = Targets.of(targets, found) if targets else None
+        weights: tuple[float, ...] = ()
+        if self.balance_classes and scales is not None:
+            weights = scales.balanced_weights(found)
         return replace(
-            self, tokenizer=tokenizer, vocabulary=vocabulary, scales=scales, reference=None
+            self,
+            targets=tuple(targets) if targets else self.targets,
+            scales=scales,
+            class_weights=weights,
+            reference=None,
+            descriptor_model=None,
         )
+
+    @property
+    def num_target_columns(self) -> int:
+        """How many columns of targets lie behind the codes of a row."""
+        return len(self.targets) if self.scales is None else len(self.scales)
+
+    @property
+    def target_options(self) -> dict[str, Any]:
+        """Options of `TargetedTokens` where some targets have classes."""
+        if self.scales is None or not self.scales.classes:
+            return {}
+        return {"widths": self.scales.widths, "class_weights": self.class_weights}
 
     def with_room(self, words: Vocabulary) -> Vocabulary:
         """Return a vocabulary whose rows have room for atoms that are spelled, if they may be."""
@@ -363,7 +306,7 @@ class MoleculeDomain(Domain):
         rows = replace(self, targets=(), scales=None).prepare(raw)
         if self.scales is None:
             return rows
-        return torch.cat([rows, torch.full((len(rows), len(self.targets)), torch.nan)], 1)
+        return torch.cat([rows, torch.full((len(rows), self.num_target_columns), torch.nan)], 1)
 
     def encode(self, rows: Tensor) -> Tensor:
         """Codes as floats; 0 where a target is missing."""
@@ -391,12 +334,12 @@ class MoleculeDomain(Domain):
     def graph_reader(self) -> ItemReader:
         """Return what takes numbers of tokens; molecules become those outside of the graph."""
         steps = require_fitted(self.vocabulary, self).steps
-        return RowsReader(Port("tokens", "int64", (steps,)), len(self.targets))
+        return RowsReader(Port("tokens", "int64", (steps,)), self.num_target_columns)
 
     @property
     def prediction_ports(self) -> tuple[Port, ...]:
-        """A number for each target."""
-        names = () if self.scales is None else self.scales.names
+        """A number for each target, a probability for each class."""
+        names = () if self.scales is None else self.scales.columns
         return tuple(Port(name, "float64") for name in names)
 
     def graph_predictions(self, px: Distribution) -> tuple[Tensor, ...]:
@@ -419,7 +362,7 @@ class MoleculeDomain(Domain):
     @property
     def event_shape(self) -> tuple[int, ...]:
         """(steps + targets,): the longest molecule and its end, and what goes with it."""
-        return (require_fitted(self.vocabulary, self).steps + len(self.targets),)
+        return (require_fitted(self.vocabulary, self).steps + self.num_target_columns,)
 
     def check_stored(self, place: str, model: nn.Module) -> None:
         """Refuse a vocabulary, a tokenizer or targets that do not fit each other or the model."""
@@ -433,13 +376,13 @@ class MoleculeDomain(Domain):
         count = len(self.targets)
         fields.require((self.scales is None) == (count == 0), "scales", "go with targets", count)
         if self.scales is not None:
-            fields.names("scales.args.names", self.scales.names, count)
-            fields.length("scales.args.means", self.scales.means, count)
-            fields.length("scales.args.deviations", self.scales.deviations, count)
-            if self.scales.errors:
-                fields.length("scales.args.errors", self.scales.errors, count)
+            self.scales.check_stored(fields, count)
+            if self.class_weights:
+                fields.length("class_weights", self.class_weights, len(self.scales))
+        if self.descriptor_model is not None:
+            self.descriptor_model.check_stored(fields, self.num_target_columns)
         if self.reference is not None:
-            self.reference.check_stored(fields, count)
+            self.reference.check_stored(fields, self.num_target_columns)
 
     @classmethod
     def confidence(cls, raw: Any) -> float:
@@ -467,6 +410,7 @@ class MoleculeDomain(Domain):
             standardizer=rules,
             split=split,
             spell_rare=spell_rare,
+            balance_classes=options.balance_classes or self.balance_classes,
         )
 
     def readable(self, raw: Any) -> tuple[Any, int]:
@@ -528,9 +472,13 @@ class MoleculeDomain(Domain):
         return [text.split()[0]]
 
     def conditions(self) -> Conditions:
-        """Return readers of numbers, one for each target."""
-        names = self.known_targets.names
-        return Conditions({n: partial(read_number, n) for n in names}, frozenset(names))
+        """Return readers of numbers, one for each target, and of classes."""
+        targets = self.known_targets
+        readers: dict[str, Callable[[str], Any]] = {
+            name: str if name in targets.class_names else partial(read_number, name)
+            for name in targets.names
+        }
+        return Conditions(readers, frozenset(readers) - frozenset(targets.class_names))
 
     @property
     def known_targets(self) -> "Targets":
@@ -558,7 +506,7 @@ class MoleculeDomain(Domain):
     def predictions(
         self, trained: "TrainedModel", items: Any, context: Any = None
     ) -> Mapping[str, Floats]:
-        """Return the targets as the latents predict them, in their units."""
+        """Return the targets in their units; see `predict_targets`."""
         from vaekit.molecules.predictions import predict_targets
 
         return predict_targets(trained, items, context)
@@ -571,7 +519,15 @@ class MoleculeDomain(Domain):
 
     def unlearned(self) -> Self:
         """Return the options alone, without what was learned of the data."""
-        return replace(self, tokenizer=None, vocabulary=None, scales=None, reference=None)
+        return replace(
+            self,
+            tokenizer=None,
+            vocabulary=None,
+            scales=None,
+            reference=None,
+            descriptor_model=None,
+            class_weights=(),
+        )
 
     def split_groups(self, items: Any) -> Tensor | None:
         """Return the number of each molecule's scaffold, where these are held out together.
@@ -596,11 +552,19 @@ class MoleculeDomain(Domain):
     def finished(
         self, trained: "TrainedModel", items: "TrainingSet", config: "TrainConfig"
     ) -> "TrainedModel":
-        """Return a model that knows how it fares with held-out molecules."""
+        """Return a model that predicts by descriptors, too, and knows how it fares."""
         from vaekit.molecules.applicability import with_reference
+        from vaekit.molecules.descriptor_fitting import with_descriptors
         from vaekit.molecules.predictions import with_errors
 
-        return with_reference(with_errors(trained, items, config), items, config)
+        trained = with_reference(with_errors(trained, items, config), items, config)
+        return with_descriptors(trained, items, config)
+
+    def remarks(self, trained: "TrainedModel", X: Any) -> dict[str, str]:
+        """Return how well own columns are told of molecules held out, and from what."""
+        from vaekit.molecules.descriptor_fitting import target_remarks
+
+        return target_remarks(trained.domain)
 
     def evaluation_reference(self, training: Any) -> Sequence[str]:
         """Return canonical SMILES of the training molecules."""
@@ -649,8 +613,10 @@ class MoleculeDomain(Domain):
     ) -> Parts:
         """Recurrent networks."""
         words = require_fitted(self.vocabulary, self)
-        count = len(self.targets)
-        return token_parts(words, latent_dim, context_dim, network, size, likelihood, count)
+        count, options = self.num_target_columns, self.target_options
+        return token_parts(
+            words, latent_dim, context_dim, network, size, likelihood, count, options
+        )
 
 
 class _MoleculeWriter(ItemWriter):
@@ -659,7 +625,7 @@ class _MoleculeWriter(ItemWriter):
     def __init__(self, steps: int, scales: Targets | None) -> None:
         super().__init__()
         self.steps = steps
-        names = () if scales is None else tuple(scales.names)
+        names = () if scales is None else tuple(scales.columns)
         self.means = () if scales is None else tuple(scales.means)
         self.deviations = () if scales is None else tuple(scales.deviations)
         self.outputs = (

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 
 def join_molecules(pieces: Sequence[Standardized]) -> Standardized:
-    """Return molecules of several pieces as one; a property that some lack is missing there.
+    """Return molecules of several pieces as one; what some lack is missing there.
 
     Example:
         >>> one = Standardized(("CCO",), (0,), {"a": np.array([1.0])}, Report(()))
@@ -35,7 +35,14 @@ def join_molecules(pieces: Sequence[Standardized]) -> Standardized:
     }
     smiles = tuple(each for piece in pieces for each in piece.smiles)
     entries = tuple(entry for piece in pieces for entry in piece.report.entries)
-    return Standardized(smiles, tuple(range(len(smiles))), properties, Report(entries))
+    texts = dict.fromkeys(name for piece in pieces for name in piece.labels)
+    labels = {
+        name: np.concatenate(
+            [piece.labels.get(name, np.full(len(piece), None, object)) for piece in pieces]
+        )
+        for name in texts
+    }
+    return Standardized(smiles, tuple(range(len(smiles))), properties, Report(entries), labels)
 
 
 class _Moments:
@@ -67,7 +74,8 @@ class MoleculeLearner(TextLearner):
     """Learns byte pairs from the first molecules, tokens and the scales of targets from all.
 
     Raises:
-        SpecError: Molecules are to be held out by scaffold, for which all must be in memory.
+        SpecError: Molecules are to be held out by scaffold, or have targets of classes, for which
+            all must be in memory.
     """
 
     domain: "MoleculeDomain"
@@ -101,8 +109,14 @@ class MoleculeLearner(TextLearner):
     def _learn(self, piece: Any) -> None:
         super()._learn(piece)
         assert self.fitted is not None
-        if self.fitted.scales is not None:
-            self.moments.update(self.fitted.scales.in_own_units(piece))
+        scales = self.fitted.scales
+        if scales is not None and scales.classes:
+            raise SpecError(
+                "molecules that stream must have targets of numbers; "
+                f"{', '.join(scales.class_names)} is of texts. Read them at once."
+            )
+        if scales is not None:
+            self.moments.update(scales.in_own_units(piece))
 
     def _merge(self, other: Self) -> None:
         self._merge_tokens(other)

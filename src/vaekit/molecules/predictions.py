@@ -23,10 +23,12 @@ from vaekit.molecules.applicability import (
     measure_usable,
     prediction_intervals,
 )
-from vaekit.molecules.domain import MoleculeDomain, Targets
+from vaekit.molecules.descriptor_fitting import class_skill, combined, heads_by_name
+from vaekit.molecules.domain import MoleculeDomain
 from vaekit.molecules.properties import PROPERTIES, compute_properties
 from vaekit.molecules.readable import JudgedMolecules, judged_molecules
 from vaekit.molecules.standardize import Standardized
+from vaekit.molecules.targets import Targets
 from vaekit.networks.tokens import TokenEncoder
 from vaekit.networks.wrappers import ParallelDecoders, with_numbers
 from vaekit.randomness import make_generator
@@ -66,6 +68,7 @@ class ConditionedMolecules:
         fitted: Whether latents come from the fitted prior.
         ends: Lowest and highest value of each target, in deviations from its mean.
         asked: The ranges, for messages.
+        chosen: Columns of the classes asked for, of each target of classes that is asked for.
     """
 
     most: ClassVar[int] = 50_000
@@ -75,12 +78,13 @@ class ConditionedMolecules:
     fitted: bool
     ends: Float[Tensor, "2 targets"]
     asked: Mapping[str, Any]
+    chosen: tuple[tuple[int, ...], ...] = ()
 
     @classmethod
     def of(
         cls, trained: TrainedModel, rows: Tensor | None, fitted: bool, where: Mapping[str, Any]
     ) -> Self:
-        """From ranges by name, (low, high), ``None`` for an open end.
+        """From ranges by name, (low, high), ``None`` for an open end; of classes one or a list.
 
         Raises:
             CompositionError: The model was taught no targets.
@@ -89,12 +93,17 @@ class ConditionedMolecules:
         """
         known = require_targets(trained.domain)
         ends = np.repeat([[-np.inf], [np.inf]], len(known), 1)
+        starts, classes = {name: place for name, place, _ in known.groups}, known.class_names
+        chosen: list[tuple[int, ...]] = []
         for name, given in where.items():
-            if name not in known.names:
+            if name not in starts:
                 raise unknown_name("target", name, known.names)
-            place = list(known.names).index(name)
-            ends[:, place] = _in_deviations(name, given, known, place)
-        return cls(trained, rows, fitted, torch.from_numpy(ends).float(), where)
+            place = starts[name]
+            if name in classes:
+                chosen.append(tuple(place + i for i in _class_places(name, given, classes[name])))
+            else:
+                ends[:, place] = _in_deviations(name, given, known, place)
+        return cls(trained, rows, fitted, torch.from_numpy(ends).float(), where, tuple(chosen))
 
     def propose(self, count: int) -> tuple[Tensor, Float[Tensor, "count"]]:
         """Molecules, as the networks see them, and the log probability that the ranges are met.
@@ -121,11 +130,28 @@ class ConditionedMolecules:
         assert isinstance(px, Concatenated)  # as of `TargetedTokens`, which such a domain asks for
         low, high = self.ends.to(z.device)
         shares = px.parts[1].cdf(high) - px.parts[1].cdf(low)
-        return x, shares.clamp_min(_SMALLEST).log().sum(-1).squeeze(0)
+        log_w = shares.clamp_min(_SMALLEST).log().sum(-1).squeeze(0)
+        for columns in self.chosen:
+            probability = px.parts[1].mean[..., list(columns)].sum(-1).squeeze(0)
+            log_w = log_w + probability.clamp_min(_SMALLEST).log()
+        return x, log_w
 
 
 def _some(rows: Tensor | None, positions: Tensor) -> Tensor | None:
     return None if rows is None else rows[positions]
+
+
+def _class_places(name: str, given: Any, classes: Sequence[str]) -> list[int]:
+    asked = [given] if isinstance(given, str) else given
+    if not isinstance(asked, list) or not asked or not all(isinstance(a, str) for a in asked):
+        raise DataError(
+            f"a target of classes must be asked for as one of {', '.join(map(repr, classes))}, or "
+            f"a list of some; got {given!r} for {name!r}."
+        )
+    for each in asked:
+        if each not in classes:
+            raise unknown_name(f"class of {name!r}", each, classes)
+    return [list(classes).index(each) for each in dict.fromkeys(asked)]
 
 
 def _in_deviations(name: str, given: Any, known: Targets, place: int) -> tuple[float, float]:
@@ -143,8 +169,13 @@ def _in_deviations(name: str, given: Any, known: Targets, place: int) -> tuple[f
 
 
 def _described(known: Targets) -> str:
-    parts = zip(known.names, known.means, known.deviations, strict=True)
-    return ", ".join(f"{name} of {mean:.3g} +- {spread:.2g}" for name, mean, spread in parts)
+    classes = known.class_names
+    return ", ".join(
+        f"{name} of {', '.join(classes[name])}"
+        if name in classes
+        else f"{name} of {known.means[place]:.3g} +- {known.deviations[place]:.2g}"
+        for name, place, _ in known.groups
+    )
 
 
 _MOST, _FEWEST = 5000, 10  # molecules measured; known ones that say something
@@ -196,7 +227,11 @@ _CHUNK = 512
 def predict_targets(
     trained: TrainedModel, molecules: Any, context: Any = None, *, strict: bool = False
 ) -> dict[str, NDArray[np.float64]]:
-    """Predict the targets of molecules from their latents.
+    """Predict the targets of molecules from their latents and their descriptors.
+
+    The user's own columns are told by RDKit's descriptors of the molecule and counts of its
+    substructures, too (see `DescriptorModel`), some 10 ms a molecule; what RDKit computes anyhow,
+    and targets of models of earlier versions, by latents alone.
 
     Args:
         trained: A model fitted with `MoleculeDomain(targets=...)`.
@@ -206,7 +241,8 @@ def predict_targets(
             and one warning counts such molecules.
 
     Returns:
-        The mean of p(property | posterior mean), in its unit, by name, shape (molecules,) each.
+        By name, shape (molecules,) each: numbers in their unit; of a target of classes the
+        probability of each, named ``NAME=CLASS``.
 
     Raises:
         CompositionError: The model was taught no targets.
@@ -222,15 +258,25 @@ def predict_targets(
         (2,)
     """
     require_targets(trained.domain)
+    domain = trained.domain
+    assert isinstance(domain, MoleculeDomain)  # as of `require_targets`
+    if domain.descriptor_model is None:
+        codes = trained.encode(molecules, context, strict)
+        return predict_from_latents(trained, codes, trained.rows(context, len(codes)))
+    molecules = domain.read_all(molecules)  # once, as it may be an iterator
     codes = trained.encode(molecules, context, strict)
-    return predict_from_latents(trained, codes, trained.rows(context, len(codes)))
+    usable = judged_molecules(domain, molecules).usable
+    told = _told(trained, codes, trained.rows(context, len(codes))).double().cpu().numpy()
+    at = list(usable.positions)
+    told[at], _ = combined(domain, usable.items.smiles, told[at])
+    return require_targets(domain).in_units(torch.from_numpy(told))
 
 
 @torch.no_grad()
 def predict_from_latents(
     trained: TrainedModel, codes: Float[Tensor, "molecules latent"], rows: Tensor | None = None
 ) -> dict[str, NDArray[np.float64]]:
-    """Return what latents tell, as `predict_targets`.
+    """Return what latents alone tell, as `predict_targets`: what a search in latents goes by.
 
     Args:
         trained: A model fitted with `MoleculeDomain(targets=...)`.
@@ -241,13 +287,19 @@ def predict_from_latents(
         CompositionError: The model was taught no targets.
     """
     known = require_targets(trained.domain)
-    parts = [codes.new_zeros(0, len(known))]
+    return known.in_units(_told(trained, codes, rows))
+
+
+@torch.no_grad()
+def _told(trained: TrainedModel, codes: Tensor, rows: Tensor | None) -> Tensor:
+    """Return the same in deviations, shape (molecules, columns)."""
+    parts = [codes.new_zeros(0, len(require_targets(trained.domain)))]
     for positions in torch.arange(len(codes), device=codes.device).split(_CHUNK):
         some = None if rows is None else rows[positions]
         px = trained.vae.decode(codes[positions], some)
         assert isinstance(px, Concatenated)  # as of `TargetedTokens`, which such a domain asks for
         parts.append(px.parts[1].mean.squeeze(0))
-    return known.in_units(torch.cat(parts))
+    return torch.cat(parts)
 
 
 def expected_errors(trained: TrainedModel) -> dict[str, float]:
@@ -255,13 +307,54 @@ def expected_errors(trained: TrainedModel) -> dict[str, float]:
 
     Measured once, on molecules that were held out of training (as by ``validation=0.1``), where at
     least ten of them were known; other targets are not there. Molecules unlike those fare worse.
+    Of a class, ``NAME=CLASS``, it is the error of its probability.
 
     Raises:
         CompositionError: The model was taught no targets.
     """
-    known = require_targets(trained.domain)
-    errors = known.errors or [None] * len(known)
-    return {name: e for name, e in zip(known.names, errors, strict=True) if e is not None}
+    known, domain = require_targets(trained.domain), trained.domain
+    assert isinstance(domain, MoleculeDomain)  # as of `require_targets`
+    errors = list(known.errors or [None] * len(known))
+    for _, head in heads_by_name(domain):
+        if errors[head.place] is not None:
+            errors[head.place : head.place + head.width] = head.errors or [None] * head.width
+    return {name: e for name, e in zip(known.columns, errors, strict=True) if e is not None}
+
+
+@dataclass(frozen=True)
+class ClassAgreement:
+    """How well predicted classes agree with known ones.
+
+    Attributes:
+        count: Molecules of which the class is known; ``None`` of those that were held out.
+        auroc: Area under the ROC curve of each class against the others, the mean over classes;
+            ``None`` where all are of one.
+        accuracy: Balanced accuracy of the most probable class: the share that is right, the mean
+            over classes; likewise.
+    """
+
+    count: int | None
+    auroc: float | None
+    accuracy: float | None
+
+
+def expected_agreement(trained: TrainedModel) -> dict[str, ClassAgreement]:
+    """How well classes were told of molecules held out of training, by name of the target.
+
+    Targets are those of texts, and those of 0 and 1; others, and those of which too few were known,
+    are not there.
+
+    Raises:
+        CompositionError: The model was taught no targets.
+    """
+    require_targets(trained.domain)
+    domain = trained.domain
+    assert isinstance(domain, MoleculeDomain)  # as of `require_targets`
+    return {
+        name: ClassAgreement(None, head.auroc, head.accuracy)
+        for name, head in heads_by_name(domain)
+        if head.auroc is not None
+    }
 
 
 Floats = NDArray[np.float64]
@@ -292,14 +385,16 @@ class Predictions:
         place: What rows count: ``"row"``, ``"line"`` or ``"record"``.
         rows: Where each molecule stood.
         smiles: Standardised; as it was given where nothing could be predicted.
-        values: Predicted properties by name, in their units, NaN where nothing could be.
-        known: What is known of them, by name, NaN where missing.
+        values: Predicted properties by name, in their units, NaN where nothing could be; of a
+            target of classes the probability of each, ``NAME=CLASS``.
+        known: What is known of them, by name, NaN where missing; of classes 0 and 1.
         errors: By how much predictions were off of molecules held out of training, by name: root
             mean squares; those that were measured.
         reasons: Why nothing could be predicted, by place; others are not there.
         applicability: How far each molecule is from what the model learned.
         intervals: Ends within which a property lies nine times of ten, by name; targets without
             enough held-out molecules, and models of earlier versions, have none.
+        classes: The classes of each target that has some, by its name.
     """
 
     place: str
@@ -311,6 +406,7 @@ class Predictions:
     reasons: Mapping[int, str]
     applicability: Applicability | None = None
     intervals: Mapping[str, tuple[Floats, Floats]] = field(default_factory=dict)
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return how many molecules there are."""
@@ -321,23 +417,75 @@ class Predictions:
 
         Its columns are predictions, ``NAME_known``, ends of the intervals ``NAME_low`` and
         ``NAME_high``, those of `Applicability.columns`, and ``reason``. A property that is called
-        as one of the other columns, as ``smiles``, is ``NAME_value``.
+        as one of the other columns, as ``smiles``, is ``NAME_value``. Of a target of classes
+        ``NAME`` is the most probable one, before the probabilities ``NAME=CLASS``.
         """
         import pandas as pd
 
         far = {} if self.applicability is None else self.applicability.columns()
         taken = [self.place, "smiles", "reason", *far, *(f"{name}_known" for name in self.known)]
         taken += [f"{name}_{end}" for name in self.intervals for end in ("low", "high")]
-        named = disambiguate_names(self.values, taken)
+        taken += [f"{name}_known" for name in self.classes]
+        named = disambiguate_names([*self.classes, *self.values], taken)
+        first = {f"{name}={labels[0]}": name for name, labels in self.classes.items()}
         columns: dict[str, Any] = {self.place: self.rows, "smiles": self.smiles}
-        columns |= {named[name]: values for name, values in self.values.items()}
-        columns |= {f"{name}_known": values for name, values in self.known.items()}
+        for name, values in self.values.items():
+            if name in first:
+                columns[named[first[name]]] = self.labels(first[name])
+            columns[named[name]] = values
+        of_classes = {each for name in self.classes for each in self._columns(name)}
+        columns |= {
+            f"{name}_known": values for name, values in self.known.items() if name not in of_classes
+        }
+        columns |= {
+            f"{name}_known": self.labels(name, known=True)
+            for name in self.classes
+            if self._columns(name)[0] in self.known
+        }
         for name, (low, high) in self.intervals.items():
             columns |= {f"{name}_low": low, f"{name}_high": high}
         columns |= far
         if self.reasons:
             columns["reason"] = [self.reasons.get(place, "") for place in range(len(self))]
         return pd.DataFrame(columns)
+
+    def _columns(self, name: str) -> list[str]:
+        return [f"{name}={label}" for label in self.classes[name]]
+
+    def labels(self, name: str, *, known: bool = False) -> list[str | None]:
+        """Return the most probable class of each molecule, ``None`` where nothing could be told.
+
+        Args:
+            name: Of a target of classes.
+            known: Whether what is known is asked for in place of what is predicted.
+        """
+        columns = self.known if known else self.values
+        table, labels = (
+            np.stack([columns[each] for each in self._columns(name)]),
+            self.classes[name],
+        )
+        lost = np.isnan(table.sum(0)).tolist()
+        places = np.nan_to_num(table).argmax(0).tolist()
+        return [
+            None if is_lost else labels[place] for is_lost, place in zip(lost, places, strict=True)
+        ]
+
+    def class_agreement(self) -> dict[str, ClassAgreement]:
+        """By name, of targets of classes that are known of two molecules at least."""
+        found = {}
+        for name in self.classes:
+            columns = self._columns(name)
+            if columns[0] not in self.known:
+                continue
+            known, told = (
+                np.stack([source[each] for each in columns], 1)
+                for source in (self.known, self.values)
+            )
+            there = ~np.isnan(known).any(1) & ~np.isnan(told).any(1)
+            if there.sum() > 1:
+                skill = class_skill(told[there], known[there].argmax(1))
+                found[name] = ClassAgreement(int(there.sum()), *skill)
+        return found
 
     def coverage(self) -> dict[str, float]:
         """Return which share of the known values lies in the intervals, by name."""
@@ -407,7 +555,9 @@ def predict_molecules(
             f"the model must know one molecule at least; of the {usable.count} that were given, "
             f"{usable.words or 'there is none'}. Fit a model of molecules like these."
         )
-    predicted = predict_from_latents(trained, *trained.encode_usable(usable, context))
+    told = _told(trained, *trained.encode_usable(usable, context)).double().cpu().numpy()
+    told, halves = combined(domain, kept.smiles, told)
+    predicted = targets.in_units(torch.from_numpy(told))
     known = _known(kept, targets, compute=compute)
     if not usable.is_whole:
         warnings.warn(
@@ -415,11 +565,25 @@ def predict_molecules(
             f"{usable.words}.",
             stacklevel=2,
         )
-    return _in_order(judged, predicted, known, trained, measure_usable(trained, usable, context))
+    far = measure_usable(trained, usable, context)
+    return _in_order(judged, predicted, known, trained, far, halves)
 
 
 def _known(found: Standardized, targets: Targets, *, compute: bool) -> dict[str, Floats]:
-    given = {name: found.properties[name] for name in targets.names if name in found.properties}
+    classes = targets.class_names
+    given = {
+        name: found.properties[name]
+        for name in targets.names
+        if name in found.properties and name not in classes
+    }
+    if any(name in found.labels or name in found.properties for name in classes):
+        values = targets.in_own_units(found)
+        given |= {
+            targets.columns[place]: values[:, place]
+            for name, start, width in targets.groups
+            if name in classes and (name in found.labels or name in found.properties)
+            for place in range(start, start + width)
+        }
     if not compute:
         return given
     names = [name for name in targets.names if name in PROPERTIES]
@@ -439,6 +603,7 @@ def _in_order(
     known: Mapping[str, Floats],
     trained: TrainedModel,
     far: Applicability,
+    halves: Mapping[str, Floats],
 ) -> Predictions:
     """Return rows of what could be predicted and of what could not, as they were given."""
     found = judged.found
@@ -450,7 +615,7 @@ def _in_order(
     positions = {row: place for place, row in enumerate(rows)}
     there = [positions[row] for row in judged.kept.rows]
     given = list(judged.usable.positions)
-    ends = prediction_intervals(trained, predicted, far.cost[given])
+    ends = prediction_intervals(trained, predicted, far.cost[given], halves)
     return Predictions(
         found.report.place,
         rows,
@@ -464,6 +629,7 @@ def _in_order(
             n: (_spread(a, there, len(rows)), _spread(b, there, len(rows)))
             for n, (a, b) in ends.items()
         },
+        require_targets(trained.domain).class_names,
     )
 
 
@@ -495,13 +661,13 @@ def with_targets(
             f"targets are properties of molecules; this model is of {type(domain).__name__}. Leave "
             "them out."
         )
-    scales = Targets.of(targets, found)
+    taught = domain.with_targets(targets, found)
+    count = taught.num_target_columns
     if isinstance(vae.encoder, TokenEncoder):  # it must not read the numbers behind the tokens
         vae.encoder.positions = tokens.network.steps
     first = vae.decoder.first if isinstance(vae.decoder, ParallelDecoders) else vae.decoder
-    decoder = with_numbers(first, vae.latent_dim + vae.context_dim, len(targets))
+    decoder = with_numbers(first, vae.latent_dim + vae.context_dim, count)
     vae.decoder = decoder.to(trained.device)
-    vae.likelihood = TargetedTokens(tokens, len(targets)).to(trained.device)
-    return replace(
-        trained, domain=replace(domain, targets=tuple(targets), scales=scales, reference=None)
-    )
+    likelihood = TargetedTokens(tokens, count, **taught.target_options)
+    vae.likelihood = likelihood.to(trained.device)
+    return replace(trained, domain=taught)

@@ -5,7 +5,7 @@ import itertools
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -139,6 +139,7 @@ class Molecules:
         place: What `rows` count: ``"row"``, ``"line"`` or ``"record"``.
         names: A name for each, or empty.
         properties: Numbers by name, NaN where missing, shape (molecules,) each.
+        labels: Texts by name, likewise, ``None`` where missing.
     """
 
     smiles: Sequence[str]
@@ -146,6 +147,7 @@ class Molecules:
     place: str = "row"
     names: Sequence[str] = ()
     properties: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    labels: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -160,6 +162,7 @@ class Molecules:
             rows=tuple(self.rows[place] for place in chosen),
             names=tuple(self.names[place] for place in chosen) if self.names else (),
             properties={name: values[chosen] for name, values in self.properties.items()},
+            labels={name: values[chosen] for name, values in self.labels.items()},
         )
 
 
@@ -174,7 +177,8 @@ def read_molecules(raw: Any, column: str | None = None) -> Molecules:
             of any dialect that `vaekit.read_table` reads; one
             without a header is read whole, with a warning that says what its columns are called.
         column: The column of SMILES of a data frame, .csv or .tsv; ``None`` looks for one, by name
-            and then by content. Other columns of numbers are read as properties.
+            and then by content. Other columns of numbers are read as properties, of texts as
+            labels.
 
     Raises:
         DataError: Nothing there, an unknown format, a damaged file, no column of SMILES.
@@ -343,7 +347,23 @@ def _of_frame(frame: Any, column: str | None, first: int, place: str) -> Molecul
     smiles = tuple(text.strip() if isinstance(text, str) else "" for text in texts)
     numbers = [name for name in columns if name != chosen and _has_numbers(pd, frame[name])]
     properties = {name: frame[name].to_numpy(np.float64, na_value=np.nan) for name in numbers}
-    return Molecules(smiles, tuple(range(first, first + len(smiles))), place, properties=properties)
+    rows = tuple(range(first, first + len(smiles)))
+    texts = [name for name in columns if name != chosen and name not in properties]
+    labels = {name: _labels(frame[name]) for name in texts}
+    return Molecules(smiles, rows, place, properties=properties, labels=labels)
+
+
+def _labels(values: Any) -> NDArray[np.object_]:
+    """Return texts, of whatever is no number; ``None`` where a cell is missing or empty."""
+    pairs = zip(values, values.isna(), strict=True)
+    return _texts(None if is_missing else value for value, is_missing in pairs)
+
+
+def _texts(values: Iterable[Any]) -> NDArray[np.object_]:
+    found = [None if value is None else str(value).strip() or None for value in values]
+    labels = np.empty(len(found), dtype=object)
+    labels[:] = found
+    return labels
 
 
 def _has_numbers(pd: Any, values: Any) -> bool:
@@ -389,8 +409,9 @@ def _read_sdf(path: Path, column: str | None) -> Molecules:
         for name in known
         if any(isinstance(each.get(name), int | float) for each in fields)
     }
+    labels = {name: _texts(f.get(name) for f in fields) for name in known if name not in properties}
     rows = tuple(range(1, len(records) + 1))
-    return Molecules(smiles, rows, "record", names if any(names) else (), properties)
+    return Molecules(smiles, rows, "record", names if any(names) else (), properties, labels)
 
 
 def _number(value: Any) -> float:

@@ -1,7 +1,7 @@
 """Molecules to canonical SMILES by stated rules, with a report; SELFIES and back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -97,12 +97,14 @@ class Standardized:
         rows: Where each stood; see `Molecules.rows`.
         properties: Numbers by name, NaN where missing, shape (molecules,) each.
         report: What was changed, duplicated and rejected.
+        labels: Texts by name, ``None`` where missing, shape (molecules,) each.
     """
 
     smiles: Sequence[str]
     rows: Sequence[int]
     properties: Mapping[str, NDArray[np.float64]]
     report: Report
+    labels: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -116,6 +118,7 @@ class Standardized:
             tuple(self.rows[place] for place in chosen),
             {name: values[chosen] for name, values in self.properties.items()},
             self.report,
+            {name: values[chosen] for name, values in self.labels.items()},
         )
 
 
@@ -164,6 +167,7 @@ def standardize(
         tuple(entries[place].row for place in kept),
         {name: values[kept] for name, values in molecules.properties.items()},
         Report(tuple(entries), molecules.place),
+        {name: values[kept] for name, values in molecules.labels.items()},
     )
 
 

@@ -54,6 +54,7 @@ def token_parts(
     size: str,
     likelihood: str | Likelihood,
     num_targets: int = 0,
+    target_options: Mapping[str, Any] | None = None,
 ) -> Parts:
     """Return a recurrent encoder, and a decoder that tells each token from those before it.
 
@@ -65,6 +66,7 @@ def token_parts(
         size: ``"small"``, ``"medium"`` or ``"large"``.
         likelihood: ``"auto"``, or one made for these codes.
         num_targets: Numbers behind the codes of each row, which are told from the latents.
+        target_options: Further arguments of `TargetedTokens`.
 
     Raises:
         CompositionError: Another network or likelihood was chosen.
@@ -77,7 +79,7 @@ def token_parts(
     parts = Parts(encoder, decoder, tokens, width, latent_dim, context_dim)
     if not num_targets:
         return parts
-    likelihood = TargetedTokens(tokens, num_targets)
+    likelihood = TargetedTokens(tokens, num_targets, **(target_options or {}))
     return replace(parts, decoder=with_numbers(decoder, in_dim, num_targets), likelihood=likelihood)
 
 

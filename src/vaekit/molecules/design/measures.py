@@ -246,7 +246,7 @@ class Predicted(MoleculeMeasure):
     Attributes:
         trained: A model fitted with `MoleculeDomain(targets=...)`; a search that learns further
             does not change what is predicted.
-        name: One of its targets.
+        name: One of its targets; ``NAME=CLASS`` for the probability of a class.
         context: Of a conditional model: one label, or one row of properties, for all molecules.
 
     Raises:
@@ -268,7 +268,7 @@ class Predicted(MoleculeMeasure):
     space: MoleculeSpace = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.name not in (names := require_targets(self.trained.domain).names):
+        if self.name not in (names := require_targets(self.trained.domain).columns):
             raise unknown_name("target", self.name, names)
         object.__setattr__(self, "space", MoleculeSpace(self.trained, self.context))
 

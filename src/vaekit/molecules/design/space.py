@@ -171,7 +171,7 @@ class MoleculeSpace(Space):
         known, codes = self.encode(smiles)
         z = torch.as_tensor(codes, device=self.trained.device)
         predicted = predict_from_latents(self.trained, z, self._told(len(z)))
-        predicted = {name: predicted[name] for name in predicted if name not in scales.own}
+        predicted = {name: predicted[name] for name in predicted if name not in scales.own_columns}
         all_of_them = {name: np.full(len(known), np.nan) for name in predicted}
         for name, values in predicted.items():
             all_of_them[name][known] = values
