@@ -20,7 +20,7 @@ from vaekit.networks.scorers import TagScorer
 from vaekit.optimizers import Adam
 from vaekit.randomness import seeded
 from vaekit.training.config import TrainConfig, TrainingSet, spread_places
-from vaekit.training.launching import make_fabric
+from vaekit.training.launching import device_of_process
 from vaekit.training.state import CHECKPOINT_NAME
 from vaekit.types import Batch
 
@@ -65,7 +65,7 @@ def learn_to_score(
     if config.most_seconds is not None:
         seconds = min(_MOST_SECONDS, _SHARE * config.most_seconds)
     steps = planned_steps(config, len(training), _MOST_STEPS)
-    fit_scorer(model.scorer, training, config, make_fabric(config).device, steps, seconds)
+    fit_scorer(model.scorer, training, config, device_of_process(config), steps, seconds)
     return config.after(spent.seconds())
 
 
