@@ -33,9 +33,9 @@ from vaekit import Autoencoder
 from vaekit.metrics import efficientnet_features, frechet_distance, reduced_features
 from vaekit.plots import image_grid, save_figure
 
-KINDS = ("latent_diffusion", "vq_transformer", "flow_matching", "cvae", "gan")
+KINDS = ("latent_diffusion", "vq_transformer", "flow_matching", "image_vae", "cvae", "gan")
 PEER = "diffusers"
-GUIDED = ("latent_diffusion", "flow_matching", PEER)
+GUIDED = ("latent_diffusion", "flow_matching", "image_vae", "cvae", PEER)
 HAIR_COLORS = {
     "#e16381": "pink", "#362c47": "black", "#f27d65": "coral", "#e15c66": "red",
     "#f29c65": "orange", "#dee1f5": "white", "#6c4545": "brown",
@@ -235,15 +235,30 @@ def fitted(kind, images, context, options, seed):
         return model.fit(images, context=context)
 
 
-def timed(model, prompt):
+def ways_of_drawing(kind, options):
+    """Options of `sample` by what the names of figures say of them."""
+    scales = options.guidance if kind in GUIDED else [1.0]
+    ways = {}
+    for scale, count in itertools.product(scales, [1] if kind == PEER else options.rerank):
+        way = f", guidance {scale:g}" if len(scales) > 1 else ""
+        way += f", best of {count}" if count > 1 else ""
+        ways[way] = {"guidance": scale} if kind in GUIDED else {}
+        if kind in GUIDED and options.steps:
+            ways[way]["steps"] = options.steps
+        if count > 1:
+            ways[way]["rerank"] = count
+    return ways
+
+
+def timed(model, prompt, drawing):
     """Seconds for one prompted picture, on one thread; the median of five."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    model.sample(1, context=prompt, seed=0)
+    model.sample(1, context=prompt, seed=0, **drawing)
     spent = []
     for seed in range(5):
         started = time.perf_counter()
-        model.sample(1, context=prompt, seed=seed)
+        model.sample(1, context=prompt, seed=seed, **drawing)
         spent.append(time.perf_counter() - started)
     torch.set_num_threads(threads)
     return float(np.median(spent))
@@ -257,29 +272,30 @@ def one_kind(kind, seed, options, faces, judge):
     seen, written = train[~train_new], captions(train_rows[~train_new], seed)
     model = fitted(kind, seen, written, options, seed)
     figures = {}
-    scales = options.guidance if kind in GUIDED else [1.0]
+    ways = ways_of_drawing(kind, options)
     for name, chosen in (("seen", ~new_pairs), ("new", new_pairs)):
         asked = captions(test_rows[chosen], 100 + seed, omitted=0.0)[: options.prompts]
         real, wanted = test[chosen][: options.prompts], codes[chosen][: options.prompts]
         best = accuracies(judge, real, wanted)
-        for scale in scales:
-            steering = {"guidance": scale} if kind in GUIDED else {}
+        for way, steering in ways.items():
             samples = model.sample(len(asked), context=asked, seed=seed, **steering)
             ratio = 100 * accuracies(judge, samples, wanted) / best
             drawn = ", ".join(f"{k} {v:.1f}" for k, v in zip(names, ratio, strict=True))
-            end = f", {name} pairs" if len(scales) == 1 else f", {name} pairs, guidance {scale:g}"
+            end = f", {name} pairs{way}"
             figures[f"asked and drawn{end}, %"] = float(ratio.mean())
             figures[f"least of an attribute{end}, %"] = float(ratio.min())
             print(f"  {kind}{end}: {drawn}", flush=True)
             if name == "seen":
                 figures[f"Frechet{end}"] = options.frechet(real, samples)
                 figures[f"copies{end}, %"] = 100 * copies(samples, real, seen)
-            if options.pictures and scale == scales[0]:
+            if options.pictures:
                 both = [a[i : i + 20] for i in (0, 20) for a in (samples, real)]
                 folder = Path(options.pictures)
                 picture = image_grid(np.concatenate(both), columns=20)
-                save_figure(picture, folder / f"{kind}-{name}.png")
-    figures["s per prompted picture"] = timed(model, asked[0])
+                file = f"{kind}-{name}{way}.png".replace(", ", "-").replace(" ", "-")
+                save_figure(picture, folder / file)
+    for way, steering in ways.items():
+        figures[f"s per prompted picture{way}"] = timed(model, asked[0], steering)
     if options.unprompted:
         plain = fitted(kind, train, None, options, seed)
         some = test[~new_pairs][: options.prompts]
@@ -335,6 +351,8 @@ if __name__ == "__main__":
     parser.add_argument("--prompts", type=int, default=500)
     parser.add_argument("--text", default="learned")
     parser.add_argument("--guidance", type=float, nargs="+", default=[1.5])
+    parser.add_argument("--rerank", type=int, nargs="+", default=[1], help="candidates for each")
+    parser.add_argument("--steps", type=int, help="of the solver; 20 where it is left out")
     parser.add_argument("--judge", type=Path, help="file to keep the judge's weights in")
     parser.add_argument("--judge-epochs", type=int, default=8)
     parser.add_argument("--unprompted", action="store_true", help="fit without captions as well")

@@ -319,6 +319,7 @@ class Autoencoder(Shareable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         Options from ``guidance`` on are for models that are drawn from in steps: diffusion, flow
         matching, ``latent_diffusion``, and codes drawn one after the other (the last four).
+        ``rerank`` is for all models that were fitted with captions.
 
         Args:
             n: How many.
@@ -340,8 +341,8 @@ class Autoencoder(Shareable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             temperature: Of codes: below 1 more of what is most probable.
             top_k: Of codes: only so many of the most probable ones; 0 for all.
             top_p: Of codes: only the most probable ones that make up this share.
-            rerank: Of codes: so many candidates are drawn for each item, of which the one that fits
-                the context best is kept.
+            rerank: Of models of captions, and of codes: so many candidates are drawn for each item,
+                of which the one that fits the context best is kept.
 
         Raises:
             SpecError: An option that this model does not know, or a value out of its range.

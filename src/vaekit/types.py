@@ -79,8 +79,8 @@ class SamplingOptions:
         temperature: Of codes: below 1 the most probable ones are drawn more often still.
         top_k: Of codes: only so many of the most probable ones are drawn; 0 for all.
         top_p: Of codes: only the most probable ones that make up this share.
-        rerank: Of codes: so many candidates are drawn for each item, of which the one that fits
-            its context best is kept.
+        rerank: Of models of captions, and of codes: so many candidates are drawn for each item, of
+            which the one that fits its context best is kept.
     """
 
     guidance: float = 1.0

@@ -119,6 +119,10 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
         "reader": example("networks.LearnedTextReader"),
         "width": 16,
     },
+    "networks.TagScorer": lambda: {
+        "body": example("networks.MLPEncoder", hidden=(FEATURES_DIM,)),
+        "num_tags": 5,
+    },
     "components.PretrainedWords": lambda: {"source": "wordllama", "length": 4},
     "posteriors.Placewise": lambda: {
         "quantizer": example("posteriors.VectorQuantized", latent_dim=1, features_dim=3),

@@ -185,6 +185,55 @@ def test_codes_are_drawn_as_is_asked(conditioning):
         conditioning.sample(2, context="dark", init=IMAGES[:2], strength=0.5)
 
 
+@pytest.mark.parametrize("preset", ["vae", "gan"])
+def test_of_several_candidates_the_one_that_fits_is_kept(preset, tmp_path):
+    model = fit(preset, steps=8)
+    plain, best = (model.sample(20, context="bright", seed=0, rerank=k) for k in (1, 6))
+    scorer, context = model.model_.scorer, model.trained_.rows("bright", 20)
+    encode, prepare = model.domain_.encode, model.domain_.prepare
+    scores = [scorer(encode(prepare(made)), context).mean() for made in (plain, best)]
+    assert scores[1] > scores[0]
+    with pytest.raises(SpecError, match="rerank needs a context for each item"):
+        model.sample(2, seed=0, rerank=2)
+    model.save(tmp_path / "run")
+    again = load(tmp_path / "run").sample(20, context="bright", seed=0, rerank=6)
+    assert np.array_equal(best, again)
+
+
+def test_candidates_are_weighed_item_by_item(flow):
+    made = flow.sample(4, context=["dark", "bright"] * 2, seed=0, rerank=3)
+    assert brightness(made[1::2]) > brightness(made[::2]) + 40
+    crowd = flow.sample(1, "dark", 0, steps=1, rerank=300)  # more than are drawn at once
+    assert crowd.shape == (1, 8, 8)
+    keep = {"init": IMAGES[:1], "mask": np.zeros((8, 8))}
+    kept = flow.sample(2, ["dark", "bright"], 0, rerank=2, **keep)
+    assert np.array_equal(kept, np.repeat(IMAGES[:1], 2, 0))
+
+
+def test_a_training_that_goes_on_keeps_what_its_scorer_learned(tmp_path):
+    options = {"checkpoint_dir": tmp_path / "run", "checkpoint_seconds": 0.0, "steps": 4}
+    first = fit("gan", **options)
+    assert (tmp_path / "run" / "checkpoint.safetensors").is_file()
+    again = fit("gan", **options, resume=True)
+    weights = [model.model_.scorer.state_dict() for model in (first, again)]
+    assert all(weights[0][name].equal(weights[1][name]) for name in weights[0])
+    assert (weights[0]["tags"][:, 0] > 0).any()
+
+
+def test_a_vae_of_captions_draws_latents_from_a_flow_that_reads_them():
+    model = fit("vae", steps=20)
+    assert model.trained_.vae.fitted_prior.reads_rows
+    dark, bright = (model.sample(12, context=name, seed=1, guidance=1.5) for name in SHADES)
+    assert brightness(bright) > brightness(dark) + 40
+
+
+def test_a_scorer_is_for_captions_alone():
+    model = fit("gan", LABELS, text=None, steps=2)
+    assert model.model_.scorer is None
+    with pytest.raises(SpecError, match="rerank must be left out of a GAN"):
+        model.sample(2, context="no", rerank=2)
+
+
 LABELS = [["no", "yes"][i % 2] for i in range(80)]
 
 
@@ -247,7 +296,7 @@ def test_guidance_needs_a_training_that_left_some_untold():
     with pytest.raises(DataError, match="pass context= with captions"):
         model.sample(2)
     with pytest.raises(SpecError, match="guidance must be left out of a prior of kind"):
-        fit("vae", steps=2).sample(2, context="dark", guidance=2.0)
+        fit("vae", LABELS, text=None, steps=2).sample(2, context="no", guidance=2.0)
 
 
 def test_guidance_of_a_model_without_a_context_is_refused():

@@ -115,7 +115,10 @@ def sample(
         float, typer.Option(help="Of codes: only the most probable ones of this share.")
     ] = 1.0,
     rerank: Annotated[
-        int, typer.Option(help="Of codes: candidates for each item; the one that fits is kept.")
+        int,
+        typer.Option(
+            help="Of models of captions: candidates for each item; the one that fits is kept."
+        ),
     ] = 1,
     force: ForceOption = False,
 ) -> None:

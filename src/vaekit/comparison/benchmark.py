@@ -27,7 +27,7 @@ from vaekit.evaluation.measures import Measure, ReportRow, compare
 from vaekit.evaluation.settings import EvaluationSettings
 from vaekit.evaluation.subject import EvaluationContext, choose_features
 from vaekit.fitting.fit import Fitted, Plan, fit_model, fit_prior
-from vaekit.fitting.prior import has_codes, training_share
+from vaekit.fitting.prior import has_codes, reads_captions, training_share
 from vaekit.fitting.trained import TrainedModel, as_items
 from vaekit.metrics.alignment import Alignment
 from vaekit.metrics.feature_extractors import Features
@@ -436,7 +436,8 @@ class Benchmark:
         name, preset = str(plan.preset), plan.resolve(self.domain)[0]
 
         def due(model: Model) -> list[float]:
-            share = training_share(preset.prior, len(self.training), has_codes(model))
+            reads = reads_captions(preset.prior, model)
+            share = training_share(preset.prior, len(self.training), has_codes(model), reads)
             return [60 * self.settings.minutes * share * mark for mark in self.settings.marks[:-1]]
 
         watch = Snapshots(due)
@@ -485,7 +486,9 @@ class Benchmark:
         learned = fitted.trained.context
         items, found = as_items(self.domain, learned, self.training, told, all_captions=True), []
         prior = fitted.preset.prior
-        share = training_share(prior, len(items), has_codes(fitted.trained.model))
+        last = fitted.trained.model
+        reads = reads_captions(prior, last)
+        share = training_share(prior, len(items), has_codes(last), reads)
         steps = fitted.result.history[-1]["step"] / fitted.result.seconds
         for seconds, weights in watch.kept:
             model = copy.deepcopy(fitted.trained.model)

@@ -17,10 +17,9 @@ from vaekit.fitting.fit import (
     examine,
     fit_prior,
     fit_start,
-    time_left,
     weighted,
 )
-from vaekit.fitting.prior import MOST_STEPS
+from vaekit.fitting.prior import MOST_STEPS, time_left
 from vaekit.fitting.trained import TrainedModel, as_items, resolve_context
 from vaekit.models.vae import VAE
 from vaekit.presets.base import Preset

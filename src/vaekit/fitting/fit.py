@@ -29,7 +29,14 @@ from vaekit.fitting.first_stage import (
     read_first_stage,
 )
 from vaekit.fitting.preview import Preview, PriorProgress
-from vaekit.fitting.prior import MOST_STEPS, has_codes, prior_after, refit_prior, training_share
+from vaekit.fitting.prior import (
+    MOST_STEPS,
+    prior_after,
+    refit_prior,
+    shared_time,
+    time_left,
+)
+from vaekit.fitting.scorer import learn_to_score
 from vaekit.fitting.trained import (
     TrainedModel,
     as_items,
@@ -141,7 +148,10 @@ def assemble(
 
 def _reader(preset: Preset, context: Context) -> ContextReader | None:
     """Return what reads the context for the model: nothing, where its prior reads it."""
-    return NoReader(context.dim) if preset.prior_reads_context else context.reader()
+    leaves_it = preset.prior_reads_context
+    if context.captions is not None:
+        leaves_it = leaves_it or preset.prior_reads_captions
+    return NoReader(context.dim) if leaves_it else context.reader()
 
 
 def _examples(domain: Domain, rows: Tensor) -> Tensor:
@@ -573,7 +583,8 @@ class _Work:
         self, model: Model, objective: Objective, folder: str | Path | None, resume: bool
     ) -> Fitted:
         """Train, fit the sampling prior, and examine the latents."""
-        domain, items, config = self.domain, self.items, self.config
+        domain, items = self.domain, self.items
+        config = learn_to_score(model, self.learned, domain, items, self.config, folder)
         listeners, preview = self.listeners, None
         if folder is not None and domain.draws_images:
             preview = Preview(domain, self.learned, items, folder)
@@ -584,7 +595,7 @@ class _Work:
             seconds = time_left(config, result.spent)
             steps = planned_steps(config, learned_from, MOST_STEPS)
         else:
-            training, seconds = _shared_time(config, self.preset.prior, learned_from, model)
+            training, seconds = shared_time(config, self.preset.prior, learned_from, model)
             with stage_of(self.reporter, "model"):
                 result = train(
                     model,
@@ -682,18 +693,3 @@ def continue_training(
     trained.model.eval()
     calibrate(trained, items, config)
     return result
-
-
-def time_left(config: TrainConfig, spent: float) -> float | None:
-    """Return the seconds that are left of a given time: all are the prior's."""
-    return None if config.most_seconds is None else max(config.most_seconds - spent, 1e-3)
-
-
-def _shared_time(
-    config: TrainConfig, prior: str, items: int, model: Model
-) -> tuple[TrainConfig, float | None]:
-    """Return the training's part of a given time, and the seconds that are left for the prior."""
-    if config.most_seconds is None:
-        return config, None
-    seconds = training_share(prior, items, has_codes(model)) * config.most_seconds
-    return config.within(seconds), config.most_seconds - seconds or None

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vaekit.errors import CompositionError, unknown_name
 from vaekit.latents.base import Discrete, Single
-from vaekit.models.vae import VAE
+from vaekit.models.vae import VAE, Model
 from vaekit.networks.context import ContextReader
 from vaekit.posteriors.gaussian import GridGaussian
 from vaekit.priors.base import FittedPrior, Prior, UniformSphere
@@ -22,6 +22,7 @@ from vaekit.priors.manifold import RiemannianManifold
 from vaekit.priors.mixture import Vamp
 from vaekit.priors.second_stage import SecondStage
 from vaekit.randomness import seeded
+from vaekit.training.config import TrainConfig
 from vaekit.types import Batch
 
 _WIDTH = 256  # of the flow that images are drawn from: 512 are no better in the same time
@@ -38,6 +39,8 @@ _TRAINING_SHARE = {
 }
 _GRID_STEPS = 4000
 _READING_STEPS, _READING_ROUNDS = 1500, 10
+_READING_SHARE = 0.6
+_READ_BY_FLOWS = ("auto", "latent_flow")
 _CODE_LAYERS, _CODE_ROUNDS = 2, 2  # few and cheap steps: what tells codes needs many of them
 _OF_CODES = ("codes", "transformer")
 _OF_GRIDS: Mapping[str, Mapping[str, Any]] = {
@@ -85,6 +88,8 @@ def get_prior(
         kind = "codes; use 'codes'" if is_code else "real numbers; 'codes' is for codes"
         raise CompositionError(f"prior {name!r} does not fit this model, whose latents are {kind}.")
     with seeded(0):  # weights to begin with, which the fit replaces
+        if reads_captions(name, model):
+            return _reading_flow(model, _GRID_STEPS, reader)
         return NAMED_PRIORS[name](model, event_shape, reader)
 
 
@@ -101,9 +106,10 @@ def prior_after(
     Args:
         name: A key of `NAMED_PRIORS`. ``"latent_flow"`` gives a mixture after a training of fewer
             than 10,000 items or 500 steps: a network learns few latents by heart, and nobody
-            waits for it after a training of seconds. Of latents on a grid, ``"grid_flow"`` and
-            ``"grid_transformer"`` always give a flow: nothing smaller could tell how their places
-            go together.
+            waits for it after a training of seconds. Of a model of captions it gives a flow that
+            learns to read them by itself, and so does ``"auto"``. Of latents on a grid,
+            ``"grid_flow"`` and ``"grid_transformer"`` always give a flow: nothing smaller could
+            tell how their places go together.
         model: The trained model.
         event_shape: Shape of one item.
         items: How many it was trained on.
@@ -121,6 +127,9 @@ def prior_after(
     if name == "transformer" and model.latent.num_codes:
         with seeded(0):
             return _transformer(model, _steps_after(steps, reader), reader)
+    if reads_captions(name, model):
+        with seeded(0):
+            return _reading_flow(model, _steps_after(steps, reader), reader)
     if name != "latent_flow" or model.latent.num_codes:
         chosen = get_prior(name, model, event_shape, reader)
         if isinstance(chosen, AutoregressiveCodes | NetworkPrior):
@@ -139,12 +148,23 @@ def _steps_after(steps: int, reader: Reader) -> int:
     return min(max(2 * steps, least), MOST_STEPS)
 
 
+def reads_captions(name: str, model: Any) -> bool:
+    """Return whether `prior_after` gives a flow that reads captions by itself.
+
+    Latents tell most of what captions do, for a decoder learns to read those sooner than words. A
+    mixture of Gaussians, whose means are linear in what the model was told, gives latents that are
+    at odds with the caption.
+    """
+    is_vector = isinstance(model, VAE) and not model.latent.num_codes
+    return name in _READ_BY_FLOWS and is_vector and model.scorer is not None
+
+
 def has_codes(model: Any) -> bool:
     """Return whether a model's latents are codes."""
     return isinstance(model, VAE) and model.latent.num_codes > 0
 
 
-def training_share(name: str, items: int, codes: bool = False) -> float:
+def training_share(name: str, items: int, codes: bool = False, captions: bool = False) -> float:
     """Return the part of a given time that the training gets; the fit of the prior takes the rest.
 
     All of it, where what is fitted takes seconds.
@@ -153,11 +173,30 @@ def training_share(name: str, items: int, codes: bool = False) -> float:
         name: What `prior_after` will be asked for.
         items: How many items there are to train on.
         codes: Whether the latents are codes, which ``"auto"`` tells by a network.
+        captions: Whether what is fitted reads captions by itself.
     """
+    if captions:
+        return _READING_SHARE
     if name == "auto" and codes:
         name = "codes"
     few = name == "latent_flow" and items < _MANY_ITEMS
     return 1.0 if few else _TRAINING_SHARE.get(name, 1.0)
+
+
+def shared_time(
+    config: TrainConfig, prior: str, items: int, model: Model
+) -> tuple[TrainConfig, float | None]:
+    """Return the training's part of a given time, and the seconds that are left for the prior."""
+    if config.most_seconds is None:
+        return config, None
+    share = training_share(prior, items, has_codes(model), reads_captions(prior, model))
+    seconds = share * config.most_seconds
+    return config.within(seconds), config.most_seconds - seconds or None
+
+
+def time_left(config: TrainConfig, spent: float) -> float | None:
+    """Return the seconds that are left of a given time: all are the prior's."""
+    return None if config.most_seconds is None else max(config.most_seconds - spent, 1e-3)
 
 
 def _grid_flow(
@@ -180,6 +219,17 @@ def _grid_flow(
     )
 
 
+def _reading_flow(model: VAE, steps: int, reader: Reader) -> FittedPrior:
+    return FlowMatching(
+        model.latent.num_coordinates,
+        width=_WIDTH,
+        solver_steps=5,
+        context_dim=model.conditioning_dim if reader is None else reader.context_dim,
+        steps=steps,
+        reader=reader,
+    )
+
+
 def _transformer(model: VAE, steps: int, reader: Reader) -> FittedPrior:
     latent = model.latent
     context_dim = model.conditioning_dim if reader is None else reader.context_dim
@@ -195,6 +245,7 @@ def _transformer(model: VAE, steps: int, reader: Reader) -> FittedPrior:
         grid=grid,
         depth=1 if grid is None else latent.num_coordinates // math.prod(grid),
         beside=True,
+        scored=model.scorer is None,
     )
 
 

@@ -3,7 +3,7 @@
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from vaekit.fitting.prior import get_prior, refit_prior
 from vaekit.memory import check_memory
 from vaekit.models.vae import VAE, Model
 from vaekit.networks.context import ContextReader, NoReader
-from vaekit.priors.base import FittedPrior
+from vaekit.priors.base import FittedPrior, check_rerank
 from vaekit.priors.mixture import Vamp
 from vaekit.randomness import make_generator, seeded
 from vaekit.seeds import check_seed
@@ -86,6 +86,9 @@ def check_vectors(vae: VAE, what: str, remedy: str) -> None:
             f"{what} needs latents that are real vectors; this model's are {kind}. {remedy}"
         )
 
+
+Make = Callable[[int, Tensor | None, SamplingOptions], Tensor]
+"""How many items, a row of context for each, and how they are drawn -> items."""
 
 _CHUNK = 256
 _ROWS_OF_TABLES = 4096  # made cell by cell, and each call costs
@@ -262,22 +265,44 @@ class TrainedModel:
             raise SpecError(f"prior must be 'fitted' or 'model'; got {prior!r}.")
         rows = self.rows(context, int(n))
         if not isinstance(self.model, VAE):  # there is one way to sample only
-            return self.domain.decode(self._sampled(int(n), rows, seed, options))
+            generator = make_generator(seed)
+
+            def make(n: int, some: Tensor | None, how: SamplingOptions) -> Tensor:
+                return self._sampled(n, some, generator, how)
+
+            return self.domain.decode(self._drawn(torch.arange(int(n)), rows, options, make))
+
+        def make_from_latents(n: int, some: Tensor | None, how: SamplingOptions) -> Tensor:
+            z = self.vae.generate(n, some, fitted=prior == "fitted", options=how)
+            return self.vae.finished(self._decoded(z, some, drawn=True), how)
 
         def draw(positions: Tensor) -> Tensor:
-            some = None if rows is None else rows[positions]
-            how = options.at(positions)
-            z = self.vae.generate(len(positions), some, fitted=prior == "fitted", options=how)
-            return self.vae.finished(self._decoded(z, some, drawn=True), how)
+            return self._drawn(positions, rows, options, make_from_latents)
 
         with seeded(seed):
             return distinct_items(self.domain, int(n), draw)
 
+    def _drawn(
+        self, positions: Tensor, rows: Tensor | None, options: SamplingOptions, make: Make
+    ) -> Tensor:
+        """Return items at some places; of several candidates for each the one that fits best."""
+        some, how = None if rows is None else rows[positions], options.at(positions)
+        scorer, count = self.model.scorer, options.rerank
+        if count == 1 or scorer is None:  # of codes the prior may choose
+            return make(len(positions), some, how)
+        context, how = check_rerank(some), replace(how, rerank=1)
+        parts = []
+        for index in torch.arange(len(positions)).split(max(1, _CHUNK // count)):
+            each = index.repeat_interleave(count).to(context.device)
+            x = make(len(each), context[each], how.at(each))
+            scores = scorer(x, context[each]).view(-1, count)
+            parts.append(x.unflatten(0, scores.shape)[torch.arange(len(index)), scores.argmax(1)])
+        return torch.cat(parts)
+
     def _sampled(
-        self, n: int, rows: Tensor | None, seed: int | None, options: SamplingOptions
+        self, n: int, rows: Tensor | None, generator: torch.Generator, options: SamplingOptions
     ) -> Tensor:
         """Return items of a model without latents, a part at a time."""
-        generator = make_generator(seed)
         parts = [
             self._some(len(i), None if rows is None else rows[i], generator, options.at(i))
             for i in torch.arange(n).split(_CHUNK)
@@ -292,11 +317,12 @@ class TrainedModel:
         return self.model.sample(n, rows, generator=generator, options=options)
 
     def prior_reader(self) -> ContextReader | None:
-        """Return what reads the context for a prior that is to learn it, where the model does not.
+        """Return what reads the context for a prior that is to learn it by itself.
 
-        So it is where the model leaves the context to its prior.
+        So it is where the model leaves the context to its prior, and of captions.
         """
-        if self.context is None or not isinstance(self.vae.reader, NoReader):
+        leaves_it = isinstance(self.vae.reader, NoReader)
+        if self.context is None or not (leaves_it or self.context.captions is not None):
             return None
         return self.context.reader()
 

@@ -13,6 +13,7 @@ from vaekit.errors import SpecError
 from vaekit.likelihoods.base import Likelihood
 from vaekit.models.vae import Model, checked_context, refuse_options, vector_of
 from vaekit.networks.context import ContextReader, NetworkContext, conditioning_from, guided_field
+from vaekit.networks.scorers import TagScorer
 from vaekit.randomness import seeded
 from vaekit.types import AS_LEARNED, SamplingOptions
 
@@ -37,6 +38,7 @@ class Diffusion(Model):
         context_dim: Size of the context; 0 for an unconditional model.
         reader: What reads the context, of that size; the network is told what it says. ``None``
             tells it the context as it is.
+        scorer: What tells how well items fit a caption.
 
     Source: Ho et al. 2020, "Denoising diffusion probabilistic models"; Song et al. 2021,
     "Denoising diffusion implicit models", eq. 12 with sigma 0; Lu et al. 2022, "DPM-Solver++",
@@ -62,8 +64,9 @@ class Diffusion(Model):
         steps: Iterations = 20,
         context_dim: int = 0,
         reader: ContextReader | None = None,
+        scorer: TagScorer | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(scorer)
         if steps < 1:
             raise SpecError(f"steps must be at least 1; got {steps}.")
         find_path(path)
@@ -161,6 +164,7 @@ class GAN(Model):
         context_dim: Size of the context; 0 for an unconditional model.
         reader: What reads the context, of that size; the decoder is told its vector. ``None``
             tells it the context as it is.
+        scorer: What tells how well items fit a caption.
 
     Source: Goodfellow et al. 2014, "Generative adversarial nets".
 
@@ -178,8 +182,9 @@ class GAN(Model):
         latent_dim: int,
         context_dim: int = 0,
         reader: ContextReader | None = None,
+        scorer: TagScorer | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(scorer)
         self.decoder = decoder
         self.likelihood = likelihood
         self.latent_dim = latent_dim

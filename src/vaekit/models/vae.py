@@ -14,6 +14,7 @@ from vaekit.errors import CompositionError, SpecError
 from vaekit.latents.base import Latent, draw_prior
 from vaekit.likelihoods.base import Likelihood
 from vaekit.networks.context import ContextReader
+from vaekit.networks.scorers import TagScorer
 from vaekit.networks.wrappers import NoiseConditionedDecoder, ParallelDecoders
 from vaekit.priors.base import Prior, Steered
 from vaekit.randomness import seeded
@@ -21,7 +22,18 @@ from vaekit.types import AS_LEARNED, Batch, Draw, Evidence, LogDensity, Sampling
 
 
 class Model(nn.Module, abc.ABC):
-    """A trained distribution over items, from which one can sample."""
+    """A trained distribution over items, from which one can sample.
+
+    Attributes:
+        scorer: What tells how well items fit a caption, to choose samples by; it learns before the
+            model, and not with it. ``None`` for a model of no captions.
+    """
+
+    scorer: TagScorer | None
+
+    def __init__(self, scorer: TagScorer | None = None) -> None:
+        super().__init__()
+        self.scorer = None if scorer is None else scorer.requires_grad_(False)
 
     @property
     @abc.abstractmethod
@@ -120,6 +132,7 @@ class VAE(Model):
             vector. ``None`` tells them the context as it is.
         fitted_prior: A density fitted to the latents after training, in the coordinates of
             `Latent.flatten`, for sampling.
+        scorer: What tells how well items fit a caption.
 
     Source: Kingma & Welling 2014; Sohn et al. 2015 for the context.
 
@@ -144,8 +157,9 @@ class VAE(Model):
         context_dim: int = 0,
         fitted_prior: Prior | None = None,
         reader: ContextReader | None = None,
+        scorer: TagScorer | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(scorer)
         self.encoder = encoder
         self.latent = latent
         self.decoder = decoder

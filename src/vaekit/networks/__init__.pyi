@@ -45,6 +45,7 @@ from .patches import (
     PatchEncoder as PatchEncoder,
     start_from_patches as start_from_patches,
 )
+from .scorers import TagScorer as TagScorer
 from .sizes import (
     NETWORKS as NETWORKS,
     SIZES as SIZES,

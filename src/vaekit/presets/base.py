@@ -169,6 +169,7 @@ class Preset:
             one.
         prior_reads_context: Whether the prior of its latents learns to read the context, and the
             model itself is told nothing of it.
+        prior_reads_captions: The same of captions alone; the model is told other contexts itself.
         guided: Whether in training some of the context is left untold, so that sampling can be
             guided by it.
         make: The function behind it.
@@ -183,6 +184,7 @@ class Preset:
     latent_dim: LatentDim = field(default=LATENTS, compare=False)
     training: Training = field(default_factory=dict, compare=False)
     prior_reads_context: bool = field(default=False, compare=False)
+    prior_reads_captions: bool = field(default=False, compare=False)
     guided: bool = field(default=False, compare=False)
     make: Callable[..., Recipe] = field(repr=False, default=lambda parts: _unmade(), compare=False)
 
@@ -239,6 +241,7 @@ class _Meant:
     latent_dim: LatentDim = LATENTS
     training: Training = field(default_factory=dict)
     prior_reads_context: bool = False
+    prior_reads_captions: bool = False
     guided: bool = False
 
 
@@ -251,6 +254,7 @@ def preset_for(
     latent_dim: LatentDim = LATENTS,
     training: Training | None = None,
     prior_reads_context: bool = False,
+    prior_reads_captions: bool = False,
     guided: bool = False,
 ) -> Callable[[Callable[Concatenate[Parts, P], Recipe]], Callable[P, Preset]]:
     """`preset` for a recipe that is meant to go with these; see `Preset`.
@@ -265,6 +269,7 @@ def preset_for(
         latent_dim,
         training or {},
         prior_reads_context,
+        prior_reads_captions,
         guided,
     )
 
@@ -296,6 +301,7 @@ def _registered(
             meant.latent_dim,
             meant.training,
             meant.prior_reads_context,
+            meant.prior_reads_captions,
             meant.guided,
             make,
         )

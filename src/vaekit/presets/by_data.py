@@ -37,6 +37,7 @@ def _image_training(shape: Sequence[int]) -> dict[str, Any]:
     image_network="resnet",
     latent_dim=32,
     training=_image_training,
+    prior_reads_captions=True,
 )
 def image_vae(
     parts: Parts, *, beta: float = 1.0, adversarial: float = 1.0, start: float = 0.3
@@ -45,6 +46,8 @@ def image_vae(
 
     Of images of 48 pixels and more to a side the critic judges a window of 32x32 at every other
     step.
+
+    Captions are for the latent flow alone, which reads them by itself.
 
     Source: Rombach et al. 2022, "High-resolution image synthesis with latent diffusion models".
     """

@@ -290,6 +290,20 @@ def _check_size(owner: str, name: str, got: int, expected: int) -> None:
         )
 
 
+def check_rerank(context: Tensor | None) -> Tensor:
+    """Return the context that candidates are to fit.
+
+    Raises:
+        SpecError: There is none, or none of some items.
+    """
+    if context is None or context.isnan().any(-1).any():
+        raise SpecError(
+            "rerank needs a context for each item, which candidates fit more or less; got "
+            "none. Pass context= (a prompt), or leave rerank out."
+        )
+    return context
+
+
 FEWEST_ROWS = 10
 _HELD_OUT = 0.1
 _MOST_HELD_OUT = 2000

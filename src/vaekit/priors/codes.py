@@ -21,6 +21,7 @@ from vaekit.priors.base import (
     Steered,
     check_context,
     check_latents,
+    check_rerank,
     check_whole,
     train,
 )
@@ -52,6 +53,7 @@ class AutoregressiveCodes(FittedPrior, Steered):
         depth: How many codes after each other a Transformer sees as one place of its sequence,
             and tells by a small network of their own; 1 for each by itself.
         beside: Whether a Transformer sees the caption's words beside its sequence, not in it.
+        scored: Whether that scorer learns; not needed where the model has one of its own.
 
     Raises:
         SpecError: A count is too small, an unknown network, a reader or a depth for a GRU, a depth
@@ -69,6 +71,7 @@ class AutoregressiveCodes(FittedPrior, Steered):
     """
 
     net: "_Network | CodeTransformer"
+    scorer: CaptionScorer | None
 
     def __init__(
         self,
@@ -83,6 +86,7 @@ class AutoregressiveCodes(FittedPrior, Steered):
         grid: Sequence[int] | None = None,
         depth: Layers = 1,
         beside: bool = False,
+        scored: bool = True,
     ) -> None:
         super().__init__(latent_dim)
         check_whole(0, context_dim=context_dim)
@@ -105,8 +109,11 @@ class AutoregressiveCodes(FittedPrior, Steered):
         self.layers = layers
         self.depth = depth
         self.beside = beside
+        self.scored = scored
         self.net = self._make_net(reader)
-        self.scorer = None if reader is None else self._make_scorer(reader.fresh())
+        self.scorer = None
+        if scored and reader is not None:
+            self.scorer = self._make_scorer(reader.fresh())
 
     @property
     def reader(self) -> ContextReader | None:
@@ -238,11 +245,8 @@ class AutoregressiveCodes(FittedPrior, Steered):
         options: SamplingOptions,
         known: Tensor | None,
     ) -> Tensor:
-        if options.rerank > 1 and (rows is None or rows.isnan().any(-1).any()):
-            raise SpecError(
-                "rerank needs a context for each item, which candidates fit more or less; got "
-                "none. Pass context= (a prompt), or leave rerank out."
-            )
+        if options.rerank > 1:
+            check_rerank(rows)
         best, highest = None, None
         for _ in range(options.rerank):
             codes = self._sample_codes(net, n, rows, options, known)

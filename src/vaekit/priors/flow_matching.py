@@ -113,9 +113,9 @@ class FlowMatching(NetworkPrior, Steered):
             then a U-Net, whatever depth, and learns from smaller batches; with a reader its finest
             stage has half the width.
         reader: What reads the context, for a prior that learns to read it by itself; one with
-            words makes the U-Net attend to them. Latents on a grid are then first regressed on the
-            context, which takes few steps to learn, and the U-Net learns what differs from that.
-            ``None`` tells the network the context as it is.
+            words makes the U-Net attend to them. Latents are then first regressed on the context,
+            which takes few steps to learn, and the network learns what differs from that, from
+            smaller batches. ``None`` tells the network the context as it is.
         network: Of latents on a grid: ``"unet"``, or ``"transformer"`` (`DiffusionTransformer`) of
             that width and depth.
 
@@ -166,8 +166,9 @@ class FlowMatching(NetworkPrior, Steered):
         self.grid = None if grid is None else tuple(grid)
         if self.grid is not None and math.prod(self.grid) != latent_dim:
             raise SpecError(f"grid must have latent_dim={latent_dim} places in all; got {grid}.")
-        # The velocity of a latent is noisy: many tell its mean. On a grid every place tells.
-        self.batch_size = _BATCH if self.grid is None else _GRIDS
+        # The velocity of a latent is noisy: many tell its mean. On a grid every place tells, and
+        # to read words costs more than all else.
+        self.batch_size = _BATCH if self.grid is None and reader is None else _GRIDS
         self.network, self.learning_rate = network, _RATES[network]
         self.net = self._network(reader)
 
@@ -187,7 +188,8 @@ class FlowMatching(NetworkPrior, Steered):
     def _network(self, reader: ContextReader | None) -> nn.Module:
         told = self.context_dim if reader is None else reader.vector_dim
         if self.grid is None:
-            net: nn.Module = _Velocity(self.latent_dim, told, self.width, self.depth)
+            beside = 0 if reader is None else self.latent_dim
+            net: nn.Module = _Velocity(self.latent_dim, told, self.width, self.depth, beside)
         elif self.network == "transformer":
             seen = (0, 0) if reader is None else (reader.sequence_dim, self.grid[0])
             size = (self.width, self.depth)
@@ -200,7 +202,7 @@ class FlowMatching(NetworkPrior, Steered):
             net = _OnGrid(self.grid, latent_unet(self.width // 2, self.grid, told, words, beside))
         if reader is None:
             return net
-        return _Read(net, reader, 0 if self.grid is None else self.latent_dim)
+        return _Read(net, reader, self.latent_dim)
 
     def _scales(self, u: Tensor) -> Float[Tensor, "latent"]:
         """Return the deviations of latents; beside a regression one for all places of a channel.
@@ -401,15 +403,20 @@ class _OnGrid(nn.Module):
 
 
 class _Velocity(nn.Module):
-    """Residual blocks, each told the time and the context; adds nothing at first."""
+    """Residual blocks, each told the time and the context; adds nothing at first.
+
+    Beside the latents it may be shown more numbers.
+    """
 
     frequencies: Tensor
 
-    def __init__(self, latent_dim: int, context_dim: int, width: int, depth: int) -> None:
+    def __init__(
+        self, latent_dim: int, context_dim: int, width: int, depth: int, beside: int = 0
+    ) -> None:
         super().__init__()
         self.register_buffer("frequencies", math.pi * torch.arange(1.0, _FREQUENCIES + 1))
         conditioning = 2 * _FREQUENCIES + context_dim
-        self.lift = nn.Linear(latent_dim, width)
+        self.lift = nn.Linear(latent_dim + beside, width)
         self.modulation = nn.Linear(conditioning, width)
         self.blocks = nn.ModuleList(
             nn.Sequential(

@@ -132,7 +132,7 @@ OPERATIONS: Mapping[str, Operation] = {
                 "top_k": Option("integer", "Of codes: so many of the most probable.", 0, 0),
                 "top_p": Option("number", "Of codes: the most probable of this share.", 1.0),
                 "rerank": Option(
-                    "integer", "Of codes: candidates for each item.", 1, 1, _MOST_CANDIDATES
+                    "integer", "Of captions: candidates for each item.", 1, 1, _MOST_CANDIDATES
                 ),
             },
         ),

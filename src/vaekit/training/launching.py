@@ -99,6 +99,27 @@ def make_fabric(config: TrainConfig) -> "Fabric | SingleProcess":
     return fabric
 
 
+def device_of_process(config: TrainConfig) -> torch.device:
+    """Return the device that this process trains on, without launching any.
+
+    It serves what learns before the training, in each process alike. The CPU stands in for
+    hardware that Fabric alone can name.
+
+    Example:
+        >>> device_of_process(TrainConfig(device="cpu"))
+        device(type='cpu')
+    """
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    if found is None or config.device not in (*_OWN_DEVICES, found.type):
+        return torch.device("cpu")
+    if found.type != "cuda":
+        return found
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+_OWN_DEVICES = ("auto", "gpu")
+
+
 def _is_plain(config: TrainConfig) -> bool:
     """Return whether one process on the CPU, with no loss to scale, is all that is asked for."""
     has_other = torch.accelerator.is_available() or find_spec("torch_xla") is not None

@@ -73,7 +73,10 @@ class Machinery:
             shard(self.model, self.fabric.device)
         self.fabric.to_device(self.model)
         self.objective = cast(Objective, self.fabric.to_device(objective))
-        self.groups = {name: list(group) for name, group in objective.groups(self.model).items()}
+        self.groups = {
+            name: [weight for weight in group if weight.requires_grad]
+            for name, group in objective.groups(self.model).items()
+        }
         self.paces = {name: objective.pace(name) for name in self.groups}
         self.optimizers = {name: self._optimizer(name) for name in self.groups}
         self.averaged = self._average(config.ema) if config.ema else None
