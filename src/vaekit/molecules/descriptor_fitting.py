@@ -41,6 +41,7 @@ _JUDGED, _FEW_LANDMARKS = 1500, 500  # molecules by which kernels are chosen; th
 _SHARES, _LENGTHS = (0.0, 0.25, 0.5, 0.75), (1.0, 2.0, 4.0)
 _NOISES = (1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _WEIGHED, _SHRINK = 30, 50  # held-out molecules that the share of latents needs; is shrunk by
+_SURE = 2.0  # standard errors that the gain by latents must exceed
 _VARIES = 1e-9
 
 
@@ -349,12 +350,19 @@ def _as_column(head: KernelHead, told: Floats, scales: Targets) -> Floats:
 
 
 def _share(told: Floats, latents: Floats, y: Floats) -> float:
-    """Return the share of the latents in [0, 1] with the least squares, shrunk where few say so."""
+    """Return the share of the latents in [0, 1] with the least squares, shrunk where few say so.
+
+    None where what they gain could be chance, as of a class that few of the molecules are of.
+    """
     if len(y) < _WEIGHED:
         return 0.0
     apart = latents - told
     best = float(((y - told) * apart).sum() / max((apart**2).sum(), _VARIES))
-    return float(np.clip(best, 0.0, 1.0)) * len(y) / (len(y) + _SHRINK)
+    share = float(np.clip(best, 0.0, 1.0))
+    gains = ((y - told) ** 2 - (y - told - share * apart) ** 2).sum(1)
+    if gains.mean() <= _SURE * gains.std() / np.sqrt(len(gains)):
+        return 0.0
+    return share * len(y) / (len(y) + _SHRINK)
 
 
 def _skill(
