@@ -182,6 +182,25 @@ def test_no_label_is_hidden_everywhere():
         assert found.without(frame, hidden)["sign"].nunique() == 2
 
 
+def test_cells_are_hidden_where_holes_are():
+    """Those of `a` at random, those of `b` where `c` is large."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(600, 3)), columns=["a", "b", "c"])
+    frame["a"] = frame["a"].mask(rng.random(600) < 0.3)
+    frame["b"] = frame["b"].mask(rng.random(600) < 1 / (1 + np.exp(1 - 2 * frame["c"])))
+    found = layout(frame)
+    hidden = hidden_cells(found, found.encode(frame), 0)
+    for place, name in enumerate(frame):
+        known = frame[name].notna()
+        assert not hidden[~known, place].any()
+        assert hidden[known, place].mean() == pytest.approx(0.2, abs=0.06)
+    where = {name: frame["c"][hidden[:, place]].mean() for place, name in enumerate(frame)}
+    known, missing = frame["c"][frame["b"].notna()].mean(), frame["c"][frame["b"].isna()].mean()
+    assert abs(where["a"]) < 0.25
+    assert known < -0.3
+    assert where["b"] > known + 0.6 * (missing - known)
+
+
 def blocks():
     number = types.SimpleNamespace(name="n")
     label = types.SimpleNamespace(name="l")

@@ -25,6 +25,10 @@ _TREES, _LEAF, _FEW_FEATURES = 40, 3, 10
 _PENALTIES, _KERNEL_PENALTIES = np.logspace(-1, 4, 11), np.logspace(-4, 2, 9)
 _KERNELS, _WIDTH = 200, 0.5  # of kernels exp(-width |x - c|^2 / features)
 _HIDDEN = 0.2  # of the known cells, to learn weights from
+_MOST_HIDDEN = 0.6  # of known cells that are much like the missing ones
+_FEWEST_HOLES = 20  # and known cells, to learn where holes are
+_STRENGTH, _FARTHEST = 0.1, 4.0  # of that regression, and of its inputs, in deviations
+_SURE = 2.0  # standard errors by which it must beat a constant
 FEWEST_ROWS = 50
 """Rows that a table must have: of fewer no weights can be learnt."""
 _SHRINK = 25.0  # cells that the weights of all columns together count for those of one
@@ -359,7 +363,11 @@ def hidden_cells(layout: Layout, X: Floats, seed: int) -> Bools:
     """Return cells to hide: a fifth of the known ones of each column that regressions predict.
 
     There is a flag for each row and block. No label is hidden everywhere, and of numbers two
-    remain.
+    remain. Where the other columns tell which cells of a column are missing, known cells are hidden
+    as the holes are distributed, so that what is learned of them holds where the holes are.
+
+    Source: Tibshirani et al. 2019, "Conformal prediction under covariate shift", for residuals
+    that count as their rows are distributed among those to predict.
     """
     rng = np.random.default_rng(seed)
     found = np.zeros((len(X), len(layout.blocks)), dtype=bool)
@@ -368,7 +376,7 @@ def hidden_cells(layout: Layout, X: Floats, seed: int) -> Bools:
             continue
         cells = X[:, block.places]
         known = ~np.isnan(cells[:, 0])
-        hide = known & (rng.random(len(X)) < _HIDDEN)
+        hide = known & (rng.random(len(X)) < _chances(X, block, known, seed))
         if block.is_number:
             left = cells[known & ~hide, 0]
             if len(left) < 2 or left.min() == left.max():
@@ -378,6 +386,40 @@ def hidden_cells(layout: Layout, X: Floats, seed: int) -> Bools:
             hide &= ~np.nan_to_num(cells[:, gone]).any(1)
         found[:, number] = hide
     return found
+
+
+def _chances(X: Floats, block: Block, known: Bools, seed: int) -> Floats:
+    """Return with which probability each known cell of a column is hidden.
+
+    It is in proportion to the odds that the cell is missing, by a logistic regression on the other
+    columns and where these have holes, if that regression beats a constant on rows it was not
+    fitted to; the same everywhere otherwise.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_predict
+
+    usual = np.full(len(X), _HIDDEN)
+    others: Bools = np.asarray(~np.isnan(X).all(0))
+    others[block.places] = False
+    rows = np.random.default_rng(seed).permutation(len(X))[:_MOST_ROWS]
+    missing = ~known[rows]
+    if not others.any() or min(missing.sum(), (~missing).sum()) < _FEWEST_HOLES:
+        return usual
+    inputs = X[:, others]
+    gaps = np.isnan(inputs)
+    filled = np.where(gaps, np.nanmean(inputs, 0), np.clip(inputs, -_FARTHEST, _FARTHEST))
+    inputs = np.concatenate([filled, np.unique(gaps, axis=1)], 1)
+    regression = LogisticRegression(C=_STRENGTH, max_iter=500)
+    found = cross_val_predict(regression, inputs[rows], missing, cv=3, method="predict_proba")
+    share = float(missing.mean())
+    gain = np.log(np.where(missing, found[:, 1] / share, found[:, 0] / (1 - share)).clip(1e-9))
+    if gain.mean() < _SURE * gain.std() / np.sqrt(len(gain)):
+        return usual
+    present, absent = regression.fit(inputs[rows], missing).predict_proba(inputs).T
+    hidden: Floats = absent / present.clip(1e-3)
+    for _ in range(3):  # what the limit takes from some goes to the others
+        hidden = np.clip(hidden * _HIDDEN / hidden[known].mean(), 0, _MOST_HIDDEN)
+    return hidden
 
 
 def stacking_weights(
