@@ -251,7 +251,7 @@ def measure_usable(trained: TrainedModel, usable: UsableItems, context: Any) -> 
     return Applicability(round_trip, log_density, _spread(costs, at, count), rank, similarity)
 
 
-def _told_by_latents(domain: MoleculeDomain) -> list[str]:
+def _predicted_by_latents(domain: MoleculeDomain) -> list[str]:
     """Return the names of numbers that latents tell alone."""
     scales, model = domain.scales, domain.descriptor_model
     if scales is None:
@@ -269,7 +269,7 @@ def missing_material(trained: TrainedModel) -> str:
             "This model was stored without numbers of held-out molecules: no intervals, ranks and "
             "similarities to training. Fit it again, or go on from it (--start-from)."
         )
-    alone = _told_by_latents(domain)
+    alone = _predicted_by_latents(domain)
     if not domain.reference.log_densities:
         lacking = "no ranks" if domain.targets and not alone else "no intervals and ranks"
         return (
@@ -323,7 +323,7 @@ def prediction_intervals(
         for name, half in (halves or {}).items()
     }
     for name, unit, quantile in zip(names, units, quantiles, strict=False):
-        if quantile is not None and name in _told_by_latents(domain) and name in predicted:
+        if quantile is not None and name in _predicted_by_latents(domain) and name in predicted:
             half = quantile * unit * difficulty(torch.from_numpy(cost)).numpy()
             found[name] = (predicted[name] - half, predicted[name] + half)
     return found

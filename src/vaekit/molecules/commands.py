@@ -221,7 +221,7 @@ def _say(found: molecules.Predictions) -> None:
         *(_COMPARED if known else ()),
         *(["AUROC"] if any(each.auroc is not None for each in known.values()) else []),
     ]
-    table.add_column("property")
+    table.add_column("property", overflow="fold")  # of classes the end tells them apart
     for heading in headings:
         table.add_column(heading, justify="right")
     of_classes = {f"{name}={label}" for name in found.classes for label in found.classes[name]}

@@ -266,10 +266,10 @@ def predict_targets(
     molecules = domain.read_all(molecules)  # once, as it may be an iterator
     codes = trained.encode(molecules, context, strict)
     usable = judged_molecules(domain, molecules).usable
-    told = _told(trained, codes, trained.rows(context, len(codes))).double().cpu().numpy()
-    at = list(usable.positions)
-    told[at], _ = combined(domain, usable.items.smiles, told[at])
-    return require_targets(domain).in_units(torch.from_numpy(told))
+    by_latents = _latent_predictions(trained, codes, trained.rows(context, len(codes)))
+    predicted, at = by_latents.double().cpu().numpy(), list(usable.positions)
+    predicted[at], _ = combined(domain, usable.items.smiles, predicted[at])
+    return require_targets(domain).in_units(torch.from_numpy(predicted))
 
 
 @torch.no_grad()
@@ -287,12 +287,12 @@ def predict_from_latents(
         CompositionError: The model was taught no targets.
     """
     known = require_targets(trained.domain)
-    return known.in_units(_told(trained, codes, rows))
+    return known.in_units(_latent_predictions(trained, codes, rows))
 
 
 @torch.no_grad()
-def _told(trained: TrainedModel, codes: Tensor, rows: Tensor | None) -> Tensor:
-    """Return the same in deviations, shape (molecules, columns)."""
+def _latent_predictions(trained: TrainedModel, codes: Tensor, rows: Tensor | None) -> Tensor:
+    """Return what latents tell in deviations, shape (molecules, columns)."""
     parts = [codes.new_zeros(0, len(require_targets(trained.domain)))]
     for positions in torch.arange(len(codes), device=codes.device).split(_CHUNK):
         some = None if rows is None else rows[positions]
@@ -389,7 +389,7 @@ class Predictions:
             target of classes the probability of each, ``NAME=CLASS``.
         known: What is known of them, by name, NaN where missing; of classes 0 and 1.
         errors: By how much predictions were off of molecules held out of training, by name: root
-            mean squares; those that were measured.
+            mean squares, of `druglike` what 68 % stay below; those that were measured.
         reasons: Why nothing could be predicted, by place; others are not there.
         applicability: How far each molecule is from what the model learned.
         intervals: Ends within which a property lies nine times of ten, by name; targets without
@@ -477,13 +477,13 @@ class Predictions:
             columns = self._columns(name)
             if columns[0] not in self.known:
                 continue
-            known, told = (
+            known, predicted = (
                 np.stack([source[each] for each in columns], 1)
                 for source in (self.known, self.values)
             )
-            there = ~np.isnan(known).any(1) & ~np.isnan(told).any(1)
+            there = ~np.isnan(known).any(1) & ~np.isnan(predicted).any(1)
             if there.sum() > 1:
-                skill = class_skill(told[there], known[there].argmax(1))
+                skill = class_skill(predicted[there], known[there].argmax(1))
                 found[name] = ClassAgreement(int(there.sum()), *skill)
         return found
 
@@ -555,9 +555,9 @@ def predict_molecules(
             f"the model must know one molecule at least; of the {usable.count} that were given, "
             f"{usable.words or 'there is none'}. Fit a model of molecules like these."
         )
-    told = _told(trained, *trained.encode_usable(usable, context)).double().cpu().numpy()
-    told, halves = combined(domain, kept.smiles, told)
-    predicted = targets.in_units(torch.from_numpy(told))
+    by_latents = _latent_predictions(trained, *trained.encode_usable(usable, context))
+    both, halves = combined(domain, kept.smiles, by_latents.double().cpu().numpy())
+    predicted = targets.in_units(torch.from_numpy(both))
     known = _known(kept, targets, compute=compute)
     if not usable.is_whole:
         warnings.warn(
