@@ -7,8 +7,10 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 # Checks and docs beside each other; the tests, which take both cores, after them.
 MAKEFLAGS += --jobs=2
 
-# There is a process for each core; threads of theirs would wait for each other.
+# There is a process for each core; threads of theirs would wait for each other. What one of them
+# has compiled the next need not.
 test test-slow plugins: export OMP_NUM_THREADS := 1
+test test-slow plugins: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-slow check docs plugins clean
 

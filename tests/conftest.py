@@ -1,11 +1,11 @@
 """Before the first import of vaekit: every annotated shape is checked while testing."""
 
 import hypothesis
-import jaxtyping
 import pytest
+import shape_checks
 import torch
 
-jaxtyping.install_import_hook("vaekit", "shape_checks.check")
+shape_checks.install("vaekit")
 torch.set_num_threads(1)
 hypothesis.settings.register_profile(
     "vaekit", deadline=None, max_examples=60, derandomize=True, database=None
