@@ -26,3 +26,14 @@ def _one_thread():
     """Commands that a test runs in this process set threads, which would slow down all others."""
     yield
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def short_fits(monkeypatch):
+    """Two passes a training and three seconds at most, for tests of whether code runs."""
+    from vaekit.training import TrainConfig
+
+    epochs, seconds = TrainConfig.epochs, TrainConfig.most_seconds.fget
+    monkeypatch.setattr(TrainConfig, "epochs", lambda self, items: min(2, epochs(self, items)))
+    limited = property(lambda self: min(seconds(self), 3) if seconds(self) is not None else None)
+    monkeypatch.setattr(TrainConfig, "most_seconds", limited)

@@ -46,6 +46,7 @@ COMMANDS = [(page, words) for page in PAGES for words in commands_of(page)]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in PAGES if python_of(p)], ids=name_of)
+@pytest.mark.usefixtures("short_fits")
 def test_the_python_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     script = types.ModuleType("__main__")
@@ -85,6 +86,7 @@ def test_a_wrong_command_line_is_not_understood():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", ["docs/index.md", "docs/reference/command-line.md"])
+@pytest.mark.usefixtures("short_fits")
 def test_the_commands_of_a_page_run_on_built_in_data(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     command = typer.main.get_command(app)

@@ -27,6 +27,7 @@ def test_a_notebook_stores_no_outputs(notebook):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda n: n.stem)
+@pytest.mark.usefixtures("short_fits")
 def test_the_code_of_a_notebook_runs(notebook, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)  # leave other tests theirs

@@ -7,8 +7,11 @@ import subprocess
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+import vaekit
 from vaekit import load
+from vaekit.cli.app import app
 from vaekit.datasets import digits
 from vaekit.demo import run_demo
 from vaekit.errors import SaveError
@@ -29,9 +32,37 @@ FLAGS = [
 pytestmark = pytest.mark.xdist_group("demo")  # one process runs it once
 
 
+PICTURES = {
+    *("originals", "reconstructions", "latent_map", "latent_plane", "samples", "samples_prior"),
+    *("samples_plain", "on_demand", "interpolation", "traversals", "unlikely", "training"),
+    "health",
+}
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    return run_demo(tmp_path_factory.mktemp("demo") / "out")
+    """What the command gives after a fifth of its passes."""
+    found = []
+
+    def watched(*args):
+        found.append(run_demo(*args))
+        return found[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vaekit.demo, "_EPOCHS", 12)
+        patch.setattr(vaekit, "run_demo", watched)
+        out = tmp_path_factory.mktemp("demo") / "out"
+        done = CliRunner().invoke(app, ["demo", str(out)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return found[0]
+
+
+@pytest.mark.slow
+def test_the_command_writes_these_files(demo):
+    folder = demo.page.parent
+    assert {file.stem for file in folder.glob("*.png")} == PICTURES
+    others = {"index.html", "explore.html", "run"}
+    assert {item.name for item in folder.iterdir() if item.suffix != ".png"} == others
 
 
 @pytest.mark.slow

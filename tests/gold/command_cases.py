@@ -243,9 +243,3 @@ def _design(run: Place) -> dict[str, Any]:
     run(f"optimise moses --maximise qed --range logp=1..3 {begin} --out o.csv --report o.html")
     run(f"optimise moses --oracle oracle.py:length {begin} --out l.csv --grid l.png")
     return run.files("a.csv", "a.html", "o.csv", "o.html", "l.csv", "l.png")
-
-
-@_commands("demo")
-def _demo(run: Place) -> dict[str, Any]:
-    run("demo out")
-    return {"files": run.files("out")["files"]}
