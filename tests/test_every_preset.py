@@ -25,7 +25,7 @@ def data():
 
 
 def training(name, data):
-    if name in ("diffusion", "flow_matching"):  # whose networks are slow
+    if name in ("diffusion", "flow_matching", "latent_diffusion"):  # whose networks are slow
         return data.images[::4], None
     return data.images, data.labels if name in CONDITIONAL else None
 

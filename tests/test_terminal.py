@@ -11,8 +11,7 @@ from vaekit.cli import app as command_line
 from vaekit.cli.faults import report_fault
 from vaekit.comparison.benchmark import Benchmark, BenchmarkRun
 from vaekit.console.files import console
-from vaekit.console.stopping import stopping_in_one_line
-from vaekit.console.terminal import SafeConsole, print_message
+from vaekit.console.terminal import SafeConsole, print_message, stopping_in_one_line
 from vaekit.errors import DataError
 from vaekit.tables import describe
 

@@ -21,7 +21,7 @@ from vaekit.fitting.fine_tuning import fine_tune_model
 from vaekit.fitting.fit import Fitted, Plan, fit_model
 from vaekit.fitting.sampling import SamplingRequest, interpolate_contexts, sampling_options
 from vaekit.fitting.trained import TrainedModel
-from vaekit.hub.shareable import Shareable
+from vaekit.hub.push import Shareable
 from vaekit.likelihoods.base import Likelihood
 from vaekit.metrics.latents import Health
 from vaekit.presets.base import Preset
@@ -40,8 +40,7 @@ from vaekit.storage.runs import (
     write_run,
 )
 from vaekit.training.callbacks import Callback, CallbackList
-from vaekit.training.config import TrainConfig
-from vaekit.training.weights import item_weights
+from vaekit.training.config import TrainConfig, item_weights
 
 
 class Autoencoder(Shareable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):

@@ -11,7 +11,7 @@ from vaekit.autoencoder import Autoencoder
 from vaekit.datasets.images import Dataset, digits
 from vaekit.errors import MissingExtraError, SaveError
 from vaekit.explorer.opening import open_session
-from vaekit.explorer.static_page import static_page
+from vaekit.explorer.pages import static_page
 from vaekit.files import atomic_folder, atomic_write, expanded_path
 from vaekit.places import check_target
 from vaekit.plots.charts import latent_health, training_curves

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vaekit.domains import ArrayDomain
-from vaekit.domains.blocks import blocks, deviation
+from vaekit.domains.arrays import blocks, deviation
 from vaekit.training.config import Items
 
 SHAPES = [(5, 3), (300, 4), (9000, 20), (70_000, 1), (5, 30_000), (40_000, 7), (2, 2)]

@@ -16,8 +16,8 @@ from vaekit import Autoencoder
 from vaekit.anomalies import VAEDetector
 from vaekit.datasets import digits
 from vaekit.explorer import open_session
+from vaekit.explorer.pages import static_page
 from vaekit.explorer.server import free_socket, link, make_app
-from vaekit.explorer.static_page import static_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [

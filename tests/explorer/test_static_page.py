@@ -20,8 +20,7 @@ from vaekit.datasets import digits
 from vaekit.errors import CompositionError, MissingExtraError, SaveError, SpecError
 from vaekit.explorer import open_session
 from vaekit.explorer.commands import explore
-from vaekit.explorer.page_model import page_model
-from vaekit.explorer.static_page import MOST_BYTES, static_page
+from vaekit.explorer.pages import MOST_BYTES, page_model, static_page
 
 DATA = digits()
 IMAGES, LABELS = DATA.images[:300], DATA.labels[:300]
@@ -105,7 +104,7 @@ def test_the_page_holds_everything_and_asks_no_one(fitted):
 
 def test_many_items_are_cut_to_what_a_page_should_carry(fitted, monkeypatch):
     model, X, _ = fitted("images")
-    monkeypatch.setattr("vaekit.explorer.static_page.MOST_BYTES", 6000)
+    monkeypatch.setattr("vaekit.explorer.pages.MOST_BYTES", 6000)
     content = json.loads(part(static_page(open_session(model, X)), "vaekit-content"))
     assert 50 <= len(content["views"]) < 300
     assert content["info"]["count"] == len(content["views"])

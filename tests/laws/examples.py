@@ -17,7 +17,7 @@ from torch.distributions import Distribution
 
 from vaekit import latents, likelihoods, models, networks, objectives, posteriors, priors
 from vaekit.distributions import REAL, DiagonalNormal
-from vaekit.likelihoods import support
+from vaekit.likelihoods import base as support
 from vaekit.spec import components
 from vaekit.types import Batch, TrainingProgress
 

@@ -12,7 +12,7 @@ from vaekit.errors import DataError
 from vaekit.serving import Request, Result, ServingLimits
 from vaekit.serving.batching import Batcher
 from vaekit.serving.faults import DeadlineError, QueueFullError, UnavailableError
-from vaekit.serving.requests import merge_key, merged
+from vaekit.serving.receiving import merge_key, merged
 from vaekit.serving.warned import collecting_warnings
 
 

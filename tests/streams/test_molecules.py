@@ -10,9 +10,9 @@ from vaekit import Autoencoder, stream
 from vaekit.domains.tokenizers import BytePairs, Characters
 from vaekit.errors import DataError, SpecError
 from vaekit.molecules import MoleculeDomain
-from vaekit.molecules.learning import join_molecules
+from vaekit.molecules.targets import join_molecules
 from vaekit.sequences import SequenceDomain
-from vaekit.sequences.learning import TextLearner
+from vaekit.sequences.domain import TextLearner
 
 pytest.importorskip("rdkit")
 

@@ -310,7 +310,7 @@ def test_pictures_are_decoded_once(tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vaekit.streams.kept.np.save", full)
+    monkeypatch.setattr("vaekit.streams.files.np.save", full)
     with pytest.raises(SaveError, match="decoded items must fit on the disk.*No space left"):
         Autoencoder(domain="images", **BRIEF).fit(stream(tmp_path / "pictures"))
 

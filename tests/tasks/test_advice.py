@@ -7,8 +7,8 @@ from sklearn.linear_model import LogisticRegression
 pd = pytest.importorskip("pandas")
 
 from vaekit.augmentation import Augmentation, augment  # noqa: E402
+from vaekit.augmentation.advice import chance_level  # noqa: E402
 from vaekit.augmentation.augment_table import _equal_sets  # noqa: E402
-from vaekit.augmentation.evidence import chance_level  # noqa: E402
 from vaekit.errors import SpecError  # noqa: E402
 from vaekit.training import TrainConfig  # noqa: E402
 

@@ -11,8 +11,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from vaekit import Autoencoder, presets
 from vaekit.clustering import METHODS, assign, cluster
+from vaekit.clustering.clusters import draw_pictures
 from vaekit.clustering.methods import Assigned, Encoded, candidates, find_clusters
-from vaekit.clustering.report import draw_pictures
 from vaekit.datasets import digits
 from vaekit.errors import CompositionError, DataError, SpecError
 

@@ -18,7 +18,7 @@ from vaekit.evaluation import (
     ReportRow,
     evaluate,
 )
-from vaekit.evaluation.subject import FEATURE_ITEMS
+from vaekit.evaluation.settings import FEATURE_ITEMS
 from vaekit.metrics import (
     disentanglement,
     latent_health,

@@ -107,8 +107,8 @@ def test_two_machines_train_like_one_process(folder, kind):
 def test_a_lost_process_is_begun_anew_and_ends_the_same(folder):
     launcher = (*TORCHRUN, "--nproc-per-node=2", "--standalone", "--local-addr=127.0.0.1",
                 "--max-restarts=1")  # fmt: skip
-    ended(folder, "whole", start(folder, "whole", "memory", *launcher, epochs=30))
-    killed = start(folder, "killed", "memory", *launcher, epochs=30)
+    ended(folder, "whole", start(folder, "whole", "memory", *launcher, epochs=12))
+    killed = start(folder, "killed", "memory", *launcher, epochs=12)
     checkpoint = folder / "killed" / "checkpoint.safetensors"
     while not checkpoint.exists() and killed.poll() is None:
         time.sleep(0.02)

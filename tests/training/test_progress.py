@@ -4,8 +4,8 @@ import numpy as np
 
 from vaekit import Autoencoder, stream
 from vaekit.streams import preparing
-from vaekit.training import progress
-from vaekit.training.progress import Event, ProgressBar, ProgressLines, progress_display
+from vaekit.training import callbacks
+from vaekit.training.callbacks import Event, ProgressBar, ProgressLines, progress_display
 
 
 def test_lines_say_how_far_and_how_long(capsys):
@@ -41,7 +41,7 @@ def test_a_terminal_has_a_bar(monkeypatch):
 
 def test_logs_of_a_fit_hear_of_reading_and_training(monkeypatch, capsys):
     monkeypatch.setattr(preparing, "_SECONDS_BETWEEN_LINES", -1.0)
-    monkeypatch.setattr(progress, "ProgressLines", lambda what: ProgressLines(what, 0.0))
+    monkeypatch.setattr(callbacks, "ProgressLines", lambda what: ProgressLines(what, 0.0))
     rows = np.random.default_rng(0).normal(size=(300, 3))
     Autoencoder(latent_dim=2, max_epochs=1, progress=True).fit(stream(rows, rows=100))
     told, shown = capsys.readouterr()[::-1]

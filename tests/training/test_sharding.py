@@ -12,7 +12,7 @@ from torch import nn
 from tests.training.test_nodes import TORCHRUN, ended, read, start_script
 from vaekit.errors import SpecError
 from vaekit.training.config import TrainConfig
-from vaekit.training.sharding import clip_gradients, is_part, local, parts_like, shard, whole
+from vaekit.training.launching import clip_gradients, is_part, local, parts_like, shard, whole
 
 SCRIPT = """
 import json, os, sys
@@ -90,8 +90,8 @@ def test_gradients_of_gradients_are_refused(folder):
 
 @pytest.mark.slow
 def test_a_lost_process_of_spread_weights_ends_the_same(folder):
-    ended(folder, "whole", start(folder, "whole", "fsdp", *PROCESSES, epochs=20))
-    killed = start(folder, "killed", "fsdp", *PROCESSES, epochs=20)
+    ended(folder, "whole", start(folder, "whole", "fsdp", *PROCESSES, epochs=8))
+    killed = start(folder, "killed", "fsdp", *PROCESSES, epochs=8)
     while not (folder / "killed" / "checkpoint.safetensors").exists() and killed.poll() is None:
         time.sleep(0.02)
     time.sleep(0.3)

@@ -17,7 +17,7 @@ from vaekit.files import hold
 from vaekit.likelihoods import Gaussian
 from vaekit.networks import make_networks
 from vaekit.training import CHECKPOINT_NAME, Items, TrainConfig, discard_checkpoint, train
-from vaekit.training.stopping import finishing_steps
+from vaekit.training.trainer import finishing_steps
 
 CONFIG = TrainConfig(max_epochs=3, batch_size=16, progress=False, checkpoint_seconds=1000.0)
 

@@ -9,7 +9,7 @@ from vaekit.errors import DataError
 from vaekit.fitting.fit import weighted
 from vaekit.tables import VAEImputer
 from vaekit.training import Items, item_weights
-from vaekit.training.weights import weighted_places
+from vaekit.training.config import weighted_places
 
 QUICK = {"latent_dim": 1, "max_epochs": 30, "progress": False}
 

@@ -33,15 +33,14 @@ from vaekit.anomalies.threshold import (
 )
 from vaekit.autoencoder import Autoencoder, adopt_features, read_model, require_trained
 from vaekit.domains.base import Domain
-from vaekit.domains.choice import infer_domain
-from vaekit.domains.collecting import collect_items
+from vaekit.domains.choice import collect_items, infer_domain
 from vaekit.domains.hooks import DetectorDefaults, TrainingBudget
 from vaekit.domains.sources import read_source
 from vaekit.errors import CompositionError
 from vaekit.exports.bundle import export_model
 from vaekit.exports.folders import ExportReport
 from vaekit.fitting.fit import Plan
-from vaekit.hub.shareable import Shareable
+from vaekit.hub.push import Shareable
 from vaekit.places import is_there
 from vaekit.presets.base import Preset
 from vaekit.registry import get

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vaekit.augmentation.advice import Augmentation
-from vaekit.augmentation.evidence import centered_ranks, chance_level
+from vaekit.augmentation.advice import Augmentation, centered_ranks, chance_level
 from vaekit.augmentation.generators import (
     ClassMaker,
     Floats,

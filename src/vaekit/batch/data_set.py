@@ -12,12 +12,18 @@ from typing import Any
 from rich.console import Console
 
 from vaekit.batch.job import Job, Outcome
-from vaekit.batch.local import run_here, run_processes
+from vaekit.batch.local import Progress, run_here, run_processes
 from vaekit.batch.on_ray import run_on_ray
-from vaekit.batch.outputs import State, check_outputs, manifest_of, shown_failures, state_of
-from vaekit.batch.progress import Progress
 from vaekit.batch.scorer import Scorer, run_digest
-from vaekit.batch.shards import Shard, choose_shards
+from vaekit.batch.shards import (
+    Shard,
+    State,
+    check_outputs,
+    choose_shards,
+    manifest_of,
+    shown_failures,
+    state_of,
+)
 from vaekit.errors import DataError, SaveError, SpecError, unknown_name
 from vaekit.files import expanded_path
 from vaekit.places import check_target

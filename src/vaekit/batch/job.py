@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vaekit.batch.outputs import manifest_of, write_shard
 from vaekit.batch.scorer import Scorer, run_digest
-from vaekit.batch.shards import Shard, read_slices
+from vaekit.batch.shards import Shard, manifest_of, read_slices, write_shard
 from vaekit.errors import DataError, SpecError, VaekitError
 from vaekit.memory import kept_memory
 from vaekit.reading.records import TableOptions, use_options

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vaekit.batch.job import Job, Outcome
-from vaekit.batch.progress import Progress
+from vaekit.batch.local import Progress
 from vaekit.errors import MissingExtraError, VaekitError
 
 _MOST_TRIES = 5

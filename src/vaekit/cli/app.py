@@ -14,11 +14,15 @@ from typer.core import TyperCommand, TyperGroup
 from vaekit import registry
 from vaekit.batch.commands import accept_data_sets
 from vaekit.cli.faults import report_fault
-from vaekit.console.options import DEBUG_HELP, accept_debug, accept_raw_text, accept_table_options
+from vaekit.console.options import (
+    DEBUG_HELP,
+    accept_debug,
+    accept_raw_text,
+    accept_table_options,
+    checking_values,
+)
 from vaekit.console.outputs import expanding_home
-from vaekit.console.stopping import stopping_in_one_line
-from vaekit.console.terminal import print_message
-from vaekit.console.values import checking_values
+from vaekit.console.terminal import print_message, stopping_in_one_line
 
 _ORDER = (
     "demo",

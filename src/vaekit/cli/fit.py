@@ -27,7 +27,7 @@ from vaekit.console.options import (
     accept_estimator_options,
     parse_assignments,
 )
-from vaekit.console.stopping import saying_what_is_kept
+from vaekit.console.terminal import saying_what_is_kept
 from vaekit.deadlines import Stopwatch
 from vaekit.errors import SpecError
 from vaekit.files import sweep

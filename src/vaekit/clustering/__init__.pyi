@@ -8,6 +8,6 @@ from .clusters import (
 from .estimator import VAEClusterer as VAEClusterer
 from .methods import METHODS as METHODS
 from .clusters import check_options as check_options
-from .report import check_clustering_folder as check_clustering_folder
-from .report import draw_pictures as draw_pictures
-from .report import write_clustering as write_clustering
+from .clusters import check_clustering_folder as check_clustering_folder
+from .clusters import draw_pictures as draw_pictures
+from .clusters import write_clustering as write_clustering

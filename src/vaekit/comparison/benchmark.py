@@ -35,8 +35,8 @@ from vaekit.models.samplers import Diffusion
 from vaekit.models.vae import VAE, Model
 from vaekit.networks.context import ValueReader
 from vaekit.randomness import make_generator
+from vaekit.training.callbacks import Event
 from vaekit.training.config import TrainConfig
-from vaekit.training.progress import Event
 
 
 class Snapshots:

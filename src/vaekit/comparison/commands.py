@@ -15,7 +15,7 @@ from vaekit.comparison.settings import ComparisonSettings
 from vaekit.console.files import console, read_captions, read_context, read_data
 from vaekit.console.options import DATA_HELP
 from vaekit.console.outputs import check_output_folder
-from vaekit.console.stopping import saying_how_far
+from vaekit.console.terminal import saying_how_far
 from vaekit.errors import SpecError
 
 if TYPE_CHECKING:

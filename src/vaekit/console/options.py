@@ -1,10 +1,12 @@
-"""Command-line options made from the estimator's signature, so that the two cannot drift."""
+"""Command-line options made from the estimator's signature, and the checks of all of them."""
 
 import ast
 import functools
 import inspect
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +14,8 @@ import typer
 
 from vaekit.csv_text import use_raw_text
 from vaekit.errors import SpecError
+from vaekit.places import check_source, is_there
+from vaekit.seeds import check_seed
 
 DATA_HELP = (
     "A folder of images, or a .npz, .npy, idx .gz, .csv, .parquet, .smi or .sdf file; "
@@ -281,3 +285,44 @@ def _assignment(pair: str) -> tuple[str, int | float | str]:
         return name, float(value)
     except ValueError:
         return name, value
+
+
+MOST_COUNT = 2**31 - 1
+"""The largest whole number that an option takes, seeds apart."""
+
+
+def checking_values(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a command that looks at its options before it does anything.
+
+    Seeds are seeds, whole numbers are below 2**31, other numbers are finite, and no path is a pipe,
+    a device or a link to nothing.
+    """
+
+    @wraps(command)
+    def checked(*args: Any, **options: Any) -> Any:
+        given = inspect.signature(command).bind_partial(*args, **options).arguments
+        named = {**given, **given.get("options", {})} if "options" in given else given
+        for name, value in named.items():
+            for each in _each(value):
+                _check(name, each)
+        return command(*args, **options)
+
+    return checked
+
+
+def _each(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _check(name: str, value: Any) -> None:
+    option = f"--{name.replace('_', '-')}"
+    if name == "seed" and value is not None:
+        check_seed(value, option)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise SpecError(f"{option} must be a finite number; got {value}. Name one.")
+    elif isinstance(value, int) and not isinstance(value, bool) and abs(value) > MOST_COUNT:
+        raise SpecError(
+            f"{option} must be at most {MOST_COUNT}; got {str(value)[:40]}. Take a smaller number."
+        )
+    elif isinstance(value, Path) or (isinstance(value, str) and is_there(value)):
+        check_source(value)  # other words need be no paths

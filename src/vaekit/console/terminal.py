@@ -1,8 +1,12 @@
-"""What commands print: data, names of files and errors are text, and never orders to a terminal."""
+"""What commands print, and one line on Ctrl-C and SIGTERM that says what is kept."""
 
 import re
-from collections.abc import Iterable
-from typing import Any
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
 
 from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
@@ -39,3 +43,72 @@ def print_message(kind: str, style: str, message: str) -> None:
     to = SafeConsole(stderr=True, markup=False, highlight=False, emoji=False)
     to.print(f"{kind}:", style=style, end=" ")
     to.print(" ".join(message.splitlines()), soft_wrap=True)
+
+
+_NOTHING_LOST = "Nothing that was there before is changed."
+
+
+class Stopped(BaseException):
+    """Somebody asked the command to stop; no ``KeyboardInterrupt``, which typer answers itself."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextmanager
+def stopping_in_one_line() -> Iterator[None]:
+    """End the process with one line and the usual status, 128 and the signal's number.
+
+    Some packages catch whatever comes while they are imported, and fail later of what they then
+    lack; so an exception after a signal is what became of the signal.
+    """
+    came: list[int] = []
+
+    def stop(number: int, frame: object) -> NoReturn:
+        came.append(number)
+        raise Stopped(number)
+
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    handled = [n for n, handler in before.items() if handler is not signal.SIG_IGN]
+    try:
+        for number in handled:
+            signal.signal(number, stop)
+        yield
+    except (Stopped, Exception) as error:
+        if not came:
+            raise
+        said = str(error.args[0]) if isinstance(error, Stopped) and error.args else _NOTHING_LOST
+        print_message("stopped", "bold yellow", said)
+        sys.exit(128 + came[-1])
+    finally:
+        for number in handled:
+            signal.signal(number, before[number])
+
+
+@contextmanager
+def saying_what_is_kept(run: Path, checkpoint: str) -> Iterator[None]:
+    """Let a command that trains say how to go on, where it is stopped after the training."""
+    try:
+        yield
+    except Stopped as stop:
+        if not stop.args and (run / checkpoint).exists():
+            stop.args = (
+                f"The training is kept in {run / checkpoint}; the same command with --resume "
+                "goes on from there.",
+            )
+        raise
+
+
+@contextmanager
+def saying_how_far(tell: Callable[[], str]) -> Iterator[None]:
+    """Let a command of several trainings, which keeps none of them by itself, say so when stopped.
+
+    Args:
+        tell: Returns the sentence, at the time of the stop.
+    """
+    try:
+        yield
+    except Stopped as stop:
+        stop.args = (tell(),)  # what a single training says would be of itself only
+        raise

@@ -19,7 +19,7 @@ from .gaussian import (
     SPHERE as SPHERE,
     WrappedNormalDistribution as WrappedNormalDistribution,
 )
-from .noise_paths import (
+from .solvers import (
     PATHS as PATHS,
     Path as Path,
     TIMES as TIMES,

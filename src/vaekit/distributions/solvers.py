@@ -1,13 +1,79 @@
-"""Solvers: ways along a velocity field from noise to data, by name."""
+"""Ways from noise to data, and solvers along them, by name."""
 
 import itertools
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from vaekit.distributions.noise_paths import Path
 from vaekit.errors import SpecError, unknown_name
+
+Path = Callable[[Tensor], tuple[Tensor, Tensor, Tensor, Tensor]]
+"""Times from 0 (noise) to 1 (data) -> share of the data, share of the noise, and their rates."""
+
+
+def _straight(t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return a straight line from a draw of noise to an item (Lipman et al. 2023, eq. 20-23)."""
+    return t, 1 - t, torch.ones_like(t), -torch.ones_like(t)
+
+
+def _diffusion(t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return a quarter of a circle, on which the variance of standardised data stays 1.
+
+    This is the variance-preserving diffusion with the cosine schedule (Nichol & Dhariwal 2021,
+    eq. 17, without its offset).
+    """
+    angle, rate = math.pi / 2 * t, math.pi / 2
+    return angle.sin(), angle.cos(), rate * angle.cos(), -rate * angle.sin()
+
+
+PATHS: dict[str, Path] = {"diffusion": _diffusion, "straight": _straight}
+"""Paths by name."""
+
+
+def find_path(name: str) -> Path:
+    """Return the path of that name.
+
+    Raises:
+        SpecError: No path has it.
+
+    Example:
+        >>> [share.item() for share in find_path("straight")(torch.tensor(0.25))[:2]]
+        [0.25, 0.75]
+    """
+    if name not in PATHS:
+        raise unknown_name("path", name, PATHS)
+    return PATHS[name]
+
+
+TIMES: dict[str, Callable[[Tensor], Tensor]] = {
+    "uniform": lambda u: u,
+    "logit_normal": lambda u: torch.special.ndtri(u).sigmoid(),
+}
+"""Quantile functions of the times to learn from, by name; ``"logit_normal"`` looks most at the
+middle of the way, where the velocity is hardest to tell (Esser et al. 2024, section 3.1)."""
+
+
+def draw_times(name: str, like: Tensor) -> Tensor:
+    """Return a time for each row of a tensor, shape (rows, 1), from the global random stream.
+
+    One from each of as many equally likely intervals, so that a loss over them varies less.
+
+    Raises:
+        SpecError: Unknown times.
+
+    Example:
+        >>> draw_times("logit_normal", torch.zeros(5, 2)).shape
+        torch.Size([5, 1])
+    """
+    if name not in TIMES:
+        raise unknown_name("times", name, TIMES)
+    positions = torch.arange(len(like), device=like.device) + torch.rand(
+        len(like), device=like.device
+    )
+    return TIMES[name](positions / len(like)).clamp(_EDGE, 1 - _EDGE).unsqueeze(-1)
+
 
 Field = Callable[[Tensor, Tensor], Tensor]
 """Points (batch, *event) and a time, a number without axes -> their velocities."""
@@ -31,7 +97,7 @@ def solve(
     Args:
         name: Of the solver; see `SOLVERS`.
         field: The mean velocity of points on the way.
-        path: The way; see `vaekit.distributions.noise_paths`.
+        path: The way; see `vaekit.distributions.solvers`.
         x: Points at the first time, shape (batch, *event).
         times: Rising from 0 (noise) to 1 (data) at most; a step from each to the next.
         between: What to do with the points after each step.
@@ -40,7 +106,7 @@ def solve(
         SpecError: No solver has that name.
 
     Example:
-        >>> from vaekit.distributions.noise_paths import find_path
+        >>> from vaekit.distributions.solvers import find_path
         >>> to_three = lambda x, t: (3.0 - x) / (1 - t)  # of data that are all 3
         >>> times = torch.linspace(0, 1, 4)
         >>> solve("euler", to_three, find_path("straight"), torch.zeros(1), times)

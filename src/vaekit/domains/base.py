@@ -27,8 +27,7 @@ from vaekit.domains.likelihoods import likelihood_names, make_likelihood
 from vaekit.domains.sources import parted, read_pieces
 from vaekit.domains.views import ItemView, columns_of_frame, row_values, usual_views
 from vaekit.errors import CompositionError, DataError, NotFittedError, SpecError
-from vaekit.likelihoods.base import Likelihood
-from vaekit.likelihoods.support import Support
+from vaekit.likelihoods.base import Likelihood, Support
 from vaekit.presets.autoencoders import vae
 from vaekit.presets.base import Parts
 

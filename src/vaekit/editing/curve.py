@@ -15,7 +15,7 @@ from vaekit.editing.directions import Whitening, check_attribute, find_direction
 from vaekit.editing.edits import choose_edit, items_of
 from vaekit.errors import DataError, SpecError
 from vaekit.fitting.trained import TrainedModel
-from vaekit.metrics.editing import EditScores, attribute_classifier, edit_scores
+from vaekit.metrics.reconstructions import EditScores, attribute_classifier, edit_scores
 from vaekit.randomness import make_generator
 from vaekit.seeds import check_seed
 from vaekit.training.config import Items

@@ -13,7 +13,7 @@ from vaekit import storage
 from vaekit.console.files import console, read_context, read_data, read_labels_of
 from vaekit.console.options import DATA_HELP, ContextOption, Run
 from vaekit.console.outputs import ForceOption, check_outputs
-from vaekit.console.stopping import Stopped
+from vaekit.console.terminal import Stopped
 from vaekit.errors import SpecError
 from vaekit.files import atomic_write
 
@@ -105,7 +105,7 @@ def _session(
 
 
 def _write_page(session: Session, out: Path) -> None:
-    from vaekit.explorer.static_page import static_page
+    from vaekit.explorer.pages import static_page
 
     with console.status("writing the page"):
         page = static_page(session)

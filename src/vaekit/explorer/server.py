@@ -9,8 +9,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vaekit.errors import MissingExtraError, SpecError, VaekitError
-from vaekit.explorer.assets import CLASSIC, asset_names, import_map, read_asset
-from vaekit.explorer.html import page_html, setup_html
+from vaekit.explorer.pages import (
+    CLASSIC,
+    asset_names,
+    import_map,
+    page_html,
+    read_asset,
+    setup_html,
+)
 from vaekit.explorer.session import Session
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from vaekit.errors import MissingExtraError, SpecError, VaekitError
-from vaekit.explorer.assets import CLASSIC, modules, read_asset
 from vaekit.explorer.opening import open_session
+from vaekit.explorer.pages import CLASSIC, modules, read_asset
 from vaekit.explorer.session import Session
 
 _LEFT_OUT = ("onnxruntime-web", "vaekit/page_backend.js", "vaekit/page_views.js")

@@ -17,13 +17,13 @@ from vaekit.randomness import make_generator, seeded
 from vaekit.training.callbacks import (
     CallbackList,
     EpochMetrics,
+    Event,
     Samples,
     Stage,
     StepMetrics,
     StopTraining,
 )
 from vaekit.training.config import TrainingSet
-from vaekit.training.progress import Event
 
 _SHOWN = 24
 _PARTS = 1000

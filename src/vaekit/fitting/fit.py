@@ -44,8 +44,7 @@ from vaekit.fitting.trained import (
     prepare_context,
     resolve_context,
 )
-from vaekit.likelihoods.base import Likelihood
-from vaekit.likelihoods.support import TABLE, TOKENS
+from vaekit.likelihoods.base import TABLE, TOKENS, Likelihood
 from vaekit.memory import check_memory
 from vaekit.metrics.latents import Health, latent_health
 from vaekit.models.vae import VAE, Model
@@ -56,13 +55,12 @@ from vaekit.priors.base import FittedPrior
 from vaekit.priors.codes import AutoregressiveCodes
 from vaekit.priors.flow_matching import FlowMatching
 from vaekit.randomness import make_generator, seeded
-from vaekit.streams.base import Stream
+from vaekit.streams.files import Stream
 from vaekit.streams.opening import is_stream, stream
 from vaekit.streams.preparing import prepare_stream
 from vaekit.training.callbacks import Callback, CallbackList, FitStart, Stage
-from vaekit.training.config import Items, TrainConfig, TrainingSet, spread_places
+from vaekit.training.config import Items, TrainConfig, TrainingSet, item_weights, spread_places
 from vaekit.training.trainer import Listener, TrainResult, train
-from vaekit.training.weights import item_weights
 from vaekit.types import Batch
 
 _EXAMPLES = 1000

@@ -14,8 +14,8 @@ from vaekit.fitting.trained import TrainedModel
 from vaekit.models.vae import VAE, Model
 from vaekit.priors.base import FittedPrior
 from vaekit.randomness import make_generator, seeded
+from vaekit.training.callbacks import Event, progress_display
 from vaekit.training.config import TrainingSet
-from vaekit.training.progress import Event, progress_display
 from vaekit.training.trainer import PREVIEW_NAME
 
 _SHOWN = 8

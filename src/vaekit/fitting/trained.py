@@ -24,7 +24,7 @@ from vaekit.priors.base import FittedPrior, check_rerank
 from vaekit.priors.mixture import Vamp
 from vaekit.randomness import make_generator, seeded
 from vaekit.seeds import check_seed
-from vaekit.streams.base import Stream
+from vaekit.streams.files import Stream
 from vaekit.training.config import Items, TrainingSet
 from vaekit.types import AS_LEARNED, Batch, SamplingOptions
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import as_numbers, check_finite, check_rows, is_foreign_table, is_frame
-from vaekit.domains.collecting import collect_items
+from vaekit.domains.choice import collect_items
 from vaekit.domains.context import Labels
 from vaekit.domains.graphs import ItemReader, ItemWriter, Port, ScaledReader, ScaledWriter
 from vaekit.domains.hooks import (
@@ -45,8 +45,7 @@ from vaekit.images.folders import (
 from vaekit.images.metadata import metadata_columns
 from vaekit.images.streams import ImageLearner, in_color, picture_pieces
 from vaekit.images.views import dropped_image, pixel_bytes
-from vaekit.likelihoods.base import Likelihood
-from vaekit.likelihoods.support import IMAGE, REAL, UNIT, Support
+from vaekit.likelihoods.base import IMAGE, REAL, UNIT, Likelihood, Support
 from vaekit.metrics.feature_extractors import has_efficientnet
 from vaekit.networks.dense import Chain, Offset
 from vaekit.networks.sizes import OWN_SCALE, make_denoiser, make_networks

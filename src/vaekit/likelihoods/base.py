@@ -1,9 +1,10 @@
-"""What every likelihood promises, and Gaussian ones: fixed, learned and optimal noise."""
+"""What every likelihood promises, the values that x may take, and Gaussian ones."""
 
 import abc
 import inspect
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -12,8 +13,53 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.distributions import Distribution, Normal
 
-from vaekit.likelihoods.support import REAL, Support
 from vaekit.types import Batch
+
+
+@dataclass(frozen=True)
+class Support:
+    """A set of values, known by its name.
+
+    A likelihood declares the one that it needs, a domain those that its data satisfy. A package
+    that brings both can declare one of its own.
+
+    Attributes:
+        name: Its name; two supports of one name are the same.
+        words: What values are, as in "these must be ...".
+        holds: Return whether items lie in it, given x of shape (batch, *event).
+        examples: Return items in it, of a shape (batch, *event), for checks of likelihoods.
+        is_ordered: Whether a mean of values says something; not of codes.
+
+    Example:
+        >>> UNIT.holds(torch.tensor([[0.0, 0.5, 1.0]])), UNIT.holds(torch.tensor([[2.0]]))
+        (True, False)
+    """
+
+    name: str
+    words: str = field(compare=False)
+    holds: Callable[[Tensor], bool] = field(compare=False, repr=False)
+    examples: Callable[[Sequence[int]], Tensor] = field(compare=False, repr=False)
+    is_ordered: bool = field(default=True, compare=False)
+
+
+def _in_unit(x: Tensor) -> bool:
+    return bool(((x >= 0) & (x <= 1)).all())
+
+
+def _are_whole(x: Tensor) -> bool:
+    return bool(((x >= 0) & (x == x.round())).all())
+
+
+def _zeros_and_ones(shape: Sequence[int]) -> Tensor:
+    return torch.randint(2, tuple(shape)).float()
+
+
+REAL = Support("real", "real numbers", lambda x: bool(x.isfinite().all()), torch.randn)
+UNIT = Support("unit", "between 0 and 1", _in_unit, _zeros_and_ones)
+IMAGE = Support("image", "images with values between 0 and 1", _in_unit, _zeros_and_ones)
+CODES = Support("codes", "whole numbers from 0", _are_whole, _zeros_and_ones, is_ordered=False)
+TABLE = Support("table", "cells of a table", _are_whole, _zeros_and_ones, is_ordered=False)
+TOKENS = Support("tokens", "sequences of tokens", _are_whole, _zeros_and_ones, is_ordered=False)
 
 
 class Likelihood(nn.Module, abc.ABC):
@@ -22,7 +68,7 @@ class Likelihood(nn.Module, abc.ABC):
     Attributes:
         normalized: False for energies, which have no log-likelihood to report.
         features_per_value: How many decoder outputs (``channels``) one value of x needs.
-        support: Which values x may take: one of `vaekit.likelihoods.support`, or your own.
+        support: Which values x may take: one of `vaekit.likelihoods.base`, or your own.
         smooth: Whether the point moves smoothly with the features, so that a critic of items can
             teach the decoder.
         drawn: Whether a generated item is a draw from p(x | z), as rows of a table are, and not

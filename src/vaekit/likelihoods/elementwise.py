@@ -24,8 +24,16 @@ from vaekit.distributions.pixels import (
     ContinuousBernoulliDistribution,
     DiscretizedLogisticDistribution,
 )
-from vaekit.likelihoods.base import Elementwise, Likelihood, sum_observed
-from vaekit.likelihoods.support import CODES, IMAGE, REAL, UNIT, Support
+from vaekit.likelihoods.base import (
+    CODES,
+    IMAGE,
+    REAL,
+    UNIT,
+    Elementwise,
+    Likelihood,
+    Support,
+    sum_observed,
+)
 from vaekit.ssim import ms_ssim
 from vaekit.types import Batch
 

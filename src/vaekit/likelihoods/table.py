@@ -11,8 +11,7 @@ from torch.distributions import Distribution
 
 from vaekit.distributions.rows import AutoregressiveRow, Cells
 from vaekit.errors import SpecError
-from vaekit.likelihoods.base import Likelihood, sum_observed
-from vaekit.likelihoods.support import TABLE, Support
+from vaekit.likelihoods.base import TABLE, Likelihood, Support, sum_observed
 from vaekit.networks.autoregressive import AutoregressiveCells
 from vaekit.types import Batch
 

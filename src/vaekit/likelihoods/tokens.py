@@ -13,8 +13,7 @@ from vaekit.distributions.sequences import TokenSequence
 from vaekit.distributions.targets import NumbersAndClasses, column_counts
 from vaekit.distributions.wrappers import Concatenated
 from vaekit.errors import SpecError
-from vaekit.likelihoods.base import LearnedGaussian, Likelihood, sum_observed
-from vaekit.likelihoods.support import TOKENS, Support
+from vaekit.likelihoods.base import TOKENS, LearnedGaussian, Likelihood, Support, sum_observed
 from vaekit.networks.tokens import AutoregressiveTokenDecoder
 from vaekit.types import Batch
 

@@ -15,7 +15,7 @@ from .disentangled import (
     mutual_information_gap as mutual_information_gap,
     sap as sap,
 )
-from .editing import (
+from .reconstructions import (
     AttributeClassifier as AttributeClassifier,
     EditScores as EditScores,
     attribute_classifier as attribute_classifier,

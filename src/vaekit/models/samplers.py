@@ -7,8 +7,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from vaekit.bounds import Iterations
-from vaekit.distributions.noise_paths import find_path
-from vaekit.distributions.solvers import STEERING, begin_from, solve
+from vaekit.distributions.solvers import STEERING, begin_from, find_path, solve
 from vaekit.errors import SpecError
 from vaekit.likelihoods.base import Likelihood
 from vaekit.models.vae import Model, checked_context, refuse_options, vector_of

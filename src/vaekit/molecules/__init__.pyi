@@ -14,7 +14,7 @@ from .descriptors import (
 )
 from .domain import MoleculeDomain as MoleculeDomain
 from .targets import Targets as Targets
-from .fingerprints import (
+from .rdkit_tools import (
     Fingerprints as Fingerprints,
     NearestMolecules as NearestMolecules,
     morgan_fingerprints as morgan_fingerprints,
@@ -59,7 +59,7 @@ from .applicability import (
     missing_material as missing_material,
     prediction_intervals as prediction_intervals,
 )
-from .attachment import (
+from .extending import (
     OpenScaffold as OpenScaffold,
     has_attachment_points as has_attachment_points,
     read_open_scaffold as read_open_scaffold,
@@ -118,4 +118,4 @@ from .outputs import read_known_molecules as read_known_molecules
 from .outputs import sample_writer as sample_writer
 from .plots import check_grid_path as check_grid_path
 from .extending import extend_tokens as extend_tokens
-from .fragments import exchange_fragments as exchange_fragments
+from .extending import exchange_fragments as exchange_fragments

@@ -14,17 +14,22 @@ from vaekit.distributions.gaussian import DiagonalNormal
 from vaekit.errors import CompositionError, DataError, SpecError, unknown_name
 from vaekit.fitting.trained import TrainedModel, check_vectors
 from vaekit.molecules.applicability import Applicability, measure_applicability
-from vaekit.molecules.attachment import (
+from vaekit.molecules.domain import MoleculeDomain
+from vaekit.molecules.extending import (
     USUAL_GROUPS,
     OpenScaffold,
+    exchange_fragments,
     has_attachment_points,
     read_open_scaffold,
 )
-from vaekit.molecules.domain import MoleculeDomain
-from vaekit.molecules.fingerprints import morgan_fingerprints, tanimoto
-from vaekit.molecules.fragments import exchange_fragments
 from vaekit.molecules.properties import PROPERTIES, compute_properties
-from vaekit.molecules.rdkit_tools import as_molecules, as_pattern, canonical
+from vaekit.molecules.rdkit_tools import (
+    as_molecules,
+    as_pattern,
+    canonical,
+    morgan_fingerprints,
+    tanimoto,
+)
 from vaekit.molecules.report import MoleculeReport, molecule_report
 from vaekit.molecules.standardize import standardize
 from vaekit.randomness import seeded

@@ -16,8 +16,7 @@ from vaekit.errors import CompositionError
 from vaekit.fitting.trained import TrainedModel, batches_of
 from vaekit.models.vae import VAE
 from vaekit.molecules.domain import MoleculeDomain
-from vaekit.molecules.fingerprints import morgan_fingerprints, nearest_molecules
-from vaekit.molecules.rdkit_tools import canonical
+from vaekit.molecules.rdkit_tools import canonical, morgan_fingerprints, nearest_molecules
 from vaekit.molecules.readable import judged_molecules
 from vaekit.molecules.reference import ApplicabilityReference, conformal_quantile
 from vaekit.objectives.base import kl_of

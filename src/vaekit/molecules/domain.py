@@ -41,8 +41,7 @@ from vaekit.domains.tokenizers import (
 from vaekit.domains.views import ItemView
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.fitting.conditional import read_number
-from vaekit.likelihoods.base import Likelihood
-from vaekit.likelihoods.support import TOKENS, Support
+from vaekit.likelihoods.base import TOKENS, Likelihood, Support
 from vaekit.molecules.descriptor_model import DescriptorModel
 from vaekit.molecules.reading import Molecules, read_molecules
 from vaekit.molecules.reference import ApplicabilityReference
@@ -244,7 +243,7 @@ class MoleculeDomain(Domain):
 
     def learner(self) -> SchemaLearner:
         """Return what counts tokens, and takes the scales of targets."""
-        from vaekit.molecules.learning import MoleculeLearner
+        from vaekit.molecules.targets import MoleculeLearner
 
         return MoleculeLearner(self)
 

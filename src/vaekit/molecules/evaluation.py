@@ -17,7 +17,6 @@ from vaekit.errors import CompositionError, DataError
 from vaekit.evaluation.measures import Measure, ReportRow
 from vaekit.evaluation.settings import LATENT_ITEMS, RECONSTRUCTION_ITEMS
 from vaekit.evaluation.subject import EvaluationContext
-from vaekit.molecules.fingerprints import Fingerprints, morgan_fingerprints
 from vaekit.molecules.metrics import (
     chemnet_activations,
     cosine_of_counts,
@@ -31,7 +30,7 @@ from vaekit.molecules.metrics import (
 )
 from vaekit.molecules.plots import molecule_grid
 from vaekit.molecules.properties import compute_properties, passes_filters
-from vaekit.molecules.rdkit_tools import as_molecules, canonical
+from vaekit.molecules.rdkit_tools import Fingerprints, as_molecules, canonical, morgan_fingerprints
 from vaekit.plots.columns import marginals
 from vaekit.plots.latent_maps import latent_map
 from vaekit.randomness import seeded

@@ -1,18 +1,22 @@
-"""More tokens for a model of molecules that is trained already."""
+"""Molecules from others: more tokens, scaffolds with attachment points, exchanged pieces."""
 
 import copy
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vaekit.domains.tokenizers import BytePairs, SpelledAtoms, Tokenizer, Vocabulary, tokens_of
-from vaekit.errors import CompositionError
+from vaekit.errors import CompositionError, DataError
 from vaekit.fitting.trained import TrainedModel
 from vaekit.likelihoods.tokens import tokens_part
 from vaekit.molecules.domain import MoleculeDomain
+from vaekit.molecules.rdkit_tools import as_molecules, chemistry, parse_smiles, quiet
 from vaekit.molecules.standardize import Standardized
 from vaekit.networks.tokens import TokenEncoder, TokenTransformer
 from vaekit.randomness import make_generator, seeded
@@ -153,3 +157,177 @@ def _grown(
     )
     noise = torch.randn(means.shape, generator=generator).to(rows)
     return torch.cat([rows, means + _SPREAD * everything.std() * noise])
+
+
+@dataclass(frozen=True, eq=False)
+class OpenScaffold:
+    """A molecule with open places.
+
+    Attributes:
+        molecule: RDKit's, with an atom of number 0 in each open place.
+        pattern: RDKit's query: the scaffold with some heavy atom in each open place, and nothing
+            new at any other.
+    """
+
+    molecule: Any
+    pattern: Any
+
+    def filled(self, group: str) -> str:
+        """Return the SMILES with a group in each open place.
+
+        Args:
+            group: SMILES that begins with the atom that is bonded.
+        """
+        chem = chemistry()
+        made = chem.ReplaceSubstructs(
+            self.molecule, chem.MolFromSmarts("[#0]"), chem.MolFromSmiles(group), replaceAll=True
+        )
+        smiles: str = chem.MolToSmiles(chem.MolFromSmiles(chem.MolToSmiles(made[0])))
+        return smiles
+
+
+USUAL_GROUPS = ("C", "OC", "CC", "NC(C)=O", "C(N)=O", "c1ccccc1", "CO", "F")
+"""Substituents of which a search begins, as SMILES."""
+
+
+def has_attachment_points(smiles: str) -> bool:
+    """Return whether a SMILES marks places where something is to be put.
+
+    Example:
+        >>> has_attachment_points("c1ccc([*])cc1"), has_attachment_points("c1ccccc1")
+        (True, False)
+    """
+    return "*" in smiles
+
+
+def read_open_scaffold(smiles: str) -> OpenScaffold:
+    """Read a scaffold whose open places are marked by ``[*]``, ``*`` or ``[*:1]``.
+
+    Raises:
+        DataError: It cannot be read, has no atom beside the marks, or a mark has not one bond.
+        MissingExtraError: RDKit is not installed.
+
+    Example:
+        >>> from vaekit.molecules import as_molecules
+        >>> scaffold = read_open_scaffold("[*]c1ccncc1")
+        >>> found = as_molecules(["CCc1ccncc1", "CCc1cc(C)ncc1", "c1ccncc1"])
+        >>> scaffold.filled("OC"), [m.HasSubstructMatch(scaffold.pattern) for m in found]
+        ('COc1ccncc1', [True, False, False])
+    """
+    chem = chemistry()
+    with quiet():
+        molecule = parse_smiles(smiles)
+    if molecule is None:
+        raise DataError(f"a scaffold must be a SMILES with [*] where it is open; got {smiles!r}.")
+    marks = [atom for atom in molecule.GetAtoms() if atom.GetAtomicNum() == 0]
+    single = chem.BondType.SINGLE
+    good = all([b.GetBondType() for b in mark.GetBonds()] == [single] for mark in marks)
+    if not good or len(marks) == molecule.GetNumAtoms():
+        raise DataError(
+            "each [*] of a scaffold must hang on an atom of it by one single bond, as in "
+            f"c1ccc([*])cc1; got {smiles!r}."
+        )
+    for mark in marks:
+        mark.SetAtomMapNum(0)
+        mark.SetIsotope(0)
+    flags = chem.AdjustQueryWhichFlags.ADJUST_IGNOREDUMMIES
+    rules = chem.AdjustQueryParameters.NoAdjustments()
+    rules.adjustDegree, rules.adjustDegreeFlags, rules.makeDummiesQueries = True, flags, True
+    pattern = chem.AdjustQueryProperties(molecule, rules)
+    return OpenScaffold(molecule, pattern)
+
+
+class _Piece(NamedTuple):
+    """One side of a bond that was cut, with a dummy atom where the other side was.
+
+    Attributes:
+        label: Of BRICS: the kind of place that was cut.
+        molecule: RDKit's.
+        atoms: Heavy atoms.
+    """
+
+    label: str
+    molecule: Any
+    atoms: int
+
+
+def exchange_fragments(lead: str, others: Sequence[str | None], count: int, seed: int) -> list[str]:
+    """Return molecules that are one with a piece exchanged for a piece of another.
+
+    The lead is cut at one bond that retrosynthesis would cut, too (BRICS); its larger side stays,
+    and the smaller one is exchanged for pieces of the others that hung on a bond of that kind.
+
+    Args:
+        lead: SMILES.
+        others: SMILES; ``None`` and those of no molecule are left out.
+        count: How many exchanges are tried at most; as many or fewer molecules come of them.
+        seed: For the same ones again.
+
+    Returns:
+        Canonical SMILES, all different, in the order of their making; none where the lead has no
+        such bond.
+
+    Source: Degen et al. 2008, "On the art of compiling and using 'drug-like' chemical fragment
+    spaces", for the bonds and their kinds.
+
+    Example:
+        >>> exchange_fragments("CC(=O)Nc1ccc(O)cc1", ["CCC(=O)NC", "CN"], 10, seed=0)
+        ['CCC(=O)Nc1ccc(O)cc1', 'CNc1ccc(O)cc1']
+    """
+    (mol,) = as_molecules([lead])
+    if mol is None:
+        return []
+    rng = np.random.default_rng(seed)
+    library: dict[str, dict[str, _Piece]] = defaultdict(dict)
+    chem = chemistry()
+    for other in as_molecules([each for each in others if each]):
+        for pair in () if other is None else _cuts(other):
+            for piece in pair:
+                library[piece.label].setdefault(chem.MolToSmiles(piece.molecule), piece)
+    offers = []
+    for first, second in _cuts(mol):
+        stays, goes = (first, second) if first.atoms >= second.atoms else (second, first)
+        offers += [(stays, new) for new in library[goes.label].values()]
+    made: dict[str, None] = {}
+    with quiet():
+        for place in rng.permutation(len(offers))[:count].tolist():
+            smiles = _combined(*offers[place])
+            if smiles is not None and smiles != chem.MolToSmiles(mol):
+                made.setdefault(smiles)
+    return list(made)
+
+
+_MARK = 1  # isotope of the dummy atoms
+
+
+def _cuts(mol: Any) -> Iterator[tuple[_Piece, _Piece]]:
+    """Yield both sides of each bond that may be cut, if it is single and in no ring."""
+    from rdkit.Chem import BRICS
+
+    chem = chemistry()
+    for (begin, end), labels in BRICS.FindBRICSBonds(mol):
+        bond = mol.GetBondBetweenAtoms(begin, end)
+        if bond.GetBondType() != chem.BondType.SINGLE or bond.IsInRing():
+            continue
+        cut = chem.FragmentOnBonds(mol, [bond.GetIdx()], dummyLabels=[(_MARK, _MARK)])
+        atoms: list[tuple[int, ...]] = []
+        sides = chem.GetMolFrags(cut, asMols=True, fragsMolAtomMapping=atoms)
+        if len(sides) == 2:
+            first, second = (0, 1) if begin in atoms[0] else (1, 0)
+            yield (
+                _Piece(labels[0], sides[first], sides[first].GetNumHeavyAtoms()),
+                _Piece(labels[1], sides[second], sides[second].GetNumHeavyAtoms()),
+            )
+
+
+def _combined(stays: _Piece, new: _Piece) -> str | None:
+    """Return the SMILES of two pieces put together; ``None`` where that is no molecule."""
+    chem = chemistry()
+    rules = chem.MolzipParams()
+    rules.label = chem.MolzipLabel.Isotope
+    try:
+        mol = chem.molzip(stays.molecule, new.molecule, rules)
+        again = chem.MolFromSmiles(chem.MolToSmiles(mol))
+    except (RuntimeError, ValueError):  # of RDKit: no valence that it knows
+        return None
+    return None if again is None or "*" in (smiles := chem.MolToSmiles(again)) else str(smiles)

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.fitting.trained import TrainedModel
 from vaekit.molecules.analogue_search import check_molecules
-from vaekit.molecules.fingerprints import morgan_fingerprints, tanimoto
 from vaekit.molecules.properties import PROPERTIES, compute_properties
-from vaekit.molecules.rdkit_tools import canonical
+from vaekit.molecules.rdkit_tools import canonical, morgan_fingerprints, tanimoto
 from vaekit.plots.latent_maps import latent_map
 
 if TYPE_CHECKING:

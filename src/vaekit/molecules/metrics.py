@@ -14,14 +14,17 @@ from torch import Tensor
 
 from vaekit.errors import DataError, MissingExtraError, SpecError
 from vaekit.metrics.sample_quality import frechet_distance
-from vaekit.molecules.fingerprints import (
+from vaekit.molecules.properties import compute_properties
+from vaekit.molecules.rdkit_tools import (
     Fingerprints,
+    as_molecules,
+    canonical,
+    chemistry,
     morgan_fingerprints,
     nearest_molecules,
+    quiet,
     similarities,
 )
-from vaekit.molecules.properties import compute_properties
-from vaekit.molecules.rdkit_tools import as_molecules, canonical, chemistry, quiet
 
 _LONGEST = 349  # letters; the network was trained on rows of 350, the end included
 _WEIGHTS = "ChemNet_v0.13_pretrained.pt"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.domains.checks import check_column_names, is_frame
-from vaekit.domains.collecting import collect_items
+from vaekit.domains.choice import collect_items
 from vaekit.errors import DataError, DataTypeError, MissingExtraError, unknown_name
 from vaekit.files import expanded_path
 from vaekit.molecules.rdkit_tools import chemistry, parse_smiles, quiet

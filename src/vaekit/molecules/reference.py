@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from vaekit.domains.stored import StoredFields
-from vaekit.molecules.fingerprints import Fingerprints, morgan_fingerprints
+from vaekit.molecules.rdkit_tools import Fingerprints, morgan_fingerprints
 
 _BITS = 2048
 _LETTERS = 4 * math.ceil(_BITS / 8 / 3)  # of base64

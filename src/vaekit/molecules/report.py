@@ -14,9 +14,15 @@ from vaekit.csv_text import frame_csv
 from vaekit.errors import DataError, SpecError
 from vaekit.files import atomic_write, expanded_path
 from vaekit.molecules.domain import MoleculeDomain
-from vaekit.molecules.fingerprints import Fingerprints, morgan_fingerprints, nearest_molecules
 from vaekit.molecules.properties import PROPERTIES, compute_properties, find_alerts
-from vaekit.molecules.rdkit_tools import as_molecules, canonical, chemistry
+from vaekit.molecules.rdkit_tools import (
+    Fingerprints,
+    as_molecules,
+    canonical,
+    chemistry,
+    morgan_fingerprints,
+    nearest_molecules,
+)
 from vaekit.molecules.standardize import standardize
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from .base import (
     Term as Term,
     check_composition as check_composition,
 )
-from .denoising import (
+from .evidence_bounds import (
     AddNoise as AddNoise,
     Corruption as Corruption,
     Denoising as Denoising,

@@ -7,8 +7,8 @@ from vaekit.latents.base import Single
 from vaekit.networks.critics import Critic, FeatureCritic
 from vaekit.objectives.adversarial import VAEGAN, ContextCritic, PriorCritic, TotalCorrelationCritic
 from vaekit.objectives.base import KL, CapacityKL, Linear, Reconstruction
-from vaekit.objectives.denoising import AddNoise
 from vaekit.objectives.evidence_bounds import (
+    AddNoise,
     ImportanceBound,
     PartialImportance,
     Sum,

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from vaekit.errors import CompositionError, SpecError, unknown_name
 from vaekit.latents.base import Latent, Single
-from vaekit.likelihoods.base import Likelihood
-from vaekit.likelihoods.support import TABLE, TOKENS
+from vaekit.likelihoods.base import TABLE, TOKENS, Likelihood
 from vaekit.models.samplers import Diffusion
 from vaekit.models.vae import VAE, Model
 from vaekit.networks.context import ContextReader

@@ -17,8 +17,7 @@ from vaekit.networks.patches import start_from_patches
 from vaekit.networks.wrappers import NoiseConditionedDecoder, ParallelDecoders
 from vaekit.objectives.adversarial import Adversarial, PatchAdversary
 from vaekit.objectives.base import KL, Linear, Objective, Reconstruction
-from vaekit.objectives.denoising import Denoising, HideColumns
-from vaekit.objectives.evidence_bounds import Sum, elbo
+from vaekit.objectives.evidence_bounds import Denoising, HideColumns, Sum, elbo
 from vaekit.objectives.regularizers import Commitment, PowerSpectrum
 from vaekit.posteriors.discrete import Placewise, VectorQuantized
 from vaekit.posteriors.gaussian import GridGaussian

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaekit.bounds import Iterations, Steps
-from vaekit.distributions.noise_paths import TIMES, draw_times, find_path
-from vaekit.distributions.solvers import STEERING, begin_from, solve
+from vaekit.distributions.solvers import STEERING, TIMES, begin_from, draw_times, find_path, solve
 from vaekit.errors import SpecError, unknown_name
 from vaekit.networks.context import ContextReader, NetworkContext, conditioning_from, guided_field
 from vaekit.networks.conv import places_of

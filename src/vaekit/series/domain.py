@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vaekit.bounds import Steps
 from vaekit.domains.base import Domain, require_fitted
 from vaekit.domains.checks import is_frame
-from vaekit.domains.collecting import collect_items
+from vaekit.domains.choice import collect_items
 from vaekit.domains.graphs import (
     ItemReader,
     ItemWriter,
@@ -28,19 +28,20 @@ from vaekit.domains.sources import read_source
 from vaekit.domains.stored import StoredFields
 from vaekit.domains.views import ItemView, line_views, number_column
 from vaekit.errors import DataError, SpecError
-from vaekit.likelihoods.base import Likelihood
-from vaekit.likelihoods.support import REAL, Support
+from vaekit.likelihoods.base import REAL, Likelihood, Support
 from vaekit.networks.sizes import make_denoiser, make_networks
 from vaekit.presets.autoencoders import vae
 from vaekit.presets.base import Parts
-from vaekit.series.panels import is_panel, read_panel, refuse_unnamed_ids
 from vaekit.series.reading import (
     Read,
     auto_window,
+    is_panel,
     is_ragged,
     pad,
     read_long,
+    read_panel,
     read_set,
+    refuse_unnamed_ids,
     same_interval,
 )
 

@@ -1,4 +1,4 @@
-from .app import build_app as build_app
+from .routes import build_app as build_app
 from .limits import ServingLimits as ServingLimits
-from .requests import Request as Request, Result as Result
+from .receiving import Request as Request, Result as Result
 from .service import Service as Service, load_services as load_services

@@ -15,7 +15,7 @@ from vaekit.domains.checks import is_frame, plain_frame
 from vaekit.domains.hooks import ItemForm
 from vaekit.serving.arrow import STREAM, arrow_bytes
 from vaekit.serving.faults import NotAcceptableError
-from vaekit.serving.requests import Result
+from vaekit.serving.receiving import Result
 
 JSON, PNG = "application/json", "image/png"
 _ANY = ("*/*", "application/*")

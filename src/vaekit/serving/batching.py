@@ -11,7 +11,7 @@ from typing import Any
 from vaekit.errors import VaekitError
 from vaekit.serving.faults import DeadlineError, QueueFullError, UnavailableError
 from vaekit.serving.limits import ServingLimits
-from vaekit.serving.requests import Request, Result, merged
+from vaekit.serving.receiving import Request, Result, merged
 
 Run = Callable[[Request], Result]
 Key = Callable[[Request], Any]

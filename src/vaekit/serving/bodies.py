@@ -14,7 +14,7 @@ from vaekit.serving.faults import BodyError, MediaTypeError, TooLargeError
 from vaekit.serving.items import check_count, context_of, images_of, items_of, numbers, ready_items
 from vaekit.serving.limits import ServingLimits
 from vaekit.serving.operations import Operation, check_options
-from vaekit.serving.requests import Request
+from vaekit.serving.receiving import Request
 from vaekit.serving.service import Service
 
 JSON = "application/json"

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vaekit.console.files import console
-from vaekit.console.stopping import Stopped
-from vaekit.console.terminal import print_message
+from vaekit.console.terminal import Stopped, print_message
 from vaekit.errors import MissingExtraError, SpecError
 from vaekit.serving.access import LOOPBACK_NAMES, is_loopback, read_keys
 from vaekit.serving.limits import ServingLimits
@@ -144,12 +143,12 @@ def make_server(
     try:
         import uvicorn
 
-        from vaekit.serving.connections import patient_protocol
+        from vaekit.serving.receiving import patient_protocol
     except ImportError as error:
         raise MissingExtraError(
             "a server needs starlette, uvicorn and prometheus-client: pip install 'vaekit[serve]'."
         ) from error
-    from vaekit.serving.app import build_app
+    from vaekit.serving.routes import build_app
     from vaekit.serving.service import load_services
 
     if threads is not None:

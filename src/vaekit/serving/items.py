@@ -13,7 +13,7 @@ from vaekit.domains.context import Context
 from vaekit.domains.hooks import ItemForm
 from vaekit.serving.faults import BodyError, TooLargeError
 from vaekit.serving.limits import ServingLimits
-from vaekit.serving.requests import Columns
+from vaekit.serving.receiving import Columns
 
 _MOST_TEXT = 10_000
 _MOST_CELLS, _MOST_COLUMNS = 5_000_000, 10_000

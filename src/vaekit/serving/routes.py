@@ -1,4 +1,4 @@
-"""Pages and operations of a server."""
+"""The application: pages and operations of models behind HTTP, for any ASGI server."""
 
 import asyncio
 import time
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import prometheus_client  # noqa: F401 - asked for here, so that its absence is known at once
 from starlette.applications import Starlette
@@ -17,20 +17,22 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from vaekit.errors import SpecError
-from vaekit.serving.access import Access
+from vaekit.errors import MissingExtraError, SpecError
+from vaekit.serving.access import Access, Guard
 from vaekit.serving.answers import answer_body, answer_kind
 from vaekit.serving.batching import Batcher
 from vaekit.serving.bodies import IMAGES, JSON, KINDS, MULTIPART, request_of
 from vaekit.serving.faults import DeadlineError, MediaTypeError, NotFoundError, UnavailableError
-from vaekit.serving.guard import Guard
 from vaekit.serving.limits import ServingLimits
 from vaekit.serving.metrics import Metrics
 from vaekit.serving.openapi import docs_page, openapi_document
 from vaekit.serving.operations import Operation
-from vaekit.serving.receiving import BodyBudget, receive_body, split_parts
-from vaekit.serving.requests import Request, Result
+from vaekit.serving.receiving import BodyBudget, Request, Result, receive_body, split_parts
 from vaekit.serving.service import Service
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
 
 _SMALL = 2**15
 _PARSERS = 2
@@ -229,3 +231,43 @@ def make_application(
     app.router.redirect_slashes = False
     app.add_middleware(Guard, access=access, metrics=server.metrics)
     return app
+
+
+def build_app(
+    services: Sequence[Service],
+    limits: ServingLimits | None = None,
+    *,
+    keys: Sequence[str] = (),
+    hosts: Sequence[str] | None = None,
+) -> "Starlette":
+    """Return an application that serves models.
+
+    It works from the start-up event of ASGI on, and finishes what waits at the shutdown event.
+
+    Args:
+        services: The models; the first also answers without its name in the address.
+        limits: What is accepted.
+        keys: Any of them has to come with a request; without any, nobody is asked for one.
+        hosts: Names by which clients may call the server; ``None`` for any.
+
+    Raises:
+        MissingExtraError: Starlette and what goes with it are not installed.
+        SpecError: No model, or a key that is too short.
+
+    Example:
+        >>> from starlette.testclient import TestClient
+        >>> from vaekit import Autoencoder
+        >>> from vaekit.datasets import digits
+        >>> model = Autoencoder(latent_dim=2, max_epochs=1, progress=False).fit(digits().images)
+        >>> with TestClient(build_app([Service("digits", model)])) as client:
+        ...     answer = client.post("/sample", json={"n": 2, "seed": 0})
+        >>> len(answer.json()["items"])
+        2
+    """
+    try:
+        from vaekit.serving.routes import make_application
+    except ImportError as error:
+        raise MissingExtraError(
+            "a server needs starlette, uvicorn and prometheus-client: pip install 'vaekit[serve]'."
+        ) from error
+    return make_application(services, limits or ServingLimits(), keys, hosts)

@@ -19,7 +19,7 @@ from vaekit.models.vae import VAE
 from vaekit.serving.faults import NotFoundError
 from vaekit.serving.items import ready_items
 from vaekit.serving.operations import OPERATIONS, Operation
-from vaekit.serving.requests import Request, Result, merge_key
+from vaekit.serving.receiving import Request, Result, merge_key
 from vaekit.serving.warned import collecting_warnings
 from vaekit.storage.loading import load, run_name
 from vaekit.tables.imputation import impute, is_weighted

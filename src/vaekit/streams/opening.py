@@ -10,16 +10,17 @@ import numpy as np
 from vaekit.errors import DataError, SpecError
 from vaekit.files import expanded_path
 from vaekit.places import is_there
-from vaekit.streams.base import Stream
 from vaekit.streams.files import (
     FileStream,
+    ItemStream,
+    MappedStream,
+    Stream,
     can_stream,
     holds_values,
     is_address,
     is_hidden,
     list_files,
 )
-from vaekit.streams.items import ItemStream, MappedStream
 
 
 def stream(

@@ -24,10 +24,9 @@ from vaekit.domains.hooks import ShardPiece
 from vaekit.errors import DataError, FormatError, InUseError
 from vaekit.files import expanded_path, hold, parse_json, to_json
 from vaekit.spec import build, describe
-from vaekit.streams.base import Stream
-from vaekit.streams.kept import KeptPieces
+from vaekit.streams.files import KeptPieces, Stream
+from vaekit.training.callbacks import wants_bar
 from vaekit.training.config import spread_places
-from vaekit.training.progress import wants_bar
 from vaekit.training.streamed import SIDES_NAME, RowWriter, StreamedItems, read_rows
 
 _MOST_HELD_OUT = 50_000

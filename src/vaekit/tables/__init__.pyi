@@ -13,7 +13,7 @@ from .constraints import (
     FixedCombinations as FixedCombinations,
     Unique as Unique,
 )
-from .dates import DatetimeColumn as DatetimeColumn
+from .dtypes import DatetimeColumn as DatetimeColumn
 from .domain import TableDomain as TableDomain
 from .imputation import ESTIMATES as ESTIMATES, impute as impute
 from .imputation import VAEImputer as VAEImputer

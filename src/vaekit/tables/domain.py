@@ -37,8 +37,7 @@ from vaekit.domains.sources import parted, read_pieces, read_source
 from vaekit.domains.stored import StoredFields, codes_of
 from vaekit.errors import CompositionError, DataError, SpecError, VaekitError, unknown_name
 from vaekit.fitting.conditional import read_number
-from vaekit.likelihoods.base import Likelihood
-from vaekit.likelihoods.support import TABLE, Support
+from vaekit.likelihoods.base import TABLE, Likelihood, Support
 from vaekit.likelihoods.table import AutoregressiveTable, Table
 from vaekit.networks.autoregressive import AutoregressiveCells
 from vaekit.networks.dense import Chain, MLPDecoder, Offset, TabularEncoder
@@ -55,9 +54,14 @@ from vaekit.tables.constraints import (
     Unique,
     read_inequality,
 )
-from vaekit.tables.dates import read_times
-from vaekit.tables.dtypes import from_plain, plain_columns
-from vaekit.tables.frames import all_numbers, checked_frame, possible_dtypes
+from vaekit.tables.dtypes import (
+    all_numbers,
+    checked_frame,
+    from_plain,
+    plain_columns,
+    possible_dtypes,
+    read_times,
+)
 from vaekit.tables.infer import learn_column
 from vaekit.tables.numbers import SCALES, NumericColumn
 from vaekit.tables.views import dropped_row, page_columns

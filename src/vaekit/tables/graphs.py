@@ -25,7 +25,7 @@ from vaekit.domains.graphs import (
 )
 from vaekit.errors import CompositionError
 from vaekit.tables.columns import CategoricalColumn, Column
-from vaekit.tables.dates import DatetimeColumn
+from vaekit.tables.dtypes import DatetimeColumn
 from vaekit.tables.numbers import (
     FARTHEST,
     NumericColumn,

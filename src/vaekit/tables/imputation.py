@@ -35,8 +35,8 @@ from vaekit.presets.base import Preset, get_preset
 from vaekit.randomness import seeded
 from vaekit.seeds import check_seed
 from vaekit.tables.columns import Column
-from vaekit.tables.dates import DatetimeColumn
 from vaekit.tables.domain import TableDomain
+from vaekit.tables.dtypes import DatetimeColumn
 from vaekit.tables.numbers import NumericColumn
 from vaekit.tables.stacking import (
     FEWEST_ROWS,

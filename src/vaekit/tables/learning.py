@@ -19,20 +19,20 @@ from vaekit.tables.columns import (
     refuse,
 )
 from vaekit.tables.constraints import Constraint, Inequality
-from vaekit.tables.dates import DatetimeColumn, seconds_of, unit_of
 from vaekit.tables.domain import TableDomain
-from vaekit.tables.dtypes import plain_columns
-from vaekit.tables.frames import checked_frame
+from vaekit.tables.dtypes import DatetimeColumn, checked_frame, plain_columns, seconds_of, unit_of
 from vaekit.tables.infer import (
     EXACT,
     FEWEST_KEYS,
+    DistinctCount,
+    QuantileSketch,
+    ValueCounts,
     check_types,
     in_order,
     plain_value,
     warn_of_text,
 )
 from vaekit.tables.numbers import NumericColumn, are_masses, decimals_of
-from vaekit.tables.sketches import DistinctCount, QuantileSketch, ValueCounts
 
 _EXACT_VALUES = 50_000
 _SHARED = 3  # times that a sketch has to keep a value until it is taken for one that rows share

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.tables.columns import Column
-from vaekit.tables.dates import DatetimeColumn
 from vaekit.tables.domain import TableDomain
-from vaekit.tables.dtypes import from_plain, plain_columns
+from vaekit.tables.dtypes import DatetimeColumn, from_plain, plain_columns
 from vaekit.tables.numbers import NumericColumn
 
 Floats = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""What all trackers report: losses, health, samples, and the run folder."""
+"""What all trackers report, losses, health, samples and the run folder; and Ray Tune's."""
 
 import abc
 import importlib
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vaekit.metrics.latents import Health
+
 
 _EVERY = 60.0
 _MOST_ROWS = 24
@@ -205,3 +206,42 @@ def make_trackers(
         get("trackers", each)(project, name=name, folder=folder) for each in dict.fromkeys(names)
     ]
     return made
+
+
+class RayTuneCallback(Callback):
+    """Reports each epoch of a fit to Ray Tune, so that its schedulers can stop poor trials.
+
+    Pass it to the estimator that is fitted within the trainable. Reported are the names that
+    ``history.csv`` has: ``loss``, ``validation_loss``, and so on, in nats per item, with ``epoch``
+    and ``step``.
+
+    Raises:
+        MissingExtraError: Ray Tune is not installed.
+
+    A search over the learning rate::
+
+        from ray import tune
+        from ray.tune.schedulers import ASHAScheduler
+
+        def trainable(config):
+            callbacks = [RayTuneCallback()]
+            Autoencoder(learning_rate=config["learning_rate"], callbacks=callbacks).fit(X)
+
+        tuner = tune.Tuner(
+            trainable,
+            param_space={"learning_rate": tune.loguniform(1e-4, 1e-2)},
+            tune_config=tune.TuneConfig(
+                metric="validation_loss", mode="min", num_samples=20, scheduler=ASHAScheduler()
+            ),
+        )
+        tuner.fit()
+    """
+
+    def __init__(self) -> None:
+        require_library("ray.tune", "ray", "RayTuneCallback")
+
+    def on_epoch_end(self, metrics: EpochMetrics) -> None:
+        """Report the epoch; Ray ends the process of a trial that it stops."""
+        from ray import tune
+
+        tune.report({**metrics.values, "epoch": metrics.epoch, "step": metrics.step})

@@ -8,11 +8,11 @@ from .callbacks import (
     StepMetrics as StepMetrics,
     StopTraining as StopTraining,
 )
-from .progress import Event as Event
+from .callbacks import Event as Event
 from .trainer import Listener as Listener
 from .config import TrainConfig as TrainConfig
 from .config import Items as Items
-from .weights import item_weights as item_weights
+from .config import item_weights as item_weights
 from .trainer import TrainResult as TrainResult, train as train, held as held
 from .state import CHECKPOINT_NAME as CHECKPOINT_NAME
 from .state import discard_checkpoint as discard_checkpoint, refuse_to_discard as refuse_to_discard

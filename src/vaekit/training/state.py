@@ -31,11 +31,12 @@ from vaekit.schema import check_document, shown
 from vaekit.spec import describe, with_defaults
 from vaekit.tensor_files import check_kinds, put_weights, read_header, read_tensors, tensor_pieces
 from vaekit.training.config import TrainConfig, TrainingSet
-from vaekit.training.launching import SingleProcess, make_fabric
-from vaekit.training.sharding import (
+from vaekit.training.launching import (
+    SingleProcess,
     clip_gradients,
     is_part,
     local,
+    make_fabric,
     part_like,
     parts_like,
     shard,

@@ -1,8 +1,8 @@
 from .objectives import Objective as Objective, known_objectives as known_objectives
-from .pruning import PruningCallback as PruningCallback
-from .result import TuningResult as TuningResult
+from .objectives import PruningCallback as PruningCallback
+from .report import TuningResult as TuningResult
 from .search import tune as tune
-from .settings import TuningSettings as TuningSettings
+from .objectives import TuningSettings as TuningSettings
 from .space import (
     Choice as Choice,
     Integer as Integer,

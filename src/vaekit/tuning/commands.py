@@ -12,7 +12,7 @@ from vaekit import domains, presets, tuning
 from vaekit.console.files import console, read_context, read_data
 from vaekit.console.options import DATA_HELP, parse_assignments
 from vaekit.console.outputs import check_output_folder
-from vaekit.console.stopping import saying_how_far
+from vaekit.console.terminal import saying_how_far
 
 _SHOWN = 5
 

@@ -1,17 +1,21 @@
-"""What is searched for: any measure of an evaluation, and which way it is better."""
+"""What can be chosen about a search: its objective, when poor trials are given up, the rest."""
 
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from vaekit.errors import DataError, SpecError, unknown_name
+from vaekit.errors import DataError, SpecError, TrainingPruned, unknown_name
 from vaekit.evaluation.evaluation import MEASURES
 from vaekit.evaluation.measures import Measure, ReportRow
 from vaekit.evaluation.settings import EvaluationSettings
 from vaekit.evaluation.subject import EvaluationContext
 from vaekit.fitting.trained import TrainedModel
+from vaekit.presets.base import Preset
+from vaekit.seeds import check_seed
+from vaekit.training.callbacks import Callback, EpochMetrics
+from vaekit.tuning.space import Range
 
 Direction = Literal["minimize", "maximize"]
 
@@ -194,3 +198,153 @@ def _value(found: Mapping[str, ReportRow], name: str) -> float:
         why = row.note or f"it is {row.value}"
         raise DataError(f"objective {name!r} must be a finite number; {why}")
     return float(row.value)
+
+
+_WARM_UP = 0.2
+"""Share of the steps in which nothing is given up: losses of the first ones say little."""
+
+
+class PruningCallback(Callback):
+    """Reports each epoch to a trial of Optuna, and gives the training up if its pruner says so.
+
+    Reported is the negative evidence lower bound on held-out items with the KL at weight 1, so that
+    trials with different weights compare; of objectives without these terms the validation loss.
+    In a study that maximizes, it is reported with the other sign.
+
+    Args:
+        trial: Of a study of Optuna with one objective.
+
+    Raises:
+        TrainingPruned: In the fit, when the trial is to be given up.
+
+    In a search of your own::
+
+        def objective(trial):
+            rate = trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True)
+            callbacks = [PruningCallback(trial)]
+            try:
+                model = Autoencoder(learning_rate=rate, callbacks=callbacks).fit(X)
+            except TrainingPruned as pruned:
+                raise optuna.TrialPruned from pruned
+            return model.score(X_held_out)
+    """
+
+    def __init__(self, trial: Any) -> None:
+        self.trial = trial
+
+    def on_epoch_end(self, metrics: EpochMetrics) -> None:
+        """Report, and ask whether to go on."""
+        value = comparable_loss(metrics.values)
+        if value is None:
+            return
+        grows = self.trial.study.direction.name == "MAXIMIZE"
+        self.trial.report(-value if grows else value, metrics.epoch)
+        if metrics.step >= _WARM_UP * metrics.total and self.trial.should_prune():
+            raise TrainingPruned(
+                f"given up after epoch {metrics.epoch}, with a validation loss of {value:.4g}"
+            )
+
+
+def comparable_loss(values: Mapping[str, float]) -> float | None:
+    """Return what trials are compared by on the way; ``None`` of adversarial games and the like.
+
+    Example:
+        >>> comparable_loss({"validation_reconstruction": 3.0, "validation_kl": 1.5})
+        4.5
+    """
+    parts = [values.get(f"validation_{name}") for name in ("reconstruction", "kl")]
+    if parts[0] is not None and parts[1] is not None:
+        return parts[0] + parts[1]
+    return values.get("validation_loss")
+
+
+PRUNERS = ("median", "hyperband", "none")
+_SHARE = 2.0
+"""Of the time that each trial would have if all were alike."""
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """Options of `tune`, after their names are resolved.
+
+    Attributes:
+        trials: How many there are to be in the folder, the default one included.
+        minutes: After which no further trial begins; the refit of the best is included.
+        objectives: One, or several to trade off.
+        presets: The models to choose from; the first is the default.
+        space: What is searched.
+        options: Options of the estimator that all trials share.
+        trial_minutes: Longest training of one trial; ``None`` for twice its even share.
+        processes: On this machine.
+        held_out: Share of the items that trials are judged by.
+        pruner: One of `PRUNERS`.
+        refit: Whether the best trial is fitted anew on all items.
+        seed: Of everything random.
+
+    Raises:
+        SpecError: A value out of its range.
+    """
+
+    trials: int
+    minutes: float
+    objectives: tuple[Objective, ...]
+    presets: tuple[Preset, ...]
+    space: Mapping[str, Range]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    trial_minutes: float | None = None
+    processes: int = 1
+    held_out: float = 0.2
+    pruner: str = "median"
+    refit: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        for name, most in (("trials", 1_000_000), ("processes", 1024)):
+            value = vars(self)[name]
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+                raise SpecError(f"{name} must be a whole number from 1 to {most}; got {value!r}.")
+        for name in ("minutes", "trial_minutes"):
+            value = vars(self)[name]
+            if value is not None and not (_is_number(value) and 0 < value < math.inf):
+                raise SpecError(f"{name} must be positive and finite; got {value!r}.")
+        if not (_is_number(self.held_out) and 0 < self.held_out < 1):
+            raise SpecError(f"held_out must be above 0 and below 1; got {self.held_out!r}.")
+        if self.pruner not in PRUNERS:
+            raise unknown_name("pruner", self.pruner, PRUNERS)
+        names = [objective.name for objective in self.objectives]
+        if not names or len(set(names)) < len(names):
+            raise SpecError(f"objectives must be different, at least one; got {names}.")
+        check_seed(self.seed)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is one objective, and so a best trial."""
+        return len(self.objectives) == 1
+
+    @property
+    def prunes(self) -> bool:
+        """Whether poor trials are given up: only where one objective says what is poor."""
+        return self.is_single and self.pruner != "none"
+
+    @property
+    def seconds_of_trial(self) -> float:
+        """The longest training of a trial."""
+        if self.trial_minutes is not None:
+            return 60 * self.trial_minutes
+        return _SHARE * 60 * self.minutes * self.processes / self.trials
+
+    def identity(self) -> dict[str, Any]:
+        """Return what all calls that work into one folder must share, as JSON."""
+        return {
+            "objectives": [f"{o.name} ({o.direction})" for o in self.objectives],
+            "presets": [str(preset) for preset in self.presets],
+            "space": {name: known.to_json() for name, known in self.space.items()},
+            "options": {name: repr(value) for name, value in sorted(self.options.items())},
+            "held_out": self.held_out,
+            "seed": self.seed,
+        }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -25,10 +25,8 @@ from vaekit.spec import describe
 from vaekit.trackers.base import require_library
 from vaekit.training.config import Items
 from vaekit.tuning.leases import one_at_a_time
-from vaekit.tuning.objectives import Objective
-from vaekit.tuning.report import FILES, write_report
-from vaekit.tuning.result import BEST, TuningResult, make_result
-from vaekit.tuning.settings import TuningSettings
+from vaekit.tuning.objectives import Objective, TuningSettings
+from vaekit.tuning.report import BEST, FILES, TuningResult, make_result, write_report
 from vaekit.tuning.space import (
     PRESET,
     Choice,

@@ -12,7 +12,7 @@ from vaekit.errors import FormatError, SpecError
 from vaekit.files import atomic_write, read_json, to_json
 from vaekit.trackers.base import require_library
 from vaekit.tuning.leases import Lease, is_lost, one_at_a_time
-from vaekit.tuning.settings import TuningSettings
+from vaekit.tuning.objectives import TuningSettings
 from vaekit.tuning.space import suggest
 
 JOURNAL, SETTINGS, LOCK = "journal.log", "settings.json", ".lock"

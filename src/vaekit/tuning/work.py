@@ -11,9 +11,7 @@ from typing import Any
 from vaekit.autoencoder import Autoencoder
 from vaekit.domains.base import Domain
 from vaekit.errors import TrainingPruned, VaekitError
-from vaekit.tuning.objectives import measure
-from vaekit.tuning.pruning import PruningCallback
-from vaekit.tuning.settings import TuningSettings
+from vaekit.tuning.objectives import PruningCallback, TuningSettings, measure
 from vaekit.tuning.space import PRIOR, chosen_preset, estimator_options
 from vaekit.tuning.study import REASON, LeasedTrial, SharedStudy, seconds_of
 

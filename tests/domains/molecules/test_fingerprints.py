@@ -9,8 +9,8 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
 from vaekit.errors import DataError, SpecError
-from vaekit.molecules import fingerprints as module
 from vaekit.molecules import morgan_fingerprints, nearest_molecules, tanimoto
+from vaekit.molecules import rdkit_tools as module
 
 SMILES = ["CCO", "CCCO", "c1ccccc1O", "CC(=O)Oc1ccccc1C(=O)O", "C1CCNCC1", "C[C@H](N)C(=O)O", "C"]
 

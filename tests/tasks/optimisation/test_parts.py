@@ -17,10 +17,17 @@ from vaekit.molecules.design import (
 from vaekit.molecules.design.bayesian import TrustRegion, chosen_places
 from vaekit.molecules.design.constraints import CandidateFilter, ReferenceSet, allowed
 from vaekit.molecules.design.evaluator import Archive
-from vaekit.molecules.design.methods import Retraining
+from vaekit.molecules.design.methods import (
+    WAYS,
+    Parents,
+    Retraining,
+    Variation,
+    blend,
+    cross,
+    noise,
+)
 from vaekit.molecules.design.space import single
 from vaekit.molecules.design.surrogates import fit_process, radial_kernel, tanimoto_kernel
-from vaekit.molecules.design.variation import WAYS, Parents, Variation, blend, cross, noise
 
 
 def test_constraints_hold_or_not():

@@ -38,7 +38,7 @@ from .optimize import (
     optimize as optimize,
     table as table,
 )
-from .report import design_page as design_page, draw_best as draw_best
+from .optimize import design_page as design_page, draw_best as draw_best
 from .search_loop import SearchResult as SearchResult, Progress as Progress, search as search
 from .settings import (
     METHODS as METHODS,

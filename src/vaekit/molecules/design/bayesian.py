@@ -8,7 +8,15 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from vaekit.molecules.design.evaluator import Archive
-from vaekit.molecules.design.methods import Elites, Method, Retraining, Tools
+from vaekit.molecules.design.methods import (
+    Breeder,
+    Elites,
+    Method,
+    Retraining,
+    Tools,
+    num_parents,
+    ranked_parents,
+)
 from vaekit.molecules.design.space import Codes
 from vaekit.molecules.design.surrogates import (
     GaussianProcess,
@@ -17,7 +25,6 @@ from vaekit.molecules.design.surrogates import (
     radial_kernel,
     tanimoto_kernel,
 )
-from vaekit.molecules.design.variation import Breeder, num_parents, ranked_parents
 
 Floats = NDArray[np.float64]
 

@@ -10,9 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaekit.errors import DataError, SpecError, unknown_name
-from vaekit.molecules.fingerprints import morgan_fingerprints, tanimoto
 from vaekit.molecules.properties import PROPERTIES, find_alerts
-from vaekit.molecules.rdkit_tools import as_molecules, as_pattern, chemistry
+from vaekit.molecules.rdkit_tools import (
+    as_molecules,
+    as_pattern,
+    chemistry,
+    morgan_fingerprints,
+    tanimoto,
+)
 
 
 class DesignConstraint(abc.ABC):

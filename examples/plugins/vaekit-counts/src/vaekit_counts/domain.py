@@ -13,7 +13,7 @@ from vaekit.domains import Domain, read_source
 from vaekit.errors import DataError, MissingExtraError, NotFittedError
 from vaekit.evaluation.measures import Measure
 from vaekit.likelihoods import Likelihood
-from vaekit.likelihoods.support import Support
+from vaekit.likelihoods.base import Support
 from vaekit.networks import Chain, Offset, make_networks
 from vaekit.presets import Parts
 from vaekit_counts.likelihoods import COUNTS, NegativeBinomial

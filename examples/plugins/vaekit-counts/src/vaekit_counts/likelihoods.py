@@ -10,7 +10,7 @@ from torch.distributions import NegativeBinomial as Counts
 from torch.nn import functional as F
 
 from vaekit.likelihoods import Likelihood
-from vaekit.likelihoods.support import Support
+from vaekit.likelihoods.base import Support
 from vaekit.types import Batch
 
 _FLOOR = 1e-6

@@ -12,7 +12,7 @@ from torch import Tensor
 from vaekit.domains import Domain, read_source
 from vaekit.errors import DataError, NotFittedError
 from vaekit.likelihoods import Likelihood
-from vaekit.likelihoods.support import Support
+from vaekit.likelihoods.base import Support
 from vaekit.networks import MLPDecoder
 from vaekit.presets import Parts
 from vaekit_pointclouds.likelihoods import CLOUD

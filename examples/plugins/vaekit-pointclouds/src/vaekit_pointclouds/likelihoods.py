@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 
 from vaekit.distributions import Delta
 from vaekit.likelihoods import Likelihood
-from vaekit.likelihoods.support import Support
+from vaekit.likelihoods.base import Support
 from vaekit.types import Batch
 
 CLOUD = Support(
