@@ -251,15 +251,18 @@ def ways_of_drawing(kind, options):
 
 
 def timed(model, prompt, drawing):
-    """Seconds for one prompted picture, on one thread; the median of five."""
+    """Seconds of one thread's processor for one prompted picture; the median of five.
+
+    Of the processor, since others that wait for the same core are no property of the model.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     model.sample(1, context=prompt, seed=0, **drawing)
     spent = []
     for seed in range(5):
-        started = time.perf_counter()
+        started = time.process_time()
         model.sample(1, context=prompt, seed=seed, **drawing)
-        spent.append(time.perf_counter() - started)
+        spent.append(time.process_time() - started)
     torch.set_num_threads(threads)
     return float(np.median(spent))
 
