@@ -32,14 +32,14 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
 from vaekit.anomalies import VAEDetector
-from vaekit.anomalies.patch_features import (
+from vaekit.anomalies.patches import (
     FilterBank,
     NetworkFeatures,
     grid_shape,
     interpolating,
     smoothing,
+    squares_apart,
 )
-from vaekit.anomalies.patches import squares_apart
 from vaekit.metrics import efficientnet_maps
 
 OURS = '`method="patches"`'

@@ -26,7 +26,7 @@ from vaekit.likelihoods.base import Likelihood
 from vaekit.metrics.latents import Health
 from vaekit.presets.base import Preset
 from vaekit.priors.base import FittedPrior
-from vaekit.priors.mixture import Vamp
+from vaekit.priors.density import Vamp
 from vaekit.registry import get
 from vaekit.schema import check_document
 from vaekit.storage.loading import load_model

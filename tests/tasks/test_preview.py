@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from vaekit import Autoencoder, load
-from vaekit.fitting import preview
+from vaekit.fitting import callbacks
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 255, (40, 8, 8)).astype(np.uint8)
@@ -16,7 +16,7 @@ FEW = {"steps": 4, "seed": 0, "validation": 0.0, "progress": False}
 @pytest.fixture
 def at_once(monkeypatch):
     """Draw at every step instead of once a minute."""
-    monkeypatch.setattr(preview, "_SECONDS", 0.0)
+    monkeypatch.setattr(callbacks, "_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("preset", ["vae", "gan"])
@@ -35,9 +35,9 @@ def test_it_shows_images_what_is_given_back_and_samples(tmp_path, at_once, prese
 @pytest.mark.slow
 def test_a_prior_that_learns_is_drawn_from_as_well(tmp_path, at_once, monkeypatch):
     drawn = []
-    draw = preview.Preview._draw
+    draw = callbacks.Preview._draw
     monkeypatch.setattr(
-        preview.Preview, "_draw", lambda self, model, prior=None: (
+        callbacks.Preview, "_draw", lambda self, model, prior=None: (
             drawn.append(prior is not None), draw(self, model, prior)
         )
     )  # fmt: skip
@@ -61,7 +61,7 @@ def test_the_model_is_the_same_with_and_without(tmp_path, at_once, preset):
 def test_short_trainings_and_other_data_leave_none(tmp_path, at_once, monkeypatch):
     Autoencoder("vae", checkpoint_dir=tmp_path / "table", **FEW).fit(RNG.normal(size=(40, 3)))
     assert not (tmp_path / "table" / "preview.png").exists()
-    monkeypatch.setattr(preview, "_SECONDS", 60.0)
+    monkeypatch.setattr(callbacks, "_SECONDS", 60.0)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "preview.png").write_bytes(b"of an earlier training")
     Autoencoder("vae", checkpoint_dir=tmp_path / "run", **FEW).fit(IMAGES)

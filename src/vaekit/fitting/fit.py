@@ -19,7 +19,7 @@ from vaekit.domains.captions import captions_of
 from vaekit.domains.choice import infer_domain, use_networks
 from vaekit.domains.context import Context
 from vaekit.errors import CompositionError, SpecError, unknown_name
-from vaekit.fitting.callbacks import FitReporter, stage_of
+from vaekit.fitting.callbacks import FitReporter, Preview, PriorProgress, stage_of
 from vaekit.fitting.first_stage import (
     check_alone,
     check_first_stage,
@@ -28,7 +28,6 @@ from vaekit.fitting.first_stage import (
     planned_steps,
     read_first_stage,
 )
-from vaekit.fitting.preview import Preview, PriorProgress
 from vaekit.fitting.prior import (
     MOST_STEPS,
     prior_after,

@@ -15,12 +15,15 @@ from vaekit.networks.context import ContextReader
 from vaekit.posteriors.gaussian import GridGaussian
 from vaekit.priors.base import FittedPrior, Prior, UniformSphere
 from vaekit.priors.codes import AutoregressiveCodes
-from vaekit.priors.density import FittedGaussian, GaussianMixture, KernelDensity
-from vaekit.priors.flow import FittedFlow, NetworkPrior
+from vaekit.priors.density import (
+    FittedGaussian,
+    GaussianMixture,
+    KernelDensity,
+    RiemannianManifold,
+    Vamp,
+)
+from vaekit.priors.flow import FittedFlow, NetworkPrior, SecondStage
 from vaekit.priors.flow_matching import FlowMatching
-from vaekit.priors.manifold import RiemannianManifold
-from vaekit.priors.mixture import Vamp
-from vaekit.priors.second_stage import SecondStage
 from vaekit.randomness import seeded
 from vaekit.training.config import TrainConfig
 from vaekit.types import Batch

@@ -21,7 +21,7 @@ from vaekit.memory import check_memory
 from vaekit.models.vae import VAE, Model
 from vaekit.networks.context import ContextReader, NoReader
 from vaekit.priors.base import FittedPrior, check_rerank
-from vaekit.priors.mixture import Vamp
+from vaekit.priors.density import Vamp
 from vaekit.randomness import make_generator, seeded
 from vaekit.seeds import check_seed
 from vaekit.streams.files import Stream

@@ -29,7 +29,7 @@ from vaekit.domains.stored import StoredFields
 from vaekit.domains.views import ItemView, pixel_views
 from vaekit.errors import DataError, SpecError
 from vaekit.files import expanded_path
-from vaekit.images.captions import read_captions
+from vaekit.images.captions import metadata_columns, read_captions
 from vaekit.images.contents import decode_contents
 from vaekit.images.depth import bits_of_files, check_bits, check_deep, is_deep, largest_of
 from vaekit.images.folders import (
@@ -42,7 +42,6 @@ from vaekit.images.folders import (
     read_labels,
     write_images,
 )
-from vaekit.images.metadata import metadata_columns
 from vaekit.images.streams import ImageLearner, in_color, picture_pieces
 from vaekit.images.views import dropped_image, pixel_bytes
 from vaekit.likelihoods.base import IMAGE, REAL, UNIT, Likelihood, Support

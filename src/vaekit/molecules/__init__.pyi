@@ -7,7 +7,7 @@ from .analogue_search import (
 )
 from .descriptor_model import DescriptorModel as DescriptorModel, KernelHead as KernelHead
 from .descriptor_fitting import heads_by_name as heads_by_name
-from .descriptors import (
+from .descriptor_model import (
     MoleculeDescriptors as MoleculeDescriptors,
     compute_descriptors as compute_descriptors,
     descriptor_names as descriptor_names,

@@ -18,16 +18,14 @@ from vaekit.molecules.descriptor_model import (
     Floats,
     KernelHead,
     Kernels,
+    MoleculeDescriptors,
+    compute_descriptors,
+    descriptor_names,
     packed,
     variances,
     variances_without,
     weights_of,
     whitened,
-)
-from vaekit.molecules.descriptors import (
-    MoleculeDescriptors,
-    compute_descriptors,
-    descriptor_names,
 )
 from vaekit.molecules.domain import MoleculeDomain
 from vaekit.molecules.reference import conformal_quantile

@@ -18,7 +18,7 @@ from vaekit.latents.base import Single
 from vaekit.models.samplers import Diffusion
 from vaekit.models.vae import VAE, Model
 from vaekit.objectives.base import KL, Objective, Reconstruction, Term, require_vae
-from vaekit.priors.mixture import LearnedMixture
+from vaekit.priors.density import LearnedMixture
 from vaekit.types import Batch, Evidence, Schedule, TrainingProgress, Update
 
 

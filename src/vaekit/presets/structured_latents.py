@@ -14,7 +14,7 @@ from vaekit.posteriors.hamiltonian import Hamiltonian, Riemannian
 from vaekit.posteriors.manifold import Hyperbolic, Spherical
 from vaekit.presets.base import Parts, Recipe, preset, preset_for
 from vaekit.priors.base import Prior, StandardNormal, UniformSphere, WrappedNormal
-from vaekit.priors.mixture import LearnedMixture, Vamp
+from vaekit.priors.density import LearnedMixture, Vamp
 
 
 def _with(parts: Parts, posterior: Posterior, prior: Prior | None = None) -> Recipe:

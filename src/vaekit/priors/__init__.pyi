@@ -12,6 +12,6 @@ from .base import (
 )
 from .flow import FittedFlow as FittedFlow
 from .flow_matching import FlowMatching as FlowMatching
-from .manifold import RiemannianManifold as RiemannianManifold
-from .mixture import LearnedMixture as LearnedMixture, Vamp as Vamp
-from .second_stage import SecondStage as SecondStage
+from .density import RiemannianManifold as RiemannianManifold
+from .density import LearnedMixture as LearnedMixture, Vamp as Vamp
+from .flow import SecondStage as SecondStage

@@ -1,19 +1,23 @@
-"""Densities that are fitted to latents after training: Gaussian, mixture, kernels."""
+"""Densities of latents: Gaussian, mixtures, kernels, where a Riemannian metric has room."""
 
 import math
 import warnings
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from threadpoolctl import threadpool_limits
-from torch import Tensor
-from torch.distributions import Distribution, MixtureSameFamily
+from torch import Size, Tensor, nn
+from torch.distributions import Distribution, MixtureSameFamily, constraints
 
-from vaekit.distributions.gaussian import FullNormal
+from vaekit.bounds import Iterations, NotNegative
+from vaekit.distributed import take_from_first
+from vaekit.distributions.gaussian import DiagonalNormal, FullNormal, Metric
 from vaekit.distributions.wrappers import Categories
-from vaekit.priors.base import FittedPrior, check_context, check_latents, check_whole
+from vaekit.errors import DataError
+from vaekit.priors.base import FittedPrior, Prior, check_context, check_latents, check_whole
 from vaekit.priors.flow import Rows
 from vaekit.randomness import fresh_seed, seeded
 from vaekit.types import Aggregate
@@ -288,3 +292,237 @@ class KernelDensity(FittedPrior):
 
 def _spread(x: Tensor) -> Tensor:
     return x.std(0).clamp_min(_SMALLEST) if len(x) > 1 else torch.ones_like(x[0])
+
+
+_FLOOR = 1e-3
+_STEP, _LEAPS = 0.1, 5
+
+
+class RiemannianManifold(FittedPrior):
+    """Draws in proportion to the volume of a metric that is built from the encoded items.
+
+    Around some of the latents the inverse metric is the covariance of their neighbours; draws
+    follow the square root of its determinant, by Hamiltonian Monte Carlo from those latents.
+    The density is known up to a constant only.
+
+    Args:
+        latent_dim: Number of coordinates.
+        num_centroids: Latents around which the metric is built.
+        neighbors: Latents whose covariance each of them takes.
+        regularization: The inverse metric far from all latents, relative to near them.
+        steps: Monte Carlo steps per draw.
+
+    Source: Chadebec & Allassonnière 2022, "A geometric perspective on variational autoencoders",
+    eq. 7-9 and algorithm 1; Chadebec et al. 2020 (the sampler of the RHVAE).
+
+    Example:
+        >>> z = torch.randn(300, 2, generator=torch.Generator().manual_seed(0))
+        >>> prior = RiemannianManifold(2, num_centroids=20, steps=5).fit(z)
+        >>> prior(None, aggregate=None).sample((4,)).shape
+        torch.Size([4, 2])
+    """
+
+    normalized: ClassVar[bool] = False
+    center: Tensor
+    spread: Tensor
+
+    def __init__(
+        self,
+        latent_dim: int,
+        num_centroids: int = 200,
+        neighbors: int = 20,
+        regularization: NotNegative = 1e-2,
+        steps: Iterations = 20,
+    ) -> None:
+        super().__init__(latent_dim)
+        check_whole(1, num_centroids=num_centroids, neighbors=neighbors, steps=steps)
+        self.num_centroids = num_centroids
+        self.neighbors = neighbors
+        self.regularization = regularization
+        self.steps = steps
+        self.metric = Metric(latent_dim, num_centroids, 1.0, regularization)
+        self.register_buffer("center", torch.zeros(latent_dim))
+        self.register_buffer("spread", torch.ones(latent_dim))
+
+    def fit(
+        self,
+        u: Float[Tensor, "batch latent"],
+        context: Float[Tensor, "batch context"] | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Self:
+        """Choose centroids among the latents and measure their neighbourhoods.
+
+        The context is ignored: the metric is that of all items.
+        """
+        needed = max(self.num_centroids, self.neighbors) + 1
+        check_latents(self, u, None, 0, needed)
+        self.center.copy_(u.mean(0))
+        self.spread.copy_(u.std(0).clamp_min(_FLOOR))
+        points = (u - self.center) / self.spread
+        with seeded(generator):
+            chosen = points[torch.randperm(len(u), device=u.device)[: self.num_centroids]]
+        near = torch.cdist(chosen, points).topk(self.neighbors, largest=False).indices
+        around = points[near] - chosen.unsqueeze(1)
+        ridge = _FLOOR * torch.eye(self.latent_dim, device=u.device)
+        factors = torch.linalg.cholesky(around.mT @ around / self.neighbors + ridge)
+        gaps = torch.cdist(chosen, chosen).fill_diagonal_(torch.inf).min(1).values
+        with torch.no_grad():
+            self.metric.centroids.copy_(chosen)
+            self.metric.factors.copy_(factors)
+            self.metric.reach.copy_(gaps.max().clamp_min(_FLOOR))
+        return self
+
+    def forward(
+        self, context: Float[Tensor, "batch context"] | None, aggregate: Aggregate
+    ) -> Distribution:
+        """Return the distribution, which can be drawn from but not scored."""
+        return _VolumeDraws(self)
+
+
+class _VolumeDraws(Distribution):
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+
+    def __init__(self, prior: RiemannianManifold) -> None:
+        self.prior = prior
+        super().__init__(Size(), Size((prior.latent_dim,)), validate_args=False)
+
+    def sample(self, sample_shape: Any = Size()) -> Tensor:
+        """Draw: start at a latent, then follow the volume."""
+        metric, count = self.prior.metric, math.prod(sample_shape)
+        with torch.no_grad():
+            start = torch.randint(len(metric.centroids), (count,), device=metric.centroids.device)
+            z = metric.centroids[start]
+            for _ in range(self.prior.steps):
+                z = _move(z, metric)
+        z = self.prior.center + self.prior.spread * z
+        return z.view(*sample_shape, -1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Refuse: what the volume integrates to is not known."""
+        raise NotImplementedError("the density is known up to a constant only")
+
+
+def _move(z: Tensor, metric: Metric) -> Tensor:
+    """Return one step of Hamiltonian Monte Carlo (Neal 2011, figure 2)."""
+    momentum = torch.randn_like(z)
+    new, kick = z, momentum + _STEP / 2 * metric.volume_slope(z)
+    for _ in range(_LEAPS):
+        new = new + _STEP * kick
+        kick = kick + _STEP * metric.volume_slope(new)
+    kick = kick - _STEP / 2 * metric.volume_slope(new)
+    before = metric.log_volume(z) - momentum.square().sum(-1) / 2
+    after = metric.log_volume(new) - kick.square().sum(-1) / 2
+    accepted = torch.rand_like(before).log() < after - before
+    return torch.where(accepted.unsqueeze(-1), new, z)
+
+
+class LearnedMixture(Prior):
+    """A mixture of diagonal Gaussians, moved by the same gradients as the model.
+
+    Args:
+        latent_dim: Number of latents.
+        num_components: Number of Gaussians, at least 1.
+
+    Source: Dilokthanakul et al. 2016, "Deep unsupervised clustering with Gaussian mixture
+    variational autoencoders" (here without its second latent); Tomczak & Welling 2018, "VAE with
+    a VampPrior", section 3 ("mixture of Gaussians prior").
+
+    Example:
+        >>> LearnedMixture(2, 5)(None, aggregate=None).sample((3,)).shape
+        torch.Size([3, 2])
+    """
+
+    provides: ClassVar[frozenset[str]] = frozenset({"components"})
+
+    def __init__(self, latent_dim: int, num_components: int = 10) -> None:
+        super().__init__(latent_dim)
+        check_whole(1, num_components=num_components)
+        self.num_components = num_components
+        self.logits = nn.Parameter(torch.zeros(num_components))
+        self.means = nn.Parameter(torch.randn(num_components, latent_dim))
+        self.log_scales = nn.Parameter(torch.zeros(num_components, latent_dim))
+
+    @torch.no_grad()
+    def start_from(self, z: Float[Tensor, "batch latent"]) -> None:
+        """Put the components where these latents cluster; reads the global random stream.
+
+        In a group of processes all take what the first one finds.
+
+        Raises:
+            DataError: Fewer latents than components.
+        """
+        if len(z) < self.num_components:
+            raise DataError(
+                f"{self.num_components} components need as many items to start from; got {len(z)}."
+            )
+        seed = int(torch.randint(2**31 - 1, ()))
+        mixture = fit_mixture(z.cpu().double().numpy(), self.num_components, seed)
+        self.logits.copy_(torch.as_tensor(mixture.weights_).log())
+        self.means.copy_(torch.as_tensor(mixture.means_))
+        variances = torch.as_tensor(mixture.covariances_).diagonal(dim1=-2, dim2=-1)
+        self.log_scales.copy_(0.5 * variances.log())
+        for parameter in self.parameters():
+            take_from_first(parameter.data)
+
+    def forward(
+        self, context: Float[Tensor, "batch context"] | None, aggregate: Aggregate
+    ) -> Distribution:
+        """Return the mixture, whatever the context."""
+        return MixtureSameFamily(
+            Categories(logits=self.logits, validate_args=False),
+            DiagonalNormal(self.means, self.log_scales),
+            validate_args=False,
+        )
+
+
+class Vamp(Prior):
+    """The mixture of the posteriors of learned pseudo-inputs.
+
+    Args:
+        latent_dim: Number of latents.
+        shape: Shape of one item.
+        num_components: Pseudo-inputs, at least 1.
+
+    Source: Tomczak & Welling 2018, "VAE with a VampPrior", eq. 9.
+
+    Example:
+        >>> from vaekit.distributions import DiagonalNormal
+        >>> prior = Vamp(2, (4,), num_components=3)
+        >>> prior(None, lambda x: DiagonalNormal(x[:, :2], x[:, :2])).sample((5,)).shape
+        torch.Size([5, 2])
+    """
+
+    requires: ClassVar[frozenset[str]] = frozenset({"pointwise"})
+
+    def __init__(self, latent_dim: int, shape: Sequence[int], num_components: int = 100) -> None:
+        super().__init__(latent_dim)
+        if num_components < 1:
+            raise ValueError(f"num_components must be at least 1; got {num_components}.")
+        self.shape = tuple(shape)
+        self.num_components = num_components
+        self.pseudo_inputs = nn.Parameter(torch.rand(num_components, *self.shape))
+        self.logits = nn.Parameter(torch.zeros(num_components))
+
+    @torch.no_grad()
+    def start_from(self, x: Shaped[Tensor, "items *event"]) -> None:
+        """Make pseudo-inputs of items, spread evenly over those given.
+
+        Raises:
+            DataError: Fewer items than pseudo-inputs.
+        """
+        if len(x) < self.num_components:
+            raise DataError(
+                f"a Vamp prior of {self.num_components} components needs as many items; got "
+                f"{len(x)}. Use fewer components."
+            )
+        chosen = torch.linspace(0, len(x) - 1, self.num_components).long().clamp_max(len(x) - 1)
+        self.pseudo_inputs.copy_(x[chosen])
+        self.logits.zero_()
+
+    def forward(
+        self, context: Float[Tensor, "batch context"] | None, aggregate: Aggregate
+    ) -> Distribution:
+        """Return the mixture, whatever the context."""
+        weights = Categories(logits=self.logits, validate_args=False)
+        return MixtureSameFamily(weights, aggregate(self.pseudo_inputs), validate_args=False)

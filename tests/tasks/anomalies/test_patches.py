@@ -8,8 +8,14 @@ import torch
 
 import vaekit
 from vaekit.anomalies import PatchDistance, VAEDetector, fit_detector, load_detector
-from vaekit.anomalies.patch_features import FilterBank, averaging, interpolating, smoothing
-from vaekit.anomalies.patches import PatchMaps, distances_to_others
+from vaekit.anomalies.patches import (
+    FilterBank,
+    PatchMaps,
+    averaging,
+    distances_to_others,
+    interpolating,
+    smoothing,
+)
 from vaekit.errors import CompositionError, DataError
 from vaekit.metrics import has_efficientnet
 from vaekit.types import Batch
