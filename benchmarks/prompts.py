@@ -35,7 +35,7 @@ from vaekit.plots import image_grid, save_figure
 
 KINDS = ("latent_diffusion", "vq_transformer", "flow_matching", "image_vae", "cvae", "gan")
 PEER = "diffusers"
-GUIDED = ("latent_diffusion", "vq_transformer", "flow_matching", "image_vae", "cvae", PEER)
+GUIDED = ("latent_diffusion", "flow_matching", "image_vae", "cvae", PEER)
 HAIR_COLORS = {
     "#e16381": "pink", "#362c47": "black", "#f27d65": "coral", "#e15c66": "red",
     "#f29c65": "orange", "#dee1f5": "white", "#6c4545": "brown",
