@@ -277,13 +277,14 @@ class AutoregressiveCodes(FittedPrior, Steered):
         for token in range(self.latent_dim):
             with drawing_nothing():
                 chance = _chance(guide(logits), options)
-            code = chance.multinomial(1).squeeze(1)
-            if kept is not None and known is not None:
-                code = torch.where(kept[:, token], known[:, token], code)
-            drawn.append(code)
-            if token + 1 < self.latent_dim:
-                both = code if rows is None or len(rows) == n else code.repeat(2)
-                with drawing_nothing():
+            code = chance.multinomial(1)
+            with drawing_nothing():
+                code = code.squeeze(1)
+                if kept is not None and known is not None:
+                    code = torch.where(kept[:, token], known[:, token], code)
+                drawn.append(code)
+                if token + 1 < self.latent_dim:
+                    both = code if len(logits) == n else code.repeat(2)
                     logits = net.step(state, both, token)
         return torch.stack(drawn, 1)
 

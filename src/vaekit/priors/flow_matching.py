@@ -19,6 +19,7 @@ from vaekit.networks.denoisers import DiffusionTransformer
 from vaekit.networks.sizes import latent_unet, make_denoiser
 from vaekit.priors.base import Prior, Steered, check_context, check_whole
 from vaekit.priors.flow import NetworkPrior, standard_normal
+from vaekit.randomness import drawing_nothing
 from vaekit.types import AS_LEARNED, Conditioning, SamplingOptions
 
 _EXACT, _WAYS = 64, 16
@@ -303,7 +304,8 @@ class FlowMatching(NetworkPrior, Steered):
         mask = None if options.mask is None else self._places(options.mask)
         x, times, keep = begin_from(noise, times, path, known, options.strength, mask)
         field = guided_field(self._velocity, self.reader, rows, self._body, options)
-        x = solve(options.solver or "dpm++2m", field, path, x, times, keep)
+        with drawing_nothing():
+            x = solve(options.solver or "dpm++2m", field, path, x, times, keep)
         return x * self.scale + self.location
 
     def _places(self, mask: Tensor) -> Tensor:
