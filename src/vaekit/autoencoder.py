@@ -309,9 +309,9 @@ class Autoencoder(Shareable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         mask: Any = None,
         steps: int | None = None,
         solver: str | None = None,
-        temperature: float = 1.0,
+        temperature: float | None = None,
         top_k: int = 0,
-        top_p: float = 1.0,
+        top_p: float | None = None,
         rerank: int = 1,
     ) -> Any:
         """Generate items, in the form of the training data.
@@ -337,9 +337,11 @@ class Autoencoder(Shareable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 for each item.
             steps: Steps of the solver; ``None`` takes 20.
             solver: ``"ddim"``, ``"euler"``, ``"heun"``, ``"dpm++2m"``, ``"rk4"``, ``"multistep"``.
-            temperature: Of codes: below 1 more of what is most probable.
+            temperature: Of codes: below 1 more of what is most probable; ``None`` takes 0.7 with a
+                context, and 1 without.
             top_k: Of codes: only so many of the most probable ones; 0 for all.
-            top_p: Of codes: only the most probable ones that make up this share.
+            top_p: Of codes: only the most probable ones that make up this share; ``None`` takes
+                0.95 with a context, and 1 without.
             rerank: Of models of captions, and of codes: so many candidates are drawn for each item,
                 of which the one that fits the context best is kept.
 
@@ -423,7 +425,7 @@ class Autoencoder(Shareable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         *,
         solver_steps: int | None = None,
         solver: str | None = None,
-        temperature: float = 1.0,
+        temperature: float | None = None,
     ) -> Any:
         """Return items on the way from what one caption asks for to what another does.
 

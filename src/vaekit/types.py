@@ -76,9 +76,11 @@ class SamplingOptions:
         strength: How much of the way from noise is gone anew from there, from 0 (nothing
             changes) to 1 (nothing is left of them).
         mask: Where they are made anew, 1, and where they stay, 0, shape (batch, 1, height, width).
-        temperature: Of codes: below 1 the most probable ones are drawn more often still.
+        temperature: Of codes: below 1 the most probable ones are drawn more often still; ``None``
+            for the prior's own.
         top_k: Of codes: only so many of the most probable ones are drawn; 0 for all.
-        top_p: Of codes: only the most probable ones that make up this share.
+        top_p: Of codes: only the most probable ones that make up this share; ``None`` for the
+            prior's own.
         rerank: Of models of captions, and of codes: so many candidates are drawn for each item, of
             which the one that fits its context best is kept.
     """
@@ -90,9 +92,9 @@ class SamplingOptions:
     start: Float[Tensor, "batch *event"] | None = None
     strength: float = 1.0
     mask: Float[Tensor, "batch 1 height width"] | None = None
-    temperature: float = 1.0
+    temperature: float | None = None
     top_k: int = 0
-    top_p: float = 1.0
+    top_p: float | None = None
     rerank: int = 1
 
     def at(self, index: Tensor) -> "SamplingOptions":

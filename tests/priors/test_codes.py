@@ -11,6 +11,7 @@ from priors.crescents import generator
 from vaekit.errors import CompositionError, DataError, SpecError
 from vaekit.priors import AutoregressiveCodes
 from vaekit.spec import build, describe
+from vaekit.types import SamplingOptions
 
 TOKENS, CODES = 3, 4
 EVERY = torch.tensor(list(itertools.product(range(CODES), repeat=TOKENS))).float()
@@ -91,6 +92,31 @@ def test_a_context_tells_the_codes(conditional):
     assert (drawn == right).float().mean() > 0.97
 
 
+def test_with_a_context_draws_are_as_sharp_as_the_prior_says():
+    """Where the options do not say otherwise; a prior of an earlier version draws as it learned."""
+    size, sharp = (TOKENS, CODES, CODES), {"temperature": 0.3, "top_p": 0.9}
+    options = {"width": 32, "network": "transformer", "layers": 1}
+    context = torch.nn.functional.one_hot(torch.arange(400) % CODES, CODES).float()
+    torch.manual_seed(0)
+    own = AutoregressiveCodes(*size, **options, **sharp)
+    torch.nn.init.normal_(own.net.head[1].weight)  # codes that are not all as probable
+    plain = AutoregressiveCodes(*size, **options)
+    plain.load_state_dict(own.state_dict())
+
+    def drawn(prior, rows, **asked):
+        torch.manual_seed(1)
+        return prior.steer(400, rows, SamplingOptions(**asked))
+
+    assert torch.equal(drawn(own, context), drawn(plain, context, **sharp))
+    assert torch.equal(drawn(own, context, temperature=1.0, top_p=1.0), drawn(plain, context))
+    assert not torch.equal(drawn(own, context), drawn(plain, context))
+    torch.manual_seed(0)
+    alone = AutoregressiveCodes(TOKENS, CODES, **options, **sharp)
+    free = AutoregressiveCodes(TOKENS, CODES, **options)
+    free.load_state_dict(alone.state_dict())
+    assert torch.equal(drawn(alone, None), drawn(free, None))
+
+
 def test_a_stored_prior_is_the_same(prior, conditional):
     for p, context in ((prior, None), (conditional, torch.eye(CODES).repeat(16, 1))):
         copy = build(json.loads(json.dumps(describe(p), allow_nan=False)))
@@ -136,7 +162,10 @@ def test_a_missing_context_is_refused(conditional):
         conditional(None, None)
 
 
-@pytest.mark.parametrize("options", [{"num_codes": 1}, {"width": 0}, {"steps": 0}])
+@pytest.mark.parametrize(
+    "options",
+    [{"num_codes": 1}, {"width": 0}, {"steps": 0}, {"temperature": 0.0}, {"top_p": 1.5}],
+)
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(SpecError, match=next(iter(options))):
         AutoregressiveCodes(**{"latent_dim": 2, "num_codes": 3, **options})

@@ -108,12 +108,14 @@ def sample(
         typer.Option(help="An image of the same size: where it is bright, --init is made anew."),
     ] = None,
     temperature: Annotated[
-        float, typer.Option(help="Of codes: below 1 more of what is most probable.")
-    ] = 1.0,
+        float | None,
+        typer.Option(help="Of codes: below 1 more of what is most probable. 0.7 with a context."),
+    ] = None,
     top_k: Annotated[int, typer.Option(help="Of codes: only so many most probable ones.")] = 0,
     top_p: Annotated[
-        float, typer.Option(help="Of codes: only the most probable ones of this share.")
-    ] = 1.0,
+        float | None,
+        typer.Option(help="Of codes: the most probable ones of this share. 0.95 with a context."),
+    ] = None,
     rerank: Annotated[
         int,
         typer.Option(

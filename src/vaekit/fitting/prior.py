@@ -45,6 +45,7 @@ _READING_STEPS, _READING_ROUNDS = 1500, 10
 _READING_SHARE = 0.6
 _READ_BY_FLOWS = ("auto", "latent_flow")
 _CODE_LAYERS, _CODE_ROUNDS = 2, 2  # few and cheap steps: what tells codes needs many of them
+_TEMPERATURE, _TOP_P = 0.7, 0.95  # of codes told by a context
 _OF_CODES = ("codes", "transformer")
 _OF_GRIDS: Mapping[str, Mapping[str, Any]] = {
     "grid_flow": {},
@@ -249,6 +250,8 @@ def _transformer(model: VAE, steps: int, reader: Reader) -> FittedPrior:
         depth=1 if grid is None else latent.num_coordinates // math.prod(grid),
         beside=True,
         scored=model.scorer is None,
+        temperature=_TEMPERATURE,
+        top_p=_TOP_P,
     )
 
 

@@ -30,17 +30,18 @@ class SamplingRequest:
     mask: Any = None
     steps: int | None = None
     solver: str | None = None
-    temperature: float = 1.0
+    temperature: float | None = None
     top_k: int = 0
-    top_p: float = 1.0
+    top_p: float | None = None
     rerank: int = 1
 
     @property
     def is_default(self) -> bool:
         """Whether samples are asked for as the model has learned to make them."""
         raw = (self.negative, self.init, self.mask, self.strength, self.steps, self.solver)
-        numbers = (self.guidance, self.temperature, self.top_k, self.top_p, self.rerank)
-        return all(value is None for value in raw) and numbers == (1.0, 1.0, 0, 1.0, 1)
+        draws = (self.temperature, self.top_p)
+        numbers = (self.guidance, self.top_k, self.rerank)
+        return all(value is None for value in (*raw, *draws)) and numbers == (1.0, 0, 1)
 
 
 def sampling_options(trained: TrainedModel, n: int, request: SamplingRequest) -> SamplingOptions:
@@ -70,9 +71,9 @@ def sampling_options(trained: TrainedModel, n: int, request: SamplingRequest) ->
         start=start,
         strength=float(strength),
         mask=mask,
-        temperature=float(request.temperature),
+        temperature=None if request.temperature is None else float(request.temperature),
         top_k=request.top_k,
-        top_p=float(request.top_p),
+        top_p=None if request.top_p is None else float(request.top_p),
         rerank=request.rerank,
     )
 

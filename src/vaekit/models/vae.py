@@ -106,7 +106,9 @@ def refuse_options(options: SamplingOptions, known: Collection[str], model: str)
             f"noise that it could join halfway. {'Pass init=' + also if also else 'Leave it out'}."
         )
     for f in fields(SamplingOptions):
-        same = getattr(options, f.name) is f.default or getattr(options, f.name) == f.default
+        given = getattr(options, f.name)
+        same = given is f.default or given == f.default
+        same = same or (f.name in ("temperature", "top_p") and given == 1)  # as all others draw
         if f.name not in known and not same:
             names = ", ".join(sorted(known)) or "no options"
             raise SpecError(f"{f.name} must be left out of {model}, which knows {names}.")

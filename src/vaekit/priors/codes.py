@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit.bounds import Layers, Steps
+from vaekit.bounds import Layers, Positive, Steps
 from vaekit.errors import DataError, SpecError, unknown_name
 from vaekit.networks.codes import CaptionScorer, CodeTransformer
 from vaekit.networks.context import ContextReader, negative_rows
@@ -54,6 +54,9 @@ class AutoregressiveCodes(FittedPrior, Steered):
             and tells by a small network of their own; 1 for each by itself.
         beside: Whether a Transformer sees the caption's words beside its sequence, not in it.
         scored: Whether that scorer learns; not needed where the model has one of its own.
+        temperature: Of draws with a context, where nobody asks for another: below 1 more of what
+            is most probable. Densities are those of 1.
+        top_p: Of the same: only the most probable codes that make up this share.
 
     Raises:
         SpecError: A count is too small, an unknown network, a reader or a depth for a GRU, a depth
@@ -87,6 +90,8 @@ class AutoregressiveCodes(FittedPrior, Steered):
         depth: Layers = 1,
         beside: bool = False,
         scored: bool = True,
+        temperature: Positive = 1.0,
+        top_p: Positive = 1.0,
     ) -> None:
         super().__init__(latent_dim)
         check_whole(0, context_dim=context_dim)
@@ -110,6 +115,12 @@ class AutoregressiveCodes(FittedPrior, Steered):
         self.depth = depth
         self.beside = beside
         self.scored = scored
+        if not temperature > 0 or not 0 < top_p <= 1:
+            raise SpecError(
+                f"temperature must be above 0 and top_p above 0, at most 1; got {temperature} and "
+                f"{top_p}."
+            )
+        self.temperature, self.top_p = temperature, top_p
         self.net = self._make_net(reader)
         self.scorer = None
         if scored and reader is not None:
@@ -269,6 +280,7 @@ class AutoregressiveCodes(FittedPrior, Steered):
         options: SamplingOptions,
         known: Tensor | None,
     ) -> Tensor:
+        draws = self._spread(rows, options)
         guide, rows = self._guide(rows, options)
         kept = None if known is None else self._kept(options)
         with drawing_nothing():
@@ -276,7 +288,7 @@ class AutoregressiveCodes(FittedPrior, Steered):
         drawn = []
         for token in range(self.latent_dim):
             with drawing_nothing():
-                chance = _chance(guide(logits), options)
+                chance = _chance(guide(logits), *draws)
             code = chance.multinomial(1)
             with drawing_nothing():
                 code = code.squeeze(1)
@@ -287,6 +299,13 @@ class AutoregressiveCodes(FittedPrior, Steered):
                     both = code if len(logits) == n else code.repeat(2)
                     logits = net.step(state, both, token)
         return torch.stack(drawn, 1)
+
+    def _spread(self, rows: Tensor | None, options: SamplingOptions) -> tuple[float, int, float]:
+        """Return the temperature, how many codes may be drawn, and which share."""
+        own = (1.0, 1.0) if rows is None else (self.temperature, self.top_p)
+        asked = (options.temperature, options.top_p)
+        temperature, share = (o if a is None else a for a, o in zip(asked, own, strict=True))
+        return temperature, options.top_k, share
 
     def _guide(
         self, rows: Tensor | None, options: SamplingOptions
@@ -312,21 +331,21 @@ class AutoregressiveCodes(FittedPrior, Steered):
         return (places == 0).repeat_interleave(self.latent_dim // places.shape[1], 1)
 
 
-def _chance(logits: Tensor, options: SamplingOptions) -> Tensor:
+def _chance(logits: Tensor, temperature: float, top_k: int, top_p: float) -> Tensor:
     """Return the probabilities to draw from.
 
     Source: Holtzman et al. 2020, "The curious case of neural text degeneration", section 3.1
     (top-p).
     """
-    if options.temperature != 1:
-        logits = logits / options.temperature
-    if options.top_k:
-        least = logits.topk(min(options.top_k, logits.shape[-1])).values[:, -1:]
+    if temperature != 1:
+        logits = logits / temperature
+    if top_k:
+        least = logits.topk(min(top_k, logits.shape[-1])).values[:, -1:]
         logits = logits.masked_fill(logits < least, -torch.inf)
     chance = logits.softmax(-1)
-    if options.top_p < 1:
+    if top_p < 1:
         ordered, order = chance.sort(-1, descending=True)
-        ordered = ordered.masked_fill(ordered.cumsum(-1) - ordered >= options.top_p, 0.0)
+        ordered = ordered.masked_fill(ordered.cumsum(-1) - ordered >= top_p, 0.0)
         chance = torch.zeros_like(chance).scatter(-1, order, ordered)
     return chance
 

@@ -128,9 +128,9 @@ OPERATIONS: Mapping[str, Operation] = {
                 "mask": Option("any", "Where init is made anew: numbers above 0."),
                 "steps": Option("integer", "Steps of the solver.", None, 1, _MOST_STEPS),
                 "solver": Option("text", "Name of the solver."),
-                "temperature": Option("number", "Of codes: below 1 for the more probable.", 1.0),
+                "temperature": Option("number", "Of codes: below 1 for the more probable."),
                 "top_k": Option("integer", "Of codes: so many of the most probable.", 0, 0),
-                "top_p": Option("number", "Of codes: the most probable of this share.", 1.0),
+                "top_p": Option("number", "Of codes: the most probable of this share."),
                 "rerank": Option(
                     "integer", "Of captions: candidates for each item.", 1, 1, _MOST_CANDIDATES
                 ),
